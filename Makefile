@@ -1,0 +1,50 @@
+# Two targets do all the set-up themselves: `make demo` and `make test`.
+# MUSIC=~/Music make demo    uses that folder instead of the music that the demo composes.
+
+PYTHON ?= python3
+VENV   ?= .venv
+BIN    := $(VENV)/bin
+STAMP  := $(VENV)/.installed
+
+.DEFAULT_GOAL := help
+.PHONY: help demo test test-slow lint format bench clean
+
+help: ## show this list
+	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /|/' | \
+		while IFS='|' read -r name text; do printf '  make %-10s %s\n' "$$name" "$$text"; done
+
+$(BIN)/python:
+	$(PYTHON) -m venv $(VENV) || { echo "needs Python 3.11 or later with venv: apt-get install python3 python3-venv"; exit 1; }
+
+$(STAMP)-demo: pyproject.toml | $(BIN)/python
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt --editable '.[plots]'
+	@touch $@
+
+$(STAMP)-test: pyproject.toml constraints.txt | $(BIN)/python
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check torch==2.13.0
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt --editable '.[plots,research,test]'
+	@touch $@ $(STAMP)-demo
+
+demo: $(STAMP)-demo ## scan a music folder (MUSIC=...) or composed music, show neighbours
+	@$(BIN)/python examples/demo.py $(if $(MUSIC),"$(MUSIC)")
+
+test: lint ## run every check and test
+	$(BIN)/python -m pytest -n 2 --dist worksteal -m 'not slow'
+
+test-slow: $(STAMP)-test ## run the tests that take long
+	$(BIN)/python -m pytest -m slow
+
+lint: $(STAMP)-test
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+
+format: $(STAMP)-test ## format the code
+	$(BIN)/ruff format .
+	$(BIN)/ruff check --fix .
+
+bench: $(STAMP)-test ## time decoding and analysis, beside bliss-audio where it installs
+	$(BIN)/python -m benchmarks.analysis
+
+clean: ## remove what the other targets made
+	rm -rf $(VENV) build dist runs .pytest_cache .mypy_cache .ruff_cache

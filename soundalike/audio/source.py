@@ -1,0 +1,98 @@
+"""A file as the decoder wants it: regular, readable, and the same from beginning to end.
+
+A file is opened here, never by FFmpeg, so that a name is never taken for a URL or refused for its
+encoding, and a pipe never waits for a writer.
+"""
+
+from __future__ import annotations
+
+import io
+import os
+import stat
+from pathlib import Path
+
+from soundalike.errors import UnreadableFile, printable
+
+__all__ = ["Source", "StrPath", "describe"]
+
+StrPath = str | os.PathLike[str]
+
+
+class Source:
+    """A regular file that notices when it changes, as PyAV and the header reader read it."""
+
+    def __init__(self, path: StrPath) -> None:
+        self.path = path
+        try:
+            self._before = os.stat(path)
+            self._check_regular(self._before.st_mode)
+            # Not to wait for a writer, should a pipe have taken the file's place by now.
+            flags = getattr(os, "O_NONBLOCK", 0)
+            self._file = io.FileIO(
+                os.fspath(path), opener=lambda name, mode: os.open(name, mode | flags)
+            )
+        # ValueError: a NUL in the name.
+        except (OSError, ValueError) as error:
+            raise UnreadableFile(path, self._why_unreadable(error)) from error
+        self.size = self._before.st_size
+        # FFmpeg takes the ending for a hint. The rest of the name is none of its business.
+        suffix = Path(path).suffix
+        self.name = "audio" + (suffix if suffix.isascii() and suffix[1:].isalnum() else "")
+
+    def __enter__(self) -> Source:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+    def _check_regular(self, mode: int) -> None:
+        if stat.S_ISDIR(mode):
+            raise UnreadableFile(self.path, "is a folder, not a file")
+        if not stat.S_ISREG(mode):
+            raise UnreadableFile(self.path, "is a pipe, socket or device, not a regular file")
+
+    def _why_unreadable(self, error: OSError | ValueError) -> str:
+        if isinstance(error, FileNotFoundError) and os.path.islink(self.path):
+            target = printable(os.readlink(self.path))
+            return f"is a broken link: it points to {target}, which does not exist"
+        return describe(error)
+
+    def read(self, n_bytes: int) -> bytes:
+        try:
+            return self._file.read(n_bytes) or b""
+        except OSError as error:
+            raise UnreadableFile(self.path, f"could not be read on: {describe(error)}") from error
+
+    def read_at(self, offset: int, n_bytes: int) -> bytes:
+        return self.read(n_bytes) if self.seek(offset) == offset else b""
+
+    def seek(self, offset: int, whence: int = os.SEEK_SET) -> int:
+        """Go to a position and return it, or a negative number if there is no such position.
+
+        FFmpeg asks for such where a damaged header sends it there, and wants no exception.
+        """
+        try:
+            return self._file.seek(offset, whence)
+        except (OSError, OverflowError):
+            return -1
+
+    def tell(self) -> int:
+        return self._file.tell()
+
+    def close(self) -> None:
+        self._file.close()
+
+    def check_unchanged(self) -> None:
+        """Raise UnreadableFile if what was read is no longer what stands under the path."""
+        try:
+            now = os.stat(self.path)
+        except OSError as error:
+            raise UnreadableFile(self.path, "vanished while it was read") from error
+        names = ("st_dev", "st_ino", "st_size", "st_mtime_ns")
+        if any(getattr(now, name) != getattr(self._before, name) for name in names):
+            raise UnreadableFile(self.path, "changed while it was read")
+
+
+def describe(error: BaseException) -> str:
+    """An error's own words, without number and path."""
+    return (getattr(error, "strerror", None) or str(error)).lower()

@@ -1,0 +1,168 @@
+"""Every error that soundalike raises on purpose, under one root.
+
+::
+
+    SoundalikeError
+    ├── AudioError               a file that cannot be analysed; carries path, reason and advice
+    │   ├── UnreadableFile       missing, a folder, a broken link, not permitted, vanished
+    │   ├── UnsupportedAudio     empty, not audio, no audio stream, an unknown codec
+    │   ├── ProtectedAudio       encrypted (DRM)
+    │   ├── DamagedAudio         audio of which nothing could be decoded
+    │   ├── SilentAudio          decodes, but holds no sound
+    │   ├── TooShort             decodes, but is shorter than one frame's worth of music
+    │   └── DecoderCrashed       the decoder took its process down with it
+    ├── InvalidArgument          a value out of range or of the wrong form
+    ├── ModelError               an unknown, damaged or unfit model
+    │   └── ModelMismatch        embeddings of two models cannot be compared
+    ├── LibraryError             the library cannot be opened or written
+    │   ├── TrackNotFound        nothing in the library answers to the query
+    │   └── AmbiguousTrack       more than one track answers to the query
+    ├── MissingExtra             an optional dependency is not installed
+    └── DataError                a data set that is missing, damaged or laid out differently
+
+The command line catches the root, prints ``Type: message`` and exits with 1.
+"""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+from typing import ClassVar
+
+__all__ = [
+    "AmbiguousTrack",
+    "AudioError",
+    "DamagedAudio",
+    "DataError",
+    "DecoderCrashed",
+    "InvalidArgument",
+    "LibraryError",
+    "MissingExtra",
+    "ModelError",
+    "ModelMismatch",
+    "ProtectedAudio",
+    "SilentAudio",
+    "SoundalikeError",
+    "TooShort",
+    "TrackNotFound",
+    "UnreadableFile",
+    "UnsupportedAudio",
+    "printable",
+]
+
+
+def printable(path: str | os.PathLike[str]) -> str:
+    """The path as text that any terminal, file or database takes.
+
+    A name that is not valid in the file system's encoding reaches Python with lone surrogates,
+    which no UTF-8 stream accepts; they are shown as ``\\xNN`` (the byte that stood there).
+    """
+    return os.fsencode(path).decode("utf-8", "backslashreplace")
+
+
+class SoundalikeError(Exception):
+    """Root of all errors raised on purpose."""
+
+
+class AudioError(SoundalikeError):
+    """A file that cannot be analysed.
+
+    Parameters
+    ----------
+    path : the file.
+    reason : what is wrong with it, without the path.
+    """
+
+    advice: ClassVar[str] = "check that the file plays in another program"
+
+    def __init__(self, path: str | os.PathLike[str], reason: str) -> None:
+        # Both go to the base class as they are, so that the error survives pickling between
+        # the processes of a scan.
+        super().__init__(os.fspath(path), reason)
+        self.path = Path(path)
+        self.reason = reason
+
+    def __str__(self) -> str:
+        return f"{printable(self.path)}: {self.reason}"
+
+
+class UnreadableFile(AudioError):
+    """The file is missing, a folder, a broken link, not permitted, or vanished while read."""
+
+    advice = "check the path, its permissions and that its disk is mounted, then scan again"
+
+
+class UnsupportedAudio(AudioError):
+    """The file is empty, is no audio, or holds a codec that FFmpeg does not know."""
+
+    advice = "not a playable audio file: replace it or leave it out"
+
+
+class ProtectedAudio(AudioError):
+    """The file is encrypted (DRM)."""
+
+    advice = "get a copy without copy protection: nothing can decode this one"
+
+
+class DamagedAudio(AudioError):
+    """The file claims to be audio, but nothing in it could be decoded."""
+
+    advice = "the file is damaged: restore it from a backup or rip it again"
+
+
+class SilentAudio(AudioError):
+    """The file decodes, but never rises above -80 dBFS."""
+
+    advice = "there is no sound to compare: leave it out"
+
+
+class TooShort(AudioError):
+    """The file decodes, but is too short to say anything about."""
+
+    advice = "shorter than half a second: leave it out"
+
+
+class DecoderCrashed(AudioError):
+    """The process that decoded the file died: a bug in a decoder, or no memory left."""
+
+    advice = "the decoder cannot take this file: re-encode it, or leave it out"
+
+
+class InvalidArgument(SoundalikeError):
+    """A value out of range or of the wrong form; the message names it and what is accepted."""
+
+
+class ModelError(SoundalikeError):
+    """An unknown, damaged or unfit model."""
+
+
+class ModelMismatch(ModelError):
+    """Embeddings of two different models or versions were about to be compared."""
+
+
+class LibraryError(SoundalikeError):
+    """The library cannot be opened, read or written."""
+
+
+class TrackNotFound(LibraryError):
+    """Nothing in the library answers to the query."""
+
+
+class AmbiguousTrack(LibraryError):
+    """More than one track answers to the query; the message lists them."""
+
+
+class MissingExtra(SoundalikeError):
+    """An optional dependency is not installed; the message says which extra brings it."""
+
+    def __init__(self, feature: str, extra: str) -> None:
+        super().__init__(feature, extra)
+        self.feature = feature
+        self.extra = extra
+
+    def __str__(self) -> str:
+        return f"{self.feature} needs more packages: pip install 'soundalike[{self.extra}]'"
+
+
+class DataError(SoundalikeError):
+    """A data set that is missing, damaged or laid out differently than expected."""

@@ -1,0 +1,34 @@
+"""Fixtures for real data, and the rule that nothing is skipped in silence."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+import pytest
+
+
+@pytest.fixture(scope="session")
+def gtzan() -> Path:
+    """The folder with the GTZAN store, clips and splits: ``$SOUNDALIKE_DATA/gtzan``."""
+    return _real_data("SOUNDALIKE_DATA", "gtzan", "the GTZAN frames and clips")
+
+
+def _real_data(variable: str, folder: str, what: str) -> Path:
+    root = os.environ.get(variable)
+    if not root:
+        pytest.skip(f"{variable} is not set: it names the folder with {what}")
+    path = Path(root) / folder
+    if not path.is_dir():
+        pytest.fail(f"{variable} is set, but there is no folder {path}")
+    return path
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_makereport(item: pytest.Item, call: pytest.CallInfo[None]):  # type: ignore[no-untyped-def]
+    """Where SOUNDALIKE_NO_SKIP is set, as in CI, a test that is skipped has failed."""
+    report = yield
+    if report.skipped and os.environ.get("SOUNDALIKE_NO_SKIP"):
+        report.outcome = "failed"
+        report.longrepr = f"skipped, which SOUNDALIKE_NO_SKIP forbids: {report.longrepr}"
+    return report

@@ -1,0 +1,200 @@
+"""Tags of real files in every format that carries them, whole and broken."""
+
+from __future__ import annotations
+
+import os
+import struct
+import sys
+from pathlib import Path
+
+import mutagen.aiff
+import mutagen.apev2
+import mutagen.id3
+import mutagen.mp4
+import mutagen.wave
+import numpy as np
+import pytest
+from audio_files import FORMATS, add_cover, chord, damage, jpeg, write_audio
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from soundalike.audio import read_tags
+from soundalike.audio.tags import Tags
+from soundalike.errors import UnreadableFile
+
+RATE = 44_100
+FULL = Tags(
+    title="Ténèbres",
+    artist="The Ölands",
+    album="Third",
+    album_artist="Various",
+    genre="Post-Rock",
+    year=1994,
+    track_number=7,
+)
+METADATA = {
+    "title": "Ténèbres",
+    "artist": "The Ölands",
+    "album": "Third",
+    "album_artist": "Various",
+    "genre": "Post-Rock",
+    "date": "1994-06-01",
+    "track": "7/12",
+}
+
+
+def make(path: Path, kind: str, metadata: dict[str, str] | None = None) -> Path:
+    rate = 48_000 if FORMATS[kind].codec == "libopus" else RATE
+    return write_audio(
+        path.with_suffix("." + FORMATS[kind].suffix),
+        chord(rate, 0.5, 2),
+        rate,
+        kind,
+        metadata=metadata,
+    )
+
+
+@pytest.mark.parametrize(
+    "kind",
+    ["mp3-cbr", "aac", "alac", "flac", "flac-ogg", "vorbis", "opus", "wma", "matroska", "wavpack"],
+)
+def test_tags_of_every_format(tmp_path: Path, kind: str) -> None:
+    assert read_tags(make(tmp_path / "piece", kind, METADATA)) == FULL
+
+
+def test_the_info_chunk_of_a_wav(tmp_path: Path) -> None:
+    tags = read_tags(make(tmp_path / "piece", "wav", METADATA))
+    assert (tags.title, tags.artist, tags.album) == (FULL.title, FULL.artist, FULL.album)
+    assert (tags.genre, tags.year, tags.track_number) == (FULL.genre, 1994, 7)
+
+
+@pytest.mark.parametrize(
+    ("kind", "opener"), [("wav", mutagen.wave.WAVE), ("aiff", mutagen.aiff.AIFF)]
+)
+def test_id3_in_wav_and_aiff(tmp_path: Path, kind: str, opener: type) -> None:
+    path = make(tmp_path / "piece", kind)
+    file = opener(path)
+    file.add_tags()
+    file.tags.add(mutagen.id3.TIT2(encoding=3, text="Ténèbres"))
+    file.tags.add(mutagen.id3.TDRC(encoding=3, text="1994"))
+    file.save()
+    assert read_tags(path) == Tags(title="Ténèbres", year=1994)
+
+
+def test_ape_tags_at_the_end_of_an_mp3(tmp_path: Path) -> None:
+    path = make(tmp_path / "piece", "mp3-cbr")
+    plain = path.read_bytes()
+    path.write_bytes(plain[plain.index(b"\xff\xfb") :])
+    tags = mutagen.apev2.APEv2()
+    tags.update({"Title": "Ténèbres", "Album Artist": "Various", "Year": "1994", "Track": "7/12"})
+    tags.save(path)
+    assert read_tags(path) == Tags(
+        title="Ténèbres", album_artist="Various", year=1994, track_number=7
+    )
+
+
+def test_several_values_blanks_and_nuls(tmp_path: Path) -> None:
+    path = make(tmp_path / "piece", "mp3-cbr")
+    tags = mutagen.id3.ID3()
+    tags.add(mutagen.id3.TPE1(encoding=3, text=["Ann\0", "  Bob  ", "Ann", "\0"]))
+    tags.add(mutagen.id3.TIT2(encoding=3, text=" A\ttitle \n"))
+    tags.add(mutagen.id3.TALB(encoding=3, text="  "))
+    tags.add(mutagen.id3.TCON(encoding=3, text=["(17)", "Jazz"]))
+    tags.save(path)
+    assert read_tags(path) == Tags(title="A title", artist="Ann; Bob", genre="Rock; Jazz")
+
+
+def test_nuls_within_an_mp4_tag(tmp_path: Path) -> None:
+    path = make(tmp_path / "piece", "aac")
+    file = mutagen.mp4.MP4(path)
+    file["\xa9ART"] = ["Ann\0", "Bob\0Cid"]
+    file["trkn"] = [(0, 12)]
+    file.save()
+    assert read_tags(path) == Tags(artist="Ann; Bob; Cid")
+
+
+@pytest.mark.parametrize(
+    ("date", "year"),
+    [
+        ("1994", 1994),
+        ("1994-06-01", 1994),
+        ("19940601", 1994),
+        ("01.06.1994", 1994),
+        ("", None),
+        ("unknown", None),
+        ("94", None),
+        ("0000", None),
+    ],
+)
+def test_years(tmp_path: Path, date: str, year: int | None) -> None:
+    assert read_tags(make(tmp_path / "piece", "flac", {"date": date})).year == year
+
+
+@pytest.mark.parametrize(
+    ("track", "number"), [("3", 3), ("03/12", 3), ("0", None), ("A3", None), ("3 of 12", 3)]
+)
+def test_track_numbers(tmp_path: Path, track: str, number: int | None) -> None:
+    tags = read_tags(make(tmp_path / "piece", "flac", {"track": track}))
+    assert tags.track_number == number
+
+
+@pytest.mark.parametrize("kind", ["mp3-cbr", "aac", "flac", "vorbis", "wav", "wma", "matroska"])
+def test_a_file_without_tags(tmp_path: Path, kind: str) -> None:
+    assert read_tags(make(tmp_path / "piece", kind)) == Tags()
+
+
+def test_what_is_no_audio_has_no_tags(tmp_path: Path) -> None:
+    path = tmp_path / "text.mp3"
+    for content in (b"", b"words\n" * 100, b"ID3", b"ID3\4\0\0\x7f\x7f\x7f\x7f", b"OggS", b"fLaC"):
+        path.write_bytes(content)
+        assert read_tags(path) == Tags()
+
+
+def test_a_cover_alone_is_no_tag(tmp_path: Path) -> None:
+    path = make(tmp_path / "piece", "mp3-cbr")
+    assert read_tags(add_cover(path, jpeg())) == Tags()
+
+
+def test_broken_tags_are_none(tmp_path: Path) -> None:
+    path = make(tmp_path / "piece", "flac", METADATA)
+    data = path.read_bytes()
+    at = data.index(b"reference libFLAC") if b"reference libFLAC" in data else data.index(b"Lavf")
+    path.write_bytes(data[: at - 4] + struct.pack("<I", 0xFFFFFFF0) + data[at:])
+    assert read_tags(path) == Tags()
+
+
+@settings(max_examples=60, deadline=None, suppress_health_check=list(HealthCheck))
+@given(seed=st.integers(0, 10_000), share=st.floats(0, 0.3))
+@pytest.mark.parametrize("kind", ["mp3-cbr", "aac", "flac", "vorbis", "wma", "wav", "wavpack"])
+def test_damaged_tags_never_raise(
+    tmp_path_factory: pytest.TempPathFactory, kind: str, seed: int, share: float
+) -> None:
+    base = tmp_path_factory.getbasetemp() / f"tagged-{kind}"
+    source = base.with_suffix("." + FORMATS[kind].suffix)
+    if not source.exists():
+        make(base, kind, METADATA)
+    data = bytearray(source.read_bytes())
+    rng = np.random.default_rng(seed)
+    for at in rng.integers(0, max(1, int(len(data) * share)), 8):
+        data[at] = rng.integers(0, 256)
+    path = source.with_name(f"damaged-{source.name}")
+    path.write_bytes(data)
+    assert isinstance(read_tags(path), Tags)
+
+
+def test_the_rest_of_the_file_does_not_matter(tmp_path: Path) -> None:
+    path = make(tmp_path / "piece", "mp3-cbr", METADATA)
+    assert read_tags(damage(path, 0.5, 1.0)) == FULL
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="a file system that takes any bytes as a name")
+@pytest.mark.parametrize("kind", ["mp3-cbr", "flac", "aac"])
+def test_names_in_any_encoding(tmp_path: Path, kind: str) -> None:
+    path = Path(os.fsdecode(os.fsencode(tmp_path) + b"/\xe4\xf6\xfc"))
+    assert read_tags(make(path, kind, METADATA)) == FULL
+
+
+def test_unreadable_files(tmp_path: Path) -> None:
+    for path in (tmp_path, tmp_path / "none.mp3"):
+        with pytest.raises(UnreadableFile):
+            read_tags(path)
