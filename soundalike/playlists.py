@@ -1,0 +1,113 @@
+"""Playlists as files: M3U8, which nearly every player reads."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+from collections.abc import Iterable
+from dataclasses import dataclass
+from pathlib import Path
+
+from soundalike.errors import InvalidArgument, LibraryError, printable
+
+__all__ = ["PlaylistEntry", "m3u8", "write_m3u8"]
+
+
+@dataclass(frozen=True)
+class PlaylistEntry:
+    """One line of a playlist.
+
+    ``title`` falls back to the file's name, ``artist`` may be missing, ``duration_s`` None means
+    unknown.
+    """
+
+    path: Path
+    title: str | None = None
+    artist: str | None = None
+    duration_s: float | None = None
+
+
+def m3u8(entries: Iterable[PlaylistEntry], *, relative_to: Path | None = None) -> bytes:
+    r"""The playlist as the bytes of an M3U8 file: UTF-8, ``\n`` line ends, extended form.
+
+    Each entry is ``#EXTINF:<whole seconds>,<artist> - <title>`` and the path on the next line;
+    -1 seconds mean that the length is unknown. A file
+    name that is no valid UTF-8 keeps its own bytes, because a player has to open exactly those.
+
+    Parameters
+    ----------
+    relative_to : write paths relative to this folder, so that the playlist can move with the
+        music; absolute otherwise. A path on another drive stays absolute.
+
+    Raises
+    ------
+    InvalidArgument : a path with a line break in it, which the format cannot hold.
+    """
+    lines = [b"#EXTM3U"]
+    for entry in entries:
+        path = _located(entry.path, relative_to)
+        if "\n" in path or "\r" in path:
+            raise InvalidArgument(
+                f"{printable(entry.path)!r} has a line break in its name, which a playlist cannot "
+                "hold: rename the file"
+            )
+        if path.startswith("#"):
+            path = os.path.join(os.curdir, path)  # a bare leading # would make it a comment
+        seconds = -1 if entry.duration_s is None else round(entry.duration_s)
+        title = entry.title or printable(entry.path.stem)
+        label = f"{entry.artist} - {title}" if entry.artist else title
+        one_line = " ".join(label.split())
+        lines.append(f"#EXTINF:{seconds},{one_line}".encode("utf-8", "backslashreplace"))
+        lines.append(os.fsencode(path))
+    return b"\n".join(lines) + b"\n"
+
+
+def write_m3u8(
+    file: str | os.PathLike[str],
+    entries: Iterable[PlaylistEntry],
+    *,
+    relative: bool = False,
+) -> None:
+    """Write an M3U8 playlist, whole or not at all.
+
+    Parameters
+    ----------
+    relative : paths relative to the playlist's own folder instead of absolute ones.
+
+    Raises
+    ------
+    InvalidArgument : a path that the format cannot hold.
+    LibraryError : the file cannot be written.
+    """
+    target = Path(os.path.realpath(file))
+    content = m3u8(entries, relative_to=Path(file).absolute().parent if relative else None)
+    try:
+        if target.exists() and not target.is_file():
+            target.write_bytes(content)  # a pipe or a device, which must not be replaced by a file
+        else:
+            _replace(target, content)
+    except OSError as error:
+        raise LibraryError(
+            f"cannot write the playlist {printable(file)}: {error.strerror or error}"
+        ) from error
+
+
+def _replace(target: Path, content: bytes) -> None:
+    # A player may watch the file: it sees the old playlist or the new one, never half of one.
+    draft = target.with_name(f".{target.name}.{os.getpid()}.tmp")
+    try:
+        draft.write_bytes(content)
+        draft.replace(target)
+    finally:
+        with contextlib.suppress(OSError):
+            draft.unlink()
+
+
+def _located(path: Path, relative_to: Path | None) -> str:
+    absolute = os.path.abspath(path)
+    if relative_to is None:
+        return absolute
+    try:
+        return os.path.relpath(absolute, os.path.abspath(relative_to))
+    except ValueError:  # Windows: another drive has no relative path
+        return absolute

@@ -1,0 +1,265 @@
+"""Ranking by similarity, and what a similarity means in a given library.
+
+A cosine means nothing to a listener: 0.6 may be a twin in one library and a stranger in another.
+``PairDistribution`` turns it into a share: how many of the library's pairs are less alike.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Hashable, Sequence
+from dataclasses import dataclass, field
+
+import numpy as np
+from numpy.typing import NDArray
+
+from soundalike.errors import InvalidArgument
+
+__all__ = [
+    "MIN_TRACKS_FOR_PERCENTILE",
+    "PairDistribution",
+    "Ranked",
+    "rank",
+    "similarities",
+]
+
+MIN_TRACKS_FOR_PERCENTILE = 10
+"""With 10 tracks there are 45 pairs, one step every 2 %; with fewer, a share is a coin toss."""
+
+# All pairs of 2,048 tracks are 2.1 million similarities: 8 MB, well under 0.1 s to make and sort.
+_SAMPLE_TRACKS = 2048
+
+# Rows turned to float32 at a time when the embeddings are stored as float16.
+_BLOCK_ROWS = 65_536
+
+# Equal embeddings differ in the last bits of their similarity, because BLAS sums the rows at the
+# edge of a block in another order. Rounded to this many places they tie, as they should.
+_DECIMALS = 6
+
+
+@dataclass(frozen=True)
+class Ranked:
+    """A row of the embeddings that ``rank`` chose.
+
+    ``percentile`` is the share (0-100) of the library's pairs of tracks that are less alike;
+    None while the library is too small to say.
+    """
+
+    index: int
+    similarity: float
+    percentile: float | None
+
+
+@dataclass(frozen=True)
+class PairDistribution:
+    """How alike the pairs of tracks of one library are.
+
+    Attributes
+    ----------
+    pair_similarities : float32 (n_pairs,), ascending; of all pairs, or of all pairs among a sample
+        of the tracks when the library is large.
+    n_tracks : tracks in the library.
+    sampled_tracks : tracks whose pairs were looked at; equal to n_tracks in a small library.
+    """
+
+    pair_similarities: NDArray[np.float32] = field(repr=False)
+    n_tracks: int
+    sampled_tracks: int
+
+    @classmethod
+    def from_embeddings(
+        cls,
+        embeddings: NDArray[np.generic],
+        *,
+        max_tracks: int = _SAMPLE_TRACKS,
+        seed: int = 0,
+    ) -> PairDistribution:
+        """Measure the pairs of a library.
+
+        Parameters
+        ----------
+        embeddings : (n_tracks, D), unit length.
+        max_tracks : beyond this many tracks, a random sample of this many stands for them. All
+            pairs within a sample of m tracks tell more than m/n rows against all n columns at the
+            same cost: the answer hangs on how many different tracks were drawn.
+        seed : of the sample.
+
+        Raises
+        ------
+        InvalidArgument : embeddings that are no matrix, or max_tracks below 2.
+        """
+        _check_matrix(embeddings)
+        if max_tracks < 2:
+            raise InvalidArgument(f"max_tracks is {max_tracks}: a pair needs at least 2")
+        n_tracks = len(embeddings)
+        chosen = embeddings
+        if n_tracks > max_tracks:
+            generator = np.random.default_rng(seed)
+            rows = np.sort(generator.choice(n_tracks, size=max_tracks, replace=False))
+            chosen = embeddings[rows]
+        sample = chosen.astype(np.float32, copy=False)
+        matrix = sample @ sample.T
+        pairs = np.round(matrix[np.triu_indices(len(sample), k=1)], _DECIMALS)
+        pairs.sort()
+        pairs.flags.writeable = False
+        return cls(pair_similarities=pairs, n_tracks=n_tracks, sampled_tracks=len(sample))
+
+    @property
+    def too_small(self) -> str | None:
+        """Why there are no percentiles, or None when there are."""
+        if self.n_tracks >= MIN_TRACKS_FOR_PERCENTILE:
+            return None
+        return (
+            f"percentiles need at least {MIN_TRACKS_FOR_PERCENTILE} tracks in the library, "
+            f"it has {self.n_tracks}"
+        )
+
+    def percentile(self, similarity: float) -> float | None:
+        """Share (0-100) of the library's pairs of tracks that are less alike than ``similarity``.
+
+        None when the library has fewer than ``MIN_TRACKS_FOR_PERCENTILE`` tracks. Never decreases
+        when the similarity grows.
+        """
+        if self.too_small:
+            return None
+        value = np.float32(round(similarity, _DECIMALS))
+        below = int(np.searchsorted(self.pair_similarities, value, side="left"))
+        return 100.0 * below / len(self.pair_similarities)
+
+
+def similarities(
+    embedding: NDArray[np.generic], embeddings: NDArray[np.generic]
+) -> NDArray[np.float32]:
+    """Cosine similarity of one embedding with many, all of unit length.
+
+    Parameters
+    ----------
+    embedding : (D,)
+    embeddings : (n, D), float32 or a narrower type; narrower ones are widened block by block.
+
+    Returns
+    -------
+    float32 (n,), from -1 to 1 (but for rounding).
+
+    Raises
+    ------
+    InvalidArgument : shapes that do not fit together; the message has both.
+    """
+    _check_matrix(embeddings)
+    if embedding.shape != embeddings.shape[1:]:
+        raise InvalidArgument(
+            f"the query has shape {embedding.shape}, the embeddings have shape "
+            f"{embeddings.shape}: their last dimensions must be equal"
+        )
+    query = embedding.astype(np.float32, copy=False)
+    if embeddings.dtype == np.float32:
+        return np.asarray(embeddings.astype(np.float32, copy=False) @ query)
+    found = np.empty(len(embeddings), np.float32)
+    for start in range(0, len(embeddings), _BLOCK_ROWS):
+        block = embeddings[start : start + _BLOCK_ROWS].astype(np.float32)
+        found[start : start + len(block)] = block @ query
+    return found
+
+
+def rank(
+    embedding: NDArray[np.generic],
+    embeddings: NDArray[np.generic],
+    *,
+    k: int = 10,
+    exclude: Sequence[int] = (),
+    artists: Sequence[Hashable | None] | None = None,
+    max_per_artist: int | None = None,
+    distribution: PairDistribution | None = None,
+    min_percentile: float | None = None,
+) -> tuple[Ranked, ...]:
+    """The k rows most like the query, best first; exact, and the same on every run.
+
+    Parameters
+    ----------
+    embedding : (D,), unit length.
+    embeddings : (n, D), unit length. Rows of equal similarity keep their order.
+    k : how many at most; fewer when there are no more.
+    exclude : rows that must not come out, such as the query's own.
+    artists : one a row, needed for max_per_artist; None stands for an unknown artist and is never
+        limited, because two unknown artists need not be the same.
+    max_per_artist : at most this many rows with the same artist.
+    distribution : gives each result its percentile.
+    min_percentile : leave out what is less alike than this share (0-100) of the library's pairs.
+
+    Raises
+    ------
+    InvalidArgument : a value out of range, shapes that do not fit, or min_percentile in a library
+        too small for percentiles.
+    """
+    _check_limits(k, max_per_artist, min_percentile, distribution)
+    if max_per_artist is not None and (artists is None or len(artists) != len(embeddings)):
+        given = "none" if artists is None else len(artists)
+        raise InvalidArgument(
+            f"max_per_artist needs one artist for each of the {len(embeddings)} rows, got {given}"
+        )
+    scores = np.round(similarities(embedding, embeddings), _DECIMALS)
+    allowed = np.ones(len(scores), dtype=bool)
+    allowed[list(exclude)] = False
+    candidates = np.flatnonzero(allowed)
+
+    chosen: list[Ranked] = []
+    taken: dict[Hashable, int] = {}
+    # Without a limit the first k are the answer; with one, look deeper until k are found.
+    depth = k
+    seen = 0
+    while len(chosen) < k and seen < len(candidates):
+        best = _best(scores, candidates, depth)
+        for row in best[seen:]:
+            index, similarity = int(row), float(scores[row])
+            percentile = distribution.percentile(similarity) if distribution else None
+            if min_percentile is not None and (percentile is None or percentile < min_percentile):
+                return tuple(chosen)
+            artist = artists[index] if artists is not None else None
+            if max_per_artist is not None and artist is not None:
+                if taken.get(artist, 0) >= max_per_artist:
+                    continue
+                taken[artist] = taken.get(artist, 0) + 1
+            chosen.append(Ranked(index, similarity, percentile))
+            if len(chosen) == k:
+                break
+        seen = len(best)
+        depth *= 4
+    return tuple(chosen)
+
+
+def _best(
+    scores: NDArray[np.float32], candidates: NDArray[np.intp], depth: int
+) -> NDArray[np.intp]:
+    """The ``depth`` best of the candidate rows, best first, equal ones in their order."""
+    values = scores[candidates]
+    if depth < len(values):
+        # argpartition cuts anywhere through a group of equals; taking all that reach the last
+        # value and sorting them makes the cut the same on every run.
+        last = np.partition(values, len(values) - depth)[len(values) - depth]
+        candidates = candidates[values >= last]
+        values = scores[candidates]
+    order = np.argsort(-values, kind="stable")
+    return candidates[order[:depth]]
+
+
+def _check_matrix(embeddings: NDArray[np.generic]) -> None:
+    if embeddings.ndim != 2:
+        raise InvalidArgument(f"embeddings must have shape (n, D), got {embeddings.shape}")
+
+
+def _check_limits(
+    k: int,
+    max_per_artist: int | None,
+    min_percentile: float | None,
+    distribution: PairDistribution | None,
+) -> None:
+    if k < 1:
+        raise InvalidArgument(f"k is {k}: ask for at least 1 track")
+    if max_per_artist is not None and max_per_artist < 1:
+        raise InvalidArgument(f"max_per_artist is {max_per_artist}: allow at least 1")
+    if min_percentile is None:
+        return
+    if not 0 <= min_percentile <= 100:
+        raise InvalidArgument(f"min_percentile is {min_percentile:g}: it goes from 0 to 100")
+    if distribution is None or distribution.too_small:
+        reason = distribution.too_small if distribution else "no PairDistribution was given"
+        raise InvalidArgument(f"min_percentile cannot be used: {reason}")
