@@ -1,0 +1,77 @@
+"""The main job in one go: scan a folder, ask what sounds alike, compare two tracks.
+
+    python examples/demo.py [MUSIC]
+
+MUSIC is a folder with audio files; its library is the one that `soundalike` uses by default, so
+that the analysis is not done twice. Without it, forty pieces by eight invented bands are composed
+under build/demo: five pieces a band, so that the neighbours of a piece can be seen to be right.
+
+Each command is printed before it runs; it can be typed again as it stands.
+"""
+
+from __future__ import annotations
+
+import argparse
+import os
+import shlex
+import subprocess
+import sys
+from pathlib import Path
+
+from compose import make_all
+
+import soundalike
+
+HOME = Path("build") / "demo"
+QUERY = "Neon Harbour"  # a band whose sound is easy to tell
+
+
+def soundalike_command(*words: str) -> int:
+    """Run ``soundalike`` as a user would; its exit code."""
+    executable = Path(sys.executable).with_name("soundalike")
+    print(f"\n$ {shlex.join(['soundalike', *words])}", flush=True)
+    return subprocess.run([str(executable), *words], check=False).returncode
+
+
+def compose_music(folder: Path) -> None:
+    """Render the composed pieces, unless they are there already."""
+    if (folder / "complete").exists():
+        return
+    print("Composing and rendering forty pieces by eight bands ...", flush=True)
+    for piece in make_all(folder):
+        if piece.score.track_number == 1:
+            print(f"  {piece.score.band.name}: {piece.score.band.genre}", flush=True)
+    (folder / "complete").touch()
+
+
+def main() -> int:
+    """Run the demonstration; 1 if there was nothing to show."""
+    parser = argparse.ArgumentParser(description="Scan a folder and show what sounds alike.")
+    parser.add_argument("music", nargs="?", type=Path, help="a folder (default: composed music)")
+    music = parser.parse_args().music
+    if music is None:
+        music = HOME / "music"
+        compose_music(music)
+        os.environ["SOUNDALIKE_LIBRARY"] = str(HOME / "library.db")
+        print(f"\n$ export SOUNDALIKE_LIBRARY={HOME / 'library.db'}")
+    # A file that fails is listed and makes the exit code 1; the others are there all the same.
+    soundalike_command("scan", str(music))
+
+    with soundalike.Library() as library:
+        tracks = [track for track in library.tracks() if track.status == "analysed"]
+        inside = [track for track in tracks if track.path.is_relative_to(music.resolve())]
+        if len(inside) < 2:
+            print(f"{music}: two tracks are needed to compare, {len(inside)} could be analysed")
+            return 1
+        query = next((track for track in inside if track.artist == QUERY), inside[0])
+        nearest = library.similar(query.path, k=1).matches[0].track
+    soundalike_command("similar", str(query.track_id), "-k", "8")
+    picture = HOME / "compare.png"
+    picture.parent.mkdir(parents=True, exist_ok=True)
+    words = [str(query.track_id), str(nearest.track_id), "--plot", str(picture)]
+    soundalike_command("compare", *words)
+    return soundalike_command("info")
+
+
+if __name__ == "__main__":
+    sys.exit(main())
