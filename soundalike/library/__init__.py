@@ -1,0 +1,44 @@
+"""The library: which tracks there are, what is known of them, and which of them sound alike.
+
+``catalog`` holds :class:`Library`; ``records`` what it returns. SQLAlchemy is imported with the
+first use of :class:`Library`, not with this package.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from soundalike.library.records import (
+    Failure,
+    LibraryInfo,
+    Match,
+    ModelTracks,
+    ScanProgress,
+    ScanReport,
+    SimilarResult,
+    Track,
+)
+
+if TYPE_CHECKING:
+    from soundalike.library.catalog import Library
+
+__all__ = [
+    "Failure",
+    "Library",
+    "LibraryInfo",
+    "Match",
+    "ModelTracks",
+    "ScanProgress",
+    "ScanReport",
+    "SimilarResult",
+    "Track",
+]
+
+
+def __getattr__(name: str) -> Any:
+    if name == "Library":
+        from soundalike.library.catalog import Library
+
+        globals()[name] = Library
+        return Library
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

@@ -1,0 +1,213 @@
+"""Finding the one track that somebody means."""
+
+from __future__ import annotations
+
+import os
+import re
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+from sqlalchemy import Connection, Row, Select, and_, case, select
+from sqlalchemy.sql import ColumnElement
+
+from soundalike.errors import AmbiguousTrack, TrackNotFound, printable
+from soundalike.library.files import canonical
+from soundalike.library.records import Track
+from soundalike.library.schema import analyses, contents, failures, models, tracks
+from soundalike.library.words import plain
+from soundalike.models import ModelInfo
+
+__all__ = [
+    "as_file",
+    "find_all",
+    "find_by_id",
+    "find_by_path",
+    "find_by_words",
+    "select_tracks",
+    "to_track",
+]
+
+_ID = re.compile(r"(#?)(\d{1,18})", re.ASCII)
+# A statement may have only so many parameters.
+_BATCH = 500
+# How many candidates a message lists.
+_LISTED = 10
+# How many tracks with all the words are looked at for an exact title.
+_CANDIDATES = 1000
+
+
+def as_file(query: str | os.PathLike[str] | int) -> Path | None:
+    """The path, if the query is one: any ``Path``, or text that names an existing file."""
+    if isinstance(query, int):
+        return None
+    if isinstance(query, str):
+        path = os.path.expanduser(query)
+        try:
+            return Path(path) if os.path.isfile(path) else None
+        except ValueError:
+            return None  # a null character in it
+    return Path(query)
+
+
+def select_tracks(model: ModelInfo) -> Select[Any]:
+    """Every track with its tags and status, to be turned into :func:`to_track`."""
+    model_id = (
+        select(models.c.id)
+        .where(models.c.name == model.name, models.c.version == model.version)
+        .scalar_subquery()
+    )
+    current = and_(analyses.c.content_id == tracks.c.content_id, analyses.c.model_id == model_id)
+    status = case(
+        (tracks.c.missing_at.is_not(None), "missing"),
+        (failures.c.id.is_not(None), "failed"),
+        (analyses.c.id.is_not(None), "analysed"),
+        else_="pending",
+    )
+    tags = [column for column in contents.c if column.name != "id"]
+    return (
+        select(tracks.c.id, tracks.c.path, tracks.c.size_bytes, *tags, status.label("status"))
+        .select_from(tracks)
+        .outerjoin(contents, contents.c.id == tracks.c.content_id)
+        .outerjoin(analyses, current)
+        .outerjoin(failures, failures.c.track_id == tracks.c.id)
+    )
+
+
+def to_track(row: Row[Any]) -> Track:
+    """A row of :func:`select_tracks`."""
+    return Track(
+        track_id=row.id,
+        path=Path(os.fsdecode(row.path)),
+        title=row.title,
+        artist=row.artist,
+        album=row.album,
+        album_artist=row.album_artist,
+        genre=row.genre,
+        year=row.year,
+        track_number=row.track_number,
+        duration_s=row.duration_s,
+        sample_rate=row.sample_rate,
+        channels=row.channels,
+        codec=row.codec,
+        size_bytes=row.size_bytes,
+        content_hash=None if row.digest is None else row.digest.hex(),
+        status=row.status,
+    )
+
+
+def find_by_path(connection: Connection, model: ModelInfo, path: Path) -> Track | None:
+    """The track of a file, under whatever name the file is reached."""
+    names = {os.fsencode(canonical(path)), os.fsencode(os.path.realpath(path))}
+    found = _select(connection, model, tracks.c.path.in_(names))
+    if found:
+        return found[0]
+    # The same file may have names that no link explains: upper and lower case, composed accents,
+    # a disk mounted twice. Only a file of the same size can be it.
+    try:
+        size = os.stat(path).st_size
+    except OSError:
+        return None
+    for track in _select(connection, model, tracks.c.size_bytes == size):
+        if track.path.exists() and os.path.samefile(track.path, path):
+            return track
+    return None
+
+
+def find_all(
+    connection: Connection, model: ModelInfo, track_ids: Sequence[int]
+) -> dict[int, Track]:
+    """The tracks with these ids, as many as they may be."""
+    found = []
+    for start in range(0, len(track_ids), _BATCH):
+        batch = track_ids[start : start + _BATCH]
+        found += _select(connection, model, tracks.c.id.in_(batch))
+    return {track.track_id: track for track in found}
+
+
+def find_by_id(connection: Connection, model: ModelInfo, track_id: int) -> Track:
+    """
+    Raises
+    ------
+    TrackNotFound : no track has this id.
+    """
+    found = _select(connection, model, tracks.c.id == track_id)
+    if not found:
+        raise TrackNotFound(f"there is no track #{track_id} in the library")
+    return found[0]
+
+
+def find_by_words(connection: Connection, model: ModelInfo, query: str) -> Track:
+    """The track that an id (``12``, ``#12``) or words of artist, title, album, file name mean.
+
+    All words must be there, in any order; case and accents do not matter. A track whose title
+    (or file name, or artist and title) is exactly the query goes before others. Tracks that are
+    missing count only when there are no others; of exact copies, the one with the lowest id is
+    meant.
+
+    Raises
+    ------
+    TrackNotFound : nothing answers to the query.
+    AmbiguousTrack : several do; the message lists them with their ids.
+    """
+    number = _ID.fullmatch(query.strip())
+    if number and number[1]:
+        return find_by_id(connection, model, int(number[2]))
+    candidates = _with_words(connection, model, query)
+    exact = [track for track in candidates if plain(query) in _names(track)]
+    if number:
+        # A bare number is an id, unless it is somebody's title as well ("1979").
+        by_id = _select(connection, model, tracks.c.id == int(number[2]))
+        candidates = list({t.track_id: t for t in by_id + exact}.values()) or candidates
+    elif exact:
+        candidates = exact
+    if not candidates:
+        raise TrackNotFound(
+            f"nothing in the library answers to {query!r}: neither an existing file, nor an id, "
+            f"nor words of an artist, a title, an album or a file name"
+        )
+    contents_found = {track.content_hash or str(track.track_id) for track in candidates}
+    if len(contents_found) > 1:
+        raise AmbiguousTrack(_ambiguous(query, candidates))
+    return candidates[0]
+
+
+def _with_words(connection: Connection, model: ModelInfo, query: str) -> list[Track]:
+    words = plain(query).split()
+    if not words:
+        return []
+    # Plain words hold nothing that LIKE takes for a wildcard.
+    where = and_(*(tracks.c.words.like(f"%{word}%") for word in words))
+    found = _select(connection, model, where, limit=_CANDIDATES)
+    return [track for track in found if track.status != "missing"] or found
+
+
+def _names(track: Track) -> set[str]:
+    """What a query can be exactly."""
+    names = {plain(track.path.name), plain(track.path.stem)}
+    if track.title:
+        names |= {plain(track.title), plain(f"{track.artist or ''} {track.title}")}
+        names.add(plain(f"{track.title} {track.artist or ''}"))
+    return names
+
+
+def _ambiguous(query: str, candidates: Sequence[Track]) -> str:
+    lines = [
+        f"  #{track.track_id}  {track.name}  ({printable(track.path)})"
+        for track in candidates[:_LISTED]
+    ]
+    if len(candidates) > _LISTED:
+        lines.append(f"  and {len(candidates) - _LISTED} more")
+    several = f"{len(candidates)}" if len(candidates) < _CANDIDATES else f"{_CANDIDATES} or more"
+    head = f"{query!r} answers to {several} tracks; name one by its id, or give more words:"
+    return "\n".join([head, *lines])
+
+
+def _select(
+    connection: Connection,
+    model: ModelInfo,
+    where: ColumnElement[bool],
+    limit: int | None = None,
+) -> list[Track]:
+    statement = select_tracks(model).where(where).order_by(tracks.c.id).limit(limit)
+    return [to_track(row) for row in connection.execute(statement)]

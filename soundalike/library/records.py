@@ -1,0 +1,226 @@
+"""What a library returns: frozen dataclasses, units in the field names, times in UTC."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime
+from pathlib import Path
+from typing import Literal
+
+from soundalike.errors import printable
+
+__all__ = [
+    "Failure",
+    "LibraryInfo",
+    "Match",
+    "ModelTracks",
+    "ScanProgress",
+    "ScanReport",
+    "SimilarResult",
+    "Track",
+    "TrackStatus",
+]
+
+TrackStatus = Literal["analysed", "failed", "missing", "pending"]
+
+
+@dataclass(frozen=True, slots=True)
+class Track:
+    """One audio file that the library has seen.
+
+    Attributes
+    ----------
+    track_id : stays the same when the file is moved, renamed or changed; never given out twice.
+    path : absolute, the folder without symbolic links.
+    title ... track_number : the file's tags; None where it has none.
+    duration_s : seconds that were decoded; None while nothing was.
+    sample_rate, channels, codec : of the file; None while unknown.
+    size_bytes : of the file when it was last seen; None when it could not be looked at.
+    content_hash : BLAKE2b (32 bytes, hexadecimal) of the file's bytes; equal for exact copies.
+    status : "missing" (was there, is gone), "failed", "analysed" (with the library's model), or
+        "pending" (not looked at with this model).
+    """
+
+    track_id: int
+    path: Path
+    title: str | None
+    artist: str | None
+    album: str | None
+    album_artist: str | None
+    genre: str | None
+    year: int | None
+    track_number: int | None
+    duration_s: float | None
+    sample_rate: int | None
+    channels: int | None
+    codec: str | None
+    size_bytes: int | None
+    content_hash: str | None
+    status: TrackStatus
+
+    @property
+    def name(self) -> str:
+        """``artist - title`` as far as the tags have them, else the name of the file."""
+        if not self.title:
+            return printable(self.path.name)
+        return f"{self.artist} - {self.title}" if self.artist else self.title
+
+
+@dataclass(frozen=True, slots=True)
+class Failure:
+    """A file that could not be analysed, or a folder that could not be read.
+
+    Attributes
+    ----------
+    track_id : None for a folder.
+    kind : the name of the error's class, such as "SilentAudio".
+    reason : what is wrong, without the path.
+    advice : what to do.
+    attempts : how often it was tried in this state of the file.
+    failed_at : of the last attempt.
+    retry_at : from when on a scan tries again by itself; None when only a change of the file (or
+        ``retry=True``) can help.
+    """
+
+    track_id: int | None
+    path: Path
+    kind: str
+    reason: str
+    advice: str
+    attempts: int
+    failed_at: datetime
+    retry_at: datetime | None
+
+
+@dataclass(frozen=True, slots=True)
+class ScanProgress:
+    """How far a scan is.
+
+    Attributes
+    ----------
+    phase : "walking" while folders are listed (``total`` grows), then "analysing".
+    done, total : files that had to be read; unchanged ones do not count.
+    tracks_per_s : over the last half minute; 0 until something is done.
+    left_s : seconds; None while unknown.
+    path : the file that was finished last, or the folder that is being listed.
+    """
+
+    phase: Literal["walking", "analysing"]
+    done: int
+    total: int
+    tracks_per_s: float
+    left_s: float | None
+    path: Path | None
+
+
+@dataclass(frozen=True, slots=True)
+class ScanReport:
+    """What a scan did, in files.
+
+    Attributes
+    ----------
+    analysed : decoded and analysed, new or changed.
+    unchanged : known already, at the same path with the same content.
+    moved : known under a path that is gone; not analysed again.
+    copied : at a new path or with new content, but equal to a file that is known: its analysis
+        is shared.
+    returned : had been missing and is back.
+    missing : of which nothing is left at their path; found out by this scan.
+    failed : files and folders that failed in this scan.
+    still_failing : failed earlier, unchanged since, and not tried again.
+    ignored : files that are not audio by their name.
+    elapsed_s : seconds.
+    interrupted : stopped by Ctrl-C; what was finished is stored, and the next scan goes on.
+    notes : what a listener should know, such as that a folder looks unmounted.
+    """
+
+    analysed: int
+    unchanged: int
+    moved: int
+    copied: int
+    returned: int
+    missing: int
+    failed: tuple[Failure, ...]
+    still_failing: int
+    ignored: int
+    elapsed_s: float
+    interrupted: bool
+    notes: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Match:
+    """A track that was found for a query.
+
+    ``percentile`` is the share (0-100) of the library's pairs of tracks that are less alike;
+    None while the library is too small to say.
+    """
+
+    rank: int
+    track: Track
+    similarity: float
+    percentile: float | None
+
+
+@dataclass(frozen=True, slots=True)
+class SimilarResult:
+    """The tracks of a library that sound like a query.
+
+    Attributes
+    ----------
+    query : the track that was asked for; None when the file is not in the library.
+    path : the query's file.
+    start_s, end_s : the passage that was asked for, None where there is no bound.
+    model : that made the embeddings, ``name@version``.
+    matches : best first, without the query itself.
+    searched : tracks that were compared.
+    copies : exact copies of the query's file that were left out.
+    not_searched : tracks that could not be compared, because they are not analysed with this
+        model (yet).
+    """
+
+    query: Track | None
+    path: Path
+    start_s: float | None
+    end_s: float | None
+    model: str
+    matches: tuple[Match, ...]
+    searched: int
+    copies: int
+    not_searched: int
+
+
+@dataclass(frozen=True, slots=True)
+class ModelTracks:
+    """How many of a library's tracks are analysed with a model."""
+
+    model: str
+    tracks: int
+
+
+@dataclass(frozen=True, slots=True)
+class LibraryInfo:
+    """What a library holds.
+
+    Attributes
+    ----------
+    location : the database file, or the URL without its password.
+    model : that this library is opened with, ``name@version``.
+    models : all models that its tracks are analysed with.
+    tracks : all tracks that are not missing: ``analysed + failed + pending``.
+    duration_s : of the analysed tracks together.
+    size_bytes : of the database; None when it is not a file.
+    schema_version : of the database.
+    """
+
+    location: str
+    model: str
+    models: tuple[ModelTracks, ...]
+    tracks: int
+    analysed: int
+    failed: int
+    pending: int
+    missing: int
+    duration_s: float
+    size_bytes: int | None
+    schema_version: str

@@ -1,0 +1,479 @@
+"""Bringing a library up to date with the files.
+
+First the folders are walked and compared with the database by path, size and time; what is new or
+changed becomes work. Then workers read each such file for its hash, which tells a moved, copied or
+merely touched file from a new one, and analyse what is left. Only this process writes, a few
+results in one transaction, at most a second's worth: whenever the scan is killed, the database
+holds all but the last of them, and the next scan goes on from there.
+"""
+
+from __future__ import annotations
+
+import itertools
+import os
+import time
+from array import array
+from collections import deque
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import Literal
+
+from soundalike.errors import DecoderCrashed, InvalidArgument, UnreadableFile, printable
+from soundalike.library.database import Database
+from soundalike.library.files import FoundFile, Walk, is_gone, is_under
+from soundalike.library.interrupt import StopOnInterrupt
+from soundalike.library.jobs import (
+    Analysed,
+    AnalyseJob,
+    Crashed,
+    Digested,
+    DigestJob,
+    Failed,
+    Job,
+    Outcome,
+    Setup,
+)
+from soundalike.library.records import Failure, ScanProgress, ScanReport
+from soundalike.library.store import KnownTrack, Store
+from soundalike.library.workers import WorkerPool, available_cores
+
+__all__ = ["Scan", "checked_folders"]
+
+# Rows in one query, well under the number of parameters that a statement may have.
+_BATCH = 500
+_POLL_S = 0.25
+_RATE_WINDOW_S = 30.0
+# More than half of a folder gone at once, and not just a handful: worth a word.
+_MANY_MISSING = 20
+
+# How a file whose content turned out to be known got there.
+_Origin = Literal["unchanged", "moved", "copied"]
+
+
+@dataclass
+class _Counts:
+    analysed: int = 0
+    unchanged: int = 0
+    moved: int = 0
+    copied: int = 0
+    returned: int = 0
+    missing: int = 0
+    still_failing: int = 0
+    failed: list[Failure] = field(default_factory=list)
+    notes: list[str] = field(default_factory=list)
+
+
+@dataclass(frozen=True, slots=True)
+class _Waiting:
+    """A file whose content has to be analysed."""
+
+    track_id: int
+    path: bytes
+    found: Digested
+    origin: _Origin
+
+
+def checked_folders(folders: Sequence[str | os.PathLike[str]]) -> list[str]:
+    """The folders and files to scan, as text, the user's home filled in.
+
+    Raises
+    ------
+    InvalidArgument : none is given, or one is not there or cannot be read; the message names it.
+    """
+    if isinstance(folders, (str, os.PathLike)):
+        raise InvalidArgument(f"folders must be a list, such as [{os.fspath(folders)!r}]")
+    if not folders:
+        raise InvalidArgument("name at least one folder to scan")
+    checked = [os.path.expanduser(folder) for folder in folders]
+    for folder in checked:
+        try:
+            if os.path.isdir(folder):
+                os.scandir(folder).close()
+            else:
+                os.stat(folder)
+        except OSError as error:
+            reason = (error.strerror or str(error)).lower()
+            raise InvalidArgument(f"{printable(folder)}: {reason}; nothing was scanned") from error
+    return checked
+
+
+class Scan:
+    """One run over some folders and files; see ``Library.scan``."""
+
+    def __init__(
+        self,
+        database: Database,
+        setup: Setup,
+        paths: Sequence[str],
+        *,
+        jobs: int | None = None,
+        retry: bool = False,
+        progress: Callable[[ScanProgress], None] | None = None,
+    ) -> None:
+        if jobs is not None and jobs < 1:
+            raise InvalidArgument(f"jobs must be at least 1, not {jobs}")
+        self._database = database
+        self._setup = setup
+        self._walk = Walk(paths)
+        self._jobs = jobs or available_cores()
+        self._retry = retry
+        self._progress = progress
+        self._counts = _Counts()
+        self._model_id = 0
+        # Ids only: 200,000 files must not cost more than some megabytes.
+        self._seen: set[int] = set()
+        self._returned: set[int] = set()
+        self._work: array[int] = array("q")
+        # By hash, the contents that are being analysed, and the other files that have them.
+        self._waiting: dict[bytes, list[_Waiting]] = {}
+        # Jobs over which a worker died, and the one of them that is tried again.
+        self._suspects: deque[Job] = deque()
+        self._on_trial: Job | None = None
+        self._done = 0
+        # When how much was done, for the speed.
+        self._marks: deque[tuple[float, int]] = deque()
+
+    def run(self) -> ScanReport:
+        started = time.monotonic()
+        interrupted = False
+        with self._database.scan_lock(), StopOnInterrupt() as stop:
+            try:
+                self._model_id = self._model_row()
+                self._look(stop)
+                if not stop.requested:
+                    self._read(stop)
+                if not stop.requested:
+                    self._finish()
+            except KeyboardInterrupt:
+                # A second Ctrl-C, or the first where the caller handles signals.
+                interrupted = True
+            interrupted = interrupted or stop.requested
+        counts = self._counts
+        return ScanReport(
+            analysed=counts.analysed,
+            unchanged=counts.unchanged,
+            moved=counts.moved,
+            copied=counts.copied,
+            returned=counts.returned,
+            missing=counts.missing,
+            failed=tuple(counts.failed),
+            still_failing=counts.still_failing,
+            ignored=self._walk.ignored,
+            elapsed_s=time.monotonic() - started,
+            interrupted=interrupted,
+            notes=tuple(counts.notes),
+        )
+
+    def _model_row(self) -> int:
+        with self._database.read() as connection:
+            found = Store.model_row(connection, self._setup.model)
+        if found is not None:
+            return found
+        with self._database.write() as connection:
+            return Store.add_model(connection, self._setup.model)
+
+    @contextmanager
+    def _reading(self) -> Iterator[Store]:
+        with self._database.read() as connection:
+            yield Store(connection, self._model_id, time.time())
+
+    @contextmanager
+    def _writing(self) -> Iterator[Store]:
+        with self._database.write() as connection:
+            store = Store(connection, self._model_id, time.time())
+            yield store
+            store.next_generation()
+
+    # First: which files are there
+
+    def _look(self, stop: StopOnInterrupt) -> None:
+        files = iter(self._walk)
+        while batch := list(itertools.islice(files, _BATCH)):
+            self._compare(batch)
+            self._tell("walking", os.path.dirname(batch[-1].path))
+            if stop.requested:
+                return
+        problems = {problem.path: problem.reason for problem in self._walk.problems}
+        with self._reading() as store:
+            failing = store.failing_folders()
+        roots = self._walk.roots + self._walk.followed
+        readable = [
+            folder
+            for folder in failing
+            if folder not in problems and any(is_under(folder, root) for root in roots)
+        ]
+        if problems or readable:
+            with self._writing() as store:
+                store.drop_folder_failures(readable)
+                for path, reason in problems.items():
+                    self._fail(store, path, reason)
+
+    def _compare(self, batch: Sequence[FoundFile]) -> None:
+        """Tell new and changed files of the walk from those that are as they were."""
+        now = time.time()
+        with self._reading() as store:
+            known = store.known([file.path for file in batch])
+        new = {file.path: file for file in batch if file.path not in known}
+        back: list[int] = []
+        unreadable: list[tuple[int | str, str]] = [
+            (file.path, file.problem) for file in new.values() if file.problem
+        ]
+        for file in batch:
+            track = known.get(file.path)
+            if track is None or track.track_id in self._seen:
+                continue
+            self._seen.add(track.track_id)
+            if track.is_missing:
+                back.append(track.track_id)
+            due = self._retry or (track.retry_at is not None and track.retry_at <= now)
+            if track.stamp == file.stamp and track.is_failed and not due:
+                self._counts.still_failing += 1
+            elif file.problem:
+                unreadable.append((track.track_id, file.problem))
+            elif track.stamp == file.stamp and track.is_analysed and not track.is_failed:
+                if track.is_missing:
+                    self._counts.returned += 1
+                else:
+                    self._counts.unchanged += 1
+            else:
+                self._work.append(track.track_id)
+        self._returned.update(back)
+        if not (new or back or unreadable):
+            return
+        with self._writing() as store:
+            ids = store.add(list(new.values()))
+            self._seen.update(ids.values())
+            self._work.extend(ids[file.path] for file in new.values() if not file.problem)
+            store.is_back(back)
+            for subject, reason in unreadable:
+                self._fail(store, subject if isinstance(subject, int) else ids[subject], reason)
+
+    # Second: what is in them
+
+    def _read(self, stop: StopOnInterrupt) -> None:
+        if not self._work:
+            return
+        self._marks.append((time.monotonic(), 0))
+        self._tell("analysing", None)
+        files = self._digest_jobs()
+        with WorkerPool(self._setup, min(self._jobs, len(self._work))) as pool:
+            while True:
+                room = max(0, 2 * pool.size - pool.outstanding)
+                for job in itertools.islice(files, room):
+                    pool.submit(job)
+                if pool.outstanding == 0:
+                    if not self._suspects:
+                        return
+                    # A file over which a worker died gets a second chance by itself: it may have
+                    # been the others that took all the memory.
+                    self._on_trial = self._suspects.popleft()
+                    pool.submit(self._on_trial)
+                self._take_in(pool, pool.outcomes(_POLL_S))
+                if stop.requested:
+                    pool.close(at_once=True)
+                    finished = [each for each in pool.outcomes(0) if not isinstance(each, Crashed)]
+                    self._take_in(None, finished)
+                    return
+
+    def _digest_jobs(self) -> Iterator[DigestJob]:
+        for start in range(0, len(self._work), _BATCH):
+            ids = self._work[start : start + _BATCH].tolist()
+            with self._reading() as store:
+                paths = store.paths(ids)
+            # In the order of the walk, so that a disk reads a folder in one go.
+            for track_id in ids:
+                if track_id in paths:
+                    yield DigestJob(track_id, paths[track_id])
+
+    def _take_in(self, pool: WorkerPool | None, outcomes: Sequence[Outcome]) -> None:
+        """Store what the workers found; without a pool, nothing follows from it."""
+        if not outcomes:
+            return
+        with self._writing() as store:
+            for outcome in outcomes:
+                if isinstance(outcome, Crashed) and outcome.job != self._on_trial:
+                    self._suspects.append(outcome.job)
+                elif isinstance(outcome, Digested):
+                    self._identify(store, pool, outcome)
+                elif isinstance(outcome, Analysed):
+                    content_id = store.content(outcome.job.digest).content_id
+                    store.put_analysis(
+                        content_id, self._setup.model, outcome.facts, outcome.analysis
+                    )
+                    store.drop_failure(outcome.job.track_id)
+                    self._counts.analysed += 1
+                    self._done += 1
+                    self._share(store, outcome.job.digest)
+                elif isinstance(outcome, (Failed, Crashed)):
+                    self._give_up(store, pool, outcome)
+        self._tell("analysing", os.fsdecode(outcomes[-1].job.path))
+
+    def _identify(self, store: Store, pool: WorkerPool | None, found: Digested) -> None:
+        """A file was read: is its content known, and does it have to be analysed?"""
+        job = found.job
+        track = self._current(store, job)
+        if track is None:
+            return
+        content = store.content(found.digest)
+        origin: _Origin = "unchanged" if track.content_id == content.content_id else "copied"
+        if track.content_id is None:
+            old = store.gone_twin(track, content.content_id)
+            if old is not None:
+                store.move(old, track)
+                self._seen.add(old.track_id)
+                track, origin = old, "moved"
+        if track.content_id != content.content_id:
+            # Whatever failed was another content, or could not be read.
+            store.drop_failure(track.track_id)
+            track = replace(track, is_failed=False, retry_at=None)
+        store.set_content(track.track_id, content.content_id, found.stamp)
+        if content.is_analysed:
+            store.drop_failure(track.track_id)
+            self._count(track.track_id, origin)
+        elif track.is_failed and track.retry_at is None and not self._retry:
+            self._counts.still_failing += 1
+            self._done += 1
+        elif found.digest in self._waiting:
+            self._waiting[found.digest].append(_Waiting(track.track_id, job.path, found, origin))
+        else:
+            self._waiting[found.digest] = []
+            self._analyse(pool, _Waiting(track.track_id, job.path, found, origin))
+
+    def _current(self, store: Store, job: Job) -> KnownTrack | None:
+        """The track of a job; None when its file has moved on to another track meanwhile."""
+        track = store.known_id(job.track_id)
+        if track is not None and os.fsencode(track.path) == job.path:
+            return track
+        self._done += 1
+        return None
+
+    @staticmethod
+    def _analyse(pool: WorkerPool | None, file: _Waiting) -> None:
+        if pool is not None:
+            found = file.found
+            pool.submit(AnalyseJob(file.track_id, file.path, found.stamp, found.digest))
+
+    def _share(self, store: Store, digest: bytes) -> None:
+        """A content is analysed: so are the other files that have it."""
+        for file in self._waiting.pop(digest):
+            store.drop_failure(file.track_id)
+            self._count(file.track_id, file.origin)
+
+    def _give_up(self, store: Store, pool: WorkerPool | None, outcome: Failed | Crashed) -> None:
+        job = outcome.job
+        if isinstance(job, AnalyseJob):
+            # The next file with this content has its own chance, as this one may have vanished.
+            others = self._waiting[job.digest]
+            if others:
+                self._analyse(pool, others.pop(0))
+            else:
+                del self._waiting[job.digest]
+        track = self._current(store, job)
+        if track is None:
+            return
+        self._done += 1
+        if isinstance(outcome, Crashed):
+            kind, advice = DecoderCrashed.__name__, DecoderCrashed.advice
+        else:
+            kind, advice = outcome.kind, outcome.advice
+            if outcome.stamp is not None:
+                store.set_stamp(track.track_id, outcome.stamp)
+        failure = store.put_failure(track.track_id, kind=kind, reason=outcome.reason, advice=advice)
+        self._counts.failed.append(failure)
+
+    def _fail(self, store: Store, subject: int | str, reason: str) -> None:
+        """Note a file or folder that the walk could not look at."""
+        kind, advice = UnreadableFile.__name__, UnreadableFile.advice
+        failure = store.put_failure(subject, kind=kind, reason=reason, advice=advice)
+        self._counts.failed.append(failure)
+
+    def _count(self, track_id: int, origin: _Origin) -> None:
+        self._done += 1
+        if origin == "unchanged" and track_id in self._returned:
+            self._counts.returned += 1
+        else:
+            setattr(self._counts, origin, getattr(self._counts, origin) + 1)
+
+    # Third: which files are no more
+
+    def _finish(self) -> None:
+        files = [root for root in self._walk.roots if not os.path.isdir(root)]
+        for start in range(0, len(files), _BATCH):
+            batch = files[start : start + _BATCH]
+            with self._reading() as store:
+                known = store.known(batch)
+            self._mark_gone([(track.track_id, path) for path, track in known.items()])
+        for root in self._walk.roots + self._walk.followed:
+            if not os.path.isdir(root):
+                continue
+            if root in self._walk.empty_roots:
+                with self._reading() as store:
+                    count = store.count_present_below(root)
+                if count:
+                    self._counts.notes.append(
+                        f"{printable(root)} is empty, but the library knows {count} tracks there: "
+                        f"is its disk mounted? None of them was marked as missing."
+                    )
+                continue
+            self._mark_missing(root)
+        # A scan that changed nothing leaves the database, and what others keep of it, alone.
+        if self._work or self._counts.missing:
+            with self._writing() as store:
+                store.drop_orphans()
+
+    def _mark_missing(self, root: str) -> None:
+        present = missing = last_id = 0
+        while True:
+            with self._reading() as store:
+                page = store.present_below(root, last_id, _BATCH)
+            if not page:
+                break
+            last_id = page[-1][0]
+            present += len(page)
+            missing += self._mark_gone(page)
+        if missing >= _MANY_MISSING and 2 * missing > present:
+            self._counts.notes.append(
+                f"{missing} of the {present} tracks below {printable(root)} are gone and now "
+                f"marked as missing; they come back, with their analyses, when their files do."
+            )
+
+    def _mark_gone(self, files: Sequence[tuple[int, str]]) -> int:
+        """Mark those of some tracks as missing whose files are gone; how many."""
+        # A file that the walk left out may still be there: hidden now, or in a folder that
+        # cannot be read.
+        gone = [
+            track_id
+            for track_id, path in files
+            if track_id not in self._seen and (is_gone(path) or self._walk.has_other_name(path))
+        ]
+        if gone:
+            with self._writing() as store:
+                store.mark_missing(gone)
+        self._counts.missing += len(gone)
+        return len(gone)
+
+    def _tell(self, phase: Literal["walking", "analysing"], path: str | None) -> None:
+        if self._progress is None:
+            return
+        tracks_per_s, left_s = 0.0, None
+        if phase == "analysing":
+            now = time.monotonic()
+            self._marks.append((now, self._done))
+            while now - self._marks[0][0] > _RATE_WINDOW_S and len(self._marks) > 2:
+                self._marks.popleft()
+            since, before = self._marks[0]
+            if now > since and self._done > before:
+                tracks_per_s = (self._done - before) / (now - since)
+                left_s = (len(self._work) - self._done) / tracks_per_s
+        self._progress(
+            ScanProgress(
+                phase=phase,
+                done=self._done,
+                total=len(self._work),
+                tracks_per_s=tracks_per_s,
+                left_s=left_s,
+                path=Path(path) if path else None,
+            )
+        )

@@ -1,0 +1,171 @@
+"""The tables of a library.
+
+::
+
+    tracks   a path: where a file lies, and which content it had when it was last read
+    contents the bytes of a file, by their hash, with all that follows from them: format and tags
+    models   name and version of what made an embedding
+    analyses what a model says of a content
+    excerpts the same along the track, apart so that a search reads none of it
+    failures why a track could not be analysed, or a folder not be read
+    state    one row; its generation grows with every change, so that a cache knows its age
+
+An analysis belongs to the content, not to the path: a moved, renamed, swapped, copied or returned
+file finds it again by its hash, and nothing is ever copied between rows.
+
+Paths are bytes (``os.fsencode``), so that a name in any encoding survives; ``path_text`` is for
+people. Arrays are little-endian bytes in C order. Times are seconds since 1970 (UTC) as floating
+point, because SQLite has no type for them. All types exist in PostgreSQL as well.
+"""
+
+from __future__ import annotations
+
+from sqlalchemy import (
+    JSON,
+    BigInteger,
+    CheckConstraint,
+    Column,
+    Double,
+    ForeignKey,
+    Index,
+    Integer,
+    LargeBinary,
+    MetaData,
+    Table,
+    Text,
+    UniqueConstraint,
+)
+
+__all__ = [
+    "SCHEMA_VERSION",
+    "analyses",
+    "contents",
+    "excerpts",
+    "failures",
+    "metadata",
+    "models",
+    "state",
+    "tracks",
+]
+
+SCHEMA_VERSION = "0001"
+"""The newest migration; kept here too, so that opening a library need not import Alembic."""
+
+metadata = MetaData(
+    naming_convention={
+        "ix": "ix_%(table_name)s_%(column_0_N_name)s",
+        "uq": "uq_%(table_name)s_%(column_0_N_name)s",
+        "ck": "ck_%(table_name)s_%(constraint_name)s",
+        "fk": "fk_%(table_name)s_%(column_0_N_name)s_%(referred_table_name)s",
+        "pk": "pk_%(table_name)s",
+    }
+)
+
+models = Table(
+    "models",
+    metadata,
+    Column("id", Integer, primary_key=True),
+    Column("name", Text, nullable=False),
+    Column("version", Text, nullable=False),
+    Column("embedding_dim", Integer, nullable=False),
+    Column("labels", JSON, nullable=False),
+    UniqueConstraint("name", "version"),
+)
+
+contents = Table(
+    "contents",
+    metadata,
+    Column("id", Integer, primary_key=True),
+    Column("digest", LargeBinary, nullable=False, unique=True),
+    Column("duration_s", Double),
+    Column("sample_rate", Integer),
+    Column("channels", Integer),
+    Column("codec", Text),
+    Column("title", Text),
+    Column("artist", Text),
+    Column("album", Text),
+    Column("album_artist", Text),
+    Column("genre", Text),
+    Column("year", Integer),
+    Column("track_number", Integer),
+)
+
+tracks = Table(
+    "tracks",
+    metadata,
+    Column("id", Integer, primary_key=True),
+    Column("path", LargeBinary, nullable=False, unique=True),
+    Column("path_text", Text, nullable=False),
+    # Both as at the last successful look at the file; NULL when there was none.
+    Column("size_bytes", BigInteger),
+    Column("mtime_ns", BigInteger),
+    # NULL until the file was read once.
+    Column("content_id", Integer, ForeignKey("contents.id")),
+    # Artist, title, album and file name, without case, accents and punctuation.
+    Column("words", Text, nullable=False),
+    Column("added_at", Double, nullable=False),
+    Column("missing_at", Double),
+    Index(None, "content_id"),
+    # People write ids down; one that was given to another track since would mislead them.
+    sqlite_autoincrement=True,
+)
+
+analyses = Table(
+    "analyses",
+    metadata,
+    Column("id", Integer, primary_key=True),
+    Column("content_id", Integer, ForeignKey("contents.id", ondelete="CASCADE"), nullable=False),
+    Column("model_id", Integer, ForeignKey("models.id", ondelete="CASCADE"), nullable=False),
+    Column("duration_s", Double, nullable=False),
+    # float16 (embedding_dim,), unit length.
+    Column("embedding", LargeBinary, nullable=False),
+    # float32 (n_labels,).
+    Column("probabilities", LargeBinary, nullable=False),
+    Column("genre_set", JSON, nullable=False),
+    Column("notes", JSON, nullable=False),
+    Column("analysed_at", Double, nullable=False),
+    UniqueConstraint("content_id", "model_id"),
+    Index(None, "model_id"),
+)
+
+excerpts = Table(
+    "excerpts",
+    metadata,
+    Column(
+        "analysis_id",
+        Integer,
+        ForeignKey("analyses.id", ondelete="CASCADE"),
+        primary_key=True,
+        autoincrement=False,
+    ),
+    # float64 (n_excerpts,), seconds.
+    Column("starts_s", LargeBinary, nullable=False),
+    # int8 (n_excerpts, embedding_dim), to be multiplied by float32 (n_excerpts,).
+    Column("embeddings", LargeBinary, nullable=False),
+    Column("scales", LargeBinary, nullable=False),
+    # float16 (n_excerpts, n_labels).
+    Column("probabilities", LargeBinary, nullable=False),
+)
+
+failures = Table(
+    "failures",
+    metadata,
+    Column("id", Integer, primary_key=True),
+    Column("track_id", Integer, ForeignKey("tracks.id", ondelete="CASCADE"), unique=True),
+    # The path of a folder, for a failure that is no track's.
+    Column("folder", LargeBinary, unique=True),
+    Column("kind", Text, nullable=False),
+    Column("reason", Text, nullable=False),
+    Column("advice", Text, nullable=False),
+    Column("attempts", Integer, nullable=False),
+    Column("failed_at", Double, nullable=False),
+    Column("retry_at", Double),
+    CheckConstraint("(track_id IS NULL) <> (folder IS NULL)", name="one_subject"),
+)
+
+state = Table(
+    "state",
+    metadata,
+    Column("id", Integer, primary_key=True),
+    Column("generation", BigInteger, nullable=False),
+)

@@ -1,0 +1,191 @@
+"""A small deterministic analyzer, and files for it: library tests need neither model nor music.
+
+The files are real WAV files of 0.1 s, so that format and tags are read for real. What they hold
+is a text, and the analyzer makes everything of that text; some texts make it fail on purpose.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import signal
+import time
+import wave
+from collections import Counter
+from pathlib import Path
+
+import numpy as np
+
+from soundalike.analyzer import Analysis
+from soundalike.errors import ModelError, SilentAudio, UnreadableFile
+from soundalike.library import Library
+from soundalike.library.jobs import Job, Setup
+from soundalike.library.worker import Worker
+from soundalike.models import ModelInfo
+
+LOG = "SOUNDALIKE_TEST_LOG"
+"""Environment variable: a file that gets a line with the text of each file that is analysed."""
+
+PIDS = "SOUNDALIKE_TEST_PIDS"
+"""Environment variable: a folder that gets a file named by the process id of each analyzer."""
+
+
+def fake_model(version: str = "1") -> ModelInfo:
+    return ModelInfo(
+        name="fake",
+        version=version,
+        path=Path("fake.onnx"),
+        sha256="",
+        size_bytes=0,
+        embedding_dim=8,
+        labels=("calm", "wild", "odd"),
+        description="for tests",
+    )
+
+
+def write_track(path: Path, text: str) -> Path:
+    """A WAV file, 8 kHz, 8 bit, mono, that holds nothing but a text, again and again."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    sound = (text.encode() + b"|") * 800
+    with open(path, "wb") as file, wave.open(file, "wb") as writer:
+        writer.setnchannels(1)
+        writer.setsampwidth(1)
+        writer.setframerate(8000)
+        writer.writeframes(sound[:800])
+    return path
+
+
+def text_of(path: str | os.PathLike[str]) -> str:
+    """What :func:`write_track` wrote."""
+    return Path(path).read_bytes()[44:].split(b"|")[0].decode()
+
+
+def fake_analysis(text: str, model: ModelInfo, duration_s: float = 25.0) -> Analysis:
+    """The analysis of a text: random, but always the same; three excerpts."""
+    seed = int.from_bytes(hashlib.sha256(f"{model.version} {text}".encode()).digest()[:8], "big")
+    rng = np.random.default_rng(seed)
+    excerpts = rng.normal(size=(3, model.embedding_dim)).astype(np.float32)
+    excerpts /= np.linalg.norm(excerpts, axis=1, keepdims=True)
+    embedding = excerpts.mean(axis=0)
+    probabilities = rng.dirichlet(np.ones(len(model.labels)), size=3).astype(np.float32)
+    return Analysis(
+        model=model.id,
+        duration_s=duration_s,
+        labels=model.labels,
+        probabilities=probabilities.mean(axis=0),
+        embedding=embedding / np.linalg.norm(embedding),
+        excerpt_embeddings=excerpts,
+        excerpt_probabilities=probabilities,
+        excerpt_starts_s=np.array([0.0, 9.94, 15.06]),
+        genre_set=model.labels[:2],
+        notes=(f"text: {text}",),
+    )
+
+
+class FakeAnalyzer:
+    """What a scan needs of an analyzer. How the text of a file begins says what happens to it.
+
+    ``silent``: SilentAudio. ``bug``: an error that nobody foresaw. ``crash``: the process dies.
+    ``once FILE``: the process dies the first time (FILE does not exist then). ``slow``: takes
+    0.1 s. ``print``: writes to standard output. ``hang``: never ends. ``change``: the file grows
+    while it is analysed. ``vanish``: it is gone afterwards.
+    """
+
+    def __init__(self, model: ModelInfo) -> None:
+        self.model = model
+        if folder := os.environ.get(PIDS):
+            (Path(folder) / str(os.getpid())).touch()
+
+    def from_file(
+        self, path: str | os.PathLike[str], *, start_s: float = 0.0, end_s: float | None = None
+    ) -> Analysis:
+        try:
+            text = text_of(path)
+        except OSError as error:
+            raise UnreadableFile(path, str(error.strerror)) from error
+        if log := os.environ.get(LOG):
+            with open(log, "a", encoding="utf-8") as file:
+                file.write(text + "\n")
+        what, _, rest = text.partition(" ")
+        if what == "silent":
+            raise SilentAudio(path, "silent: 0.1 s that never reach -80 dBFS")
+        if what == "bug":
+            raise ZeroDivisionError("a bug")
+        if what == "crash" or (what == "once" and not Path(rest).exists()):
+            if what == "once":
+                Path(rest).touch()
+            if hasattr(signal, "SIGKILL"):
+                os.kill(os.getpid(), signal.SIGSEGV)
+            os._exit(70)
+        if what == "print":
+            print("x" * 100_000, flush=True)
+            os.write(1, b"y" * 100_000)
+        if what == "slow":
+            time.sleep(0.1)
+        if what == "hang":
+            time.sleep(3600)
+        if what == "change":
+            with open(path, "ab") as file:
+                file.write(b"more")
+        if what == "vanish":
+            os.remove(path)
+        passage = f" {start_s:g}-{end_s}" if start_s or end_s is not None else ""
+        return fake_analysis(text + passage, self.model)
+
+
+def unloadable(model: ModelInfo) -> FakeAnalyzer:
+    """An analyzer whose model is no good."""
+    raise ModelError(f"{model.id}: damaged model")
+
+
+def open_library(
+    folder: Path, *, version: str = "1", analyzer: str = "fakes:FakeAnalyzer"
+) -> Library:
+    """A library in a folder, that analyses with the fake."""
+    return Library(folder / "library.db", model=fake_model(version), analyzer=analyzer)
+
+
+class InlinePool:
+    """The worker's own code in this process, for tests of what a scan does with its answers.
+
+    Starting a process takes half a second. Those tests that are about processes use them.
+    """
+
+    def __init__(self, setup: Setup, size: int) -> None:
+        self.size = size
+        self.outstanding = 0
+        self._worker = Worker(setup)
+        self._jobs: list[Job] = []
+
+    def __enter__(self) -> InlinePool:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        return
+
+    def submit(self, job: Job) -> None:
+        self.outstanding += 1
+        self._jobs.append(job)
+
+    def outcomes(self, timeout_s: float) -> list[object]:
+        outcomes = [self._worker.do(job) for job in self._jobs]
+        self._jobs.clear()
+        self.outstanding = 0
+        return list(outcomes)
+
+    def close(self, *, at_once: bool) -> None:
+        self._jobs.clear()
+
+
+def contents_of(library: Library) -> Counter[tuple[str, str, str | None]]:
+    """What a library says of the files that are there: path, status, and what was heard in it."""
+    found: Counter[tuple[str, str, str | None]] = Counter()
+    reasons = {failure.track_id: failure.reason for failure in library.failures()}
+    for track in library.tracks():
+        if track.status == "missing":
+            continue
+        heard = reasons.get(track.track_id)
+        if track.status == "analysed":
+            (heard,) = library.analysis(track.track_id).notes
+        found[str(track.path), track.status, heard] += 1
+    return found

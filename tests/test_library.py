@@ -1,0 +1,479 @@
+"""The library in use: finding tracks by what people say, similar ones, comparisons, facts."""
+
+from __future__ import annotations
+
+import math
+import shutil
+from collections.abc import Iterator
+from pathlib import Path
+
+import mutagen.wave
+import numpy as np
+import pytest
+from fakes import InlinePool, fake_analysis, fake_model, open_library, write_track
+from mutagen.id3 import TALB, TCON, TDRC, TIT2, TPE1, TRCK
+from sqlalchemy import insert
+
+from soundalike.errors import (
+    AmbiguousTrack,
+    InvalidArgument,
+    LibraryError,
+    SilentAudio,
+    TrackNotFound,
+    UnreadableFile,
+)
+from soundalike.library import Library
+from soundalike.library.encoding import decode, decode_embeddings, encode
+from soundalike.library.schema import analyses, contents, excerpts, models, tracks
+from soundalike.library.words import plain
+
+MUSIC = [
+    # file, artist, title, album
+    ("a/01.wav", "Sigur Rós", "Svefn-g-englar", "Ágætis byrjun"),
+    ("a/02.wav", "Sigur Rós", "Starálfur", "Ágætis byrjun"),
+    ("b/come.wav", "Nirvana", "Come as You Are", "Nevermind"),
+    ("b/come live.wav", "Nirvana", "Come as You Are (Live)", "MTV Unplugged"),
+    ("b/99.wav", "Toto", "99", "Hydra"),
+    ("b/100.wav", "Nobody", "Six", "Hydra"),
+    ("c/Untitled Tape_03.wav", None, None, None),
+]
+
+
+@pytest.fixture(autouse=True)
+def _inline(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("soundalike.library.scan.WorkerPool", InlinePool)
+
+
+@pytest.fixture
+def music(tmp_path: Path) -> Path:
+    folder = tmp_path / "music"
+    for name, artist, title, album in MUSIC:
+        path = write_track(folder / name, name)
+        if title and artist and album:
+            file = mutagen.wave.WAVE(path)
+            file.add_tags()
+            file.tags.add(TIT2(text=title))
+            file.tags.add(TPE1(text=artist))
+            file.tags.add(TALB(text=album))
+            file.tags.add(TRCK(text="3/12"))
+            file.tags.add(TDRC(text="1991-09-24"))
+            file.tags.add(TCON(text="Rock"))
+            file.save()
+    return folder
+
+
+@pytest.fixture
+def library(tmp_path: Path, music: Path) -> Iterator[Library]:
+    with open_library(tmp_path) as opened:
+        assert opened.scan([music]).analysed == len(MUSIC)
+        yield opened
+
+
+def test_a_track_has_what_its_file_says(library: Library, music: Path) -> None:
+    track = library.track("starálfur")
+    assert (track.path, track.status) == (music / "a/02.wav", "analysed")
+    assert (track.title, track.artist, track.album) == ("Starálfur", "Sigur Rós", "Ágætis byrjun")
+    assert (track.genre, track.year, track.track_number) == ("Rock", 1991, 3)
+    assert (track.sample_rate, track.channels) == (8000, 1)
+    assert track.duration_s == 25.0
+    assert track.size_bytes == track.path.stat().st_size
+    assert track.name == "Sigur Rós - Starálfur"
+    assert library.track("tape 03").name == "Untitled Tape_03.wav"
+
+
+@pytest.mark.parametrize(
+    ("query", "name"),
+    [
+        ("svefn g englar", "a/01.wav"),
+        ("SIGUR ROS staralfur", "a/02.wav"),
+        ("staralfur sigur", "a/02.wav"),
+        ("agaetis svefn", "a/01.wav"),
+        ("untitled", "c/Untitled Tape_03.wav"),
+        ("Untitled Tape_03.wav", "c/Untitled Tape_03.wav"),
+        ("come as you are", "b/come.wav"),  # the exact title, though another begins like it
+        ("Nirvana - Come As You Are", "b/come.wav"),
+        ("come live", "b/come live.wav"),
+        ("nevermind", "b/come.wav"),
+        ("toto", "b/99.wav"),
+        ("99", "b/99.wav"),  # a title, and no id
+    ],
+)
+def test_words_that_mean_one_track(library: Library, music: Path, query: str, name: str) -> None:
+    assert library.track(query).path == music / name
+
+
+def test_words_that_mean_several_tracks(library: Library) -> None:
+    with pytest.raises(AmbiguousTrack) as caught:
+        library.track("sigur ros")
+    first, second, third = str(caught.value).splitlines()
+    assert first.startswith("'sigur ros' answers to 2 tracks; name one by its id")
+    assert "#1  Sigur Rós - Svefn-g-englar  (" in second
+    assert "#2  Sigur Rós - Starálfur  (" in third
+
+
+def test_at_most_ten_candidates_are_listed(library: Library, tmp_path: Path) -> None:
+    for number in range(14):
+        write_track(tmp_path / f"more/medley part {number}.wav", f"{number}")
+    library.scan([tmp_path / "more"])
+    with pytest.raises(AmbiguousTrack) as caught:
+        library.track("medley")
+    lines = str(caught.value).splitlines()
+    assert len(lines) == 12
+    assert lines[-1] == "  and 4 more"
+
+
+def test_ids(library: Library, music: Path) -> None:
+    assert library.track(4).path == music / "b/99.wav"
+    assert library.track("4").path == library.track(" #4 ").path == music / "b/99.wav"
+    for query in (99, "#99"):
+        with pytest.raises(TrackNotFound, match="no track #99"):
+            library.track(query)
+
+
+def test_a_number_that_is_an_id_and_a_title(library: Library, tmp_path: Path) -> None:
+    """Saying nothing and taking one of the two would be a wrong answer half of the time."""
+    for number in range(99):
+        write_track(tmp_path / f"more/{number:03}x.wav", f"{number}")
+    library.scan([tmp_path / "more"])
+    assert library.track("#99").title is None
+    with pytest.raises(AmbiguousTrack, match="'99' answers to 2 tracks"):
+        library.track("99")
+
+
+@pytest.mark.parametrize("query", ["nothing like this", "", "   ", "%", "_", "***", "\0"])
+def test_words_that_mean_nothing(library: Library, query: str) -> None:
+    with pytest.raises(TrackNotFound, match="nothing in the library answers to"):
+        library.track(query)
+
+
+def test_paths(library: Library, music: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    expected = library.track("toto")
+    monkeypatch.chdir(music / "a")
+    assert library.track(music / "b/99.wav") == expected
+    assert library.track("../b/99.wav") == expected
+    assert library.track(str(music / "a" / ".." / "b" / "99.wav")) == expected
+    (music / "link").symlink_to(music / "b")
+    (music / "link.wav").symlink_to(music / "b" / "99.wav")
+    assert library.track(music / "link/99.wav") == expected
+    assert library.track(music / "link.wav") == expected
+    # A name that no link explains, as on a disk that does not know case.
+    (music / "hard.wav").hardlink_to(music / "b/99.wav")
+    assert library.track(music / "hard.wav") == expected
+
+
+def test_a_path_goes_before_words(
+    library: Library, music: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(music)
+    shutil.copy(music / "b/come.wav", music / "toto")
+    with pytest.raises(TrackNotFound, match="toto: not in the library; scan its folder"):
+        library.track("toto")
+    (music / "nirvana").mkdir()  # a folder is no track
+    with pytest.raises(AmbiguousTrack):
+        library.track("nirvana")
+    with pytest.raises(TrackNotFound, match=r"nowhere\.wav: .*there is no such file"):
+        library.track(music / "nowhere.wav")
+
+
+def test_a_missing_track_is_found_only_when_nothing_else_is(library: Library, music: Path) -> None:
+    (music / "b/come.wav").unlink()
+    library.scan([music])
+    assert library.track("come").path.name == "come live.wav"
+    missing = library.track("nevermind")
+    assert missing.status == "missing"
+    assert library.track(music / "b/come.wav") == missing
+    assert library.similar("nevermind").query == missing
+
+
+def test_of_exact_copies_the_first_is_meant(library: Library, music: Path) -> None:
+    shutil.copy(music / "b/99.wav", music / "b/copy.wav")
+    library.scan([music])
+    assert library.track("toto").path == music / "b/99.wav"
+    assert library.track("copy").path == music / "b/copy.wav"
+
+
+def expected_similarities(music: Path, query: str) -> dict[Path, float]:
+    embedding = fake_analysis(query, fake_model()).embedding
+    return {
+        music / name: float(embedding @ fake_analysis(name, fake_model()).embedding)
+        for name, *_ in MUSIC
+    }
+
+
+def test_similar_ranks_all_others(library: Library, music: Path) -> None:
+    result = library.similar("toto", k=100)
+    expected = expected_similarities(music, "b/99.wav")
+    del expected[music / "b/99.wav"]
+    assert [match.rank for match in result.matches] == [1, 2, 3, 4, 5, 6]
+    assert [match.track.path for match in result.matches] == sorted(
+        expected, key=lambda path: -expected[path]
+    )
+    for match in result.matches:
+        assert match.similarity == pytest.approx(expected[match.track.path], abs=2e-3)
+        assert match.percentile is None  # seven tracks are too few
+    assert result.query == library.track("toto")
+    assert (result.searched, result.copies, result.not_searched) == (6, 0, 0)
+    assert result.model == "fake@1"
+    assert len(library.similar("toto", k=2).matches) == 2
+
+
+def test_similar_to_a_file_from_elsewhere(library: Library, music: Path, tmp_path: Path) -> None:
+    stranger = write_track(tmp_path / "stranger.wav", "a stranger")
+    result = library.similar(stranger, k=100)
+    expected = expected_similarities(music, "a stranger")
+    assert result.query is None
+    assert result.path == stranger
+    assert result.searched == len(result.matches) == len(MUSIC)
+    assert result.matches[0].track.path == max(expected, key=lambda path: expected[path])
+    with pytest.raises(UnreadableFile, match="nowhere"):
+        library.similar(tmp_path / "nowhere.wav")
+    with pytest.raises(SilentAudio):
+        library.similar(write_track(tmp_path / "silent.wav", "silent"))
+    assert len(library.tracks()) == len(MUSIC)  # queries are not kept
+
+
+def test_similar_to_a_passage(library: Library, music: Path) -> None:
+    result = library.similar("toto", k=100, start_s=10.0, end_s=20.0)
+    expected = expected_similarities(music, "b/99.wav 10-20.0")
+    del expected[music / "b/99.wav"]
+    assert [match.track.path for match in result.matches] == sorted(
+        expected, key=lambda path: -expected[path]
+    )
+    assert (result.start_s, result.end_s) == (10.0, 20.0)
+
+
+def test_copies_of_the_query_are_counted_not_listed(
+    library: Library, music: Path, tmp_path: Path
+) -> None:
+    shutil.copy(music / "b/99.wav", music / "b/copy 1.wav")
+    shutil.copy(music / "b/99.wav", music / "b/copy 2.wav")
+    shutil.copy(music / "b/99.wav", tmp_path / "elsewhere.wav")
+    library.scan([music])
+    result = library.similar(music / "b/99.wav", k=100)
+    assert (len(result.matches), result.copies, result.searched) == (6, 2, 6)
+    result = library.similar(tmp_path / "elsewhere.wav", k=100)
+    assert (len(result.matches), result.copies, result.searched) == (6, 3, 6)
+
+
+def test_similar_leaves_out_what_cannot_be_played(library: Library, music: Path) -> None:
+    (music / "a/01.wav").unlink()
+    write_track(music / "a/02.wav", "silent")
+    library.scan([music])
+    found = {match.track.path for match in library.similar("toto", k=100).matches}
+    assert found.isdisjoint({music / "a/01.wav", music / "a/02.wav"})
+    assert len(found) == 4
+
+
+def test_similar_with_few_of_each_artist(library: Library) -> None:
+    result = library.similar("toto", k=100, max_per_artist=1)
+    artists = [match.track.artist for match in result.matches]
+    assert sorted(artists, key=str) == ["Nirvana", "Nobody", None, "Sigur Rós"]
+
+
+@pytest.mark.parametrize("options", [{"k": 0}, {"max_per_artist": 0}, {"min_percentile": 101}])
+def test_similar_refuses_values_out_of_range(library: Library, options: dict[str, int]) -> None:
+    with pytest.raises(InvalidArgument):
+        library.similar("toto", **options)  # type: ignore[arg-type]
+
+
+def test_a_library_remembers_its_index_no_longer_than_it_is_true(
+    library: Library, music: Path, tmp_path: Path
+) -> None:
+    assert library.similar("toto", k=100).searched == 6
+    write_track(music / "new.wav", "new")
+    with open_library(tmp_path) as other:
+        other.scan([music])
+    assert library.similar("toto", k=100).searched == 7
+
+
+def test_an_empty_library_finds_nothing(tmp_path: Path) -> None:
+    query = write_track(tmp_path / "query.wav", "query")
+    with open_library(tmp_path) as library:
+        assert library.similar(query).matches == ()
+        comparison = library.compare(query, query)
+        assert comparison.similarity == pytest.approx(1)
+        assert comparison.percentile is None
+
+
+def test_percentiles(library: Library, tmp_path: Path) -> None:
+    for number in range(20):
+        write_track(tmp_path / f"more/{number}.wav", f"more {number}")
+    library.scan([tmp_path / "more"])
+    track_list = library.tracks("analysed")
+    embeddings = np.stack([library.analysis(t.track_id).embedding for t in track_list])
+    pairs = (embeddings @ embeddings.T)[np.triu_indices(len(embeddings), 1)]
+    for match in library.similar("toto", k=100).matches:
+        assert match.percentile == pytest.approx(
+            100 * np.mean(pairs < match.similarity - 1e-6), abs=0.5
+        )
+    best = library.similar("toto", k=100, min_percentile=80).matches
+    assert best
+    assert all(match.percentile >= 80 for match in best if match.percentile is not None)
+    comparison = library.compare("toto", best[0].track.track_id)
+    assert comparison.similarity == pytest.approx(best[0].similarity, abs=1e-5)
+    assert comparison.percentile == pytest.approx(best[0].percentile, abs=0.5)
+
+
+def test_compare(library: Library, music: Path, tmp_path: Path) -> None:
+    stranger = write_track(tmp_path / "stranger.wav", "a stranger")
+    comparison = library.compare("toto", stranger)
+    expected = expected_similarities(music, "a stranger")[music / "b/99.wav"]
+    assert comparison.similarity == pytest.approx(expected, abs=1e-3)
+    assert (comparison.a, comparison.b) == ("Toto - 99", "stranger.wav")
+    assert (comparison.a_path, comparison.b_path) == (music / "b/99.wav", stranger)
+    assert comparison.excerpt_similarity.shape == (3, 3)
+
+
+def test_info(library: Library, music: Path) -> None:
+    write_track(music / "bad.wav", "silent")
+    (music / "a/01.wav").unlink()
+    library.scan([music])
+    info = library.info()
+    assert (info.tracks, info.analysed, info.failed, info.pending, info.missing) == (7, 6, 1, 0, 1)
+    assert info.duration_s == 6 * 25.0
+    assert info.model == "fake@1"
+    assert [(each.model, each.tracks) for each in info.models] == [("fake@1", 6)]
+    assert info.location == library.location
+    assert info.size_bytes is not None
+    assert info.size_bytes > 10_000
+
+
+def test_tracks_by_status(library: Library, music: Path) -> None:
+    bad = write_track(music / "bad.wav", "silent")
+    library.scan([music])
+    assert [track.path for track in library.tracks("failed")] == [bad]
+    assert len(library.tracks("analysed")) == len(MUSIC)
+    assert library.tracks("missing") == []
+
+
+def test_an_analysis_that_is_not_there(library: Library, music: Path) -> None:
+    bad = write_track(music / "bad.wav", "silent")
+    library.scan([music])
+    with pytest.raises(LibraryError, match=r"bad\.wav is not analysed"):
+        library.analysis(library.track(bad).track_id)
+    with pytest.raises(TrackNotFound, match="no track #12345"):
+        library.analysis(12345)
+
+
+def test_ids_are_never_given_out_twice(library: Library, tmp_path: Path) -> None:
+    path = write_track(tmp_path / "more/x.wav", "vanish")
+    library.scan([tmp_path / "more"])
+    (first,) = [t.track_id for t in library.tracks() if t.path == path]
+    write_track(tmp_path / "more/y.wav", "y")
+    library.scan([tmp_path / "more"])  # forgets x, which was never read through
+    library.scan([tmp_path / "more"])
+    write_track(tmp_path / "more/z.wav", "z")
+    library.scan([tmp_path / "more"])
+    assert library.track("z").track_id > first
+
+
+def test_what_is_stored_of_an_analysis() -> None:
+    """float16 for the embedding, 8 bits for the excerpts', and all else as it was."""
+    model = fake_model()
+    before = fake_analysis("anything", model)
+    after = decode(encode(before), model=model.id, labels=model.labels)
+    assert (after.model, after.labels, after.duration_s) == (model.id, model.labels, 25.0)
+    assert (after.genre_set, after.notes) == (before.genre_set, before.notes)
+    np.testing.assert_array_equal(after.probabilities, before.probabilities)
+    np.testing.assert_array_equal(after.excerpt_starts_s, before.excerpt_starts_s)
+    np.testing.assert_allclose(after.embedding, before.embedding, atol=5e-4)
+    np.testing.assert_allclose(after.excerpt_embeddings, before.excerpt_embeddings, atol=5e-3)
+    np.testing.assert_allclose(after.excerpt_probabilities, before.excerpt_probabilities, atol=1e-3)
+    for unit in (after.embedding[None], after.excerpt_embeddings):
+        np.testing.assert_allclose(np.linalg.norm(unit, axis=1), 1, atol=1e-6)
+    np.testing.assert_allclose(after.excerpt_probabilities.sum(axis=1), 1, atol=1e-6)
+
+
+def test_the_stored_precision_keeps_cosines() -> None:
+    """Of 256 dimensions: 16 bits within 0.0001, 8 bits within 0.003."""
+    rng = np.random.default_rng(3)
+    rows = rng.normal(size=(200, 256)).astype(np.float32)
+    rows /= np.linalg.norm(rows, axis=1, keepdims=True)
+    stored = decode_embeddings([row.astype("<f2").tobytes() for row in rows])
+    assert np.abs(stored @ stored.T - rows @ rows.T).max() < 1e-4
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("Björk", "bjork"),
+        ("BJÖRK", "bjork"),
+        ("Bjo\u0308rk", "bjork"),
+        ("Æther Ørsted Łódź", "aether orsted lodz"),
+        ("AC/DC", "ac dc"),
+        ("  a__b--c  ", "a b c"),
+        ("Straße", "strasse"),
+        ("Кино — Группа крови", "кино группа крови"),
+        ("東京事変", "東京事変"),
+        ("!!!", ""),
+        ("", ""),
+    ],
+)
+def test_plain_words(text: str, expected: str) -> None:
+    assert plain(text) == expected
+    assert plain(expected) == expected
+
+
+def test_a_search_of_ten_thousand_is_exact(tmp_path: Path) -> None:
+    """Rows of known embeddings: an angle grid on a circle, so that the order is known."""
+    n = 10_000
+    model = fake_model()
+    with open_library(tmp_path) as library:
+        angles = np.random.default_rng(0).permutation(n) * (math.pi / n)
+        embeddings = np.zeros((n, model.embedding_dim), np.float32)
+        embeddings[:, 0], embeddings[:, 1] = np.cos(angles), np.sin(angles)
+        insert_synthetic(library, embeddings)
+        query = int(np.argmin(angles)) + 1
+        found = [match.track.track_id for match in library.similar(query, k=20).matches]
+        # float16 cannot tell angles apart that differ by less than about 0.001.
+        assert np.abs(np.sort(angles)[1:21] - angles[np.array(found) - 1]).max() < 0.03
+        assert library.info().analysed == n
+
+
+def insert_synthetic(library: Library, embeddings: np.ndarray) -> None:
+    ids = range(1, len(embeddings) + 1)
+    model = library.model
+    with library._database.write() as connection:
+        connection.execute(
+            insert(models).values(
+                id=1,
+                name=model.name,
+                version=model.version,
+                embedding_dim=model.embedding_dim,
+                labels=list(model.labels),
+            )
+        )
+        connection.execute(insert(contents), [{"id": i, "digest": b"%d" % i} for i in ids])
+        connection.execute(
+            insert(tracks),
+            [
+                {
+                    "id": i,
+                    "path": b"/music/%d.wav" % i,
+                    "path_text": f"/music/{i}.wav",
+                    "content_id": i,
+                    "words": f"{i}",
+                    "added_at": 0.0,
+                }
+                for i in ids
+            ],
+        )
+        connection.execute(
+            insert(analyses),
+            [
+                {
+                    "id": i,
+                    "content_id": i,
+                    "model_id": 1,
+                    "duration_s": 200.0,
+                    "embedding": row.astype("<f2").tobytes(),
+                    "probabilities": b"",
+                    "genre_set": [],
+                    "notes": [],
+                    "analysed_at": 0.0,
+                }
+                for i, row in zip(ids, embeddings, strict=True)
+            ],
+        )
+        nothing = {"starts_s": b"", "embeddings": b"", "scales": b"", "probabilities": b""}
+        connection.execute(insert(excerpts), [{"analysis_id": i, **nothing} for i in ids])

@@ -1,0 +1,268 @@
+"""Opening a library: its place, its schema, and what can be wrong with either."""
+
+from __future__ import annotations
+
+import os
+import sqlite3
+import subprocess
+import sys
+import threading
+from contextlib import closing
+from pathlib import Path
+
+import pytest
+from alembic.autogenerate import compare_metadata
+from alembic.migration import MigrationContext
+from alembic.script import ScriptDirectory
+from fakes import InlinePool, fake_model, open_library, write_track
+from sqlalchemy import create_engine, event
+
+from soundalike.errors import InvalidArgument, LibraryError
+from soundalike.library import Library, database
+from soundalike.library.database import Database, default_location
+from soundalike.library.schema import SCHEMA_VERSION, metadata
+
+
+def test_the_migrations_make_what_the_schema_declares(tmp_path: Path) -> None:
+    opened = Database(tmp_path / "library.db")
+    with opened.read() as connection:
+        context = MigrationContext.configure(connection, opts={"compare_type": True})
+        assert compare_metadata(context, metadata) == []
+        assert context.get_current_revision() == SCHEMA_VERSION
+    opened.close()
+    with closing(sqlite3.connect(tmp_path / "library.db")) as plain:
+        made = schema_of(plain)
+    with closing(sqlite3.connect(":memory:")) as plain:
+        engine = create_engine("sqlite://", creator=lambda: plain)
+        metadata.create_all(engine)
+        declared = schema_of(plain)
+        engine.dispose()
+    # Autogeneration does not look at checks, cascades and AUTOINCREMENT; SQLite's own text does.
+    assert made == declared
+
+
+def schema_of(connection: sqlite3.Connection) -> dict[str, set[str]]:
+    """The parts of each table's definition, in any order."""
+    rows = connection.execute(
+        "SELECT name, sql FROM sqlite_master "
+        "WHERE sql IS NOT NULL AND name NOT LIKE 'sqlite%' AND name <> 'alembic_version'"
+    )
+    return {name: {line.strip(" \t,()") for line in sql.splitlines()} for name, sql in rows}
+
+
+def test_the_newest_migration_is_the_schema_version() -> None:
+    script = ScriptDirectory(str(Path(database.__file__).parent / "migrations"))
+    assert script.get_heads() == [SCHEMA_VERSION]
+
+
+def test_a_library_is_opened_again_without_alembic(tmp_path: Path) -> None:
+    Database(tmp_path / "library.db").close()
+    code = (
+        "import sys\n"
+        "from soundalike.library.database import Database\n"
+        "Database(sys.argv[1]).close()\n"
+        "assert 'alembic' not in sys.modules\n"
+    )
+    subprocess.run([sys.executable, "-c", code, str(tmp_path / "library.db")], check=True)
+
+
+def test_the_package_itself_does_not_load_the_database() -> None:
+    code = "import sys, soundalike.library; assert 'sqlalchemy' not in sys.modules"
+    subprocess.run([sys.executable, "-c", code], check=True)
+
+
+def test_many_can_make_the_same_library_at_once(tmp_path: Path) -> None:
+    problems: list[BaseException] = []
+
+    def make() -> None:
+        try:
+            open_library(tmp_path).close()
+        except BaseException as error:
+            problems.append(error)
+
+    threads = [threading.Thread(target=make) for _ in range(6)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert problems == []
+    with open_library(tmp_path) as library:
+        assert library.info().schema_version == SCHEMA_VERSION
+
+
+def test_a_migration_that_fails_leaves_nothing_behind(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    upgrade = database._upgrade
+
+    def fail(connection: object) -> None:
+        upgrade(connection)  # type: ignore[arg-type]
+        raise RuntimeError("power")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(database, "_upgrade", fail)
+        with pytest.raises(RuntimeError, match="power"):
+            open_library(tmp_path)
+    with closing(sqlite3.connect(tmp_path / "library.db")) as connection:
+        assert connection.execute("SELECT name FROM sqlite_master").fetchall() == []
+    open_library(tmp_path).close()
+
+
+def test_a_newer_library_is_refused(tmp_path: Path) -> None:
+    path = tmp_path / "library.db"
+    Database(path).close()
+    with closing(sqlite3.connect(path)) as connection, connection:
+        connection.execute("UPDATE alembic_version SET version_num = '9999'")
+    with pytest.raises(LibraryError, match=r"library\.db: made by a newer soundalike.*9999"):
+        Database(path)
+
+
+def test_a_database_of_something_else_is_left_alone(tmp_path: Path) -> None:
+    path = tmp_path / "other.db"
+    with closing(sqlite3.connect(path)) as connection, connection:
+        connection.execute("CREATE TABLE bookmarks (url)")
+    with pytest.raises(LibraryError, match=r"other\.db: a database, but not one of soundalike's"):
+        Database(path)
+    with closing(sqlite3.connect(path)) as connection:
+        names = connection.execute("SELECT name FROM sqlite_master").fetchall()
+    assert names == [("bookmarks",)]
+
+
+def test_a_file_that_is_no_database(tmp_path: Path) -> None:
+    path = tmp_path / "letter.txt"
+    path.write_text("Dear library,\n" * 500, encoding="utf-8")
+    with pytest.raises(LibraryError, match=r"letter\.txt: .*no SQLite database"):
+        Database(path)
+    assert path.read_text(encoding="utf-8").startswith("Dear library")
+
+
+def test_a_damaged_database(tmp_path: Path) -> None:
+    path = tmp_path / "library.db"
+    Database(path).close()
+    content = bytearray(path.read_bytes())
+    content[100:4096] = b"\xa5" * 3996
+    path.write_bytes(content)
+    with pytest.raises(LibraryError, match=r"library\.db: .*damaged"):
+        Database(path)
+
+
+def test_a_folder_is_no_database(tmp_path: Path) -> None:
+    with pytest.raises(LibraryError, match="a folder; name a file"):
+        Database(tmp_path)
+
+
+def test_a_place_where_no_folder_can_be_made(tmp_path: Path) -> None:
+    (tmp_path / "file").touch()
+    with pytest.raises(LibraryError, match=r"its folder cannot be made"):
+        Database(tmp_path / "file" / "below" / "library.db")
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="folders are not refused to their owner")
+def test_a_folder_that_cannot_be_written(tmp_path: Path) -> None:
+    """Root may write anywhere, but not into /proc, where there is one."""
+    if os.geteuid() == 0:
+        folder = Path("/proc/self")
+    else:
+        folder = tmp_path / "locked"
+        folder.mkdir(mode=0o500)
+    with pytest.raises(LibraryError, match=r"library\.db: .*check the permissions"):
+        Database(folder / "library.db")
+
+
+def test_a_database_that_cannot_be_written(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("soundalike.library.scan.WorkerPool", InlinePool)
+    write_track(tmp_path / "music/1.wav", "one")
+    with open_library(tmp_path) as library:
+        each_connection(library, "PRAGMA query_only = ON")
+        with pytest.raises(LibraryError, match=r"library\.db: .*readonly.*cannot be written"):
+            library.scan([tmp_path / "music"])
+
+
+def test_a_full_disk(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("soundalike.library.scan.WorkerPool", InlinePool)
+    for number in range(400):
+        write_track(tmp_path / f"music/{number}.wav", f"{number}")
+    with open_library(tmp_path) as library:
+        each_connection(library, "PRAGMA max_page_count = 60")
+        with pytest.raises(LibraryError, match=r"library\.db: .*full: .*make room"):
+            library.scan([tmp_path / "music"])
+    with open_library(tmp_path) as library:
+        assert library.scan([tmp_path / "music"]).failed == ()
+        assert library.info().analysed == 400
+
+
+def each_connection(library: Library, pragma: str) -> None:
+    """Have every connection from now on begin with a pragma."""
+    engine = library._database.engine
+    engine.dispose()
+    event.listen(engine, "connect", lambda connection, _: connection.execute(pragma).close())
+
+
+def test_a_database_that_another_program_holds(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("soundalike.library.scan.WorkerPool", InlinePool)
+    monkeypatch.setattr(database, "BUSY_TIMEOUT_S", 0.1)
+    write_track(tmp_path / "music/1.wav", "one")
+    with (
+        open_library(tmp_path) as library,
+        closing(sqlite3.connect(tmp_path / "library.db", isolation_level=None)) as other,
+    ):
+        other.execute("BEGIN IMMEDIATE")
+        assert library.tracks() == []  # reading goes on
+        with pytest.raises(LibraryError, match=r"library\.db: .*another program holds"):
+            library.scan([tmp_path / "music"])
+        other.execute("ROLLBACK")
+        assert library.scan([tmp_path / "music"]).analysed == 1
+
+
+def test_without_create_a_library_has_to_be_there(tmp_path: Path) -> None:
+    with pytest.raises(LibraryError, match="there is no library; scan a folder"):
+        Library(tmp_path / "library.db", model=fake_model(), create=False)
+    assert list(tmp_path.iterdir()) == []
+    open_library(tmp_path).close()
+    Library(tmp_path / "library.db", model=fake_model(), create=False).close()
+
+
+def test_the_place_of_a_library(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv("SOUNDALIKE_LIBRARY", raising=False)
+    assert default_location().name == "library.db"
+    assert default_location().parent.name == "soundalike"
+    monkeypatch.setenv("SOUNDALIKE_LIBRARY", str(tmp_path / "of environment.db"))
+    monkeypatch.setenv("HOME", str(tmp_path))
+    monkeypatch.setenv("USERPROFILE", str(tmp_path))
+    monkeypatch.chdir(tmp_path)
+    for location, name in [
+        (None, "of environment.db"),
+        ("relative.db", "relative.db"),
+        ("~/home.db", "home.db"),
+        (f"sqlite:///{tmp_path.as_posix()}/url.db", "url.db"),
+        (tmp_path / "new" / "folder" / "100%.db", "new/folder/100%.db"),
+    ]:
+        with Library(location, model=fake_model()) as library:
+            assert Path(library.location) == tmp_path / name
+        assert (tmp_path / name).exists()
+
+
+@pytest.mark.parametrize(
+    ("location", "message"),
+    [
+        ("postgresql://user:secret@host/music", "SQLite only"),
+        ("nonsense://x", "SQLite only"),
+        ("sqlite:///file:x?mode=ro&uri=true", "URIs are not supported"),
+        ("://", "no database URL"),
+    ],
+)
+def test_urls_that_are_not_understood(location: str, message: str) -> None:
+    with pytest.raises(InvalidArgument, match=message) as caught:
+        Database(location)
+    assert "secret" not in str(caught.value)
+
+
+def test_a_library_in_memory(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("soundalike.library.scan.WorkerPool", InlinePool)
+    write_track(tmp_path / "1.wav", "one")
+    with Library("sqlite://", model=fake_model(), analyzer="fakes:FakeAnalyzer") as library:
+        assert library.scan([tmp_path]).analysed == 1
+        assert library.info().size_bytes is None
+        assert [track.status for track in library.tracks()] == ["analysed"]

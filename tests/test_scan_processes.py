@@ -1,0 +1,251 @@
+"""Scans and their worker processes, killed, crashed and interrupted for real."""
+
+from __future__ import annotations
+
+import os
+import signal
+import sqlite3
+import subprocess
+import sys
+import time
+from collections import Counter
+from collections.abc import Iterator
+from contextlib import closing
+from pathlib import Path
+
+import fakes
+import pytest
+from fakes import contents_of, open_library, text_of, write_track
+
+from soundalike.errors import LibraryError, ModelError
+from soundalike.library import Library
+
+POSIX = sys.platform != "win32"
+TRACKS = 8
+
+# Deliberately without a __main__ guard: a script must not need one.
+SCAN = """
+import sys
+sys.path.insert(0, sys.argv[1])
+from pathlib import Path
+from fakes import open_library
+def show(progress):
+    print(progress.phase, progress.done, flush=True)
+report = open_library(Path(sys.argv[2])).scan([sys.argv[3]], jobs=2, progress=show)
+print("report", report.analysed, report.interrupted, flush=True)
+"""
+
+
+@pytest.fixture
+def music(tmp_path: Path) -> Path:
+    """Tracks that take 0.1 s each, a failing one, and two copies."""
+    folder = tmp_path / "music"
+    for number in range(TRACKS):
+        write_track(folder / f"{number:02d}.wav", f"slow {number}")
+    write_track(folder / "99 bad.wav", "silent")
+    write_track(folder / "copies/1.wav", "slow 1")
+    write_track(folder / "copies/2.wav", "slow 1")
+    return folder
+
+
+@pytest.fixture
+def library(tmp_path: Path) -> Iterator[Library]:
+    with open_library(tmp_path) as opened:
+        yield opened
+
+
+@pytest.fixture
+def pids(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    folder = tmp_path / "pids"
+    folder.mkdir()
+    monkeypatch.setenv(fakes.PIDS, str(folder))
+    return folder
+
+
+def expected_contents(music: Path) -> Counter[tuple[str, str, str | None]]:
+    """What a library says of the music when nothing went wrong."""
+    expected: Counter[tuple[str, str, str | None]] = Counter()
+    for path in music.rglob("*.wav"):
+        if (text := text_of(path)) == "silent":
+            expected[str(path), "failed", "silent: 0.1 s that never reach -80 dBFS"] += 1
+        else:
+            expected[str(path), "analysed", f"text: {text}"] += 1
+    return expected
+
+
+def start_scan(home: Path, music: Path) -> subprocess.Popen[str]:
+    return subprocess.Popen(
+        [sys.executable, "-c", SCAN, str(Path(fakes.__file__).parent), str(home), str(music)],
+        stdout=subprocess.PIPE,
+        text=True,
+    )
+
+
+def wait_for(process: subprocess.Popen[str], line: str) -> None:
+    assert process.stdout is not None
+    for found in process.stdout:
+        if found.strip() == line:
+            return
+    raise AssertionError(f"the scan ended without {line!r}")
+
+
+def is_running(pid: int) -> bool:
+    try:
+        os.kill(pid, 0)
+        status = Path(f"/proc/{pid}/stat")
+        # Nobody may have collected an orphan yet.
+        return not status.exists() or status.read_text(encoding="utf-8").split()[2] != "Z"
+    except (ProcessLookupError, FileNotFoundError):
+        return False
+
+
+def wait_until_gone(pids: Path) -> int:
+    """Wait for the workers to end; how many there were."""
+    names = [int(path.name) for path in pids.iterdir()]
+    deadline = time.monotonic() + 20
+    while any(map(is_running, names)):
+        assert time.monotonic() < deadline, "workers live on"
+        time.sleep(0.05)
+    return len(names)
+
+
+def check_integrity(home: Path) -> None:
+    with closing(sqlite3.connect(home / "library.db")) as connection:
+        assert connection.execute("PRAGMA integrity_check").fetchall() == [("ok",)]
+        assert connection.execute("PRAGMA foreign_key_check").fetchall() == []
+        half = "SELECT count(*) FROM analyses WHERE id NOT IN (SELECT analysis_id FROM excerpts)"
+        assert connection.execute(half).fetchall() == [(0,)]
+
+
+@pytest.mark.skipif(not POSIX, reason="no SIGKILL")
+@pytest.mark.parametrize("moment", ["walking 0", "analysing 0", "analysing 1", "analysing 5"])
+def test_a_killed_scan_goes_on_where_it_was(
+    tmp_path: Path, music: Path, pids: Path, moment: str
+) -> None:
+    with start_scan(tmp_path, music) as process:
+        wait_for(process, moment)
+        process.kill()
+    wait_until_gone(pids)
+    check_integrity(tmp_path)
+    with open_library(tmp_path) as library:
+        stored = {t.content_hash for t in library.tracks("analysed")}
+        # All that was reported is stored; at most what came in since then is there too.
+        assert len(stored) >= int(moment.split()[1]) - 3  # copies and failures count as done
+        report = library.scan([music], jobs=2)
+        assert report.analysed == TRACKS - len(stored)
+        assert contents_of(library) == expected_contents(music)
+    check_integrity(tmp_path)
+
+
+@pytest.mark.skipif(not POSIX, reason="no SIGINT for one process")
+@pytest.mark.parametrize("moment", ["walking 0", "analysing 0", "analysing 3"])
+def test_ctrl_c_stops_in_order(tmp_path: Path, music: Path, pids: Path, moment: str) -> None:
+    with start_scan(tmp_path, music) as process:
+        wait_for(process, moment)
+        process.send_signal(signal.SIGINT)
+        assert process.stdout is not None
+        *_, last = process.stdout
+    assert process.returncode == 0
+    wait_until_gone(pids)
+    word, analysed, interrupted = last.split()
+    assert (word, interrupted) == ("report", "True")
+    check_integrity(tmp_path)
+    with open_library(tmp_path) as library:
+        assert len({t.content_hash for t in library.tracks("analysed")}) == int(analysed)
+        report = library.scan([music], jobs=2)
+        assert report.analysed == TRACKS - int(analysed)
+        assert not report.interrupted
+
+
+def test_workers_end_with_their_scan(library: Library, music: Path, pids: Path) -> None:
+    report = library.scan([music], jobs=2)
+    assert (report.analysed, report.copied, len(report.failed)) == (TRACKS, 2, 1)
+    assert wait_until_gone(pids) == 2
+
+
+def test_no_more_workers_than_files(library: Library, tmp_path: Path, pids: Path) -> None:
+    write_track(tmp_path / "music/1.wav", "one")
+    library.scan([tmp_path / "music"], jobs=8)
+    assert wait_until_gone(pids) == 1
+
+
+def test_a_crash_costs_only_the_file_that_caused_it(
+    library: Library, music: Path, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.setenv(fakes.LOG, str(tmp_path / "log"))
+    bad = write_track(music / "05 bad.wav", "crash")
+    report = library.scan([music], jobs=2)
+    assert report.analysed == TRACKS
+    failures = {failure.path: failure for failure in report.failed}
+    assert failures[bad].kind == "DecoderCrashed"
+    if POSIX:
+        assert failures[bad].reason == "the process that read it was killed by SIGSEGV"
+    lines = Counter((tmp_path / "log").read_text(encoding="utf-8").splitlines())
+    assert lines["crash"] == 2  # the second time by itself
+    assert {count for text, count in lines.items() if text != "crash"} == {1}
+    assert library.scan([music]).still_failing == 2
+
+
+def test_a_file_that_crashes_only_once_is_analysed(library: Library, tmp_path: Path) -> None:
+    write_track(tmp_path / "music/1.wav", f"once {tmp_path / 'mark'}")
+    write_track(tmp_path / "music/2.wav", "two")
+    report = library.scan([tmp_path / "music"], jobs=2)
+    assert (report.analysed, report.failed) == (2, ())
+    assert (tmp_path / "mark").exists()
+
+
+def test_a_file_without_end_is_given_up(
+    library: Library, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("soundalike.library.workers.JOB_LIMIT_S", 2.0)
+    write_track(tmp_path / "music/1.wav", "hang")
+    write_track(tmp_path / "music/2.wav", "two")
+    report = library.scan([tmp_path / "music"], jobs=2)
+    assert report.analysed == 1
+    (failure,) = report.failed
+    assert (failure.kind, failure.reason) == ("DecoderCrashed", "no result after 2 s")
+
+
+def test_what_libraries_print_does_not_disturb_the_answers(
+    library: Library, tmp_path: Path
+) -> None:
+    write_track(tmp_path / "music/1.wav", "print a lot")
+    assert library.scan([tmp_path / "music"]).analysed == 1
+
+
+@pytest.mark.parametrize(
+    ("analyzer", "error", "message"),
+    [
+        ("fakes:NoSuchAnalyzer", ModelError, "fakes:NoSuchAnalyzer cannot be loaded"),
+        ("no_such_module:X", ModelError, "No module named 'no_such_module'"),
+        ("fakes:unloadable", ModelError, "damaged model"),
+    ],
+)
+def test_an_analyzer_that_cannot_be_loaded_ends_the_scan(
+    tmp_path: Path, music: Path, pids: Path, analyzer: str, error: type[Exception], message: str
+) -> None:
+    with open_library(tmp_path, analyzer=analyzer) as library:
+        with pytest.raises(error, match=message):
+            library.scan([music], jobs=2)
+        assert library.failures() == []  # it was not the files' fault
+    with open_library(tmp_path) as library:
+        assert library.scan([music], jobs=2).analysed == TRACKS
+
+
+def test_a_worker_that_does_not_start_says_why(
+    library: Library, music: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("soundalike.library.workers._BOOT", "raise SystemExit('no way')")
+    with pytest.raises(LibraryError, match="ended at its start: no way"):
+        library.scan([music], jobs=2)
+
+
+def test_two_scans_at_once_are_told_apart(tmp_path: Path, music: Path) -> None:
+    with start_scan(tmp_path, music) as process:
+        wait_for(process, "analysing 1")
+        with (
+            open_library(tmp_path) as library,
+            pytest.raises(LibraryError, match="another scan of this library is running"),
+        ):
+            library.scan([music])
+        wait_for(process, f"report {TRACKS} False")

@@ -1,0 +1,126 @@
+"""Whatever happened to the files between scans, the library ends up like one made afresh."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import tempfile
+from pathlib import Path
+
+import pytest
+from fakes import InlinePool, contents_of, open_library, text_of, write_track
+from hypothesis import HealthCheck, settings
+from hypothesis import strategies as st
+from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
+
+NAMES = [f"{folder}/{name}.wav" for folder in ("a", "b") for name in ("1", "2", "3")]
+TEXTS = ["one", "two", "three", "silent 1", "bug 1"]
+
+
+class Files(RuleBasedStateMachine):
+    """Files are written, moved, copied, touched and deleted; now and then there is a scan."""
+
+    @initialize()
+    def begin(self) -> None:
+        self.home = Path(tempfile.mkdtemp())
+        self.music = self.home / "music"
+        for folder in ("a", "b"):
+            (self.music / folder).mkdir(parents=True)
+        # An empty folder would look like a disk that is not mounted.
+        (self.music / "notes.txt").touch()
+        self.library = open_library(self.home)
+        self.patch = pytest.MonkeyPatch()
+        self.patch.setattr("soundalike.library.scan.WorkerPool", InlinePool)
+        self.patch.setenv("SOUNDALIKE_TEST_LOG", str(self.home / "log"))
+        # Each write has a time of its own, as nobody writes twice within a nanosecond.
+        self.now_ns = 10**18
+        self.is_scanned = True
+
+    def teardown(self) -> None:
+        try:
+            if not self.is_scanned:
+                self.scan(False)
+            self.the_library_is_like_a_new_one()
+        finally:
+            self.library.close()
+            self.patch.undo()
+            shutil.rmtree(self.home)
+
+    def files(self) -> list[Path]:
+        return sorted(self.music.rglob("*.wav"))
+
+    def stamp(self, path: Path) -> None:
+        self.now_ns += 10**9
+        os.utime(path, ns=(self.now_ns, self.now_ns))
+        self.is_scanned = False
+
+    @rule(name=st.sampled_from(NAMES), text=st.sampled_from(TEXTS))
+    def write(self, name: str, text: str) -> None:
+        self.stamp(write_track(self.music / name, text))
+
+    @precondition(lambda self: self.files())
+    @rule(data=st.data(), name=st.sampled_from(NAMES))
+    def move(self, data: st.DataObject, name: str) -> None:
+        data.draw(st.sampled_from(self.files())).replace(self.music / name)
+        self.is_scanned = False
+
+    @precondition(lambda self: self.files())
+    @rule(data=st.data(), name=st.sampled_from(NAMES), keep_time=st.booleans())
+    def copy(self, data: st.DataObject, name: str, keep_time: bool) -> None:
+        source, target = data.draw(st.sampled_from(self.files())), self.music / name
+        if source == target:
+            return
+        shutil.copy2(source, target)
+        self.is_scanned = False
+        if not keep_time:
+            self.stamp(target)
+
+    @precondition(lambda self: self.files())
+    @rule(data=st.data())
+    def delete(self, data: st.DataObject) -> None:
+        data.draw(st.sampled_from(self.files())).unlink()
+        self.is_scanned = False
+
+    @precondition(lambda self: self.files())
+    @rule(data=st.data())
+    def touch(self, data: st.DataObject) -> None:
+        self.stamp(data.draw(st.sampled_from(self.files())))
+
+    @precondition(lambda self: not self.is_scanned)
+    @rule(only_a=st.booleans())
+    def scan_some(self, only_a: bool) -> None:
+        self.scan(only_a)
+
+    def scan(self, only_a: bool) -> None:
+        known = {
+            self.library.analysis(t.track_id).notes[0] for t in self.library.tracks("analysed")
+        }
+        log = self.home / "log"
+        log.unlink(missing_ok=True)
+        report = self.library.scan([self.music / "a" if only_a else self.music])
+        analysed = log.read_text(encoding="utf-8").splitlines() if log.exists() else []
+        good = [text for text in analysed if text in ("one", "two", "three")]
+        assert len(good) == len(set(good)) == report.analysed
+        assert not {f"text: {text}" for text in good} & known
+        self.is_scanned = not only_a
+
+    @invariant()
+    def the_library_is_like_a_new_one(self) -> None:
+        if not self.is_scanned:
+            return
+        with tempfile.TemporaryDirectory() as folder, open_library(Path(folder)) as fresh:
+            fresh.scan([self.music])
+            assert contents_of(self.library) == contents_of(fresh)
+        assert len(self.library.tracks("analysed")) == sum(
+            text_of(path) in ("one", "two", "three") for path in self.files()
+        )
+
+
+TestFiles = Files.TestCase
+TestFiles.settings = settings(
+    max_examples=25,
+    stateful_step_count=12,
+    deadline=None,
+    derandomize=True,
+    suppress_health_check=list(HealthCheck),
+)
