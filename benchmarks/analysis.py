@@ -107,9 +107,8 @@ def report(path: Path, seconds: dict[str, float]) -> None:
     for name, value in seconds.items():
         print(f"  {name:18s} {value:7.3f} CPU s   {value / base:5.2f} x decoding alone")
     if "bliss-audio" in seconds:
-        print(
-            f"  soundalike takes {seconds['soundalike'] / seconds['bliss-audio']:.2f} x bliss-audio's time"
-        )
+        ratio = seconds["soundalike"] / seconds["bliss-audio"]
+        print(f"  soundalike takes {ratio:.2f} x bliss-audio's time")
 
 
 def main() -> None:
@@ -119,9 +118,8 @@ def main() -> None:
     parser.add_argument("files", nargs="*", type=Path, help="audio files (default: composed music)")
     parser.add_argument("--rounds", type=int, default=ROUNDS)
     arguments = parser.parse_args()
-    print(
-        f"{platform.machine()}, Python {platform.python_version()}, NumPy {np.__version__}, 1 thread"
-    )
+    versions = f"Python {platform.python_version()}, NumPy {np.__version__}"
+    print(f"{platform.machine()}, {versions}, 1 thread")
     with tempfile.TemporaryDirectory() as folder:
         for path in arguments.files or make_tracks(Path(folder)):
             report(path, measure(path, arguments.rounds))

@@ -52,6 +52,8 @@ FloatArray = NDArray[np.float32]
 
 # An excerpt that never comes within 65 dB of the loudest moment of its track is a pause.
 _PAUSE_DB = -65.0
+# What is left of a track after its last whole excerpt is dropped up to this length: 1.2 s.
+_SHORT_REST_FRAMES = EXCERPT_FRAMES // 8
 # Frames of this many samples in one transform: with more, the memory of every batch comes fresh
 # from the system, and page faults cost three times the transform itself.
 _BATCH_SAMPLES = 1 << 17
@@ -130,7 +132,7 @@ def mel_filterbank(
 @lru_cache(maxsize=16)
 def _hann(length: int) -> FloatArray:
     """Periodic Hann window divided by its sum, so that power does not depend on its length."""
-    window = 0.5 - 0.5 * np.cos(2.0 * np.pi * np.arange(length) / length)
+    window: NDArray[np.float64] = 0.5 - 0.5 * np.cos(2.0 * np.pi * np.arange(length) / length)
     normalised: FloatArray = (window / window.sum()).astype(np.float32)
     normalised.flags.writeable = False
     return normalised
@@ -169,7 +171,7 @@ def _power_frames(
     """|STFT|^2 of the frames that begin at ``starts``: float32 (n_frames, n_bins)."""
     frames = sliding_window_view(waveform, n_fft)[starts] * _hann(n_fft)
     spectrum = np.fft.rfft(frames, axis=1)[:, :n_bins]
-    power: FloatArray = spectrum.real**2
+    power: FloatArray = np.square(spectrum.real, dtype=np.float32)
     power += spectrum.imag**2
     return power
 
@@ -294,8 +296,10 @@ class LogMelStream:
         room = stop_sample - (self._n_fft - self._n_fft // 2)
         last = int(room / hop + 1.0)
         # Positions are rounded one by one, so that nothing drifts where the hop is no whole number.
-        centers = np.rint((np.arange(first, max(first, last) + 1) + 0.5) * hop).astype(np.int64)
-        return centers[centers <= room] - self._n_fft // 2
+        numbers = np.arange(first, max(first, last) + 1)
+        centers: NDArray[np.int64] = np.rint((numbers + 0.5) * hop).astype(np.int64)
+        starts: NDArray[np.int64] = centers[centers <= room] - self._n_fft // 2
+        return starts
 
     def push(self, block: NDArray[np.floating]) -> None:
         """Take the next samples: (n_samples,), any length."""
@@ -386,9 +390,10 @@ def log_mel(
 def excerpts(log_mel_db: NDArray[np.floating]) -> Excerpts:
     """Cut a log-mel spectrogram into model inputs of 9.94 s that do not overlap.
 
-    The last one is aligned to the end of the track, so that nothing is left out. A track that is
-    shorter than one excerpt is repeated until it fills it. Pauses (nothing within 65 dB of the
-    loudest moment) are left out: normalised, they would be noise.
+    What is left at the end gets an excerpt of its own, aligned to the end, if it is longer than
+    1.2 s; one that repeats the excerpt before it all but for a moment would only count it twice. A
+    track that is shorter than one excerpt is repeated until it fills it. Pauses (nothing within
+    65 dB of the loudest moment) are left out: normalised, they would be noise.
 
     Parameters
     ----------
@@ -404,7 +409,7 @@ def excerpts(log_mel_db: NDArray[np.floating]) -> Excerpts:
         repeats = -(-EXCERPT_FRAMES // n_frames)
         return Excerpts(np.tile(frames, repeats)[None, :, :EXCERPT_FRAMES], np.zeros(1))
     starts = list(range(0, n_frames - EXCERPT_FRAMES + 1, EXCERPT_FRAMES))
-    if starts[-1] + EXCERPT_FRAMES < n_frames:
+    if starts[-1] + EXCERPT_FRAMES + _SHORT_REST_FRAMES < n_frames:
         starts.append(n_frames - EXCERPT_FRAMES)
     cut = np.stack([frames[:, start : start + EXCERPT_FRAMES] for start in starts])
     sounding = cut.max(axis=(1, 2)) > cut.max() + _PAUSE_DB

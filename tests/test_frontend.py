@@ -171,11 +171,16 @@ def test_loudness_drops_out(gain: float) -> None:
 
 
 def test_excerpts_cover_the_track_and_end_with_it() -> None:
-    frames = np.arange(387, dtype=np.float32)[None, :].repeat(128, axis=0) / 387 - 1
+    frames = np.arange(300, dtype=np.float32)[None, :].repeat(128, axis=0) / 300 - 1
     cut = excerpts(frames)
-    assert cut.frames.shape == (4, 128, EXCERPT_FRAMES)
-    np.testing.assert_allclose(cut.starts_s / FRAME_S, [0, 128, 256, 259])
+    assert cut.frames.shape == (3, 128, EXCERPT_FRAMES)
+    np.testing.assert_allclose(cut.starts_s / FRAME_S, [0, 128, 172])
     np.testing.assert_array_equal(cut.frames[-1], frames[:, -128:])
+
+
+@pytest.mark.parametrize(("n_frames", "count"), [(384, 3), (387, 3), (400, 3), (401, 4), (128, 1)])
+def test_a_short_rest_gets_no_excerpt(n_frames: int, count: int) -> None:
+    assert len(excerpts(np.zeros((128, n_frames))).frames) == count
 
 
 def test_a_short_track_is_repeated() -> None:
