@@ -1,0 +1,163 @@
+"""The ``soundalike`` command: finds its subcommands, and turns errors into messages.
+
+Exit codes: 0 done; 1 something failed, bad input included; 130 interrupted (Ctrl-C).
+"""
+
+from __future__ import annotations
+
+import contextlib
+import errno
+import functools
+import importlib
+import io
+import os
+import sys
+from collections.abc import Callable, Sequence
+from typing import Any, NoReturn
+
+import click
+
+from soundalike import __version__
+from soundalike.cli.output import note
+from soundalike.cli.params import ExampleGroup
+from soundalike.errors import SoundalikeError
+
+__all__ = ["SECTIONS", "cli", "main"]
+
+# Section -> command -> "module:attribute". A command's module is imported when the command runs
+# (or when the help of all of them is shown), so a slow import in one never slows another.
+SECTIONS: dict[str, dict[str, str]] = {
+    "Your library": {
+        "scan": "soundalike.cli.scan:scan",
+        "similar": "soundalike.cli.similar:similar",
+        "info": "soundalike.cli.info:info",
+        "failures": "soundalike.cli.scan:failures",
+    },
+    "Any audio files": {
+        "compare": "soundalike.cli.compare:compare",
+        "genre": "soundalike.cli.genre:genre",
+        "plot": "soundalike.cli.plot:plot",
+    },
+    "Research": {
+        "reproduce": "soundalike.cli.reproduce:reproduce",
+        "data": "soundalike.cli.data:data",
+    },
+    "The program": {
+        "models": "soundalike.cli.models:models",
+    },
+}
+_COMMANDS = {name: place for section in SECTIONS.values() for name, place in section.items()}
+
+INTERRUPTED = 130
+
+
+class SoundalikeGroup(ExampleGroup):
+    """Loads commands on demand; one place for errors, interrupts and closed pipes."""
+
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        return list(_COMMANDS)
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
+        if cmd_name not in _COMMANDS:
+            return None
+        module, attribute = _COMMANDS[cmd_name].split(":")
+        command = getattr(importlib.import_module(module), attribute)
+        assert isinstance(command, click.Command)
+        return command
+
+    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        """As click does, but in sections and in the order in which they are met."""
+        longest = max(map(len, _COMMANDS))
+        limit = formatter.width - 6 - longest
+        for title, section in SECTIONS.items():
+            rows = []
+            for name in section:
+                command = self.get_command(ctx, name)
+                assert command is not None
+                rows.append((name.ljust(longest), command.get_short_help_str(limit)))
+            with formatter.section(title):
+                formatter.write_dl(rows)
+
+    def main(
+        self,
+        args: Sequence[str] | None = None,
+        prog_name: str | None = None,
+        complete_var: str | None = None,
+        standalone_mode: bool = True,
+        **extra: Any,
+    ) -> Any:
+        """Run, and end with SystemExit whose code is listed at the top of this module."""
+        run = functools.partial(
+            super().main, args, prog_name, complete_var, standalone_mode=False, **extra
+        )
+        return _exit_with(run) if standalone_mode else run()
+
+
+def _exit_with(run: Callable[[], Any]) -> NoReturn:
+    for stream in (sys.stdout, sys.stderr):
+        # A terminal that cannot show a character gets \xNN, not a traceback.
+        if isinstance(stream, io.TextIOWrapper):
+            stream.reconfigure(errors="backslashreplace")
+    try:
+        result = run()
+        code = result if isinstance(result, int) else 0
+        sys.stdout.flush()
+    except click.ClickException as error:
+        error.show()
+        code = 1  # bad input is an error like any other; click would say 2
+    except SoundalikeError as error:
+        note(f"{type(error).__name__}: {error}")
+        code = 1
+    except (click.Abort, KeyboardInterrupt):
+        note("Interrupted.")
+        code = INTERRUPTED
+    except OSError as error:
+        if not isinstance(error, BrokenPipeError) and error.errno != errno.EPIPE:
+            raise
+        code = _silence_closed_pipe()
+    sys.exit(code)
+
+
+def _silence_closed_pipe() -> int:
+    """The reader (``| head``) has left; without this, Python complains while it shuts down."""
+    with contextlib.suppress(OSError, ValueError):
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+    return 1
+
+
+def _print_version(ctx: click.Context, _param: click.Parameter, wanted: bool) -> None:
+    if not wanted or ctx.resilient_parsing:
+        return
+    click.echo(f"soundalike {__version__}")
+    ctx.exit()
+
+
+@click.group(
+    cls=SoundalikeGroup,
+    invoke_without_command=True,
+    context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100},
+    examples=(
+        ("soundalike scan ~/Music", "do this first; it can be stopped and goes on later"),
+        ("soundalike similar words of a title", "what in ~/Music sounds like that track"),
+        ("soundalike COMMAND --help", "all about a command, with examples"),
+    ),
+)
+@click.option(
+    "--version",
+    is_flag=True,
+    expose_value=False,
+    is_eager=True,
+    callback=_print_version,
+    help="Show the version and exit.",
+)
+@click.pass_context
+def cli(ctx: click.Context) -> None:
+    """Find the tracks of a music library that sound alike, from the audio itself."""
+    if ctx.invoked_subcommand is None:
+        click.echo(ctx.get_help())
+
+
+def main(args: Sequence[str] | None = None) -> NoReturn:
+    """The ``soundalike`` program; always ends with SystemExit."""
+    cli.main(args, prog_name="soundalike")
+    raise AssertionError("unreachable: cli.main ends with SystemExit")

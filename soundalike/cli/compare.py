@@ -1,0 +1,155 @@
+"""``soundalike compare``."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+from soundalike.cli.output import (
+    Column,
+    echo,
+    note,
+    print_json,
+    print_table,
+    show_percentile,
+    to_json,
+)
+from soundalike.cli.params import ExampleCommand, json_option, library_option, show_time
+from soundalike.cli.views import analysis_json, genre_words
+from soundalike.errors import LibraryError, printable
+
+if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
+
+    from soundalike.library import Library
+    from soundalike.recommend.explain import Comparison
+
+__all__ = ["compare"]
+
+
+@click.command(
+    cls=ExampleCommand,
+    examples=(
+        ("soundalike compare one.flac two.mp3", "any two audio files"),
+        ("soundalike compare 17 'words of a title'", "two tracks of the library"),
+        ("soundalike compare one.flac two.mp3 --plot match.png", "and a picture of what matches"),
+    ),
+)
+@click.argument("a", metavar="A")
+@click.argument("b", metavar="B")
+@click.option(
+    "--plot",
+    type=click.Path(dir_okay=False, path_type=Path),
+    metavar="FILE",
+    help="Draw both mel spectrograms and the similarity of all their excerpts (PNG, SVG or PDF).",
+)
+@library_option
+@json_option
+def compare(a: str, b: str, plot: Path | None, library: str | None, as_json: bool) -> None:
+    """Compare two tracks, and find the passages that match.
+
+    Shows how alike they are, the genres of both, and where in each the passages are that sound
+    most alike.
+
+    A and B are audio files, or tracks of the library: an id, or words from artist and title.
+    """
+    with _open_library(library, a, b) as opened:
+        comparison = opened.compare(a, b)
+    if as_json:
+        document = to_json(
+            {
+                name: getattr(comparison, name)
+                for name in ("a", "b", "a_path", "b_path", "similarity", "percentile", "passages")
+            }
+        )
+        document["a_analysis"] = analysis_json(comparison.a_analysis)
+        document["b_analysis"] = analysis_json(comparison.b_analysis)
+        document["excerpt_similarity"] = comparison.excerpt_similarity
+        print_json(document)
+    else:
+        _print(comparison)
+    if plot is not None:
+        _plot(comparison, plot)
+
+
+def _plot(comparison: Comparison, picture: Path) -> None:
+    from soundalike.plots import plot_comparison, save
+
+    assert comparison.a_path is not None  # Library.compare always knows the files
+    assert comparison.b_path is not None
+    save(
+        plot_comparison(comparison, _log_mel_of(comparison.a_path), _log_mel_of(comparison.b_path)),
+        picture,
+    )
+    note(f"picture: {printable(picture)}")
+
+
+def _log_mel_of(path: Path) -> NDArray[np.float32]:
+    """What the model saw of the whole track; block by block, because a track may last hours."""
+    from soundalike.audio import AudioReader
+    from soundalike.frontend import LogMelStream
+
+    with AudioReader(path) as reader:
+        stream = LogMelStream(reader.sample_rate)
+        for block in reader:
+            stream.push(block)
+    return stream.finish()
+
+
+def _open_library(library: str | None, a: str, b: str) -> Library:
+    """The library; an empty one in memory for two files where there is none."""
+    from soundalike.library import Library
+
+    try:
+        return Library(library, create=False)
+    except LibraryError as error:
+        if not (Path(a).is_file() and Path(b).is_file()):
+            raise
+        note(f"Without percentile: {error}")
+        return Library("sqlite://")
+
+
+def _print(comparison: Comparison) -> None:
+    print_table(
+        [
+            Column(""),
+            Column("track", min_width=20),
+            Column("length", justify="right", drop=1),
+            Column("genre", min_width=24),
+        ],
+        [
+            ["A", comparison.a, *_facts(comparison, "a")],
+            ["B", comparison.b, *_facts(comparison, "b")],
+        ],
+    )
+    echo()
+    closer = (
+        f", closer than {show_percentile(comparison.percentile)} of the pairs in the library"
+        if comparison.percentile is not None
+        else ""
+    )
+    echo(f"similarity {comparison.similarity:.3f}{closer}")
+    echo()
+    print_table(
+        [
+            Column("passage of A", justify="right"),
+            Column("passage of B", justify="right"),
+            Column("similarity", justify="right"),
+        ],
+        [
+            [
+                f"{show_time(passage.a_start_s)} - {show_time(passage.a_end_s)}",
+                f"{show_time(passage.b_start_s)} - {show_time(passage.b_end_s)}",
+                f"{passage.similarity:.3f}",
+            ]
+            for passage in comparison.passages
+        ],
+    )
+
+
+def _facts(comparison: Comparison, side: str) -> list[str]:
+    analysis = comparison.a_analysis if side == "a" else comparison.b_analysis
+    return [show_time(analysis.duration_s), genre_words(analysis)]

@@ -1,0 +1,322 @@
+"""``soundalike data``: data sets for the research kit."""
+
+from __future__ import annotations
+
+import dataclasses
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from soundalike.cli.output import Column, note, print_json, print_table
+from soundalike.cli.params import ExampleCommand, ExampleGroup, json_option, library_option
+
+if TYPE_CHECKING:
+    from soundalike.research.datasets.prepare import PrepareReport, Progress
+
+__all__ = ["data"]
+
+_FOLDER = click.Path(path_type=Path)
+_NAMES = click.Choice(["gtzan", "cifar10", "folder", "library"])
+
+
+@click.group(
+    cls=ExampleGroup,
+    invoke_without_command=True,
+    examples=(
+        ("soundalike data", "which data sets there are"),
+        ("soundalike data info gtzan", "what is here of GTZAN, what is missing, whom to cite"),
+    ),
+)
+@click.pass_context
+def data(ctx: click.Context) -> None:
+    """Get, prepare and check data sets.
+
+    They are what networks are trained on. They lie in your data folder, or in the folder that
+    SOUNDALIKE_DATA names.
+    """
+    if ctx.invoked_subcommand is None:
+        ctx.invoke(list_data)
+
+
+@data.command(
+    "list",
+    cls=ExampleCommand,
+    examples=(("soundalike data list --json", "names, licences and citations for a script"),),
+)
+@json_option
+def list_data(as_json: bool) -> None:
+    """List the data sets, and where each is looked for."""
+    from soundalike.research.datasets.catalog import DATA_SETS, home
+
+    if as_json:
+        print_json([_as_json(data_set) for data_set in DATA_SETS])
+        return
+    print_table(
+        [
+            Column("name"),
+            Column("what it is", min_width=20),
+            Column("to be fetched", drop=2),
+            Column("place", drop=1, min_width=20),
+        ],
+        [
+            [
+                data_set.name,
+                data_set.description,
+                ", ".join(data_set.parts) or "-",
+                str(home(data_set.name)) + ("" if home(data_set.name).is_dir() else " (not there)"),
+            ]
+            for data_set in DATA_SETS
+        ],
+    )
+
+
+@data.command(
+    cls=ExampleCommand,
+    examples=(
+        ("soundalike data get cifar10", "170 MB, checked and ready to use"),
+        ("soundalike data get gtzan --part splits", "the split lists alone, without the audio"),
+    ),
+)
+@click.argument("name", type=_NAMES)
+@click.option("--to", "folder", type=_FOLDER, help="Where to put it. Default: your data folder.")
+@click.option("--part", "parts", multiple=True, help="Only this part; may be given again.")
+@json_option
+def get(name: str, folder: Path | None, parts: tuple[str, ...], as_json: bool) -> None:
+    """Fetch a data set from its public place.
+
+    It is checked by its checksum. An interrupted download goes on where it stopped.
+    """
+    from soundalike.research.datasets.catalog import find_data_set
+    from soundalike.research.datasets.catalog import get as get_data
+
+    note(f"Licence: {find_data_set(name).licence}")
+    got = get_data(name, folder, parts=parts, progress=_bytes_progress)
+    if as_json:
+        print_json(got)
+        return
+    for file in got.files:
+        click.echo(f"{file}  (checksum right)")
+    if got.unpacked:
+        click.echo(f"{got.unpacked} tracks in {got.folder}; next: soundalike data prepare {name}")
+
+
+@data.command(
+    cls=ExampleCommand,
+    examples=(
+        ("soundalike data prepare gtzan ~/Data/genres_original", "the store, from GTZAN's audio"),
+        (
+            "soundalike data prepare folder ~/Music/by-genre --out mine",
+            "your own music, a folder a genre, split so that no artist is on two sides",
+        ),
+        (
+            "soundalike data prepare library --label Jazz --label Rock --out mine",
+            "the tracks of your library with these genre tags",
+        ),
+    ),
+)
+@click.argument("name", type=_NAMES)
+@click.argument("source", type=_FOLDER, required=False)
+@click.option("--out", type=_FOLDER, help="Folder to write to. Default: your data folder.")
+@click.option("--skip-broken", is_flag=True, help="Go on without missing or broken files.")
+@click.option("--label", "labels", multiple=True, help="Keep this label; may be given again.")
+@click.option(
+    "--drop-rare", is_flag=True, help="Leave out labels with too few tracks or artists to split."
+)
+@click.option(
+    "--seconds",
+    "passage_s",
+    type=float,
+    default=30.0,
+    show_default=True,
+    help="How much of each track is kept, from its middle (folder and library).",
+)
+@click.option("--validation", type=float, default=0.15, show_default=True, help="Share to tune on.")
+@click.option("--test", type=float, default=0.15, show_default=True, help="Share to test on.")
+@click.option("--seed", type=int, default=0, show_default=True, help="Of the split.")
+@library_option
+@json_option
+def prepare(
+    name: str,
+    source: Path | None,
+    out: Path | None,
+    skip_broken: bool,
+    labels: tuple[str, ...],
+    drop_rare: bool,
+    passage_s: float,
+    validation: float,
+    test: float,
+    seed: int,
+    library: str | None,
+    as_json: bool,
+) -> None:
+    """Turn audio into what training reads.
+
+    That is a log-mel store, or for cifar10 one file with all decoded pictures. SOURCE is the
+    folder with the audio; for gtzan and cifar10, where `get` put it, unless given.
+    """
+    from soundalike.research.datasets import own
+    from soundalike.research.datasets.catalog import home
+    from soundalike.research.datasets.prepare import prepare_gtzan
+    from soundalike.research.datasets.splitting import SplitSizes
+
+    if name == "cifar10":
+        _prepare_cifar10(source or home(name), out or home(name), skip_broken, as_json)
+        return
+    with _track_progress() as progress:
+        if name == "gtzan":
+            report = prepare_gtzan(
+                source or home(name), out or home(name), skip_broken=skip_broken, progress=progress
+            )
+        else:
+            sizes = SplitSizes(1.0 - validation - test, validation, test)
+            report = own.prepare(
+                _own_tracks(name, source, library),
+                out or home(name),
+                labels=labels,
+                passage_s=passage_s,
+                sizes=sizes,
+                seed=seed,
+                skip_broken=skip_broken,
+                drop_rare=drop_rare,
+                progress=progress,
+            )
+    _show(report, as_json)
+
+
+@data.command(
+    cls=ExampleCommand,
+    examples=(
+        ("soundalike data info gtzan", "what is here, what is missing, whom to cite"),
+        ("soundalike data info folder ~/Music/by-genre", "which labels can be used"),
+    ),
+)
+@click.argument("name", type=_NAMES)
+@click.argument("folder", type=_FOLDER, required=False)
+@json_option
+@click.pass_context
+def info(ctx: click.Context, name: str, folder: Path | None, as_json: bool) -> None:
+    """Check the copy that is here, and say whom to cite.
+
+    Exits with 1 when something is missing or broken.
+    """
+    from soundalike.research.datasets.catalog import check, find_data_set
+
+    data_set = find_data_set(name)
+    result = check(name, folder)
+    if as_json:
+        print_json(_as_json(data_set) | {"check": result})
+    else:
+        click.echo(f"{data_set.title}: {data_set.description}")
+        click.echo(f"Cite: {data_set.citation}")
+        click.echo(f"Licence: {data_set.licence}")
+        click.echo("Layouts: " + "; ".join(data_set.layouts))
+        click.echo(f"Checked: {result.folder}")
+        for title, lines in (
+            ("Found", result.found),
+            ("Known", result.notes),
+            ("Missing or broken", result.problems),
+        ):
+            for line in lines:
+                click.echo(f"{title}: {line}")
+    if result.problems:
+        ctx.exit(1)
+
+
+def _own_tracks(name: str, source: Path | None, library: str | None) -> Any:
+    from soundalike.research.datasets import own
+
+    if name == "library":
+        if source is not None:
+            raise click.UsageError("a library is named by --library, not as SOURCE")
+        from soundalike.library import Library
+
+        with Library(library) as opened:
+            return own.tracks_of_library(opened)
+    if source is None:
+        raise click.UsageError("name the folder that holds a subfolder for each label")
+    return own.tracks_of_folder(source)
+
+
+def _prepare_cifar10(source: Path, out: Path, skip_broken: bool, as_json: bool) -> None:
+    from soundalike.research.datasets import cifar10
+
+    with _track_progress() as progress:
+        images = cifar10.load(source, skip_broken=skip_broken, progress=progress)
+    path = out / "cifar10.npz"
+    cifar10.write_npz(path, images)
+    result = {
+        "store": path,
+        "source": images.source,
+        "train": len(images.train_labels),
+        "test": len(images.test_labels),
+        "notes": images.notes,
+    }
+    if as_json:
+        print_json(result)
+        return
+    for line in images.notes:
+        note(line)
+    click.echo(f"{path}: {result['train']} training and {result['test']} test images")
+
+
+def _show(report: PrepareReport, as_json: bool) -> None:
+    if as_json:
+        print_json(report)
+        return
+    for item in report.left_out:
+        note(f"left out: {item}")
+    for line in report.notes:
+        note(line)
+    click.echo(f"{report.store}: {report.tracks} tracks")
+    print_table(
+        [Column("label"), Column("tracks", justify="right")],
+        [[label, str(count)] for label, count in report.labels.items()],
+    )
+
+
+def _as_json(data_set: Any) -> dict[str, Any]:
+    from soundalike.research.datasets.catalog import home
+
+    return {**dataclasses.asdict(data_set), "place": home(data_set.name)}
+
+
+@contextmanager
+def _track_progress() -> Iterator[Progress]:
+    """A callback for tracks: a bar on a terminal, a line every 100 tracks elsewhere."""
+    if not sys.stderr.isatty():
+
+        def line(done: int, total: int, _name: str) -> None:
+            if done % 100 == 0 or done == total:
+                note(f"{done} of {total}")
+
+        yield line
+        return
+    from rich.console import Console
+    from rich.progress import Progress as Display
+
+    with Display(console=Console(stderr=True, highlight=False), transient=True) as display:
+        task = display.add_task("decoding", total=None)
+
+        def show(done: int, total: int, _name: str) -> None:
+            display.update(task, completed=done, total=total)
+
+        yield show
+
+
+def _bytes_progress(file_name: str) -> Any:
+    """A callback for the bytes of one file: a line every 10 %, or every 50 MB."""
+    shown = 0
+
+    def show(have: int, total: int | None) -> None:
+        nonlocal shown
+        step = total // 10 if total else 50_000_000
+        if have - shown >= max(step, 1_000_000):
+            shown = have
+            of = f" of {total / 1e6:.0f}" if total else ""
+            note(f"{file_name}: {have / 1e6:.0f}{of} MB")
+
+    return show

@@ -1,0 +1,110 @@
+"""``soundalike genre``."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from soundalike.cli.output import Column, bar, echo, note, print_json, print_table, show_percent
+from soundalike.cli.params import AUDIO_FILE, ExampleCommand, json_option, show_time
+from soundalike.cli.views import analysis_json, genre_words
+from soundalike.errors import AudioError, printable
+
+if TYPE_CHECKING:
+    from soundalike.analyzer import Analysis
+
+__all__ = ["genre"]
+
+
+@click.command(
+    cls=ExampleCommand,
+    examples=(
+        ("soundalike genre piece.flac", "all genres with their probabilities"),
+        ("soundalike genre --timeline piece.flac", "and how they change along the track"),
+        ("soundalike genre --json *.mp3", "many files, for a program"),
+    ),
+)
+@click.argument("files", nargs=-1, required=True, type=AUDIO_FILE, metavar="FILE...")
+@click.option("--timeline", is_flag=True, help="Also the genre of every ten seconds.")
+@json_option
+@click.pass_context
+def genre(ctx: click.Context, files: tuple[Path, ...], timeline: bool, as_json: bool) -> None:
+    """Tell the genre of audio files, and how sure that is.
+
+    The probabilities are calibrated: of the tracks said to be 80 % metal, about 80 % are, as far
+    as they are like those that the model learned from. Where no genre stands out, the answer is
+    "unsure", with the genres that it may be.
+
+    Goes on past a file that cannot be analysed, and ends with exit code 1.
+    """
+    from soundalike.analyzer import Analyzer
+
+    analyzer = Analyzer()
+    results: list[dict[str, Any]] = []
+    failures: list[AudioError] = []
+    for path in files:
+        try:
+            analysis = analyzer.from_file(path)
+        except AudioError as error:
+            failures.append(error)
+            results.append({"path": path, "error": type(error).__name__, "reason": error.reason})
+            continue
+        if as_json:
+            results.append({"path": path, **analysis_json(analysis, timeline=timeline)})
+        else:
+            _print(path, analysis, timeline=timeline)
+    if as_json:
+        print_json(results)
+    for failure in failures:
+        note(f"{type(failure).__name__}: {failure}\n  {failure.advice}")
+    if failures:
+        if len(files) > 1:
+            note(f"{len(failures)} of {len(files)} files could not be analysed.")
+        ctx.exit(1)
+
+
+def _print(path: Path, analysis: Analysis, *, timeline: bool) -> None:
+    echo(click.style(printable(path), bold=True))
+    echo(f"{genre_words(analysis)}  ({show_time(analysis.duration_s)}, {analysis.model})")
+    for remark in analysis.notes:
+        echo(f"note: {remark}")
+    print_table(
+        [Column("genre"), Column("probability", justify="right"), Column("", drop=1)],
+        [
+            [label, show_percent(probability), bar(probability)]
+            for label, probability in analysis.genres.items()
+        ],
+    )
+    if timeline:
+        echo()
+        _print_timeline(analysis)
+    echo()
+
+
+def _print_timeline(analysis: Analysis) -> None:
+    rows = []
+    for start_s, probabilities in zip(
+        analysis.excerpt_starts_s, analysis.excerpt_probabilities, strict=True
+    ):
+        first, second = (-probabilities).argsort(kind="stable")[:2]
+        rows.append(
+            [
+                show_time(float(start_s)),
+                analysis.labels[first],
+                show_percent(float(probabilities[first])),
+                bar(float(probabilities[first]), width=10),
+                f"{analysis.labels[second]} {show_percent(float(probabilities[second]))}",
+            ]
+        )
+    print_table(
+        [
+            Column("from", justify="right"),
+            Column("genre"),
+            Column("probability", justify="right"),
+            Column("", drop=2),
+            Column("or", drop=1),
+        ],
+        rows,
+    )

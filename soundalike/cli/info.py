@@ -1,0 +1,120 @@
+"""``soundalike info``."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import click
+
+from soundalike.cli.output import note, print_fields, print_json, show_bytes, show_percent, to_json
+from soundalike.cli.params import ExampleCommand, json_option, library_option, show_time
+from soundalike.cli.views import analysis_json, genre_words
+from soundalike.errors import printable
+
+if TYPE_CHECKING:
+    from soundalike.analyzer import Analysis
+    from soundalike.library import LibraryInfo, Track
+
+__all__ = ["info"]
+
+
+@click.command(
+    cls=ExampleCommand,
+    examples=(
+        ("soundalike info", "the library: tracks, hours, model, where it lies"),
+        ("soundalike info 17", "one track, by its id"),
+        ("soundalike info miles davis so what --json", "one track, by words, for a program"),
+    ),
+)
+@click.argument("track", nargs=-1, metavar="[TRACK]")
+@library_option
+@json_option
+def info(track: tuple[str, ...], library: str | None, as_json: bool) -> None:
+    """Show what the library holds, or knows of one track.
+
+    TRACK is a file, the id of a track, or words from its artist and title.
+    """
+    from soundalike.library import Library
+
+    with Library(library, create=False) as opened:
+        if track:
+            found = opened.track(" ".join(track))
+            analysis = opened.analysis(found.track_id) if found.status == "analysed" else None
+            if as_json:
+                known = analysis_json(analysis) if analysis else None
+                print_json(to_json(found) | {"analysis": known})
+            else:
+                _print_track(found, analysis)
+            return
+        facts = opened.info()
+    if as_json:
+        print_json(facts)
+    else:
+        _print_library(facts)
+
+
+def _print_library(facts: LibraryInfo) -> None:
+    fields = [("tracks", f"{facts.tracks:,}")]
+    counts = {
+        "analysed": facts.analysed,
+        "failed": facts.failed,
+        "pending": facts.pending,
+        "missing": facts.missing,
+    }
+    fields += [("  " + name, f"{count:,}") for name, count in counts.items() if count]
+    fields.append(("music", _long_time(facts.duration_s)))
+    fields.append(("model", facts.model))
+    fields += [
+        ("  analysed with", f"{other.model}: {other.tracks:,} tracks")
+        for other in facts.models
+        if other.model != facts.model
+    ]
+    size = f", {show_bytes(facts.size_bytes)}" if facts.size_bytes is not None else ""
+    fields.append(("database", f"{printable(facts.location)}{size}"))
+    print_fields(fields)
+    if not facts.tracks:
+        note("The library is empty. Fill it: soundalike scan FOLDER")
+    elif facts.failed:
+        note("Why files failed, and what to do: soundalike failures")
+
+
+def _print_track(track: Track, analysis: Analysis | None) -> None:
+    sound = [
+        f"{track.sample_rate:,} Hz" if track.sample_rate else "",
+        {1: "mono", 2: "stereo"}.get(track.channels or 0, f"{track.channels} channels")
+        if track.channels
+        else "",
+        track.codec or "",
+    ]
+    genres = (
+        ", ".join(
+            f"{label} {show_percent(share)}" for label, share in list(analysis.genres.items())[:3]
+        )
+        if analysis
+        else ""
+    )
+    print_fields(
+        [
+            ("id", str(track.track_id)),
+            ("file", printable(track.path)),
+            ("status", track.status),
+            ("title", track.title or ""),
+            ("artist", track.artist or ""),
+            ("album", track.album or ""),
+            ("year", str(track.year or "")),
+            ("genre tag", track.genre or ""),
+            ("length", show_time(track.duration_s) if track.duration_s is not None else ""),
+            ("sound", ", ".join(filter(None, sound))),
+            ("genre heard", genre_words(analysis) if analysis else ""),
+            ("", genres),
+            ("model", analysis.model if analysis else ""),
+            *(("note", remark) for remark in (analysis.notes if analysis else ())),
+        ]
+    )
+    if track.status == "failed":
+        note("Why, and what to do: soundalike failures")
+
+
+def _long_time(seconds: float) -> str:
+    hours = seconds / 3600
+    return f"{hours:,.1f} hours" if hours >= 1 else f"{seconds / 60:.0f} minutes"

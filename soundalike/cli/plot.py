@@ -1,0 +1,162 @@
+"""``soundalike plot``."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, TypeVar
+
+import click
+
+from soundalike.cli.output import note
+from soundalike.cli.params import AUDIO_FILE, ExampleCommand, ExampleGroup, to_time
+from soundalike.errors import printable
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
+
+    from soundalike.audio import Audio
+
+__all__ = ["plot"]
+
+Decorated = TypeVar("Decorated", bound=Callable[..., Any])
+
+
+@click.group(
+    cls=ExampleGroup,
+    examples=(
+        ("soundalike plot waveform piece.flac -o wave.png", "each channel over time"),
+        ("soundalike plot spectrogram piece.flac -o power.png", "power in decibels"),
+        ("soundalike plot mel piece.flac -o mel.png --n-mels 64", "as the model sees it"),
+    ),
+)
+def plot() -> None:
+    """Draw the waveform or spectrogram of a file.
+
+    The pictures need matplotlib: pip install 'soundalike[plots]'.
+    """
+
+
+_decibel_option = click.option(
+    "--k",
+    type=float,
+    default=1.0,
+    show_default=True,
+    help="The power that counts as 0 dB, in 10 log10(P / k).",
+)
+
+
+def _shared(command: Decorated) -> Decorated:
+    """The file to draw, the part of it, and where the picture goes."""
+    for decorate in (
+        click.option(
+            "--sample-rate",
+            type=click.Choice(["22050", "44100"]),
+            default="22050",
+            show_default=True,
+            help="Draw the sound at this rate (Hz); it shows frequencies up to half of it.",
+        ),
+        click.option("--end", "end_s", type=to_time, metavar="TIME", help="Where to end."),
+        click.option(
+            "--start",
+            "start_s",
+            type=to_time,
+            default="0",
+            metavar="TIME",
+            help="Where to start: 70, 1:10 or 1:02:03.5.",
+        ),
+        click.option(
+            "-o",
+            "--output",
+            required=True,
+            type=click.Path(dir_okay=False, path_type=Path),
+            metavar="PICTURE",
+            help="The picture to write: .png, .svg, .pdf, .jpg or .webp.",
+        ),
+        click.argument("file", type=AUDIO_FILE),
+    ):
+        command = decorate(command)
+    return command
+
+
+@plot.command(
+    cls=ExampleCommand,
+    examples=(
+        ("soundalike plot waveform piece.flac -o wave.png", "the whole track"),
+        ("soundalike plot waveform piece.flac -o wave.png --start 1:10 --end 1:12", "two seconds"),
+    ),
+)
+@_shared
+def waveform(
+    file: Path, output: Path, start_s: float, end_s: float | None, sample_rate: str
+) -> None:
+    """Draw the waveform of each channel."""
+    from soundalike.plots import plot_waveform
+
+    audio = _load(file, sample_rate, start_s, end_s, mono=False)
+    _save(plot_waveform(audio.samples, audio.sample_rate, title=file.name), output)
+
+
+@plot.command(
+    cls=ExampleCommand,
+    examples=(
+        ("soundalike plot spectrogram piece.flac -o power.png", "the whole track"),
+        ("soundalike plot spectrogram piece.flac -o power.png --sample-rate 44100", "to 22 kHz"),
+        ("soundalike plot spectrogram piece.flac -o power.png --k 0.001", "30 dB higher"),
+    ),
+)
+@_shared
+@_decibel_option
+def spectrogram(
+    file: Path, output: Path, start_s: float, end_s: float | None, sample_rate: str, k: float
+) -> None:
+    """Draw the power spectrogram in decibels, 10 log10(P / k)."""
+    from soundalike.plots import plot_spectrogram
+
+    audio = _load(file, sample_rate, start_s, end_s)
+    _save(plot_spectrogram(audio.samples, audio.sample_rate, k=k, title=file.name), output)
+
+
+@plot.command(
+    cls=ExampleCommand,
+    examples=(
+        ("soundalike plot mel piece.flac -o mel.png", "128 bands, as the model sees them"),
+        ("soundalike plot mel piece.flac -o mel.png --n-mels 64 --end 30", "the first 30 seconds"),
+    ),
+)
+@_shared
+@click.option("--n-mels", type=int, default=128, show_default=True, help="How many mel bands.")
+@_decibel_option
+def mel(
+    file: Path,
+    output: Path,
+    start_s: float,
+    end_s: float | None,
+    sample_rate: str,
+    n_mels: int,
+    k: float,
+) -> None:
+    """Draw the mel spectrogram in decibels, 10 log10(P / k)."""
+    from soundalike.plots import plot_mel
+
+    audio = _load(file, sample_rate, start_s, end_s)
+    picture = plot_mel(audio.samples, audio.sample_rate, n_mels=n_mels, k=k, title=file.name)
+    _save(picture, output)
+
+
+def _load(
+    file: Path, sample_rate: str, start_s: float, end_s: float | None, *, mono: bool = True
+) -> Audio:
+    from soundalike.audio import load_audio
+
+    audio = load_audio(file, sample_rate=int(sample_rate), mono=mono, start_s=start_s, end_s=end_s)
+    for remark in audio.notes:
+        note(f"note: {remark}")
+    return audio
+
+
+def _save(picture: Figure, output: Path) -> None:
+    from soundalike.plots import save
+
+    save(picture, output)
+    note(f"picture: {printable(output)}")

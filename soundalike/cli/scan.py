@@ -1,0 +1,170 @@
+"""``soundalike scan`` and ``soundalike failures``."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+from soundalike.cli.output import echo, note, print_json
+from soundalike.cli.params import (
+    AUDIO_FILE,
+    ExampleCommand,
+    json_option,
+    library_option,
+    show_duration,
+)
+from soundalike.cli.progress import scan_progress
+from soundalike.errors import printable
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from soundalike.library import Failure, ScanReport
+
+__all__ = ["failures", "scan"]
+
+# Of each kind, after a scan: more would push the summary off the screen. `failures` lists all.
+_FAILURES_SHOWN = 3
+_INTERRUPTED = 130
+
+_jobs_option = click.option(
+    "--jobs",
+    "-j",
+    type=click.IntRange(min=1),
+    metavar="N",
+    help="How many files at a time. Default: one per processor core.",
+)
+
+
+@click.command(
+    cls=ExampleCommand,
+    examples=(
+        ("soundalike scan ~/Music", "analyse what is new or changed"),
+        ("soundalike scan ~/Music /mnt/nas/albums --jobs 2", "two folders, on two cores"),
+        ("soundalike scan ~/Music --retry", "also try again what failed before"),
+    ),
+)
+@click.argument("folders", nargs=-1, required=True, type=AUDIO_FILE, metavar="FOLDER...")
+@_jobs_option
+@click.option("--retry", is_flag=True, help="Also try again, now, the files that failed before.")
+@library_option
+@json_option
+@click.pass_context
+def scan(
+    ctx: click.Context,
+    folders: tuple[Path, ...],
+    jobs: int | None,
+    retry: bool,
+    library: str | None,
+    as_json: bool,
+) -> None:
+    """Analyse the music in folders and remember it.
+
+    Files that have not changed are skipped, moved ones are recognised, deleted ones are marked as
+    missing. It can be stopped at any moment, with Ctrl-C or the power switch: the next scan goes
+    on where this one was.
+
+    The exit code is 1 if a file failed, 130 after Ctrl-C.
+    """
+    from soundalike.library import Library
+
+    with Library(library) as opened, scan_progress() as progress:
+        report = opened.scan(folders, jobs=jobs, retry=retry, progress=progress)
+    ctx.exit(_finish(report, as_json=as_json))
+
+
+@click.command(
+    cls=ExampleCommand,
+    examples=(
+        ("soundalike failures", "what failed, why, and what to do"),
+        ("soundalike failures --retry", "try them again, and nothing else"),
+        ("soundalike failures --json", "for a program"),
+    ),
+)
+@click.option("--retry", is_flag=True, help="Analyse these files again, now.")
+@_jobs_option
+@library_option
+@json_option
+@click.pass_context
+def failures(
+    ctx: click.Context, retry: bool, jobs: int | None, library: str | None, as_json: bool
+) -> None:
+    """List what could not be analysed, why, and what to do.
+
+    With --retry, the exit code is 1 if one of them failed again.
+    """
+    from soundalike.library import Library
+
+    with Library(library, create=False) as opened:
+        if retry:
+            with scan_progress() as progress:
+                report = opened.retry_failures(jobs=jobs, progress=progress)
+            ctx.exit(_finish(report, as_json=as_json))
+        failed = opened.failures()
+    if as_json:
+        print_json(failed)
+    elif failed:
+        _print_failures(failed)
+        note(f"{_files(len(failed))}. Once repaired: soundalike failures --retry")
+    else:
+        note("No failures.")
+
+
+def _finish(report: ScanReport, *, as_json: bool) -> int:
+    """Print the report of a scan; its exit code."""
+    if as_json:
+        print_json(report)
+    else:
+        _print_report(report)
+    if report.interrupted:
+        note("Interrupted. Nothing is lost: the same command goes on from here.")
+        return _INTERRUPTED
+    return 1 if report.failed else 0
+
+
+def _print_report(report: ScanReport) -> None:
+    counts = {
+        "analysed": report.analysed,
+        "unchanged": report.unchanged,
+        "moved": report.moved,
+        "copied": report.copied,
+        "returned": report.returned,
+        "missing": report.missing,
+        "failed": len(report.failed),
+        "still failing": report.still_failing,
+        "not audio": report.ignored,
+    }
+    # Zeros are left out but for the two that answer "did it do anything, did it go well?".
+    shown = [
+        f"{count:,} {name}"
+        for name, count in counts.items()
+        if count or name in ("analysed", "failed")
+    ]
+    echo(f"{', '.join(shown)} in {show_duration(report.elapsed_s)}")
+    for remark in report.notes:
+        echo(f"note: {remark}")
+    if report.failed:
+        echo()
+        _print_failures(report.failed, most=_FAILURES_SHOWN)
+    if report.failed or report.still_failing:
+        note("All that failed, and what to do: soundalike failures")
+
+
+def _print_failures(failed: Sequence[Failure], *, most: int | None = None) -> None:
+    """Failures of one kind below each other, at most ``most`` of each, with the advice once."""
+    kinds: dict[tuple[str, str], list[Failure]] = {}
+    for failure in sorted(failed, key=lambda failure: (failure.kind, failure.path)):
+        kinds.setdefault((failure.kind, failure.advice), []).append(failure)
+    for (kind, advice), group in kinds.items():
+        count = f" ({len(group):,})" if len(group) > 1 else ""
+        echo(f"{click.style(kind, bold=True)}{count}: {advice}")
+        for failure in group[:most]:
+            echo(f"  {printable(failure.path)}: {failure.reason}")
+        if most is not None and len(group) > most:
+            echo(f"  ... and {len(group) - most:,} more")
+
+
+def _files(count: int) -> str:
+    return "1 file failed" if count == 1 else f"{count} files failed"

@@ -1,0 +1,109 @@
+"""The shape of the code: layers that point one way, a lazy API, modules of a readable size."""
+
+from __future__ import annotations
+
+import ast
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+import soundalike
+
+PACKAGE = Path(soundalike.__file__).parent
+
+# Each layer may import those before it. Modules not named here are in the layer of their folder.
+LAYERS = [
+    ["errors", "_version"],
+    ["audio", "models", "playlists", "frontend"],
+    ["analyzer"],
+    ["recommend"],
+    ["library"],
+    ["drawing", "plots"],
+    ["research"],
+    ["cli", "__main__"],
+]
+HEAVY = ("torch", "matplotlib", "sqlalchemy", "alembic", "numpy", "onnxruntime", "av", "rich")
+
+
+def modules() -> list[Path]:
+    return sorted(PACKAGE.rglob("*.py"))
+
+
+def imports(path: Path) -> Iterator[str]:
+    """Names of the modules that a file imports, wherever in it that happens."""
+    for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+        if isinstance(node, ast.Import):
+            yield from (alias.name for alias in node.names)
+        elif isinstance(node, ast.ImportFrom) and node.module:
+            yield node.module
+            yield from (f"{node.module}.{alias.name}" for alias in node.names)
+
+
+def part_of(module: str) -> str:
+    return module.split(".")[1] if "." in module else "__init__"
+
+
+def layer(part: str) -> int:
+    return next(number for number, parts in enumerate(LAYERS) if part in parts)
+
+
+@pytest.mark.parametrize("path", modules(), ids=lambda path: str(path.relative_to(PACKAGE)))
+def test_layers_point_one_way(path: Path) -> None:
+    relative = path.relative_to(PACKAGE).with_suffix("")
+    own = relative.parts[0]
+    if own == "__init__":
+        return  # the lazy public API names everything
+    for name in imports(path):
+        if name.split(".")[0] != "soundalike" or part_of(name) in ("__init__", "__version__"):
+            continue
+        part = part_of(name)
+        assert layer(part) <= layer(own), f"{relative} imports {name}, which lies above it"
+        if own != "cli" and own != "research":
+            assert part != "research", f"{relative}: the runtime imports {name}"
+
+
+@pytest.mark.parametrize("path", modules(), ids=lambda path: str(path.relative_to(PACKAGE)))
+def test_only_research_knows_torch(path: Path) -> None:
+    if path.relative_to(PACKAGE).parts[0] == "research":
+        return
+    roots = {name.split(".")[0] for name in imports(path)}
+    assert not roots & {"torch", "librosa", "sklearn", "pandas", "onnx"}
+
+
+@pytest.mark.parametrize("path", modules(), ids=lambda path: str(path.relative_to(PACKAGE)))
+def test_modules_stay_readable(path: Path) -> None:
+    assert len(path.read_text(encoding="utf-8").splitlines()) <= 520
+
+
+def test_the_public_api_is_sorted_and_complete() -> None:
+    assert soundalike.__all__ == sorted(soundalike.__all__)
+    for name in soundalike.__all__:
+        assert getattr(soundalike, name) is not None
+    with pytest.raises(AttributeError, match="no attribute 'nonsense'"):
+        soundalike.nonsense  # noqa: B018
+
+
+@pytest.mark.parametrize("statement", ["import soundalike", "import soundalike.cli"])
+def test_an_import_loads_nothing_heavy(statement: str) -> None:
+    code = f"import sys; {statement}; print(*sorted(sys.modules))"
+    loaded = subprocess.run(
+        [sys.executable, "-c", code], capture_output=True, text=True, check=True
+    ).stdout.split()
+    assert not set(HEAVY) & set(loaded)
+
+
+def test_help_loads_nothing_heavy() -> None:
+    code = (
+        "import sys\n"
+        "from soundalike.cli import main\n"
+        "sys.argv = ['soundalike', '--help']\n"
+        "try:\n    main()\nexcept SystemExit:\n    pass\n"
+        "print('MODULES', *sorted(sys.modules))\n"
+    )
+    printed = subprocess.run(
+        [sys.executable, "-c", code], capture_output=True, text=True, check=True
+    ).stdout
+    assert not (set(HEAVY) - {"rich"}) & set(printed.split("MODULES")[1].split())

@@ -1,0 +1,322 @@
+"""The command line itself: help, times, tables, exit codes, streams. No library is needed."""
+
+from __future__ import annotations
+
+import json
+import os
+import shlex
+import subprocess
+import sys
+from pathlib import Path
+
+import click
+import pytest
+from click.testing import CliRunner
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from soundalike.cli import cli, output, params
+from soundalike.cli.app import SECTIONS
+from soundalike.cli.output import Column
+from soundalike.errors import TrackNotFound
+
+HEAVY = {
+    "alembic",
+    "av",
+    "matplotlib",
+    "mutagen",
+    "numpy",
+    "onnxruntime",
+    "rich",
+    "sqlalchemy",
+    "torch",
+}
+
+
+def commands() -> dict[str, click.Command]:
+    """Every command and subcommand, by the words that call it."""
+    found: dict[str, click.Command] = {"soundalike": cli}
+    context = click.Context(cli)
+    for name in cli.list_commands(context):
+        command = cli.get_command(context, name)
+        assert command is not None
+        found[f"soundalike {name}"] = command
+        if isinstance(command, click.Group):
+            found |= {f"soundalike {name} {sub}": it for sub, it in command.commands.items()}
+    return found
+
+
+def run(*arguments: str, **extra: object) -> subprocess.CompletedProcess[bytes]:
+    environment = {**os.environ, "PYTHONPATH": str(Path(__file__).parents[1])}
+    environment.update(extra.pop("env", {}))  # type: ignore[call-overload]
+    return subprocess.run(
+        [sys.executable, *arguments],
+        capture_output=True,
+        check=False,
+        env=environment,
+        **extra,  # type: ignore[call-overload]
+    )
+
+
+@pytest.mark.parametrize("words", sorted(commands()))
+def test_help_of_every_command(words: str) -> None:
+    result = CliRunner().invoke(cli, [*words.split()[1:], "--help"], terminal_width=80)
+    assert result.exit_code == 0
+    assert max(map(len, result.stdout.splitlines())) <= 80
+    assert "..." not in result.stdout.replace("FOLDER...", "").replace("FILE...", "").replace(
+        "[ARGS]...", ""
+    )
+    assert "Examples:" in result.stdout
+
+
+@pytest.mark.parametrize("words", sorted(commands()))
+def test_examples_parse(words: str) -> None:
+    examples = commands()[words].examples  # type: ignore[attr-defined]
+    assert examples
+    for line, purpose in examples:
+        called = [token for token in shlex.split(line) if token != "COMMAND"]
+        assert " ".join(called[: len(words.split())]) == words
+        assert purpose
+        context: click.Context | None = None
+        command: click.Command = cli
+        arguments = called[1:]
+        if "--help" in arguments:
+            continue
+        while True:  # parses every level, runs none
+            context = command.make_context(command.name, list(arguments), parent=context)
+            if not isinstance(command, click.Group) or not context._protected_args:
+                break
+            name, *arguments = [*context._protected_args, *context.args]
+            found = command.get_command(context, name)
+            assert found is not None, line
+            command = found
+
+
+def test_help_lists_every_command_once() -> None:
+    stdout = CliRunner().invoke(cli, ["--help"]).stdout
+    for section, names in SECTIONS.items():
+        assert f"{section}:" in stdout
+        for name in names:
+            assert sum(line.startswith(f"  {name} ") for line in stdout.splitlines()) == 1
+
+
+def test_no_arguments_show_the_help() -> None:
+    result = CliRunner().invoke(cli, [])
+    assert result.exit_code == 0
+    assert result.stdout == CliRunner().invoke(cli, ["--help"]).stdout
+
+
+@pytest.mark.parametrize("arguments", [["--help"], ["--version"], ["similar", "--help"], ["nope"]])
+def test_start_imports_nothing_heavy(arguments: list[str]) -> None:
+    result = run("-X", "importtime", "-m", "soundalike", *arguments)
+    imported = {
+        line.rpartition("|")[2].strip().partition(".")[0]
+        for line in result.stderr.decode().splitlines()
+        if line.startswith("import time:")
+    }
+    assert "click" in imported
+    assert not imported & HEAVY
+
+
+def test_version() -> None:
+    from soundalike import __version__
+
+    result = run("-m", "soundalike", "--version")
+    assert result.stdout.decode().split() == ["soundalike", __version__]
+    assert (result.returncode, result.stderr) == (0, b"")
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (["nope"], "No such command 'nope'"),
+        (["similar"], "Missing argument"),
+        (["similar", "x", "--at", "1:70-2:00"], "'1:70' is not a time: write seconds (70)"),
+        (["similar", "x", "--at", "30"], "'30' is not a passage"),
+        (["similar", "x", "--at", "1:00-0:30"], "ends before it starts"),
+        (["scan", "x", "--jobs", "0"], "--jobs"),
+        (["plot", "mel", "x"], "--output"),
+        (["plot", "mel", "x", "-o", "y.png", "--sample-rate", "48000"], "22050"),
+    ],
+)
+def test_bad_usage_says_what_and_exits_with_1(arguments: list[str], message: str) -> None:
+    result = CliRunner().invoke(cli, arguments)
+    assert result.exit_code == 1
+    assert result.stdout == ""
+    assert message in result.stderr
+
+
+def failing_command(error: BaseException) -> click.Group:
+    """The real group with one more command, which raises."""
+
+    class WithFailure(type(cli)):  # type: ignore[misc]
+        def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
+            def fail() -> None:
+                raise error
+
+            return click.Command("fail", callback=fail)
+
+    return WithFailure("soundalike")  # type: ignore[no-any-return]
+
+
+@pytest.mark.parametrize(
+    ("error", "code", "message"),
+    [
+        (TrackNotFound("nothing matches 'x'"), 1, "TrackNotFound: nothing matches 'x'\n"),
+        (KeyboardInterrupt(), 130, "\nInterrupted.\n"),
+        (BrokenPipeError(32, "Broken pipe"), 1, ""),
+    ],
+)
+def test_errors_become_messages(error: BaseException, code: int, message: str) -> None:
+    result = CliRunner().invoke(failing_command(error), ["fail"])
+    assert (result.exit_code, result.stdout, result.stderr) == (code, "", message)
+
+
+def test_a_bug_is_not_hidden() -> None:
+    with pytest.raises(ZeroDivisionError):
+        CliRunner().invoke(failing_command(ZeroDivisionError()), ["fail"], catch_exceptions=False)
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="Windows has no such pipe")
+def test_a_closed_pipe_is_silent() -> None:
+    reader, writer = os.pipe()
+    os.close(reader)
+    process = subprocess.run(
+        [sys.executable, "-m", "soundalike", "--help"],
+        stdout=writer,
+        stderr=subprocess.PIPE,
+        check=False,
+        env={**os.environ, "PYTHONPATH": str(Path(__file__).parents[1])},
+    )
+    os.close(writer)
+    assert process.stderr == b""
+
+
+@pytest.mark.parametrize(
+    ("text", "seconds"),
+    [
+        ("70", 70),
+        ("0", 0),
+        ("1:10", 70),
+        ("1:02:03.5", 3723.5),
+        ("90.25", 90.25),
+        (".5", 0.5),
+        (" 5 ", 5),
+        ("100:00", 6000),
+    ],
+)
+def test_times(text: str, seconds: float) -> None:
+    assert params.parse_time(text) == seconds
+
+
+@pytest.mark.parametrize(
+    "text",
+    ["", "x", "-5", "1:60", "1:2:3:4", "1:", ":30", "1.5:00", "1e3", "nan", "inf", "1_0", "1²"],
+)
+def test_what_is_no_time(text: str) -> None:
+    with pytest.raises(ValueError, match="is not a time: write seconds"):
+        params.parse_time(text)
+
+
+@settings(deadline=None)
+@given(st.integers(0, 400_000))
+def test_times_read_back_what_is_shown(seconds: int) -> None:
+    assert params.parse_time(params.show_time(seconds)) == seconds
+
+
+def test_passages() -> None:
+    assert params.to_passage("1:10-1:40") == params.PassageRange(70, 100)
+    assert params.to_passage("-0:30") == params.PassageRange(0, 30)
+    assert params.to_passage("2:00-") == params.PassageRange(120, None)
+
+
+@pytest.mark.parametrize(
+    ("percentile", "shown"),
+    [
+        (None, "-"),
+        (0.0, "0.0 %"),
+        (81.44, "81.4 %"),
+        (99.236, "99.24 %"),
+        (99.9999, ">99.99 %"),
+        (100.0, "100.00 %"),
+    ],
+)
+def test_percentiles(percentile: float | None, shown: str) -> None:
+    assert output.show_percentile(percentile) == shown
+
+
+@pytest.mark.parametrize(
+    ("size", "shown"),
+    [(0, "0 bytes"), (999, "999 bytes"), (3_400_000, "3.4 MB"), (12_000_000_000, "12.0 GB")],
+)
+def test_sizes(size: int, shown: str) -> None:
+    assert output.show_bytes(size) == shown
+
+
+COLUMNS = (
+    Column("similarity", justify="right"),
+    Column("artist", min_width=8),
+    Column("title", min_width=8),
+    Column("id", justify="right", drop=1),
+)
+ROWS = (
+    ("0.912", "The Quite Long Artist Name Orchestra", "A title that goes on and on", "17"),
+    ("0.100", "東京事変", "群青日和", "4"),
+)
+
+
+def printed_table(width: int, monkeypatch: pytest.MonkeyPatch) -> list[str]:
+    monkeypatch.setattr(output, "terminal_width", lambda: width)
+
+    @click.command()
+    def table() -> None:
+        output.print_table(COLUMNS, ROWS)
+
+    return CliRunner().invoke(table).stdout.splitlines()
+
+
+def test_a_piped_table_is_whole(monkeypatch: pytest.MonkeyPatch) -> None:
+    header, first, _ = printed_table(100_000, monkeypatch)
+    assert header.split() == ["similarity", "artist", "title", "id"]
+    assert "The Quite Long Artist Name Orchestra  A title that goes on and on" in first
+
+
+@pytest.mark.parametrize("width", [40, 50, 60, 80])
+def test_a_table_fits_the_terminal(width: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    from rich.cells import cell_len
+
+    lines = printed_table(width, monkeypatch)
+    assert len(lines) == 3
+    assert max(map(cell_len, lines)) <= width
+
+
+def test_the_least_important_column_goes_first(monkeypatch: pytest.MonkeyPatch) -> None:
+    assert printed_table(31, monkeypatch)[0].split() == ["similarity", "artist", "title"]
+
+
+def test_an_empty_column_is_left_out() -> None:
+    @click.command()
+    def table() -> None:
+        output.print_table([Column("a"), Column("b"), Column("c")], [["1", "", "3"]])
+
+    assert CliRunner().invoke(table).stdout == "a  c\n1  3\n"
+
+
+PRINTS_ODD_NAMES = """
+import click
+from soundalike.cli import app, output
+@app.cli.command("odd")
+def odd():
+    output.print_table([output.Column("é")], [["caf\\udce9 é " + output.bar(0.5)]])
+    output.print_json({"path": "caf\\udce9 é"})
+app.SoundalikeGroup.get_command = lambda self, ctx, name: odd
+app.main(["odd"])
+"""
+
+
+@pytest.mark.parametrize("encoding", ["ascii", "latin-1", "utf-8"])
+def test_any_encoding_takes_any_name(encoding: str) -> None:
+    result = run("-c", PRINTS_ODD_NAMES, env={"PYTHONIOENCODING": encoding, "PYTHONUTF8": "0"})
+    assert (result.returncode, result.stderr) == (0, b"")
+    document = result.stdout.decode(encoding).partition("{")[2]
+    assert json.loads("{" + document) == {"path": "caf\udce9 é"}
