@@ -1,0 +1,1 @@
+"""The research kit: data sets, networks, training, metrics and export. Needs torch."""

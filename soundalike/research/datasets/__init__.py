@@ -1,0 +1,1 @@
+"""Data sets for training and measurement, one module each."""
