@@ -1,0 +1,96 @@
+"""The experiments: those of the paper that this project grew out of, and what goes beyond it.
+
+Each is a function that takes the folder to write to and keyword arguments of its own, and returns
+an :class:`Outcome`. Adding one is one such function and one line in :data:`EXPERIMENTS`.
+"""
+
+from __future__ import annotations
+
+import importlib
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Final, cast
+
+from soundalike.errors import InvalidArgument
+from soundalike.research.outputs import output_folder
+
+__all__ = ["EXPERIMENTS", "Experiment", "Outcome", "find_experiment", "run"]
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """What an experiment left behind.
+
+    Attributes
+    ----------
+    report : the HTML file to look at.
+    lines : what came out, in a few lines for a terminal.
+    """
+
+    report: Path
+    lines: tuple[str, ...]
+
+
+@dataclass(frozen=True)
+class Experiment:
+    """An experiment that can be asked for.
+
+    Attributes
+    ----------
+    function : ``module:function``, imported when the experiment runs.
+    summary : one line.
+    duration : how long it takes, in words.
+    """
+
+    function: str
+    summary: str
+    duration: str
+
+
+_HERE: Final = "soundalike.research.reproduce"
+
+EXPERIMENTS: Final[dict[str, Experiment]] = {
+    "signals": Experiment(
+        f"{_HERE}.signals:reproduce",
+        "sampling, aliasing, waveform, spectrogram and mel spectrogram, as pictures",
+        "10 s",
+    ),
+    "stress": Experiment(
+        f"{_HERE}.stress:reproduce",
+        "what gain, filters, MP3, noise, pitch and tempo do to each model",
+        "under 10 minutes on 2 cores",
+    ),
+}
+
+
+def find_experiment(name: str) -> Experiment:
+    """The experiment of this name.
+
+    Raises
+    ------
+    InvalidArgument : there is none; the message lists those that there are.
+    """
+    if name not in EXPERIMENTS:
+        known = ", ".join(sorted(EXPERIMENTS))
+        raise InvalidArgument(f"unknown experiment {name!r}; there are: {known}")
+    return EXPERIMENTS[name]
+
+
+def run(name: str, out: Path, **options: Any) -> Outcome:
+    """Run an experiment.
+
+    Parameters
+    ----------
+    out : folder for the report; made if need be.
+    options : as the experiment's function takes them; all take ``quick``.
+
+    Raises
+    ------
+    InvalidArgument : unknown experiment, or a folder that cannot be written to.
+    SoundalikeError : whatever stops the experiment, such as data that are missing.
+    """
+    module, function = find_experiment(name).function.split(":")
+    folder = output_folder(out)
+    reproduce = cast("Callable[..., Outcome]", getattr(importlib.import_module(module), function))
+    return reproduce(folder, **options)
