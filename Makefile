@@ -44,6 +44,7 @@ format: $(STAMP)-test ## format the code
 	$(BIN)/ruff check --fix .
 
 bench: $(STAMP)-test ## time decoding and analysis, beside bliss-audio where it installs
+	-$(BIN)/python -m pip install --quiet --disable-pip-version-check bliss-audio
 	$(BIN)/python -m benchmarks.analysis
 
 clean: ## remove what the other targets made
