@@ -183,12 +183,15 @@ def _label(caption: str) -> dict[str, str]:
     return {"aria-label": caption or "table"}
 
 
-def confusion_table(counts: npt.NDArray[np.integer], labels: Sequence[str]) -> Element:
+def confusion_table(
+    counts: npt.NDArray[np.integer], labels: Sequence[str], *, items: str = "tracks"
+) -> Element:
     """A confusion matrix: actual label down, predicted label across; counts, shares of the row.
 
     Parameters
     ----------
     counts : (n_labels, n_labels).
+    items : what was counted.
     """
     head = element("tr", element("td"))
     for label in labels:
@@ -212,7 +215,8 @@ def confusion_table(counts: npt.NDArray[np.integer], labels: Sequence[str]) -> E
             line.append(cell)
         body.append(line)
     caption = element(
-        "caption", "Predicted across, actual down: number of tracks, below it per cent of the row."
+        "caption",
+        f"Predicted across, actual down: number of {items}, below it per cent of the row.",
     )
     made = element("table", caption, element("thead", head), body, class_="confusion")
     return element(

@@ -1,0 +1,136 @@
+"""``soundalike train``."""
+
+from __future__ import annotations
+
+import shlex
+import sys
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+from soundalike.cli.output import note, print_fields, print_json
+from soundalike.cli.params import ExampleCommand, json_option, show_duration, show_time
+from soundalike.errors import MissingExtra, printable
+
+if TYPE_CHECKING:
+    from soundalike.research.train import TrainProgress
+
+__all__ = ["train"]
+
+_PATH = click.Path(path_type=Path)
+# In a log file, a line this often shows that it lives.
+_LINE_EVERY_S = 15.0
+
+
+@click.command(
+    cls=ExampleCommand,
+    examples=(
+        ("soundalike train --network lstm --epochs 30", "an LSTM on GTZAN, into runs/lstm-0"),
+        ("soundalike train --config mine.json --seed 1", "what the file says, another seed"),
+        ("soundalike train --data ~/mine --set augment.mixup=0", "your own music, no mixup"),
+    ),
+)
+@click.option("--config", type=_PATH, metavar="FILE", help="Settings that differ from the usual.")
+@click.option(
+    "--network",
+    metavar="NAME",
+    help="resnet, paper-cnn, rnn, lstm, gru or cnn-lstm; cifar-cnn for CIFAR-10.",
+)
+@click.option("--epochs", type=int, help="How often everything is gone through.")
+@click.option("--seed", type=int, help="Of all that is left to chance.")
+@click.option(
+    "--set", "settings", multiple=True, metavar="NAME=VALUE", help="Any setting; may be repeated."
+)
+@click.option(
+    "--data",
+    type=_PATH,
+    metavar="DIR",
+    help="A prepared data set, or a folder of several, else SOUNDALIKE_DATA.",
+)
+@click.option(
+    "--out", type=_PATH, metavar="DIR", help="The run's folder.  [default: runs/NAME-SEED]"
+)
+@click.option("--test", is_flag=True, help="Evaluate on the test split too, once all is decided.")
+@json_option
+def train(
+    config: Path | None,
+    network: str | None,
+    epochs: int | None,
+    seed: int | None,
+    settings: tuple[str, ...],
+    data: Path | None,
+    out: Path | None,
+    test: bool,
+    as_json: bool,
+) -> None:
+    """Train a network, and leave a folder with all about it.
+
+    That is its config, learning curve, checkpoint, metrics and report. A run that was stopped goes
+    on where it was when the same command is given again. Needs soundalike[research].
+    """
+    chosen = [f"network={network}", f"name={network}"] if network is not None else []
+    chosen += [f"epochs={epochs}"] if epochs is not None else []
+    chosen += [f"seed={seed}"] if seed is not None else []
+    try:
+        from soundalike.research.checkpoints import read_config
+        from soundalike.research.datasets.training import load_for
+        from soundalike.research.report import show_interval
+        from soundalike.research.train import train as train_network
+    except ModuleNotFoundError as error:
+        raise MissingExtra("training", "research") from error
+
+    given = read_config(config, [*chosen, *settings])
+    folder = out or Path("runs") / f"{given.name}-{given.seed}"
+    found = load_for(given.network, data)
+    with _progress(folder) as progress:
+        summary = train_network(
+            given,
+            found.data,
+            folder,
+            test=test,
+            data_set=found.words,
+            command=shlex.join(["soundalike", *sys.argv[1:]]),
+            progress=progress,
+        )
+    if as_json:
+        print_json(summary.to_json())
+        return
+    rows = [("network", f"{summary.network}, {summary.n_parameters:,} parameters")]
+    for side, evaluation in summary.evaluations.items():
+        rows.append((f"accuracy, {side}", show_interval(evaluation.track_accuracy)))
+    print_fields([*rows, ("trained in", show_duration(summary.duration_s))])
+    note(f"report: {printable(folder / 'report.html')}")
+
+
+@contextmanager
+def _progress(folder: Path) -> Iterator[Callable[[TrainProgress], None]]:
+    """A callback that shows how far the run is, and says after Ctrl-C how to go on."""
+    is_terminal = sys.stderr.isatty()
+    every_s = 0.2 if is_terminal else _LINE_EVERY_S
+    shown_s = time.monotonic()
+
+    def show(progress: TrainProgress) -> None:
+        nonlocal shown_s
+        if time.monotonic() - shown_s < every_s:
+            return
+        shown_s = time.monotonic()
+        words = f"epoch {progress.epoch} of {progress.epochs}, loss {progress.loss:.3f}"
+        if progress.valid_accuracy is not None:
+            words += f", valid {100 * progress.valid_accuracy:.1f} %"
+        words += f", {show_time(progress.left_s)} left"
+        if is_terminal:
+            click.echo(f"\r{words:<70}", err=True, nl=False)
+        else:
+            note(words)
+
+    try:
+        yield show
+    except KeyboardInterrupt:
+        note(f"\nStopped. The same command goes on from {printable(folder)}.")
+        raise
+    if is_terminal:
+        click.echo(f"\r{'':<70}\r", err=True, nl=False)

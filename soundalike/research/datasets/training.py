@@ -1,0 +1,62 @@
+"""The data set that a network is trained on, found by the kind of network and a folder."""
+
+from __future__ import annotations
+
+import os
+from dataclasses import dataclass
+from pathlib import Path
+
+from soundalike.errors import DataError
+from soundalike.research.datasets import cifar10, gtzan, own
+from soundalike.research.datasets.frames import SPLIT_FILE, LogMelSet
+from soundalike.research.datasets.places import cache_folder, data_root
+
+__all__ = ["TrainingData", "load_cifar10", "load_for"]
+
+
+@dataclass(frozen=True)
+class TrainingData:
+    """A data set, and what it is in one line for a report."""
+
+    data: LogMelSet | cifar10.Cifar10
+    words: str
+
+
+def load_for(network: str, folder: str | os.PathLike[str] | None = None) -> TrainingData:
+    """CIFAR-10 for ``cifar-cnn``; otherwise your own music where the folder holds it, or GTZAN.
+
+    Parameters
+    ----------
+    folder : of the data set, or of several; by default ``SOUNDALIKE_DATA`` or your data folder.
+
+    Raises
+    ------
+    DataError : nothing is there, or it is damaged; the message says how to get it.
+    """
+    if network == "cifar-cnn":
+        images = load_cifar10(folder)
+        return TrainingData(images, _images_in_words(images))
+    if folder is not None and (Path(folder) / SPLIT_FILE).is_file():
+        tracks = own.load(folder)
+        return TrainingData(
+            tracks, f"{len(tracks.tracks)} tracks of {len(tracks.label_names)} labels, of your own"
+        )
+    return TrainingData(gtzan.load(folder), "GTZAN, fault-filtered split")
+
+
+def load_cifar10(folder: str | os.PathLike[str] | None = None) -> cifar10.Cifar10:
+    """CIFAR-10 in whatever form lies there; decoded JPEGs are kept in the cache.
+
+    Raises
+    ------
+    DataError : nothing is there, or it is damaged; the message says how to get it.
+    """
+    root = Path(folder) if folder is not None else data_root()
+    if not root.exists():
+        raise DataError(f"{root}: no such folder; `soundalike data get cifar10` fetches the set")
+    return cifar10.load(root, cache=cache_folder())
+
+
+def _images_in_words(images: cifar10.Cifar10) -> str:
+    kind = "JPEG copy" if images.source.suffix == ".zip" else "as published"
+    return f"CIFAR-10, {kind}"

@@ -1,0 +1,349 @@
+"""Training: one loop that reads from top to bottom, for music and for images.
+
+A run's folder holds ``config.json``, ``environment.json``, ``curve.csv`` (a line an epoch) and
+``curve.png``, ``checkpoint.pt``, and at the end ``metrics.json``, ``predictions-<side>.npz`` and
+the report (``report.html``, ``report.json``). Started again on the same folder after a kill or
+Ctrl-C, a run goes on from the last epoch that was complete, and the result is bit for bit that of a
+run without the break: all randomness of an epoch hangs on the seed and the number of the epoch.
+"""
+
+from __future__ import annotations
+
+import csv
+import io
+import json
+import math
+import time
+from collections.abc import Callable
+from dataclasses import asdict, dataclass, replace
+from datetime import datetime
+from pathlib import Path
+from typing import Any
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+from soundalike.errors import InvalidArgument, printable
+from soundalike.research import metrics
+from soundalike.research.checkpoints import (
+    CHECKPOINT,
+    Checkpoint,
+    TrainConfig,
+    build_network,
+    config_from_dict,
+    load_checkpoint,
+    read_checkpoint,
+    snapshot_name,
+    write_checkpoint,
+)
+from soundalike.research.datasets.cifar10 import Cifar10
+from soundalike.research.environment import describe_environment
+from soundalike.research.outputs import output_folder, write_file
+from soundalike.research.report import RunSummary
+from soundalike.research.runs import finish
+from soundalike.research.tasks import (
+    DataSet,
+    ImageTask,
+    LogMelTask,
+    Predictions,
+    Task,
+    check_split,
+    predict,
+)
+
+__all__ = [
+    "Predictions",
+    "TrainConfig",
+    "TrainProgress",
+    "config_from_dict",
+    "load_checkpoint",
+    "make_task",
+    "predict",
+    "train",
+]
+
+
+@dataclass(frozen=True)
+class TrainProgress:
+    """How far a run is.
+
+    Attributes
+    ----------
+    epoch : the one under way, from 1; ``epochs`` in all.
+    step, steps : batches done, and all of them.
+    loss : mean over the epoch so far, nats.
+    valid_accuracy : share, when last measured.
+    left_s : about how many seconds it will take from here.
+    """
+
+    epoch: int
+    epochs: int
+    step: int
+    steps: int
+    loss: float
+    valid_accuracy: float | None
+    left_s: float
+
+
+Progress = Callable[[TrainProgress], None]
+
+
+def make_task(config: TrainConfig, data: DataSet, device: torch.device | None = None) -> Task:
+    """The data set as the loop sees it.
+
+    Raises
+    ------
+    DataError : the split leaks; the message names the tracks.
+    InvalidArgument : music for an image network, or the other way round.
+    """
+    device = device or torch.device("cpu")
+    if isinstance(data, Cifar10) != (config.network == "cifar-cnn"):
+        kind = "images" if isinstance(data, Cifar10) else "music"
+        raise InvalidArgument(f"{config.network} is no network for {kind}")
+    if isinstance(data, Cifar10):
+        return ImageTask(data, config.image_augment, device, n_valid=config.n_valid_images)
+    check_split(data, config.allow_leaks)
+    return LogMelTask(data, config.augment, device, whole=config.segments)
+
+
+def train(
+    config: TrainConfig,
+    data: DataSet,
+    out: Path,
+    *,
+    test: bool = False,
+    quick: bool = False,
+    data_set: str = "",
+    command: str = "soundalike train",
+    progress: Progress | None = None,
+) -> RunSummary:
+    """Train a network, or go on where a run on that folder stopped; returns what was reached.
+
+    Parameters
+    ----------
+    out : the run's folder. If the run in it is finished, nothing is trained.
+    test : evaluate on the test side too, which is for the end of all tuning.
+    quick : the report says that the run was a quick one.
+    data_set : what was trained on, in one line, for the report.
+    command : what was typed, for the report.
+    progress : called after every batch.
+
+    Raises
+    ------
+    InvalidArgument : the folder holds a run with another config, or cannot be written to (a full
+        disk too), or the loss is no longer a number.
+    DataError : the split leaks, or the checkpoint there is damaged.
+    KeyboardInterrupt : Ctrl-C; the folder can be gone on with.
+    """
+    output_folder(out)
+    device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
+    task = make_task(config, data, device)
+    found = _found(config, out)
+    state = _State(config, task, device)
+    if found is None:
+        write_file(out / "config.json", json.dumps(asdict(config), indent=1) + "\n")
+        begun = datetime.now().astimezone().isoformat(timespec="seconds")
+        stored = {"started": begun, "environment": _environment(device)}
+        text = json.dumps(stored, indent=1, ensure_ascii=False)
+        write_file(out / "environment.json", text + "\n")
+    elif found.training is not None:
+        state.restore(found)
+    if found is None or found.training is not None:
+        _fit(config, task, state, out, device, progress)
+    return finish(task, out, test=test, quick=quick, data_set=data_set, command=command)
+
+
+class _State:
+    """What changes in training: the network, its average, the optimiser, and the curve."""
+
+    def __init__(self, config: TrainConfig, task: Task, device: torch.device) -> None:
+        torch.manual_seed(config.seed)
+        self.network = build_network(config, task.label_names).to(device)
+        self.average = build_network(config, task.label_names).to(device)
+        for network in (self.network, self.average):
+            network.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
+        self.average.load_state_dict(self.network.state_dict())
+        parameters = list(self.network.parameters())
+        # Biases and batch normalisation are not decayed.
+        groups = [
+            {"params": [p for p in parameters if p.ndim >= 2], "weight_decay": config.weight_decay},
+            {"params": [p for p in parameters if p.ndim < 2], "weight_decay": 0.0},
+        ]
+        self.optimizer: torch.optim.Optimizer = (
+            torch.optim.SGD(groups, lr=config.learning_rate, momentum=config.momentum)
+            if config.optimizer == "sgd"
+            else torch.optim.AdamW(groups, lr=config.learning_rate)
+        )
+        self.epoch = 0
+        self.elapsed_s = 0.0
+        self.curve: list[dict[str, float | None]] = []
+
+    def restore(self, found: Checkpoint) -> None:
+        assert found.training is not None
+        self.network.load_state_dict(found.training["network"])
+        self.average.load_state_dict(found.weights)
+        self.optimizer.load_state_dict(found.training["optimizer"])
+        self.epoch = found.epoch
+        self.elapsed_s = found.elapsed_s
+        self.curve = found.curve
+
+    def follow(self, decay: float) -> None:
+        """Draw the averaged weights after those of the network."""
+        mine, others = self.average.state_dict(), self.network.state_dict()
+        with torch.no_grad():
+            for name, value in mine.items():
+                if value.dtype.is_floating_point:
+                    value.lerp_(others[name], 1 - decay)
+                else:
+                    value.copy_(others[name])
+
+
+def _fit(
+    config: TrainConfig,
+    task: Task,
+    state: _State,
+    out: Path,
+    device: torch.device,
+    progress: Progress | None,
+) -> None:
+    """The loop."""
+    steps_per_epoch = max(1, task.n_examples * config.crops_per_track // config.batch_size)
+    steps = steps_per_epoch * config.epochs
+    step = first_step = state.epoch * steps_per_epoch
+    begun_s, before_s = time.perf_counter(), state.elapsed_s
+    for epoch in range(state.epoch, config.epochs):
+        torch.manual_seed(config.seed * 100_003 + epoch + 1)
+        state.network.train()
+        order = torch.cat([torch.randperm(task.n_examples) for _ in range(config.crops_per_track)])
+        losses = hits = 0.0
+        for number in range(steps_per_epoch):
+            index = order[number * config.batch_size : (number + 1) * config.batch_size]
+            rate = config.learning_rate * _schedule(config, step / steps)
+            for group in state.optimizer.param_groups:
+                group["lr"] = rate
+            batch = task.batch(index)
+            with torch.autocast(
+                device.type, torch.bfloat16, enabled=config.precision == "bfloat16"
+            ):
+                logits: Tensor = state.network(batch.inputs).logits
+            loss = F.cross_entropy(
+                logits.float(), batch.targets, label_smoothing=config.label_smoothing
+            )
+            state.optimizer.zero_grad()
+            loss.backward()  # type: ignore[no-untyped-call]
+            state.optimizer.step()
+            step += 1
+            # Early on the average follows faster, or it would be of the untrained network.
+            state.follow(min(config.ema_decay, (1 + step) / (10 + step)))
+            losses += loss.item()
+            is_hit = logits.argmax(dim=1) == batch.targets.argmax(dim=1)
+            hits += is_hit.float().mean().item()
+            if progress is not None:
+                per_step_s = (time.perf_counter() - begun_s) / (step - first_step)
+                progress(
+                    TrainProgress(
+                        epoch + 1,
+                        config.epochs,
+                        step,
+                        steps,
+                        losses / (number + 1),
+                        _last(state.curve, "valid_accuracy"),
+                        per_step_s * (steps - step),
+                    )
+                )
+        if not math.isfinite(losses):
+            raise InvalidArgument(
+                f"the loss is no number any more in epoch {epoch + 1}: try a learning_rate below "
+                f"{config.learning_rate}, in another folder"
+            )
+        row: dict[str, float | None] = {
+            "epoch": epoch + 1,
+            "learning_rate": rate,
+            "train_loss": losses / steps_per_epoch,
+            "train_accuracy": hits / steps_per_epoch,
+            "valid_loss": None,
+            "valid_accuracy": None,
+        }
+        if (epoch + 1) % config.valid_every == 0 or epoch + 1 in (*config.snapshots, config.epochs):
+            row |= _validate(task, state.average)
+        state.curve.append(row)
+        state.epoch = epoch + 1
+        state.elapsed_s = before_s + time.perf_counter() - begun_s
+        _save(config, task, state, out)
+
+
+def _last(curve: list[dict[str, float | None]], name: str) -> float | None:
+    return next((row[name] for row in reversed(curve) if row[name] is not None), None)
+
+
+def _schedule(config: TrainConfig, progress: float) -> float:
+    """Learning rate as a share of its highest: a linear rise, then half a cosine down to 0."""
+    if progress < config.warmup:
+        return 0.04 + 0.96 * progress / config.warmup
+    if config.schedule == "constant":
+        return 1.0
+    return 0.5 * (1 + math.cos(math.pi * (progress - config.warmup) / (1 - config.warmup)))
+
+
+def _validate(task: Task, network: nn.Module) -> dict[str, float | None]:
+    """Loss and accuracy by track; nothing where the split has no validation side."""
+    if not task.sizes["valid"]:
+        return {}
+    predictions = task.predict(network, "valid")
+    by_track = metrics.mean_by_track(predictions.probabilities, predictions.tracks)
+    return {
+        "valid_loss": metrics.negative_log_likelihood(by_track, predictions.labels),
+        "valid_accuracy": metrics.accuracy(by_track, predictions.labels),
+    }
+
+
+def _save(config: TrainConfig, task: Task, state: _State, out: Path) -> None:
+    """After an epoch: the curve, the checkpoint, and a snapshot where one is wanted."""
+    write_file(out / "curve.csv", _table(state.curve))
+    checkpoint = Checkpoint(
+        config,
+        task.label_names,
+        state.epoch,
+        state.curve,
+        state.elapsed_s,
+        state.average.state_dict(),
+        {"network": state.network.state_dict(), "optimizer": state.optimizer.state_dict()},
+    )
+    if state.epoch in config.snapshots:
+        write_checkpoint(out / snapshot_name(state.epoch), replace(checkpoint, training=None))
+    write_checkpoint(out / CHECKPOINT, checkpoint)
+
+
+def _table(curve: list[dict[str, float | None]]) -> str:
+    text = io.StringIO()
+    writer = csv.DictWriter(text, list(curve[0]), lineterminator="\n")
+    writer.writeheader()
+    writer.writerows(curve)
+    return text.getvalue()
+
+
+def _found(config: TrainConfig, out: Path) -> Checkpoint | None:
+    """The checkpoint in the folder, if there is one, which must be of the same config."""
+    path = out / CHECKPOINT
+    if not path.exists():
+        return None
+    found = read_checkpoint(path)
+    # Through JSON, since tuples in network_options come back as lists.
+    mine, theirs = (json.loads(json.dumps(asdict(one))) for one in (config, found.config))
+    differing = [
+        f"{name} {theirs[name]!r} there, {mine[name]!r} here"
+        for name in mine
+        if mine[name] != theirs[name]
+    ]
+    if differing:
+        raise InvalidArgument(
+            f"{printable(out)} holds a run with another config ({'; '.join(differing)}): choose "
+            f"another folder, or remove that one"
+        )
+    return found
+
+
+def _environment(device: torch.device) -> dict[str, Any]:
+    name = torch.cuda.get_device_name() if device.type == "cuda" else "CPU"
+    return {**describe_environment(), "device": name, "threads": torch.get_num_threads()}

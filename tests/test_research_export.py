@@ -1,0 +1,167 @@
+"""The exported model gives torch's numbers, carries its calibration and runs in the product."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+pytest.importorskip("torch", reason="needs soundalike[research]")
+
+import onnx
+import torch
+
+from soundalike.analyzer import Analyzer
+from soundalike.errors import DataError
+from soundalike.frontend import EXCERPT_FRAMES, N_MELS
+from soundalike.models import ModelInfo
+from soundalike.research import checkpoints, export, metrics, networks
+from soundalike.research.checkpoints import Checkpoint, TrainConfig
+from soundalike.research.datasets.frames import LogMelSet
+
+LABELS = ("blues", "jazz", "rock")
+SMALL = {"widths": [8, 8, 16, 16], "blocks": [1, 1, 1, 1]}
+
+
+@pytest.fixture(scope="module")
+def data() -> LogMelSet:
+    generator = np.random.default_rng(0)
+    return LogMelSet(
+        log_mel=generator.integers(0, 256, (30, N_MELS, 200), dtype=np.uint8),
+        tracks=tuple(f"track {number}" for number in range(30)),
+        labels=np.arange(30) % 3,
+        artists=np.arange(30),
+        splits={
+            "train": np.arange(6),
+            "valid": np.arange(6, 24),
+            "test": np.arange(24, 30),
+        },
+        label_names=LABELS,
+    )
+
+
+@pytest.fixture(scope="module")
+def run(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A run's folder with weights that nobody trained, batch normalisation included."""
+    torch.manual_seed(0)
+    config = TrainConfig(name="small", network="resnet", network_options=SMALL)
+    network = checkpoints.build_network(config, LABELS)
+    for module in network.modules():
+        if isinstance(module, torch.nn.BatchNorm2d):
+            module.running_mean.normal_(0, 0.2)
+            module.running_var.uniform_(0.5, 2.0)
+    folder = tmp_path_factory.mktemp("run")
+    checkpoints.write_checkpoint(
+        folder / checkpoints.CHECKPOINT,
+        Checkpoint(config, LABELS, 1, [], 0.0, network.state_dict(), None),
+    )
+    return folder
+
+
+@pytest.fixture(scope="module")
+def exported(run: Path, data: LogMelSet, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("weights")
+    return export.export(run, data, folder, version="7", description="a small one")
+
+
+@pytest.fixture(scope="module")
+def analyzer(exported: Path) -> Analyzer:
+    entry = json.loads((exported.parent / "registry.json").read_text(encoding="utf-8"))[0]
+    entry["path"] = exported.parent / entry.pop("file")
+    return Analyzer(ModelInfo(**{**entry, "labels": tuple(entry["labels"])}))
+
+
+def test_the_file_gives_the_numbers_of_torch(run: Path, data: LogMelSet, exported: Path) -> None:
+    import onnxruntime
+
+    _, network = checkpoints.load_checkpoint(run)
+    session = onnxruntime.InferenceSession(exported, providers=["CPUExecutionProvider"])
+    centre = export.mean_embedding(network, data)
+    for n_excerpts in (1, 5):
+        log_mel = torch.rand(n_excerpts, N_MELS, EXCERPT_FRAMES) * -80
+        logits, embedding = session.run(None, {"log_mel": log_mel.numpy()})
+        with torch.inference_mode():
+            expected = network(log_mel)
+        assert np.abs(logits - expected.logits.numpy()).max() < 1e-4
+        assert np.abs(embedding + centre - expected.embedding.numpy()).max() < 1e-4
+
+
+def test_loudness_and_range_do_not_matter(exported: Path) -> None:
+    import onnxruntime
+
+    session = onnxruntime.InferenceSession(exported, providers=["CPUExecutionProvider"])
+    log_mel = np.random.default_rng(1).uniform(-80, 0, (2, N_MELS, EXCERPT_FRAMES))
+    quiet = session.run(None, {"log_mel": (log_mel * 0.875 - 12).astype(np.float32)})
+    loud = session.run(None, {"log_mel": log_mel.astype(np.float32)})
+    for one, other in zip(quiet, loud, strict=True):
+        assert np.abs(one - other).max() < 1e-3
+
+
+def test_the_file_is_one_small_file_that_tells_nothing_of_this_machine(exported: Path) -> None:
+    model = onnx.load(exported, load_external_data=False)
+    assert not [node for node in model.graph.node if node.op_type == "BatchNormalization"]
+    assert not [tensor for tensor in model.graph.initializer if tensor.external_data]
+    assert not [node for node in model.graph.node if node.metadata_props or node.doc_string]
+    here = str(Path(networks.__file__).resolve().parent).encode()
+    assert here not in exported.read_bytes()
+    assert [path.name for path in sorted(exported.parent.iterdir())] == [
+        "registry.json",
+        "small.onnx",
+    ]
+
+
+def test_the_product_runs_it_and_calibrates_as_was_fitted(
+    analyzer: Analyzer, run: Path, data: LogMelSet
+) -> None:
+    _, network = checkpoints.load_checkpoint(run)
+    calibration = export.calibrate(network, data)
+    rows = data.splits["valid"]
+    held = 0
+    for label, track in zip(data.labels[rows], data.decibels(rows), strict=True):
+        analysis = analyzer.from_log_mel(track)
+        mean = analysis.excerpt_probabilities.mean(axis=0)[None]
+        expected = metrics.temper(mean, calibration.temperature)[0]
+        assert analysis.probabilities == pytest.approx(expected, abs=1e-5)
+        held += LABELS[label] in analysis.genre_set
+    # On the tracks that the sets were fitted on, the promise holds exactly.
+    assert held >= 0.9 * len(rows)
+
+
+def test_training_excerpts_have_a_mean_embedding_of_zero(
+    exported: Path, run: Path, data: LogMelSet, analyzer: Analyzer
+) -> None:
+    import onnxruntime
+
+    from soundalike.frontend import excerpts
+
+    session = onnxruntime.InferenceSession(exported, providers=["CPUExecutionProvider"])
+    cut = np.concatenate([excerpts(t).frames for t in data.decibels(data.splits["train"])])
+    embeddings = session.run(["embedding"], {"log_mel": cut})[0]
+    assert np.abs(embeddings.mean(axis=0)).max() < 1e-4
+
+
+def test_the_registry_names_the_file_by_its_checksum_and_keeps_other_models(
+    exported: Path, tmp_path: Path
+) -> None:
+    registry = exported.parent / "registry.json"
+    entry = json.loads(registry.read_text(encoding="utf-8"))[0]
+    assert entry["sha256"] == hashlib.sha256(exported.read_bytes()).hexdigest()
+    assert entry["size_bytes"] == exported.stat().st_size
+    assert (entry["version"], entry["embedding_dim"]) == ("7", 16)
+    copy = tmp_path / "registry.json"
+    export.register(copy, {"name": "other", "version": "1"})
+    export.register(copy, entry)
+    export.register(copy, {**entry, "version": "8"})
+    versions = {e["name"]: e["version"] for e in json.loads(copy.read_text(encoding="utf-8"))}
+    assert versions == {"other": "1", "small": "8"}
+
+
+def test_a_damaged_registry_and_a_missing_run_are_named(tmp_path: Path, data: LogMelSet) -> None:
+    (tmp_path / "registry.json").write_text("{]", encoding="utf-8")
+    with pytest.raises(DataError, match="registry"):
+        export.register(tmp_path / "registry.json", {"name": "x"})
+    with pytest.raises(DataError, match="nowhere"):
+        export.export(tmp_path / "nowhere", data, tmp_path, version="1", description="")
