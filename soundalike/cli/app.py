@@ -40,6 +40,7 @@ SECTIONS: dict[str, dict[str, str]] = {
     },
     "Research": {
         "reproduce": "soundalike.cli.reproduce:reproduce",
+        "train": "soundalike.cli.train:train",
         "data": "soundalike.cli.data:data",
     },
     "The program": {
