@@ -1,4 +1,4 @@
-"""The experiments that train: what they compute beside training, and that each runs to its report."""
+"""The experiments that train: what they compute besides, and that each runs to its report."""
 
 from __future__ import annotations
 
