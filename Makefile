@@ -7,7 +7,7 @@ BIN    := $(VENV)/bin
 STAMP  := $(VENV)/.installed
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test test-slow lint format bench clean
+.PHONY: help demo test lint format bench clean
 
 help: ## show this list
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /|/' | \
@@ -29,10 +29,7 @@ demo: $(STAMP)-demo ## scan a music folder (MUSIC=...) or composed music, show n
 	@$(BIN)/python examples/demo.py $(if $(MUSIC),"$(MUSIC)")
 
 test: lint ## run every check and test
-	$(BIN)/python -m pytest -n 2 --dist worksteal -m 'not slow'
-
-test-slow: $(STAMP)-test ## run the tests that take long
-	$(BIN)/python -m pytest -m slow
+	$(BIN)/python -m pytest -n 2 --dist worksteal
 
 lint: $(STAMP)-test
 	$(BIN)/ruff check .
