@@ -54,6 +54,7 @@ _LINE_EVERY_S = 15.0
 @click.option(
     "--out", type=_PATH, metavar="DIR", help="The run's folder.  [default: runs/NAME-SEED]"
 )
+@click.option("--skip-missing", is_flag=True, help="Go on without missing or broken examples.")
 @click.option("--test", is_flag=True, help="Evaluate on the test split too, once all is decided.")
 @json_option
 def train(
@@ -64,6 +65,7 @@ def train(
     settings: tuple[str, ...],
     data: Path | None,
     out: Path | None,
+    skip_missing: bool,
     test: bool,
     as_json: bool,
 ) -> None:
@@ -85,7 +87,7 @@ def train(
 
     given = read_config(config, [*chosen, *settings])
     folder = out or Path("runs") / f"{given.name}-{given.seed}"
-    found = load_for(given.network, data)
+    found = load_for(given.network, data, skip_missing=skip_missing)
     with _progress(folder) as progress:
         summary = train_network(
             given,

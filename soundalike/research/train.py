@@ -150,7 +150,9 @@ def train(
     elif found.training is not None:
         state.restore(found)
     if found is None or found.training is not None:
-        _fit(config, task, state, out, device, progress)
+        # On a GPU the quickest convolution is chosen by the clock, and some add up in any order.
+        with torch.backends.cudnn.flags(enabled=True, benchmark=False, deterministic=True):
+            _fit(config, task, state, out, device, progress)
     return finish(task, out, test=test, quick=quick, data_set=data_set, command=command)
 
 

@@ -22,29 +22,36 @@ class TrainingData:
     words: str
 
 
-def load_for(network: str, folder: str | os.PathLike[str] | None = None) -> TrainingData:
+def load_for(
+    network: str, folder: str | os.PathLike[str] | None = None, *, skip_missing: bool = False
+) -> TrainingData:
     """CIFAR-10 for ``cifar-cnn``; otherwise your own music where the folder holds it, or GTZAN.
 
     Parameters
     ----------
     folder : of the data set, or of several; by default ``SOUNDALIKE_DATA`` or your data folder.
+    skip_missing : go on without tracks or images that are missing or broken.
 
     Raises
     ------
     DataError : nothing is there, or it is damaged; the message says how to get it.
     """
     if network == "cifar-cnn":
-        images = load_cifar10(folder)
+        images = load_cifar10(folder, skip_missing=skip_missing)
         return TrainingData(images, _images_in_words(images))
     if folder is not None and (Path(folder) / SPLIT_FILE).is_file():
         tracks = own.load(folder)
         return TrainingData(
             tracks, f"{len(tracks.tracks)} tracks of {len(tracks.label_names)} labels, of your own"
         )
-    return TrainingData(gtzan.load(folder), "GTZAN, fault-filtered split")
+    return TrainingData(
+        gtzan.load(folder, skip_missing=skip_missing), "GTZAN, fault-filtered split"
+    )
 
 
-def load_cifar10(folder: str | os.PathLike[str] | None = None) -> cifar10.Cifar10:
+def load_cifar10(
+    folder: str | os.PathLike[str] | None = None, *, skip_missing: bool = False
+) -> cifar10.Cifar10:
     """CIFAR-10 in whatever form lies there; decoded JPEGs are kept in the cache.
 
     Raises
@@ -54,7 +61,9 @@ def load_cifar10(folder: str | os.PathLike[str] | None = None) -> cifar10.Cifar1
     root = Path(folder) if folder is not None else data_root()
     if not root.exists():
         raise DataError(f"{root}: no such folder; `soundalike data get cifar10` fetches the set")
-    return cifar10.load(root, cache=cache_folder())
+    return cifar10.load(
+        root, allow_partial=skip_missing, skip_broken=skip_missing, cache=cache_folder()
+    )
 
 
 def _images_in_words(images: cifar10.Cifar10) -> str:

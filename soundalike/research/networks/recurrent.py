@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from contextlib import AbstractContextManager, nullcontext
 from typing import Any, ClassVar
 
 import torch
@@ -24,6 +25,11 @@ def _check_pool(pool: str) -> None:
 def _pool(states: Tensor, pool: str) -> Tensor:
     """(n, n_steps, hidden) -> (n, hidden)."""
     return states.mean(dim=1) if pool == "mean" else states[:, -1]
+
+
+def _full_precision_on_cpu(x: Tensor) -> AbstractContextManager[object]:
+    """On a CPU bfloat16 makes recurrence several times slower, not faster."""
+    return torch.autocast("cpu", enabled=False) if x.device.type == "cpu" else nullcontext()
 
 
 class _Recurrent(nn.Module):
@@ -71,8 +77,7 @@ class _Recurrent(nn.Module):
     def forward(self, log_mel: Tensor) -> Output:
         """log_mel (n, n_mels, n_frames) in dB -> logits (n, n_labels), embedding (n, hidden)."""
         frames = normalise(log_mel).transpose(1, 2)  # (n, n_frames, n_mels)
-        # On a CPU bfloat16 makes recurrence several times slower, not faster.
-        with torch.autocast(frames.device.type, enabled=frames.device.type != "cpu"):
+        with _full_precision_on_cpu(frames):
             states, _ = self.recurrent(frames)  # (n, n_frames, hidden)
         embedding = _pool(states, self.pool)
         return Output(self.head(self.dropout(embedding)), embedding)
@@ -152,7 +157,7 @@ class CnnLstm(nn.Module):
         """log_mel (n, n_mels, n_frames) in dB -> logits (n, n_labels), embedding (n, hidden)."""
         x = self.convolutions(normalise(log_mel)[:, None])  # (n, channels[2], mel/32, frame/8)
         steps = self.dropout(x.permute(0, 3, 1, 2).flatten(2))  # (n, frame/8, channels * mel/32)
-        with torch.autocast(steps.device.type, enabled=steps.device.type != "cpu"):
+        with _full_precision_on_cpu(steps):
             states, _ = self.lstm(steps.float())
         embedding = _pool(states, self.pool)
         return Output(self.head(self.dropout(embedding)), embedding)
