@@ -164,7 +164,7 @@ def _train(name: str, out: Path | None, quick: bool, **options: Any) -> None:
 @reproduce.command(
     cls=ExampleCommand,
     examples=(
-        ("soundalike reproduce cifar10", "both recipes, about 10 minutes on 2 cores"),
+        ("soundalike reproduce cifar10", "both recipes, about 12 minutes"),
         ("soundalike reproduce cifar10 --quick", "does it run at all? Under a minute"),
     ),
 )
@@ -174,7 +174,7 @@ def cifar10(data: Path | None, out: Path | None, quick: bool) -> None:
     """Train the paper's demonstration network on CIFAR-10.
 
     Ten epochs as in the paper, which states 62 %, and the same network with a tuned recipe. Shows
-    test images with predicted and true class. Takes about 10 minutes on 2 cores.
+    test images with predicted and true class. Took 12 minutes on one core of a shared machine.
     """
     _train("cifar10", out, quick, data=data)
 
@@ -182,7 +182,7 @@ def cifar10(data: Path | None, out: Path | None, quick: bool) -> None:
 @reproduce.command(
     cls=ExampleCommand,
     examples=(
-        ("soundalike reproduce paper", "three splits of 80 epochs, 25 minutes on 2 cores"),
+        ("soundalike reproduce paper", "three splits of 80 epochs, about an hour"),
         ("soundalike reproduce paper --quick", "a few tracks, three epochs"),
     ),
 )
@@ -192,7 +192,7 @@ def paper(data: Path | None, out: Path | None, quick: bool) -> None:
     """Train the paper's CNN, and show what its split is worth.
 
     After 25 and 80 epochs, on segments dealt out at random as in the paper, and split by track and
-    artist; with the confusion matrices. Takes about 25 minutes on 2 cores.
+    artist; with the confusion matrices. Took an hour on one core of a shared machine.
     """
     _train("paper", out, quick, data=data)
 
@@ -200,7 +200,7 @@ def paper(data: Path | None, out: Path | None, quick: bool) -> None:
 @reproduce.command(
     cls=ExampleCommand,
     examples=(
-        ("soundalike reproduce recurrent", "six networks, three seeds: an hour on 2 cores"),
+        ("soundalike reproduce recurrent", "six networks, three seeds: an hour and a half"),
         ("soundalike reproduce recurrent --quick", "one epoch of each"),
     ),
 )
@@ -210,7 +210,7 @@ def recurrent(data: Path | None, out: Path | None, quick: bool) -> None:
     """Compare CNN, RNN, LSTM, GRU, CNN-LSTM and resnet on equal terms.
 
     The same data, epochs and number of parameters, three seeds each, with intervals and what can
-    be told apart. Takes about an hour on 2 cores.
+    be told apart. Took an hour and a half on one core of a shared machine.
     """
     _train("recurrent", out, quick, data=data)
 
@@ -229,7 +229,7 @@ def best(config: Path | None, data: Path | None, out: Path | None, quick: bool) 
     """Train the shipped kind of network with three seeds.
 
     From scratch; states mean and spread of the accuracy on GTZAN's filtered test split. Takes about
-    half an hour on 2 cores.
+    40 minutes on one core.
     """
     _train("best", out, quick, data=data, config=config)
 

@@ -54,22 +54,22 @@ EXPERIMENTS: Final[dict[str, Experiment]] = {
     "best": Experiment(
         f"{_HERE}.recurrent:reproduce_best",
         "the network that the product ships, trained with three seeds",
-        "half an hour on 2 cores",
+        "40 minutes on one core",
     ),
     "cifar10": Experiment(
         f"{_HERE}.cifar10:reproduce",
         "the paper's demonstration on CIFAR-10, and a better recipe for the same network",
-        "10 minutes on 2 cores",
+        "12 minutes on one core",
     ),
     "paper": Experiment(
         f"{_HERE}.paper:reproduce",
         "the paper's CNN on GTZAN, split at random as in the paper, and by track and artist",
-        "25 minutes on 2 cores",
+        "an hour on one core",
     ),
     "recurrent": Experiment(
         f"{_HERE}.recurrent:reproduce",
         "CNN, RNN, LSTM, GRU, CNN-LSTM and resnet on equal terms, three seeds each",
-        "an hour on 2 cores",
+        "an hour and a half on one core",
     ),
     "signals": Experiment(
         f"{_HERE}.signals:reproduce",
