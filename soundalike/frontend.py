@@ -280,6 +280,7 @@ class LogMelStream:
         self.n_samples = 0
         self.peak = 0.0  # half the largest peak-to-peak swing of a block: blind to a DC offset
         self._n_fft = _n_fft_at(sample_rate)
+        self._hop = HOP_LENGTH * sample_rate / SAMPLE_RATE  # samples; not always a whole number
         bin_hz = sample_rate / self._n_fft
         self._n_bins = min(self._n_fft // 2, math.ceil(SAMPLE_RATE / 2 / bin_hz)) + 1
         filterbank = mel_filterbank(sample_rate, self._n_fft, n_mels)[:, : self._n_bins]
@@ -292,12 +293,11 @@ class LogMelStream:
 
     def _starts(self, first: int, stop_sample: int) -> NDArray[np.int64]:
         """First samples of the frames from number ``first`` on that end before ``stop_sample``."""
-        hop = HOP_LENGTH * self.sample_rate / SAMPLE_RATE
         room = stop_sample - (self._n_fft - self._n_fft // 2)
-        last = int(room / hop + 1.0)
+        last = int(room / self._hop + 1.0)
         # Positions are rounded one by one, so that nothing drifts where the hop is no whole number.
         numbers = np.arange(first, max(first, last) + 1)
-        centers: NDArray[np.int64] = np.rint((numbers + 0.5) * hop).astype(np.int64)
+        centers: NDArray[np.int64] = np.rint((numbers + 0.5) * self._hop).astype(np.int64)
         starts: NDArray[np.int64] = centers[centers <= room] - self._n_fft // 2
         return starts
 
@@ -317,8 +317,7 @@ class LogMelStream:
             power = _power_frames(buffer, starts[i : i + batch], self._n_fft, self._n_bins)
             self._mel_power.append(power @ self._filterbank_t)
         self._n_frames += starts.size
-        hop = HOP_LENGTH * self.sample_rate / SAMPLE_RATE
-        next_start = round((self._n_frames + 0.5) * hop) - self._n_fft // 2
+        next_start = round((self._n_frames + 0.5) * self._hop) - self._n_fft // 2
         keep = min(max(next_start - self._tail_start, 0), buffer.size)
         self._tail = buffer[keep:].copy()
         self._tail_start += keep
@@ -332,8 +331,7 @@ class LogMelStream:
         """
         if self.n_samples == 0:
             raise InvalidArgument("no samples: there is nothing to make a spectrogram of")
-        hop = HOP_LENGTH * self.sample_rate / SAMPLE_RATE
-        n_frames = max(1, int(self.n_samples / hop))
+        n_frames = max(1, int(self.n_samples / self._hop))
         self._transform(np.pad(self._tail, (0, self._n_fft)))
         mel_power = np.concatenate(self._mel_power)[:n_frames]
         return np.ascontiguousarray(power_to_db(mel_power, top_db=top_db).T)
