@@ -21,6 +21,7 @@ LAYERS = [
     ["analyzer"],
     ["recommend"],
     ["library"],
+    ["evaluate"],
     ["drawing", "plots"],
     ["research"],
     ["cli", "__main__"],

@@ -18,6 +18,7 @@ __all__ = [
     "MIN_TRACKS_FOR_PERCENTILE",
     "PairDistribution",
     "Ranked",
+    "best_first",
     "rank",
     "similarities",
 ]
@@ -207,7 +208,7 @@ def rank(
     depth = k
     seen = 0
     while len(chosen) < k and seen < len(candidates):
-        best = _best(scores, candidates, depth)
+        best = best_first(scores, candidates, depth)
         for row in best[seen:]:
             index, similarity = int(row), float(scores[row])
             percentile = distribution.percentile(similarity) if distribution else None
@@ -226,10 +227,16 @@ def rank(
     return tuple(chosen)
 
 
-def _best(
-    scores: NDArray[np.float32], candidates: NDArray[np.intp], depth: int
+def best_first(
+    scores: NDArray[np.floating], candidates: NDArray[np.intp], depth: int
 ) -> NDArray[np.intp]:
-    """The ``depth`` best of the candidate rows, best first, equal ones in their order."""
+    """The ``depth`` best of the candidate rows, best first, equal ones in their order.
+
+    Parameters
+    ----------
+    scores : (n,), of all rows.
+    candidates : rows that may come out, ascending.
+    """
     values = scores[candidates]
     if depth < len(values):
         # argpartition cuts anywhere through a group of equals; taking all that reach the last
