@@ -20,7 +20,7 @@ from soundalike.research.charts import Bar, Curve
 from soundalike.research.evaluation import Evaluation, spread
 from soundalike.research.metrics import Interval
 from soundalike.research.outputs import output_folder, write_file
-from soundalike.research.pages import (
+from soundalike.pages import (
     Tile,
     bullets,
     code,

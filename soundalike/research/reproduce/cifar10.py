@@ -16,7 +16,7 @@ from soundalike.research.checkpoints import TrainConfig
 from soundalike.research.datasets.cifar10 import CLASSES, Cifar10
 from soundalike.research.datasets.training import load_for
 from soundalike.research.outputs import write_file
-from soundalike.research.pages import (
+from soundalike.pages import (
     Picture,
     Tile,
     bullets,

@@ -10,7 +10,7 @@ import numpy as np
 
 from soundalike.research import charts
 from soundalike.research.evaluation import Evaluation
-from soundalike.research.pages import (
+from soundalike.pages import (
     Tile,
     bullets,
     confusion_table,

@@ -25,7 +25,7 @@ from soundalike.research.datasets import gtzan
 from soundalike.research.evaluation import spread
 from soundalike.research.metrics import Interval
 from soundalike.research.outputs import write_file
-from soundalike.research.pages import (
+from soundalike.pages import (
     bullets,
     element,
     fields,

@@ -10,7 +10,7 @@ from xml.etree.ElementTree import Element
 
 from soundalike.research import charts
 from soundalike.research.charts import Bar
-from soundalike.research.pages import (
+from soundalike.pages import (
     bullets,
     code,
     fields,
