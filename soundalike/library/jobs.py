@@ -57,6 +57,7 @@ class CallJob:
     """Call ``function`` ("module:name") with the path, the worker's ``load`` and the arguments.
 
     ``load()`` is the analyzer of the worker's :class:`Setup`, loaded when first asked for.
+    Workers know the job by its ``track_id``; it may be any number that the asker wants back.
     """
 
     track_id: int

@@ -8,8 +8,6 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 from xml.etree.ElementTree import Element
 
-from soundalike.research import charts
-from soundalike.research.charts import Bar
 from soundalike.pages import (
     bullets,
     code,
@@ -20,6 +18,8 @@ from soundalike.pages import (
     section,
     table,
 )
+from soundalike.research import charts
+from soundalike.research.charts import Bar
 from soundalike.research.report import QUICK_WARNING, show_duration, show_interval
 
 if TYPE_CHECKING:
