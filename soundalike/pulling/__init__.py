@@ -351,6 +351,10 @@ def _try(model: ModelInfo) -> None:
     ------
     ModelError : it fails, or its answer has other shapes than it says.
     """
+    if model.kind not in ("genres", "tags"):
+        raise ModelError(
+            f"{model.id} is a model of {model.kind!r}, not of genres or tags; nothing was installed"
+        )
     rate = 16_000
     noise = np.random.default_rng(0).uniform(-0.5, 0.5, _TRIAL_S * rate).astype(np.float32)
     try:
@@ -360,10 +364,9 @@ def _try(model: ModelInfo) -> None:
         raise ModelError(f"{model.id} does not run: {reason}; nothing was installed") from error
     found = (analysis.embedding.shape, analysis.probabilities.shape)
     wanted = ((model.embedding_dim,), (len(model.labels),))
-    if model.kind not in ("genres", "tags") or found != wanted:
+    if found != wanted:
         raise ModelError(
-            f"{model.id} ({model.kind}) gives shapes {found} instead of {wanted}; "
-            "nothing was installed"
+            f"{model.id} gives shapes {found} instead of {wanted}; nothing was installed"
         )
     if not (np.isfinite(analysis.embedding).all() and np.isfinite(analysis.probabilities).all()):
         raise ModelError(f"{model.id} gives NaN or infinite values; nothing was installed")
