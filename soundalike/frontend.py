@@ -1,4 +1,4 @@
-"""From waveform to log-mel excerpts: what every model sees, in training and in the product.
+"""From waveform to log-mel excerpts: what our own models see, in training and in the product.
 
 The format is that of a 22,050 Hz waveform with ``n_fft`` 2048 (93 ms, Hann) and a hop of 1,712
 samples (77.6 ms), 128 Slaney mel bands from 0 to 11,025 Hz, in decibels under the maximum of the

@@ -376,7 +376,8 @@ def plot_genre_timeline(
     """The probability of each genre along a track, one column an excerpt.
 
     Genres are sorted by their probability over the whole track, which stands beside their names;
-    a dot marks the most probable one of each excerpt. Of a model's tags the strongest are shown.
+    a dot marks the most probable one of each excerpt. Of a model's tags only the strongest over the
+    whole track are shown.
 
     Parameters
     ----------

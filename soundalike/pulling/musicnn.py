@@ -208,7 +208,7 @@ def to_onnx(network: Musicnn) -> bytes:
     """The network as the content of an ONNX file; see the module's text.
 
     Batch normalisation is written as a scale and a shift, and filters that are dead as the constant
-    that they give, which leaves a fifth of the work; the outputs are the same but for rounding.
+    that they give, which leaves a seventh of the work; the outputs are the same but for rounding.
     """
     layers = _Layers(network.weights)
     graph = _Graph()
