@@ -16,9 +16,13 @@ from pathlib import Path
 
 from soundalike.errors import ModelError
 
-__all__ = ["DEFAULT_MODEL", "ModelInfo", "find_model", "installed_models"]
+__all__ = ["DEFAULT_MODEL", "FORMER_DEFAULTS", "ModelInfo", "find_model", "installed_models"]
 
 DEFAULT_MODEL = "gtzan-resnet"
+
+# Names that were DEFAULT_MODEL in earlier releases, oldest first: a scan re-analyses what these
+# analysed; see soundalike/library/lineage.py.
+FORMER_DEFAULTS: tuple[str, ...] = ()
 
 _WEIGHTS = Path(__file__).parent / "weights"
 

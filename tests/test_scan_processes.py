@@ -82,9 +82,12 @@ def start_scan(home: Path, music: Path) -> subprocess.Popen[str]:
 
 
 def wait_for(process: subprocess.Popen[str], line: str) -> None:
+    """Wait for a line of progress, or one that is further in the same phase."""
     assert process.stdout is not None
+    phase, _, done = line.partition(" ")
     for found in process.stdout:
-        if found.strip() == line:
+        word, _, rest = found.strip().partition(" ")
+        if found.strip() == line or (word == phase != "report" and int(rest) >= int(done)):
             return
     raise AssertionError(f"the scan ended without {line!r}")
 

@@ -17,7 +17,7 @@ from soundalike.cli.output import (
     to_json,
 )
 from soundalike.cli.params import ExampleCommand, json_option, library_option, show_time
-from soundalike.cli.views import analysis_json, genre_words
+from soundalike.cli.views import analysis_json, genre_words, note_upgrade
 from soundalike.errors import LibraryError, printable
 
 if TYPE_CHECKING:
@@ -58,6 +58,7 @@ def compare(a: str, b: str, plot: Path | None, library: str | None, as_json: boo
     """
     with _open_library(library, a, b) as opened:
         comparison = opened.compare(a, b)
+        note_upgrade(opened.upgrade())
     if as_json:
         document = to_json(
             {

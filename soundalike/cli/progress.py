@@ -54,17 +54,20 @@ def scan_progress() -> Iterator[ProgressCallback]:
 
 
 class _Lines:
-    """Prints a line when the work begins, when it ends, and every 15 s between."""
+    """Prints a line when a phase of the work begins, when it ends, and every 15 s between."""
 
     def __init__(self) -> None:
         self._next_at: float | None = None
+        self._phase = ""
 
     def __call__(self, progress: ScanProgress) -> None:
         if progress.phase == "walking" or not progress.total:
             return
         now = time.monotonic()
-        if self._next_at is None:
-            note(f"{progress.total:,} files to analyse")
+        if self._next_at is None or progress.phase != self._phase:
+            again = progress.phase == "re-analysing"
+            note(_words(progress) if again else f"{progress.total:,} files to analyse")
+            self._phase = progress.phase
         elif now < self._next_at and progress.done < progress.total:
             return
         else:
@@ -76,6 +79,8 @@ def _words(progress: ScanProgress) -> str:
     if progress.phase == "walking":
         return f"looking for files: {progress.total:,}"
     words = f"{progress.done:,} of {progress.total:,}"
+    if progress.phase == "re-analysing":
+        words = f"re-analysing for {progress.model}: {words}"
     if progress.tracks_per_s:
         words += f", {progress.tracks_per_s:.1f} tracks/s"
     if progress.left_s is not None and progress.done < progress.total:

@@ -16,6 +16,7 @@ from soundalike.cli.params import (
     show_time,
     to_passage,
 )
+from soundalike.cli.views import note_upgrade
 from soundalike.errors import printable
 from soundalike.playlists import PlaylistEntry, write_m3u8
 
@@ -87,6 +88,7 @@ def similar(
             max_per_artist=max_per_artist,
             min_percentile=min_percentile,
         )
+        note_upgrade(opened.upgrade())
     if m3u is not None:
         write_m3u8(
             m3u,

@@ -4,12 +4,15 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from soundalike.cli.output import show_percent
+from soundalike.cli.output import note, show_percent
 
 if TYPE_CHECKING:
     from soundalike.analyzer import Analysis
+    from soundalike.library import Upgrade
 
-__all__ = ["analysis_json", "genre_words"]
+__all__ = ["FINISH_UPGRADE", "analysis_json", "genre_words", "note_upgrade"]
+
+FINISH_UPGRADE = "soundalike scan --upgrade"
 
 
 def analysis_json(analysis: Analysis, *, timeline: bool = False) -> dict[str, Any]:
@@ -41,3 +44,21 @@ def genre_words(analysis: Analysis) -> str:
     if len(few) == 1:
         return f"unsure: {few[0]}, {show_percent(analysis.confidence)}"
     return f"unsure: {', '.join(few[:-1])} or {few[-1]}"
+
+
+def note_upgrade(upgrade: Upgrade | None) -> None:
+    """While a library has analyses by two models of a line: which of them the answers are from."""
+    if upgrade is None:
+        return
+    if not upgrade.remaining:
+        former = " and ".join(upgrade.former)
+        note(
+            f"Answers come from {upgrade.query_model}, which has all tracks now; the next scan "
+            f"drops the analyses by {former}."
+        )
+        return
+    note(
+        f"Answers come from {upgrade.query_model} until all tracks are re-analysed for "
+        f"{upgrade.model}: {upgrade.done:,} of {upgrade.done + upgrade.remaining:,} are. "
+        f"Go on: {FINISH_UPGRADE}"
+    )

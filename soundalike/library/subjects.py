@@ -12,10 +12,10 @@ from sqlalchemy import Connection, Row, select
 from soundalike.errors import ModelMismatch, printable
 from soundalike.library.encoding import EncodedAnalysis, decode
 from soundalike.library.files import content_digest
+from soundalike.library.lineage import EmbeddingSpace
 from soundalike.library.lookup import as_file, find_by_id, find_by_path, find_by_words
 from soundalike.library.records import Track
 from soundalike.library.schema import analyses, contents, excerpts, models, tracks
-from soundalike.models import ModelInfo
 
 if TYPE_CHECKING:
     from soundalike.analyzer import Analysis
@@ -47,7 +47,7 @@ class Subject:
         return self.track.name if self.track else printable(self.path.name)
 
 
-def find_subject(connection: Connection, model: ModelInfo, query: Query) -> Subject:
+def find_subject(connection: Connection, model: EmbeddingSpace, query: Query) -> Subject:
     """The track that a query means, or the file that the library does not have.
 
     Raises
@@ -78,12 +78,18 @@ def _foreign(connection: Connection, path: Path) -> Subject:
     return Subject(None, path, connection.scalar(statement))
 
 
-def stored_row(connection: Connection, model: ModelInfo, subject: Subject) -> Row[Any] | None:
-    """The row of an analysis by this model, None where nothing was analysed.
+def stored_row(
+    connection: Connection, model: EmbeddingSpace, subject: Subject, *, is_line: bool = False
+) -> Row[Any] | None:
+    """The row of an analysis by this model, None where there is none.
+
+    Parameters
+    ----------
+    is_line : the model was not asked for, it is the one of a line that answers now.
 
     Raises
     ------
-    ModelMismatch : the track is analysed, but with another model.
+    ModelMismatch : the track is analysed, but not with the model that was asked for.
     """
     if subject.content_id is None:
         return None
@@ -108,7 +114,7 @@ def stored_row(connection: Connection, model: ModelInfo, subject: Subject) -> Ro
         if found == model.id:
             return row
         others.append(found)
-    if others and subject.track is not None:
+    if others and subject.track is not None and not is_line:
         raise ModelMismatch(
             f"{subject.name} is analysed with {', '.join(others)}, but the library was opened "
             f"with {model.id}: scan its folder again, or open the library with that model"

@@ -68,11 +68,11 @@ def load_analyzer(analyzer: str, model: ModelInfo) -> AnalyzerLike:
 
 
 class Worker:
-    """Does one job after the other; the model is loaded for the first one that needs it."""
+    """Does one job after the other; a model is loaded for the first one that needs it."""
 
     def __init__(self, setup: Setup) -> None:
         self._setup = setup
-        self._analyzer: AnalyzerLike | None = None
+        self._analyzers: dict[str, AnalyzerLike] = {}
 
     def do(self, job: Job) -> Outcome | Broken:
         path = os.fsdecode(job.path)
@@ -80,9 +80,7 @@ class Worker:
         try:
             if isinstance(job, DigestJob):
                 return self._digest(job, path)
-            if self._analyzer is None:
-                self._analyzer = load_analyzer(self._setup.analyzer, self._setup.model)
-            outcome = self._analyse(job, path, self._analyzer)
+            outcome = self._analyse(job, path)
         except ModelError as error:
             return Broken(error)
         except AudioError as error:
@@ -111,11 +109,12 @@ class Worker:
             return _unreadable(job, _CHANGED)
         return Digested(job, stamp, digest)
 
-    @staticmethod
-    def _analyse(job: AnalyseJob, path: str, analyzer: AnalyzerLike) -> Analysed:
+    def _analyse(self, job: AnalyseJob, path: str) -> Analysed:
+        # A model that cannot be loaded is none of the file's faults: before anything is read.
+        analyzers = [self._analyzer(model) for model in job.models]
         info = probe(path)
         tags = read_tags(path)
-        analysis = encode(analyzer.from_file(path))
+        analyses = tuple(encode(analyzer.from_file(path)) for analyzer in analyzers)
         facts = Facts(
             sample_rate=info.sample_rate,
             channels=info.channels,
@@ -128,7 +127,12 @@ class Worker:
             year=tags.year,
             track_number=tags.track_number,
         )
-        return Analysed(job, facts, analysis)
+        return Analysed(job, facts, analyses)
+
+    def _analyzer(self, model: ModelInfo) -> AnalyzerLike:
+        if model.id not in self._analyzers:
+            self._analyzers[model.id] = load_analyzer(self._setup.analyzer, model)
+        return self._analyzers[model.id]
 
 
 def _change(job: Job, path: str) -> str | None:
