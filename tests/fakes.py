@@ -193,6 +193,16 @@ class InlinePool:
         self._jobs.clear()
 
 
+class OnePool(InlinePool):
+    """One answer at a time, so that a scan can be stopped between two."""
+
+    def outcomes(self, timeout_s: float) -> list[object]:
+        outcomes = [self._worker.do(job) for job in self._jobs[:1]]
+        del self._jobs[:1]
+        self.outstanding -= len(outcomes)
+        return list(outcomes)
+
+
 def contents_of(library: Library) -> Counter[tuple[str, str, str | None]]:
     """What a library says of the files that are there: path, status, and what was heard in it."""
     found: Counter[tuple[str, str, str | None]] = Counter()

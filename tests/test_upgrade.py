@@ -12,6 +12,7 @@ import pytest
 from fakes import (
     LOG,
     InlinePool,
+    OnePool,
     contents_of,
     fake_analysis,
     fake_model,
@@ -72,16 +73,6 @@ def stop_after(done: int) -> Callable[[ScanProgress], None]:
             raise KeyboardInterrupt
 
     return stop
-
-
-class OnePool(InlinePool):
-    """One answer at a time, so that a scan can be stopped between two."""
-
-    def outcomes(self, timeout_s: float) -> list[object]:
-        outcomes = [self._worker.do(job) for job in self._jobs[:1]]
-        del self._jobs[:1]
-        self.outstanding -= len(outcomes)
-        return list(outcomes)
 
 
 @pytest.fixture
