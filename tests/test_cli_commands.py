@@ -195,7 +195,28 @@ def test_unknown_and_ambiguous_tracks(library: Path) -> None:
     assert ambiguous.stderr.startswith("AmbiguousTrack: ")
 
 
-@pytest.mark.parametrize(("option", "value"), [("-k", 0), ("--max-per-artist", 0)])
+def test_the_list_is_cut_where_nothing_is_alike(library: Path) -> None:
+    words = ("similar", "organs piece 2", "--library", library)
+    full = call_json(*words)["matches"]
+    least = round((full[4]["percentile"] + full[5]["percentile"]) / 2, 1)
+    cut = call_json(*words, "--min", least)
+    assert (cut["matches"], cut["cut"], cut["min_percentile"]) == (full[:5], 5, least)
+    assert cut["best_cut"] == full[5]
+    text = call(*words, "--min", least)
+    assert f"5 of 10: the other 5 are no closer than {least:g} % of all pairs" in text.stderr
+    nothing = call(*words, "--min", 100)
+    assert (nothing.exit_code, nothing.stdout) == (0, "")
+    closest = f"The Organs - {full[0]['track']['title']}"
+    assert (
+        f"Nothing is closer than 100 % of all pairs in the library. The closest, {closest}, "
+        in nothing.stderr
+    )
+    assert "no closer" not in call(*words).stderr
+
+
+@pytest.mark.parametrize(
+    ("option", "value"), [("-k", 0), ("--max-per-artist", 0), ("--min", 101), ("--min", "nan")]
+)
 def test_values_out_of_range(library: Path, option: str, value: int) -> None:
     result = call("similar", "organs piece 2", option, value, "--library", library)
     assert (result.exit_code, result.stdout) == (1, "")

@@ -44,7 +44,7 @@ from soundalike.library.store import to_failure
 from soundalike.library.subjects import Query, Subject, decoded, find_subject, stored_row
 from soundalike.library.upgrade import query_space, to_reanalyse, upgrade_state
 from soundalike.models import ModelInfo, find_model
-from soundalike.recommend.similar import rank
+from soundalike.recommend.similar import check_min_percentile, cut_below, rank
 
 if TYPE_CHECKING:
     from soundalike.analyzer import Analysis
@@ -276,7 +276,8 @@ class Library:
         k : how many at most.
         start_s, end_s : only this passage of the query, in seconds; analysed for this.
         max_per_artist : at most this many by one artist.
-        min_percentile : only tracks that are more alike than this share (0-100) of all pairs.
+        min_percentile : only tracks that are more alike than this share (0-100) of all pairs in
+            the library: fewer than k then, or none, rather than some that are not alike.
 
         Raises
         ------
@@ -290,6 +291,8 @@ class Library:
             index = self._current_index(connection, space)
             if not len(index.track_ids):
                 self._refuse_other_models(connection)
+            if min_percentile is not None:
+                check_min_percentile(min_percentile, index.distribution)
             subject, row = self._stored(connection, space, query)
         embedding: NDArray[np.float32]
         if row is not None and start_s is None and end_s is None:
@@ -312,21 +315,25 @@ class Library:
                 else artists_of(connection, space, index.track_ids),
                 max_per_artist=max_per_artist,
                 distribution=index.distribution,
-                min_percentile=min_percentile,
             )
             ids = [int(index.track_ids[each.index]) for each in ranked]
             by_id = find_all(connection, space, ids)
             counted = self._count_by_status(connection, space)
+        matches = tuple(
+            Match(place, by_id[track_id], each.similarity, each.percentile)
+            for place, (track_id, each) in enumerate(zip(ids, ranked, strict=True), start=1)
+        )
+        kept = len(cut_below(ranked, min_percentile)[0])
         return SimilarResult(
             query=subject.track,
             path=subject.path,
             start_s=start_s,
             end_s=end_s,
             model=space.id,
-            matches=tuple(
-                Match(place, by_id[track_id], each.similarity, each.percentile)
-                for place, (track_id, each) in enumerate(zip(ids, ranked, strict=True), start=1)
-            ),
+            matches=matches[:kept],
+            min_percentile=min_percentile,
+            cut=len(matches) - kept,
+            best_cut=matches[kept] if kept < len(matches) else None,
             searched=len(index.track_ids) - int(np.count_nonzero(own | copies)),
             copies=int(np.count_nonzero(copies)),
             not_searched=counted["pending"],

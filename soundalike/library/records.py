@@ -183,6 +183,9 @@ class SimilarResult:
     start_s, end_s : the passage that was asked for, None where there is no bound.
     model : that made the embeddings, ``name@version``.
     matches : best first, without the query itself.
+    min_percentile : that was asked for, None where nothing was to be cut.
+    cut : tracks that would have been among the matches, but are less alike than that.
+    best_cut : the closest of those, None where nothing was cut.
     searched : tracks that were compared.
     copies : exact copies of the query's file that were left out.
     not_searched : tracks that could not be compared, because they are not analysed with this
@@ -195,6 +198,9 @@ class SimilarResult:
     end_s: float | None
     model: str
     matches: tuple[Match, ...]
+    min_percentile: float | None
+    cut: int
+    best_cut: Match | None
     searched: int
     copies: int
     not_searched: int
