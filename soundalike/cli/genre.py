@@ -9,7 +9,7 @@ import click
 
 from soundalike.cli.output import Column, bar, echo, note, print_json, print_table, show_percent
 from soundalike.cli.params import AUDIO_FILE, ExampleCommand, json_option, show_time
-from soundalike.cli.views import analysis_json, genre_words
+from soundalike.cli.views import analysis_json, genre_words, set_words
 from soundalike.errors import AudioError, printable
 
 if TYPE_CHECKING:
@@ -34,8 +34,10 @@ def genre(ctx: click.Context, files: tuple[Path, ...], timeline: bool, as_json: 
     """Tell the genre of audio files, and how sure that is.
 
     The probabilities are calibrated: of the tracks said to be 80 % metal, about 80 % are, as far
-    as they are like those that the model learned from. Where no genre stands out, the answer is
-    "unsure", with the genres that it may be.
+    as they are like those that the model learned from.
+
+    The genre set holds the right genre for 9 of 10 such tracks. Where it has more than three, or
+    none has half of the probability, the answer is "unsure".
 
     Goes on past a file that cannot be analysed, and ends with exit code 1.
     """
@@ -68,6 +70,7 @@ def genre(ctx: click.Context, files: tuple[Path, ...], timeline: bool, as_json: 
 def _print(path: Path, analysis: Analysis, *, timeline: bool) -> None:
     echo(click.style(printable(path), bold=True))
     echo(f"{genre_words(analysis)}  ({show_time(analysis.duration_s)}, {analysis.model})")
+    echo(set_words(analysis))
     for remark in analysis.notes:
         echo(f"note: {remark}")
     print_table(

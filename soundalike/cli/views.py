@@ -7,10 +7,12 @@ from typing import TYPE_CHECKING, Any
 from soundalike.cli.output import note, show_percent
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from soundalike.analyzer import Analysis
     from soundalike.library import Upgrade
 
-__all__ = ["FINISH_UPGRADE", "analysis_json", "genre_words", "note_upgrade"]
+__all__ = ["FINISH_UPGRADE", "analysis_json", "genre_words", "note_upgrade", "set_words"]
 
 FINISH_UPGRADE = "soundalike scan --upgrade"
 
@@ -35,15 +37,31 @@ def analysis_json(analysis: Analysis, *, timeline: bool = False) -> dict[str, An
 
 
 def genre_words(analysis: Analysis) -> str:
-    """``metal, 91 % sure``, or ``unsure: rock, pop or country``."""
-    if not analysis.unsure:
-        return f"{analysis.genre}, {show_percent(analysis.confidence)} sure"
+    """``metal, 91 % sure``, ``jazz, 62 % sure (else blues)``, or ``unsure: rock or country``."""
     few = list(analysis.genre_set)
+    if not analysis.unsure:
+        rest = f" (else {_either(few[1:])})" if few[1:] else ""
+        return f"{analysis.genre}, {show_percent(analysis.confidence)} sure{rest}"
     if len(few) == len(analysis.labels):
         return f"unsure: it may be any of the {len(few)} genres, {analysis.genre} first"
     if len(few) == 1:
         return f"unsure: {few[0]}, {show_percent(analysis.confidence)}"
-    return f"unsure: {', '.join(few[:-1])} or {few[-1]}"
+    return f"unsure: {_either(few)}"
+
+
+def _either(labels: Sequence[str]) -> str:
+    """``rock``, ``rock or pop``, ``rock, pop or country``."""
+    return " or ".join(filter(None, (", ".join(labels[:-1]), labels[-1])))
+
+
+def set_words(analysis: Analysis) -> str:
+    """The set and, where the answer is "unsure", what makes it so."""
+    found = f"genre set (right for 9 in 10 tracks): {', '.join(analysis.genre_set)}"
+    if not analysis.unsure:
+        return found
+    if analysis.confidence < 0.5:
+        return f"{found} (none has half of the probability)"
+    return f"{found} (too many to tell)"
 
 
 def note_upgrade(upgrade: Upgrade | None) -> None:
