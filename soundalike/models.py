@@ -20,6 +20,7 @@ from soundalike.errors import ModelError, printable
 
 __all__ = [
     "DEFAULT_MODEL",
+    "FORMER_DEFAULTS",
     "ModelInfo",
     "builtin_models",
     "find_model",
@@ -29,6 +30,10 @@ __all__ = [
 ]
 
 DEFAULT_MODEL = "gtzan-resnet"
+
+# Names that were DEFAULT_MODEL in earlier releases, oldest first: a scan re-analyses what these
+# analysed; see soundalike/library/lineage.py.
+FORMER_DEFAULTS: tuple[str, ...] = ()
 
 _WEIGHTS = Path(__file__).parent / "weights"
 

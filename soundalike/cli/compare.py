@@ -23,7 +23,7 @@ from soundalike.cli.params import (
     model_option,
     show_time,
 )
-from soundalike.cli.views import analysis_json, genre_words
+from soundalike.cli.views import analysis_json, genre_words, note_upgrade
 from soundalike.errors import LibraryError, printable
 
 if TYPE_CHECKING:
@@ -56,7 +56,7 @@ __all__ = ["compare"]
 @library_option
 @json_option
 def compare(
-    a: str, b: str, plot: Path | None, model: str, library: str | None, as_json: bool
+    a: str, b: str, plot: Path | None, model: str | None, library: str | None, as_json: bool
 ) -> None:
     """Compare two tracks, and find the passages that match.
 
@@ -67,6 +67,7 @@ def compare(
     """
     with _open_library(library, model, a, b) as opened:
         comparison = opened.compare(a, b)
+        note_upgrade(opened.upgrade())
     if as_json:
         document = to_json(
             {
@@ -108,7 +109,7 @@ def _log_mel_of(path: Path) -> NDArray[np.float32]:
     return stream.finish()
 
 
-def _open_library(library: str | None, model: str, a: str, b: str) -> Library:
+def _open_library(library: str | None, model: str | None, a: str, b: str) -> Library:
     """The library; an empty one in memory for two files where there is none."""
     from soundalike.library import Library
 

@@ -9,8 +9,9 @@ import click
 
 from soundalike.cli.output import Column, bar, echo, note, print_json, print_table, show_percent
 from soundalike.cli.params import AUDIO_FILE, ExampleCommand, json_option, model_option, show_time
-from soundalike.cli.views import analysis_json, genre_words
+from soundalike.cli.views import analysis_json, genre_words, set_words
 from soundalike.errors import AudioError, printable
+from soundalike.models import DEFAULT_MODEL
 
 if TYPE_CHECKING:
     from soundalike.analyzer import Analysis
@@ -35,13 +36,15 @@ _TAGS_SHOWN = 10
 @json_option
 @click.pass_context
 def genre(
-    ctx: click.Context, files: tuple[Path, ...], timeline: bool, model: str, as_json: bool
+    ctx: click.Context, files: tuple[Path, ...], timeline: bool, model: str | None, as_json: bool
 ) -> None:
     """Tell the genre of audio files, and how sure that is.
 
     The probabilities are calibrated: of the tracks said to be 80 % metal, about 80 % are, as far
-    as they are like those that the model learned from. Where no genre stands out, the answer is
-    "unsure", with the genres that it may be.
+    as they are like those that the model learned from.
+
+    The genre set holds the right genre for 9 of 10 such tracks. Where it has more than three, or
+    none has half of the probability, the answer is "unsure".
 
     A model of tags (musicnn) tells how strongly each tag is there, 0 to 1: several may be, and
     these activations are no probabilities.
@@ -50,7 +53,7 @@ def genre(
     """
     from soundalike.analyzer import Analyzer
 
-    analyzer = Analyzer(model)
+    analyzer = Analyzer(model or DEFAULT_MODEL)
     results: list[dict[str, Any]] = []
     failures: list[AudioError] = []
     for path in files:
@@ -77,9 +80,11 @@ def genre(
 def _print(path: Path, analysis: Analysis, *, timeline: bool) -> None:
     echo(click.style(printable(path), bold=True))
     echo(f"{genre_words(analysis)}  ({show_time(analysis.duration_s)}, {analysis.model})")
+    are_tags = analysis.kind == "tags"
+    if not are_tags:
+        echo(set_words(analysis))
     for remark in analysis.notes:
         echo(f"note: {remark}")
-    are_tags = analysis.kind == "tags"
     shown = list(analysis.genres.items())[: _TAGS_SHOWN if are_tags else None]
     print_table(
         [*_columns(analysis), Column("", drop=1)],

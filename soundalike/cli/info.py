@@ -14,7 +14,7 @@ from soundalike.cli.params import (
     model_option,
     show_time,
 )
-from soundalike.cli.views import analysis_json, genre_words
+from soundalike.cli.views import analysis_json, genre_words, note_upgrade
 from soundalike.errors import printable
 
 if TYPE_CHECKING:
@@ -36,7 +36,7 @@ __all__ = ["info"]
 @model_option
 @library_option
 @json_option
-def info(track: tuple[str, ...], model: str, library: str | None, as_json: bool) -> None:
+def info(track: tuple[str, ...], model: str | None, library: str | None, as_json: bool) -> None:
     """Show what the library holds, or knows of one track.
 
     TRACK is a file, the id of a track, or words from its artist and title.
@@ -47,6 +47,7 @@ def info(track: tuple[str, ...], model: str, library: str | None, as_json: bool)
         if track:
             found = opened.track(" ".join(track))
             analysis = opened.analysis(found.track_id) if found.status == "analysed" else None
+            note_upgrade(opened.upgrade())
             if as_json:
                 known = analysis_json(analysis) if analysis else None
                 print_json(to_json(found) | {"analysis": known})
@@ -70,15 +71,25 @@ def _print_library(facts: LibraryInfo) -> None:
     }
     fields += [("  " + name, f"{count:,}") for name, count in counts.items() if count]
     fields.append(("music", _long_time(facts.duration_s)))
-    fields.append(("model", facts.model))
+    fields.append(("model", f"{facts.model}: {_tracks(facts, facts.model)}"))
     fields += [
-        ("  analysed with", f"{other.model}: {other.tracks:,} tracks")
+        ("  also analysed with", f"{other.model}: {_tracks(facts, other.model)}")
         for other in facts.models
         if other.model != facts.model
     ]
+    if facts.upgrade is not None:
+        done, remaining = facts.upgrade.done, facts.upgrade.remaining
+        fields.append(
+            (
+                "upgrade",
+                f"to {facts.upgrade.model}: {done:,} of {done + remaining:,} tracks are "
+                f"re-analysed, {remaining:,} remain",
+            )
+        )
     size = f", {show_bytes(facts.size_bytes)}" if facts.size_bytes is not None else ""
     fields.append(("database", f"{printable(facts.location)}{size}"))
     print_fields(fields)
+    note_upgrade(facts.upgrade)
     if not facts.tracks:
         note("The library is empty. Fill it: soundalike scan FOLDER")
     elif facts.failed:
@@ -121,6 +132,11 @@ def _print_track(track: Track, analysis: Analysis | None) -> None:
     )
     if track.status == "failed":
         note("Why, and what to do: soundalike failures")
+
+
+def _tracks(facts: LibraryInfo, model: str) -> str:
+    count = sum(each.tracks for each in facts.models if each.model == model)
+    return "1 track" if count == 1 else f"{count:,} tracks"
 
 
 def _long_time(seconds: float) -> str:

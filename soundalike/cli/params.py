@@ -11,8 +11,6 @@ from typing import Any, TypeVar
 
 import click
 
-from soundalike.models import DEFAULT_MODEL
-
 __all__ = [
     "AUDIO_FILE",
     "ExampleCommand",
@@ -171,7 +169,6 @@ def model_option(command: Decorated) -> Decorated:
         "--model",
         metavar="NAME",
         envvar="SOUNDALIKE_MODEL",
-        default=DEFAULT_MODEL,
-        show_default=True,
-        help="A model that `soundalike models` lists. Also set by SOUNDALIKE_MODEL.",
+        help="A model that `soundalike models` lists, instead of the built-in one's line. "
+        "Also set by SOUNDALIKE_MODEL.",
     )(command)

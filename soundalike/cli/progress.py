@@ -30,9 +30,15 @@ def scan_progress() -> Iterator[ProgressCallback]:
         lines = _Lines()
 
         def print_line(progress: ScanProgress) -> None:
-            if progress.phase == "analysing":
-                head = f"{progress.total:,} files to analyse"
-                lines.show(head, _words(progress), progress.done, progress.total)
+            if progress.phase == "walking":
+                return
+            again = progress.phase == "re-analysing"
+            head = (
+                f"{progress.total:,} tracks to re-analyse for {progress.model}"
+                if again
+                else f"{progress.total:,} files to analyse"
+            )
+            lines.show(head, _words(progress), progress.done, progress.total)
 
         yield print_line
         return
@@ -105,6 +111,8 @@ def _words(progress: ScanProgress) -> str:
     if progress.phase == "walking":
         return f"looking for files: {progress.total:,}"
     words = f"{progress.done:,} of {progress.total:,}"
+    if progress.phase == "re-analysing":
+        words = f"re-analysing for {progress.model}: {words}"
     if progress.tracks_per_s:
         words += f", {progress.tracks_per_s:.1f} tracks/s"
     if progress.left_s is not None and progress.done < progress.total:

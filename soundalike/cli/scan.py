@@ -49,12 +49,18 @@ _jobs_option = click.option(
             "soundalike scan ~/Music --model musicnn",
             "with another model, beside the built-in one's",
         ),
+        ("soundalike scan --upgrade", "re-analyse with a new model what an older one analysed"),
     ),
 )
-@click.argument("folders", nargs=-1, required=True, type=AUDIO_FILE, metavar="FOLDER...")
+@click.argument("folders", nargs=-1, type=AUDIO_FILE, metavar="FOLDER...")
 @_jobs_option
 @click.option("--retry", is_flag=True, help="Also try again, now, the files that failed before.")
 @model_option
+@click.option(
+    "--upgrade",
+    is_flag=True,
+    help="Only go on with the re-analysis for a new built-in model, whatever the folder.",
+)
 @library_option
 @json_option
 @click.pass_context
@@ -63,7 +69,8 @@ def scan(
     folders: tuple[Path, ...],
     jobs: int | None,
     retry: bool,
-    model: str,
+    model: str | None,
+    upgrade: bool,
     library: str | None,
     as_json: bool,
 ) -> None:
@@ -73,12 +80,26 @@ def scan(
     missing. It can be stopped at any moment, with Ctrl-C or the power switch: the next scan goes
     on where this one was.
 
+    When soundalike comes with a new built-in model, a scan re-analyses the tracks below its folders
+    after it has looked for new ones. Until all tracks are done, the answers come from the old one.
+
     The exit code is 1 if a file failed, 130 after Ctrl-C.
     """
     from soundalike.library import Library
 
-    with Library(library, model=model) as opened, scan_progress() as progress:
-        report = opened.scan(folders, jobs=jobs, retry=retry, progress=progress)
+    if upgrade == bool(folders):
+        raise click.UsageError(
+            "--upgrade goes without folders: name folders to scan all that is in them"
+            if folders
+            else "name at least one folder, such as ~/Music, or --upgrade"
+        )
+    if upgrade and retry:
+        raise click.UsageError("--upgrade and --retry exclude each other: one, then the other")
+    with Library(library, model=model, create=not upgrade) as opened, scan_progress() as progress:
+        if upgrade:
+            report = opened.reanalyse(jobs=jobs, progress=progress)
+        else:
+            report = opened.scan(folders, jobs=jobs, retry=retry, progress=progress)
     ctx.exit(_finish(report, as_json=as_json))
 
 
@@ -100,7 +121,7 @@ def failures(
     ctx: click.Context,
     retry: bool,
     jobs: int | None,
-    model: str,
+    model: str | None,
     library: str | None,
     as_json: bool,
 ) -> None:
@@ -140,6 +161,7 @@ def _finish(report: ScanReport, *, as_json: bool) -> int:
 def _print_report(report: ScanReport) -> None:
     counts = {
         "analysed": report.analysed,
+        "re-analysed": report.reanalysed,
         "unchanged": report.unchanged,
         "moved": report.moved,
         "copied": report.copied,

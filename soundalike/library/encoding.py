@@ -8,9 +8,10 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import NDArray
 
+from soundalike.frontend import EXCERPT_S
+
 if TYPE_CHECKING:
     from soundalike.analyzer import Analysis
-    from soundalike.models import ModelInfo
 
 __all__ = ["EncodedAnalysis", "decode", "decode_embeddings", "encode"]
 
@@ -55,30 +56,36 @@ def encode(analysis: Analysis) -> EncodedAnalysis:
     )
 
 
-def decode(encoded: EncodedAnalysis, model: ModelInfo) -> Analysis:
+def decode(
+    encoded: EncodedAnalysis,
+    *,
+    model: str,
+    labels: tuple[str, ...],
+    kind: str = "genres",
+    excerpt_s: float = EXCERPT_S,
+) -> Analysis:
     """Unpack what ``encode`` packed.
 
     Parameters
     ----------
-    model : that made the analysis.
+    model : ``name@version`` that made the analysis.
+    labels : of that model, in the order of its outputs.
+    kind, excerpt_s : of that model, as in ``Analysis``.
     """
     from soundalike.analyzer import Analysis
-    from soundalike.frontends import frontend_of
 
     starts_s = np.frombuffer(encoded.excerpt_starts_s, _F64).astype(np.float64)
     scales = np.frombuffer(encoded.excerpt_scales, _F32)
     excerpts = np.frombuffer(encoded.excerpt_embeddings, _I8).reshape(len(starts_s), -1)
     probabilities = np.frombuffer(encoded.excerpt_probabilities, _F16)
-    excerpt_probabilities = probabilities.reshape(len(starts_s), len(model.labels)).astype(
-        np.float32
-    )
-    if model.kind == "genres":
+    excerpt_probabilities = probabilities.reshape(len(starts_s), len(labels)).astype(np.float32)
+    if kind == "genres":
         # What rounding has left of the sum of 1.
         excerpt_probabilities /= excerpt_probabilities.sum(axis=1, keepdims=True)
     return Analysis(
-        model=model.id,
+        model=model,
         duration_s=encoded.duration_s,
-        labels=model.labels,
+        labels=labels,
         probabilities=np.frombuffer(encoded.probabilities, _F32).astype(np.float32),
         embedding=decode_embeddings([encoded.embedding])[0],
         excerpt_embeddings=_unit(excerpts * scales[:, None]),
@@ -86,8 +93,8 @@ def decode(encoded: EncodedAnalysis, model: ModelInfo) -> Analysis:
         excerpt_starts_s=starts_s,
         genre_set=tuple(encoded.genre_set),
         notes=tuple(encoded.notes),
-        kind=model.kind,
-        excerpt_s=frontend_of(model).excerpt_s,
+        kind=kind,
+        excerpt_s=excerpt_s,
     )
 
 

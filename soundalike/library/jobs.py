@@ -44,12 +44,20 @@ class DigestJob:
 
 @dataclass(frozen=True, slots=True)
 class AnalyseJob:
-    """Analyse the file, if it still is what it was when it was read for its digest."""
+    """Analyse the file, if it still is what it was when it was read for its digest.
+
+    Attributes
+    ----------
+    models : one or more; during an upgrade, the one that answers queries meanwhile is among them.
+    is_again : whether an older model has analysed it.
+    """
 
     track_id: int
     path: bytes
     stamp: Stamp
     digest: bytes
+    models: tuple[ModelInfo, ...]
+    is_again: bool
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,11 +104,11 @@ class Digested:
 
 @dataclass(frozen=True, slots=True)
 class Analysed:
-    """A finished analysis."""
+    """A finished analysis by each of the job's models."""
 
     job: AnalyseJob
     facts: Facts
-    analysis: EncodedAnalysis
+    analyses: tuple[EncodedAnalysis, ...]
 
 
 @dataclass(frozen=True, slots=True)

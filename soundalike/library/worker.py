@@ -14,6 +14,7 @@ import signal
 import sys
 import threading
 import traceback
+from functools import partial
 from queue import SimpleQueue
 from typing import Any, Protocol, cast
 
@@ -80,11 +81,11 @@ def _named(place: str) -> Any:
 
 
 class Worker:
-    """Does one job after the other; the model is loaded for the first one that needs it."""
+    """Does one job after the other; a model is loaded for the first one that needs it."""
 
     def __init__(self, setup: Setup) -> None:
         self._setup = setup
-        self._analyzer: AnalyzerLike | None = None
+        self._analyzers: dict[str, AnalyzerLike] = {}
 
     def do(self, job: Job) -> Outcome | Broken:
         path = os.fsdecode(job.path)
@@ -93,9 +94,10 @@ class Worker:
             if isinstance(job, DigestJob):
                 return self._digest(job, path)
             if isinstance(job, CallJob):
-                outcome = Called(job, _named(job.function)(path, self._load, *job.arguments))
+                load = partial(self._analyzer, self._setup.model)
+                outcome = Called(job, _named(job.function)(path, load, *job.arguments))
             else:
-                outcome = self._analyse(job, path, self._load())
+                outcome = self._analyse(job, path)
         except ModelError as error:
             return Broken(error)
         except AudioError as error:
@@ -113,11 +115,6 @@ class Worker:
         change = _change(job, path)
         return outcome if change is None else _unreadable(job, change)
 
-    def _load(self) -> AnalyzerLike:
-        if self._analyzer is None:
-            self._analyzer = load_analyzer(self._setup.analyzer, self._setup.model)
-        return self._analyzer
-
     @staticmethod
     def _digest(job: DigestJob, path: str) -> Outcome:
         stamp = stamp_of(path)
@@ -129,11 +126,12 @@ class Worker:
             return _unreadable(job, _CHANGED)
         return Digested(job, stamp, digest)
 
-    @staticmethod
-    def _analyse(job: AnalyseJob, path: str, analyzer: AnalyzerLike) -> Analysed:
+    def _analyse(self, job: AnalyseJob, path: str) -> Analysed:
+        # A model that cannot be loaded is none of the file's faults: before anything is read.
+        analyzers = [self._analyzer(model) for model in job.models]
         info = probe(path)
         tags = read_tags(path)
-        analysis = encode(analyzer.from_file(path))
+        analyses = tuple(encode(analyzer.from_file(path)) for analyzer in analyzers)
         facts = Facts(
             sample_rate=info.sample_rate,
             channels=info.channels,
@@ -146,7 +144,12 @@ class Worker:
             year=tags.year,
             track_number=tags.track_number,
         )
-        return Analysed(job, facts, analysis)
+        return Analysed(job, facts, analyses)
+
+    def _analyzer(self, model: ModelInfo) -> AnalyzerLike:
+        if model.id not in self._analyzers:
+            self._analyzers[model.id] = load_analyzer(self._setup.analyzer, model)
+        return self._analyzers[model.id]
 
 
 def _change(job: Job, path: str) -> str | None:
