@@ -119,7 +119,11 @@ def find_clips(data: Path | None) -> tuple[Source, ...]:
     store = gtzan.find_folder(data)
     known = gtzan.load(store)
     row_of = {track.rpartition("/")[2]: row for row, track in enumerate(known.tracks)}
-    files = sorted(path for path in (store / "clips").rglob("*") if path.is_file())
+    files = sorted(
+        path
+        for path in (store / "clips").rglob("*")
+        if path.is_file() and not path.name.startswith(".")
+    )
     unknown = [path.name for path in files if path.stem not in row_of]
     if unknown:
         raise DataError(f"{printable(store / 'clips')}: of no GTZAN track: {some(unknown)}")

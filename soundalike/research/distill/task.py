@@ -24,7 +24,7 @@ from soundalike.research.distill.pool_file import Pool
 from soundalike.research.networks import Listener, Output
 from soundalike.research.tasks import Batch, LogMelTask, Loss, label_loss
 
-__all__ = ["DistillBatch", "DistillConfig", "DistillTask"]
+__all__ = ["DistillBatch", "DistillConfig", "DistillTask", "nt_xent"]
 
 # The two excerpts of a pair lie within this many frames (23 s) of a track.
 _WINDOW_FRAMES: Final = 300
@@ -156,7 +156,7 @@ class DistillTask(LogMelTask):
         told = network.teacher(features[n_labelled : n_labelled + n_segments])
         teacher = ((told - batch.lessons).square() * self._weights).sum(dim=1).mean()
         vectors = network.contrast(features[n_labelled + n_segments :])
-        contrast = _nt_xent(vectors, self.distill.temperature)
+        contrast = nt_xent(vectors, self.distill.temperature)
         labels = label_loss(logits, batch.targets, smoothing)
         total = (
             labels.total
@@ -167,7 +167,7 @@ class DistillTask(LogMelTask):
         return Loss(total, labels.hits, parts)
 
 
-def _nt_xent(vectors: Tensor, temperature: float) -> Tensor:
+def nt_xent(vectors: Tensor, temperature: float) -> Tensor:
     """How badly vectors (2 n, D), the n first of pairs and then the n second, find their partners.
 
     Cross-entropy of the partner among all others, with cosines over the temperature as logits.
