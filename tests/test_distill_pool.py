@@ -215,7 +215,7 @@ def test_silence_is_passed_over_and_nothing_but_silence_refused(teacher: Path) -
     # The band of 440 Hz is the loudest of what is not silence.
     assert segment.log_mel.max() == 255
     assert 15 <= segment.log_mel.mean(axis=1).argmax() <= 25
-    with pytest.raises(DataError, match="segment 3: .* all of them silent"):
+    with pytest.raises(DataError, match=r"segment 3: .* all of them silent"):
         make_segment(3, 0, only, [silent], clips, asked)
 
 

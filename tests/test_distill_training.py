@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import itertools
 import json
 from dataclasses import asdict
 from pathlib import Path
@@ -158,7 +159,7 @@ def reference_statistics(log_mel: np.ndarray) -> dict[str, np.ndarray]:
     loudness = x.reshape(16, 8, 128).mean(axis=1)
     loudness = loudness - loudness.mean(axis=1, keepdims=True)
     swing = np.abs(np.fft.rfft(loudness * np.hanning(128), axis=1))
-    bands = zip(MODULATION_EDGES[:-1], MODULATION_EDGES[1:], strict=True)
+    bands = itertools.pairwise(MODULATION_EDGES)
     fluctuation = np.stack([swing[:, low:high].mean(axis=1) for low, high in bands], axis=1)
     return {
         "mel-mean": x.mean(axis=1),
