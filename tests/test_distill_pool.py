@@ -152,6 +152,16 @@ def test_a_stopped_pool_goes_on_and_is_the_same_on_any_number_of_processes(
     assert next(so_far for words, so_far, _ in done if words == "segments") >= 4
     np.testing.assert_array_equal(again.log_mel, whole.log_mel)
     np.testing.assert_array_equal(again.lessons.targets, whole.lessons.targets)
+    command.make_pool(
+        command.find_soundtracks(music, ["one"]),
+        command.find_clips(store),
+        teacher,
+        out,
+        segments=12,
+        progress=lambda *_: pytest.fail("a pool that is complete is not made again"),
+    )
+    with pytest.raises(InvalidArgument, match=r"stopped\.npz holds another pool"):
+        make(music, store, teacher, out, seed=1)
     assert [path.name for path in tmp_path.iterdir() if ".parts" in path.name] == []
 
 

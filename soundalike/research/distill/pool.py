@@ -31,7 +31,7 @@ from soundalike.frontend import SAMPLE_RATE, log_mel
 from soundalike.research.datasets import gtzan
 from soundalike.research.datasets.frames import quantise, some
 from soundalike.research.datasets.places import replaced_at_once
-from soundalike.research.distill.pool_file import Pool, write_pool
+from soundalike.research.distill.pool_file import Pool, read_metadata, write_pool
 from soundalike.research.distill.segments import SegmentConfig, make_segment
 from soundalike.research.distill.teacher import Teacher, at_rate, find_teacher, make_lessons
 from soundalike.research.outputs import output_folder
@@ -150,13 +150,13 @@ def make_pool(
     jobs: int = 1,
     progress: Progress | None = None,
 ) -> None:
-    """Make a pool, or go on with one that was stopped.
+    """Make a pool, or go on with one that was stopped; nothing is done where it lies complete.
 
     What is done so far lies in ``OUT.parts``, which goes when the pool is complete.
 
     Raises
     ------
-    InvalidArgument : a number out of range, or ``OUT.parts`` is of another pool.
+    InvalidArgument : a number out of range, or ``OUT`` or ``OUT.parts`` is another pool.
     DataError : the teacher is none, or a recording is too short, or only silence was found.
     AudioError : a recording cannot be decoded.
     """
@@ -180,6 +180,14 @@ def make_pool(
             for source, sha256 in zip(sources, hashes, strict=True)
         ],
     }
+    if out.exists():
+        # Through JSON, as it was stored.
+        if read_metadata(out) == json.loads(json.dumps(metadata)):
+            return
+        raise InvalidArgument(
+            f"{printable(out)} holds another pool (other sources, options or teacher): remove it, "
+            f"or choose another --out"
+        )
     parts = output_folder(out.with_name(out.name + ".parts"))
     _claim(parts / "pool.json", metadata)
     work = _Work(parts, teacher, seed, config, len(soundtracks), len(sources))

@@ -17,9 +17,19 @@ from soundalike.frontend import EXCERPT_FRAMES, N_MELS
 from soundalike.research.datasets.places import replaced_at_once
 from soundalike.research.distill.teacher import LESSONS, Lessons
 
-__all__ = ["Pool", "read_pool", "write_pool"]
+__all__ = ["Pool", "read_metadata", "read_pool", "write_pool"]
 
 FORMAT: Final = 1
+_DAMAGES: Final = (
+    OSError,
+    ValueError,
+    KeyError,
+    TypeError,
+    AttributeError,
+    EOFError,
+    zipfile.BadZipFile,
+    zlib.error,
+)
 
 
 @dataclass(frozen=True)
@@ -65,12 +75,12 @@ def write_pool(path: Path, pool: Pool) -> None:
         )
 
 
-def read_pool(path: Path) -> Pool:
-    """Read a pool and check that its parts fit each other.
+def read_metadata(path: Path) -> dict[str, Any]:
+    """What a pool says of itself; its arrays stay on disk.
 
     Raises
     ------
-    DataError : the file is missing, damaged, no pool, or of another version.
+    DataError : as :func:`read_pool`.
     """
     if not path.is_file():
         raise DataError(
@@ -78,8 +88,32 @@ def read_pool(path: Path) -> Pool:
             f"one"
         )
     try:
-        with np.load(path, allow_pickle=False) as stored:
-            metadata = json.loads(str(stored["metadata"]))
+        # Opened here, since NumPy leaves a file open that is no archive.
+        with path.open("rb") as file, np.load(file, allow_pickle=False) as stored:
+            metadata: dict[str, Any] = json.loads(str(stored["metadata"]))
+            version = metadata.pop("format")
+    except _DAMAGES as error:
+        raise DataError(
+            f"{printable(path)}: damaged or no pool ({error}); make it again"
+        ) from error
+    if version != FORMAT:
+        raise DataError(
+            f"{printable(path)}: a pool of format {version}, and this version reads {FORMAT}: make "
+            f"it again"
+        )
+    return metadata
+
+
+def read_pool(path: Path) -> Pool:
+    """Read a pool and check that its parts fit each other.
+
+    Raises
+    ------
+    DataError : the file is missing, damaged, no pool, or of another version.
+    """
+    metadata = read_metadata(path)
+    try:
+        with path.open("rb") as file, np.load(file, allow_pickle=False) as stored:
             names = tuple(str(name) for name in stored["track_names"])
             ends = np.cumsum(stored["n_frames"])
             pool = Pool(
@@ -90,15 +124,10 @@ def read_pool(path: Path) -> Pool:
                 names,
                 metadata,
             )
-    except (OSError, ValueError, KeyError, EOFError, zipfile.BadZipFile, zlib.error) as error:
+    except _DAMAGES as error:
         raise DataError(
             f"{printable(path)}: damaged or no pool ({error}); make it again"
         ) from error
-    if metadata.get("format") != FORMAT:
-        raise DataError(
-            f"{printable(path)}: a pool of format {metadata.get('format')}, and this version reads "
-            f"{FORMAT}: make it again"
-        )
     n = len(pool.log_mel)
     n_taught = sum(lesson.taught for lesson in LESSONS)
     shapes = {
