@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import shlex
 import sys
 import time
@@ -38,7 +39,7 @@ _LINE_EVERY_S = 15.0
 @click.option(
     "--network",
     metavar="NAME",
-    help="resnet, paper-cnn, rnn, lstm, gru or cnn-lstm; cifar-cnn for CIFAR-10.",
+    help="resnet, listener, paper-cnn, rnn, lstm, gru or cnn-lstm; cifar-cnn for CIFAR-10.",
 )
 @click.option("--epochs", type=int, help="How often everything is gone through.")
 @click.option("--seed", type=int, help="Of all that is left to chance.")
@@ -50,6 +51,9 @@ _LINE_EVERY_S = 15.0
     type=_PATH,
     metavar="DIR",
     help="A prepared data set, or a folder of several, else SOUNDALIKE_DATA.",
+)
+@click.option(
+    "--pool", type=_PATH, metavar="FILE", help="What a listener learns from besides the data set."
 )
 @click.option(
     "--out", type=_PATH, metavar="DIR", help="The run's folder.  [default: runs/NAME-SEED]"
@@ -64,6 +68,7 @@ def train(
     seed: int | None,
     settings: tuple[str, ...],
     data: Path | None,
+    pool: Path | None,
     out: Path | None,
     skip_missing: bool,
     test: bool,
@@ -85,6 +90,8 @@ def train(
     except ModuleNotFoundError as error:
         raise MissingExtra("training", "research") from error
 
+    # As JSON, or a name such as 1 would be taken for a number.
+    chosen += [f"distill.pool={json.dumps(str(pool))}"] if pool is not None else []
     given = read_config(config, [*chosen, *settings])
     folder = out or Path("runs") / f"{given.name}-{given.seed}"
     found = load_for(given.network, data, skip_missing=skip_missing)

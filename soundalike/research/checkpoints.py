@@ -11,7 +11,7 @@ import json
 import pickle
 import zipfile
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass, field, fields
+from dataclasses import asdict, dataclass, field, fields, replace
 from pathlib import Path
 from typing import Any, Final
 
@@ -21,6 +21,7 @@ from torch import nn
 from soundalike.errors import DataError, InvalidArgument, printable
 from soundalike.research import networks
 from soundalike.research.augment import AugmentConfig
+from soundalike.research.distill.task import DistillConfig
 from soundalike.research.outputs import write_file
 from soundalike.research.tasks import ImageAugment
 
@@ -58,12 +59,14 @@ class TrainConfig:
     network_options: dict[str, Any] = field(default_factory=dict)
     augment: AugmentConfig = field(default_factory=AugmentConfig)  # of log-mel frames
     image_augment: ImageAugment = field(default_factory=ImageAugment)
+    distill: DistillConfig = field(default_factory=DistillConfig)  # of the network listener
     segments: bool = False  # the tracks of the data set are segments, taken whole
     allow_leaks: tuple[str, ...] = ()  # kinds that the split may have: track, repeat, artist
     n_valid_images: int = 5000  # training images held out of CIFAR-10
     seed: int = 0
     epochs: int = 40
     crops_per_track: int = 4  # times that each track, segment or image is seen in an epoch
+    steps_per_epoch: int = 0  # batches of an epoch, instead of so many crops; 0: those crops
     batch_size: int = 64
     optimizer: str = "adamw"  # or sgd, with momentum
     learning_rate: float = 2e-3  # at its highest
@@ -91,6 +94,8 @@ class TrainConfig:
         for name in ("epochs", "crops_per_track", "batch_size", "valid_every"):
             if getattr(self, name) < 1:
                 raise InvalidArgument(f"{name} must be 1 or more, not {getattr(self, name)}")
+        if self.steps_per_epoch < 0:
+            raise InvalidArgument(f"steps_per_epoch must be 0 or more, not {self.steps_per_epoch}")
         if not self.learning_rate > 0:
             raise InvalidArgument(f"learning_rate must be above 0, not {self.learning_rate}")
         for name in ("momentum", "warmup", "label_smoothing", "ema_decay"):
@@ -128,7 +133,7 @@ def config_from_dict(values: Mapping[str, Any]) -> TrainConfig:
     ------
     InvalidArgument : an unknown setting, or a value of the wrong kind; the message names it.
     """
-    config: TrainConfig = _from_dict(TrainConfig, values, "")
+    config: TrainConfig = _from_dict(TrainConfig(), values, "")
     return config
 
 
@@ -171,25 +176,25 @@ def read_config(path: Path | None, settings: Sequence[str] = ()) -> TrainConfig:
     return config_from_dict(values)
 
 
-def _from_dict(kind: Any, values: Mapping[str, Any], prefix: str) -> Any:
-    known = {one.name: one for one in fields(kind)}
+def _from_dict(default: Any, values: Mapping[str, Any], prefix: str) -> Any:
+    """The default with those values in place of its own."""
+    known = {one.name: one for one in fields(default)}
     unknown = [prefix + name for name in values if name not in known]
     if unknown:
         raise InvalidArgument(
             f"unknown setting {', '.join(unknown)}; there are: "
             f"{', '.join(prefix + name for name in known)}"
         )
-    default = kind()
     made: dict[str, Any] = {}
     for name, value in values.items():
         wanted = getattr(default, name)
-        if isinstance(wanted, (AugmentConfig, ImageAugment)):
+        if isinstance(wanted, (AugmentConfig, DistillConfig, ImageAugment)):
             if not isinstance(value, Mapping):
                 raise InvalidArgument(f"{prefix}{name} must hold settings, not {value!r}")
-            made[name] = _from_dict(type(wanted), value, f"{name}.")
+            made[name] = _from_dict(wanted, value, f"{prefix}{name}.")
         else:
             made[name] = _convert(prefix + name, value, wanted)
-    return kind(**made)
+    return replace(default, **made)
 
 
 def _convert(name: str, value: Any, like: Any) -> Any:

@@ -6,6 +6,8 @@
 - input ``log_mel``, float32 (n, 128, 128), dB (excerpt, mel, frame); n is free;
 - outputs ``logits`` (n, n_labels) and ``embedding`` (n, D), the layer that the logits stand on,
   less its mean over the training excerpts, so that a cosine of 0 means "no more alike than most";
+  with ``--blocks``, a projection of several blocks of values instead, centred on the reference
+  tracks (:mod:`soundalike.research.distill.projection`);
 - metadata: ``name``, ``version``, ``labels`` (JSON), ``temperature`` (divides the logarithm of the
   track's mean probabilities), ``genre_set_quantile`` (labels with p >= 1 - q hold the true one for
   90 % of tracks) and ``description``.
@@ -20,12 +22,13 @@ import hashlib
 import json
 import sys
 import warnings
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from pathlib import Path
 
 import numpy as np
 import numpy.typing as npt
 import onnx
+import onnx.numpy_helper
 import torch
 from torch import Tensor, nn
 
@@ -33,14 +36,35 @@ from soundalike.errors import DataError, SoundalikeError
 from soundalike.frontend import EXCERPT_FRAMES, N_MELS
 from soundalike.research import metrics
 from soundalike.research.datasets import gtzan
-from soundalike.research.datasets.frames import LogMelSet
+from soundalike.research.datasets.frames import LogMelSet, decibels
+from soundalike.research.distill.pool_file import Pool, read_pool
+from soundalike.research.distill.projection import (
+    BLOCKS,
+    Blocks,
+    Projected,
+    Projection,
+    ProjectionConfig,
+    fit_projection,
+    reference_means,
+)
 from soundalike.research.networks import Output
 from soundalike.research.train import load_checkpoint, predict
 
-__all__ = ["Calibration", "calibrate", "export", "main", "mean_embedding", "register", "write_onnx"]
+__all__ = [
+    "Calibration",
+    "calibrate",
+    "export",
+    "fit_references",
+    "main",
+    "mean_embedding",
+    "register",
+    "store_as_float16",
+    "write_onnx",
+]
 
 OPSET = 18
 COVERAGE = 0.9
+_SMALL = 1024  # weights; fewer are not worth storing in another way
 DESCRIPTION = "ten genres and a 128-d embedding, trained on GTZAN"
 
 
@@ -141,7 +165,50 @@ def _strip_traces(model: onnx.ModelProto) -> None:
     del graph.value_info[:]
 
 
-def export(run: Path, data: LogMelSet, folder: Path, *, version: str, description: str) -> Path:
+def store_as_float16(path: Path) -> None:
+    """Halve an exported file: large weights are stored as float16, and used as float32.
+
+    ONNX Runtime turns them back when it loads the file, so that nothing is slower; the weights are
+    rounded to 11 bits.
+    """
+    model = onnx.load(path)
+    graph = model.graph
+    casts = []
+    for tensor in graph.initializer:
+        values = onnx.numpy_helper.to_array(tensor)
+        if values.dtype != np.float32 or values.size < _SMALL:
+            continue
+        name, half = tensor.name, f"{tensor.name}.half"
+        tensor.CopyFrom(onnx.numpy_helper.from_array(values.astype(np.float16), half))
+        casts.append(onnx.helper.make_node("Cast", [half], [name], to=onnx.TensorProto.FLOAT))
+    nodes = [*casts, *graph.node]
+    del graph.node[:]
+    graph.node.extend(nodes)
+    onnx.checker.check_model(model, full_check=True)
+    onnx.save(model, path)
+
+
+def fit_references(
+    network: nn.Module, data: LogMelSet, pool: Pool | None, config: ProjectionConfig
+) -> Projection:
+    """Fit a projection on the training tracks, and on a pool's soundtracks if there is one."""
+    tracks = [*data.decibels(data.splits["train"])]
+    if pool is not None:
+        tracks += [decibels(track[None])[0] for track in pool.tracks]
+    return fit_projection(reference_means(network, config.blocks, tracks), config)
+
+
+def export(
+    run: Path,
+    data: LogMelSet,
+    folder: Path,
+    *,
+    version: str,
+    description: str,
+    projection: ProjectionConfig | None = None,
+    pool: Pool | None = None,
+    half: bool = False,
+) -> Path:
     """Export a run's network; returns the file ``<name>.onnx`` in ``folder``.
 
     Parameters
@@ -151,6 +218,9 @@ def export(run: Path, data: LogMelSet, folder: Path, *, version: str, descriptio
     folder : for the file; its ``registry.json`` gets an entry, in place of one of the same name.
     version : of the model; embeddings of two versions cannot be compared.
     description : one line for ``soundalike models``.
+    projection : what the embedding is made of, if it is not the layer under the logits.
+    pool : whose soundtracks the projection is fitted on, besides the training tracks.
+    half : store large weights as float16.
 
     Raises
     ------
@@ -158,7 +228,12 @@ def export(run: Path, data: LogMelSet, folder: Path, *, version: str, descriptio
     """
     config, network = load_checkpoint(run)
     calibration = calibrate(network, data)
-    centre = mean_embedding(network, data)
+    if projection is None:
+        centre = mean_embedding(network, data)
+    else:
+        fitted = fit_references(network, data, pool, projection)
+        network = Projected(Blocks(network, projection.blocks), fitted)
+        centre = np.zeros(len(fitted.offset), dtype=np.float32)
     path = folder / f"{config.name}.onnx"
     metadata = {
         "name": config.name,
@@ -168,7 +243,11 @@ def export(run: Path, data: LogMelSet, folder: Path, *, version: str, descriptio
         "genre_set_quantile": repr(calibration.genre_set_quantile),
         "description": description,
     }
+    if projection is not None:
+        metadata["projection"] = json.dumps(asdict(projection))
     write_onnx(network, centre, metadata, path)
+    if half:
+        store_as_float16(path)
     content = path.read_bytes()
     register(
         folder / "registry.json",
@@ -209,14 +288,33 @@ def main(arguments: list[str] | None = None) -> int:
     parser.add_argument("--out", type=Path, default=Path("."), help="folder for the .onnx file")
     parser.add_argument("--version", default="1", help="version of the model")
     parser.add_argument("--description", default=DESCRIPTION, help="one line about it")
+    parser.add_argument(
+        "--blocks", nargs="+", metavar="NAME", help=f"of the embedding: {', '.join(BLOCKS)}"
+    )
+    parser.add_argument(
+        "--weights", nargs="+", type=float, default=(), metavar="W", help="one for each block (1)"
+    )
+    parser.add_argument("--dims", type=int, default=0, help="principal axes of the blocks (all)")
+    parser.add_argument(
+        "--pool", type=Path, help="whose soundtracks the blocks are standardised on as well"
+    )
+    parser.add_argument("--half", action="store_true", help="store large weights as float16")
     options = parser.parse_args(arguments)
     try:
+        projection = (
+            ProjectionConfig(tuple(options.blocks), tuple(options.weights), options.dims)
+            if options.blocks
+            else None
+        )
         path = export(
             options.run,
             gtzan.load(options.data),
             options.out,
             version=options.version,
             description=options.description,
+            projection=projection,
+            pool=read_pool(options.pool) if options.pool else None,
+            half=options.half,
         )
     except SoundalikeError as error:
         print(f"{type(error).__name__}: {error}", file=sys.stderr)

@@ -6,7 +6,7 @@ The loop in :mod:`soundalike.research.train` is one for music and images; what d
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Final, Protocol
 
 import numpy as np
@@ -24,6 +24,7 @@ from soundalike.research.datasets.frames import SPLITS, LogMelSet
 from soundalike.research.datasets.gtzan import Gtzan
 from soundalike.research.datasets.gtzan_faults import REPEATS
 from soundalike.research.datasets.leaks import Leak, find_leaks, find_repeats
+from soundalike.research.networks import Output
 
 __all__ = [
     "SEGMENT_MARK",
@@ -32,9 +33,11 @@ __all__ = [
     "ImageAugment",
     "ImageTask",
     "LogMelTask",
+    "Loss",
     "Predictions",
     "Task",
     "check_split",
+    "label_loss",
     "predict",
     "predict_images",
     "track_embeddings",
@@ -77,6 +80,29 @@ class Batch:
 
 
 @dataclass(frozen=True)
+class Loss:
+    """What is made smaller in training, of one batch.
+
+    Attributes
+    ----------
+    total : what the gradient is of.
+    hits : share of the labelled examples whose label was found.
+    parts : what the total is made of, by name; empty if it is the loss of the labels alone.
+    """
+
+    total: Tensor
+    hits: Tensor
+    parts: Mapping[str, Tensor] = field(default_factory=dict)
+
+
+def label_loss(logits: Tensor, targets: Tensor, smoothing: float) -> Loss:
+    """Cross-entropy of targets (n, n_labels), smoothed (Szegedy et al. 2016)."""
+    total = F.cross_entropy(logits.float(), targets, label_smoothing=smoothing)
+    is_hit = logits.argmax(dim=1) == targets.argmax(dim=1)
+    return Loss(total, is_hit.float().mean())
+
+
+@dataclass(frozen=True)
 class ImageAugment:
     """How images are changed in training; 0 and False switch a change off."""
 
@@ -105,6 +131,16 @@ class Task(Protocol):
 
     def batch(self, index: Tensor) -> Batch:
         """The training examples of those numbers (n,); chance is drawn from torch's generator."""
+        ...
+
+    def loss(self, network: nn.Module, output: Output, batch: Batch, smoothing: float) -> Loss:
+        """How wrong the network's output for a batch is.
+
+        Parameters
+        ----------
+        network : whose output it is; a task may ask more of its parts.
+        smoothing : share of each target that goes to all labels alike.
+        """
         ...
 
     def predict(self, network: nn.Module, side: str) -> Predictions:
@@ -153,6 +189,10 @@ class LogMelTask:
         targets = F.one_hot(self._labels[index], len(self.label_names)).float()
         return Batch(*augment.mix(augment.perturb(excerpts, self.config), targets, self.config))
 
+    def loss(self, network: nn.Module, output: Output, batch: Batch, smoothing: float) -> Loss:
+        """See :class:`Task`."""
+        return label_loss(output.logits, batch.targets, smoothing)
+
     def predict(self, network: nn.Module, side: str) -> Predictions:
         """See :class:`Task`."""
         return predict(network, self.data, self.data.splits[side], whole=self.whole)
@@ -194,6 +234,10 @@ class ImageTask:
         index = index.to(self._labels.device)
         images = _change(self._images[index].float() / 255, self.config)
         return Batch(images, F.one_hot(self._labels[index], len(self.label_names)).float())
+
+    def loss(self, network: nn.Module, output: Output, batch: Batch, smoothing: float) -> Loss:
+        """See :class:`Task`."""
+        return label_loss(output.logits, batch.targets, smoothing)
 
     def predict(self, network: nn.Module, side: str) -> Predictions:
         """See :class:`Task`."""

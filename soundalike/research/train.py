@@ -21,8 +21,7 @@ from pathlib import Path
 from typing import Any
 
 import torch
-import torch.nn.functional as F
-from torch import Tensor, nn
+from torch import nn
 
 from soundalike.errors import InvalidArgument, printable
 from soundalike.research import metrics
@@ -38,6 +37,8 @@ from soundalike.research.checkpoints import (
     write_checkpoint,
 )
 from soundalike.research.datasets.cifar10 import Cifar10
+from soundalike.research.distill.pool_file import read_pool
+from soundalike.research.distill.task import DistillTask
 from soundalike.research.environment import describe_environment
 from soundalike.research.outputs import output_folder, write_file
 from soundalike.research.report import RunSummary
@@ -94,8 +95,8 @@ def make_task(config: TrainConfig, data: DataSet, device: torch.device | None = 
 
     Raises
     ------
-    DataError : the split leaks; the message names the tracks.
-    InvalidArgument : music for an image network, or the other way round.
+    DataError : the split leaks (the message names the tracks), or there is no pool.
+    InvalidArgument : music for an image network, or the other way round; a listener without a pool.
     """
     device = device or torch.device("cpu")
     if isinstance(data, Cifar10) != (config.network == "cifar-cnn"):
@@ -104,6 +105,14 @@ def make_task(config: TrainConfig, data: DataSet, device: torch.device | None = 
     if isinstance(data, Cifar10):
         return ImageTask(data, config.image_augment, device, n_valid=config.n_valid_images)
     check_split(data, config.allow_leaks)
+    if config.network == "listener":
+        if not config.distill.pool:
+            raise InvalidArgument(
+                "a listener learns from a pool: name it with --pool, or as distill.pool in the "
+                "config; `python -m soundalike.research.distill.pool` makes one"
+            )
+        pool = read_pool(Path(config.distill.pool))
+        return DistillTask(data, config.augment, device, pool, config.distill)
     return LogMelTask(data, config.augment, device, whole=config.segments)
 
 
@@ -210,15 +219,16 @@ def _fit(
     progress: Progress | None,
 ) -> None:
     """The loop."""
-    steps_per_epoch = max(1, task.n_examples * config.crops_per_track // config.batch_size)
+    steps_per_epoch, rounds = _epoch(config, task.n_examples)
     steps = steps_per_epoch * config.epochs
     step = first_step = state.epoch * steps_per_epoch
     begun_s, before_s = time.perf_counter(), state.elapsed_s
     for epoch in range(state.epoch, config.epochs):
         torch.manual_seed(config.seed * 100_003 + epoch + 1)
         state.network.train()
-        order = torch.cat([torch.randperm(task.n_examples) for _ in range(config.crops_per_track)])
+        order = torch.cat([torch.randperm(task.n_examples) for _ in range(rounds)])
         losses = hits = 0.0
+        parts: dict[str, float] = {}
         for number in range(steps_per_epoch):
             index = order[number * config.batch_size : (number + 1) * config.batch_size]
             rate = config.learning_rate * _schedule(config, step / steps)
@@ -228,19 +238,18 @@ def _fit(
             with torch.autocast(
                 device.type, torch.bfloat16, enabled=config.precision == "bfloat16"
             ):
-                logits: Tensor = state.network(batch.inputs).logits
-            loss = F.cross_entropy(
-                logits.float(), batch.targets, label_smoothing=config.label_smoothing
-            )
+                output = state.network(batch.inputs)
+            loss = task.loss(state.network, output, batch, config.label_smoothing)
             state.optimizer.zero_grad()
-            loss.backward()  # type: ignore[no-untyped-call]
+            loss.total.backward()  # type: ignore[no-untyped-call]
             state.optimizer.step()
             step += 1
             # Early on the average follows faster, or it would be of the untrained network.
             state.follow(min(config.ema_decay, (1 + step) / (10 + step)))
-            losses += loss.item()
-            is_hit = logits.argmax(dim=1) == batch.targets.argmax(dim=1)
-            hits += is_hit.float().mean().item()
+            losses += loss.total.item()
+            hits += loss.hits.item()
+            for name, value in loss.parts.items():
+                parts[name] = parts.get(name, 0.0) + value.item()
             if progress is not None:
                 per_step_s = (time.perf_counter() - begun_s) / (step - first_step)
                 progress(
@@ -267,12 +276,24 @@ def _fit(
             "valid_loss": None,
             "valid_accuracy": None,
         }
+        row |= {f"{name}_loss": value / steps_per_epoch for name, value in parts.items()}
         if (epoch + 1) % config.valid_every == 0 or epoch + 1 in (*config.snapshots, config.epochs):
             row |= _validate(task, state.average)
         state.curve.append(row)
         state.epoch = epoch + 1
         state.elapsed_s = before_s + time.perf_counter() - begun_s
         _save(config, task, state, out)
+
+
+def _epoch(config: TrainConfig, n_examples: int) -> tuple[int, int]:
+    """Batches of an epoch, and how often all examples are gone through for as many."""
+    if config.steps_per_epoch:
+        needed = config.steps_per_epoch * config.batch_size
+        return config.steps_per_epoch, math.ceil(needed / n_examples)
+    return (
+        max(1, n_examples * config.crops_per_track // config.batch_size),
+        config.crops_per_track,
+    )
 
 
 def _last(curve: list[dict[str, float | None]], name: str) -> float | None:

@@ -15,6 +15,7 @@ from torch import nn
 
 from soundalike.errors import InvalidArgument
 from soundalike.research.networks.base import Output, normalise
+from soundalike.research.networks.listener import Listener
 from soundalike.research.networks.paper import CifarCnn, PaperCnn
 from soundalike.research.networks.recurrent import CnnLstm, Gru, Lstm, Rnn
 from soundalike.research.networks.resnet import ResNet
@@ -24,6 +25,7 @@ __all__ = [
     "CifarCnn",
     "CnnLstm",
     "Gru",
+    "Listener",
     "Lstm",
     "Output",
     "PaperCnn",
@@ -38,6 +40,7 @@ NETWORKS: Final[dict[str, type[nn.Module]]] = {
     "cifar-cnn": CifarCnn,
     "cnn-lstm": CnnLstm,
     "gru": Gru,
+    "listener": Listener,
     "lstm": Lstm,
     "paper-cnn": PaperCnn,
     "resnet": ResNet,
