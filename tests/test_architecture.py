@@ -17,7 +17,7 @@ PACKAGE = Path(soundalike.__file__).parent
 # Each layer may import those before it. Modules not named here are in the layer of their folder.
 LAYERS = [
     ["errors", "_version"],
-    ["audio", "models", "playlists", "frontend"],
+    ["audio", "models", "playlists", "frontend", "pages"],
     ["analyzer"],
     ["recommend"],
     ["library"],

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 from dataclasses import dataclass
 
@@ -10,7 +11,7 @@ import numpy.typing as npt
 
 from soundalike.errors import InvalidArgument
 
-__all__ = ["Interval", "bootstrap", "mean_interval"]
+__all__ = ["Interval", "bootstrap", "mean_interval", "share_interval"]
 
 # Draws whose numbers are in memory at once: with 20,000 queries, 16 MB.
 _DRAWS_AT_ONCE = 100
@@ -69,3 +70,24 @@ def mean_interval(
     )
     low, high = np.percentile(means, [2.5, 97.5])
     return Interval(float(np.mean(values)), float(low), float(high))
+
+
+def share_interval(hits: int, n: int) -> Interval:
+    """A share with the 95 % interval of Wilson (1927), which is honest for few and for all.
+
+    Where all of few tries hit, a bootstrap draws only hits, and its interval has no width.
+
+    Raises
+    ------
+    InvalidArgument : no tries, or more hits than tries.
+    """
+    if not 0 <= hits <= n or n == 0:
+        raise InvalidArgument(f"{hits} hits in {n} tries are no share")
+    z = 1.959964
+    share, weight = hits / n, z * z / n
+    centre = (share + weight / 2) / (1 + weight)
+    reach = z * math.sqrt(share * (1 - share) / n + weight / (4 * n)) / (1 + weight)
+    # Rounding may leave the ends of 0 and 1 a little outside.
+    return Interval(
+        share, max(min(centre - reach, share), 0.0), min(max(centre + reach, share), 1.0)
+    )

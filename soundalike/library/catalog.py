@@ -108,6 +108,11 @@ class Library:
         """The database file, or its URL, as text."""
         return self._database.location
 
+    @property
+    def setup(self) -> Setup:
+        """What worker processes need to know to analyse as this library does."""
+        return self._setup
+
     def close(self) -> None:
         """Let go of the database."""
         self._database.close()
@@ -274,6 +279,19 @@ class Library:
             copies=int(np.count_nonzero(copies)),
             not_searched=counted["pending"],
         )
+
+    def embeddings(self) -> EmbeddingIndex:
+        """The embeddings of all tracks that a search can find, in memory.
+
+        Raises
+        ------
+        ModelMismatch : the whole library is analysed with another model only.
+        """
+        with self._database.read() as connection:
+            index = self._current_index(connection)
+            if not len(index.track_ids):
+                self._refuse_other_models(connection)
+        return index
 
     def compare(self, a: Query, b: Query) -> Comparison:
         """Compare two tracks or files: how alike, and which passages match best.

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Any
 
 from soundalike.library.encoding import EncodedAnalysis
 from soundalike.library.files import Stamp
@@ -12,6 +13,8 @@ __all__ = [
     "AnalyseJob",
     "Analysed",
     "Broken",
+    "CallJob",
+    "Called",
     "Crashed",
     "DigestJob",
     "Digested",
@@ -49,7 +52,21 @@ class AnalyseJob:
     digest: bytes
 
 
-Job = DigestJob | AnalyseJob
+@dataclass(frozen=True, slots=True)
+class CallJob:
+    """Call ``function`` ("module:name") with the path, the worker's ``load`` and the arguments.
+
+    ``load()`` is the analyzer of the worker's :class:`Setup`, loaded when first asked for.
+    Workers know the job by its ``track_id``; it may be any number that the asker wants back.
+    """
+
+    track_id: int
+    path: bytes
+    function: str
+    arguments: tuple[Any, ...] = ()
+
+
+Job = DigestJob | AnalyseJob | CallJob
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,6 +104,14 @@ class Analysed:
 
 
 @dataclass(frozen=True, slots=True)
+class Called:
+    """What the function of a job returned."""
+
+    job: CallJob
+    value: Any
+
+
+@dataclass(frozen=True, slots=True)
 class Failed:
     """The file could not be read or analysed; ``kind`` is the name of the error's class.
 
@@ -115,4 +140,4 @@ class Broken:
     error: Exception
 
 
-Outcome = Digested | Analysed | Failed | Crashed
+Outcome = Digested | Analysed | Called | Failed | Crashed

@@ -1,4 +1,4 @@
-"""The process that reads and analyses files for a scan.
+"""The process that reads and analyses files for a scan, and for whoever else must decode many.
 
 It is started as a fresh interpreter, gets a :class:`Setup` and then jobs on standard input, and
 answers each on standard output. It never sees the database. When its input ends, because the scan
@@ -17,6 +17,9 @@ import traceback
 from queue import SimpleQueue
 from typing import Any, Protocol, cast
 
+import numpy as np
+from numpy.typing import NDArray
+
 from soundalike.audio import probe, read_tags
 from soundalike.errors import AudioError, ModelError, UnreadableFile
 from soundalike.library.encoding import encode
@@ -25,6 +28,8 @@ from soundalike.library.jobs import (
     Analysed,
     AnalyseJob,
     Broken,
+    Called,
+    CallJob,
     Digested,
     DigestJob,
     Facts,
@@ -51,6 +56,8 @@ class AnalyzerLike(Protocol):
         self, path: str | os.PathLike[str], *, start_s: float = 0.0, end_s: float | None = None
     ) -> Any: ...
 
+    def from_waveform(self, waveform: NDArray[np.floating], sample_rate: int) -> Any: ...
+
 
 def load_analyzer(analyzer: str, model: ModelInfo) -> AnalyzerLike:
     """The analyzer that ``module:callable`` makes of the model.
@@ -59,12 +66,17 @@ def load_analyzer(analyzer: str, model: ModelInfo) -> AnalyzerLike:
     ------
     ModelError : there is no such callable, or it cannot load the model.
     """
-    module, _, name = analyzer.partition(":")
     try:
-        factory = getattr(importlib.import_module(module), name)
+        factory = _named(analyzer)
     except (ImportError, AttributeError) as error:
         raise ModelError(f"the analyzer {analyzer} cannot be loaded: {error}") from error
     return cast("AnalyzerLike", factory(model))
+
+
+def _named(place: str) -> Any:
+    """What ``module:name`` is."""
+    module, _, name = place.partition(":")
+    return getattr(importlib.import_module(module), name)
 
 
 class Worker:
@@ -80,9 +92,10 @@ class Worker:
         try:
             if isinstance(job, DigestJob):
                 return self._digest(job, path)
-            if self._analyzer is None:
-                self._analyzer = load_analyzer(self._setup.analyzer, self._setup.model)
-            outcome = self._analyse(job, path, self._analyzer)
+            if isinstance(job, CallJob):
+                outcome = Called(job, _named(job.function)(path, self._load, *job.arguments))
+            else:
+                outcome = self._analyse(job, path, self._load())
         except ModelError as error:
             return Broken(error)
         except AudioError as error:
@@ -99,6 +112,11 @@ class Worker:
         # better than the error does.
         change = _change(job, path)
         return outcome if change is None else _unreadable(job, change)
+
+    def _load(self) -> AnalyzerLike:
+        if self._analyzer is None:
+            self._analyzer = load_analyzer(self._setup.analyzer, self._setup.model)
+        return self._analyzer
 
     @staticmethod
     def _digest(job: DigestJob, path: str) -> Outcome:
@@ -135,7 +153,7 @@ def _change(job: Job, path: str) -> str | None:
     """How the file is no longer what it was when the scan began with it."""
     if is_gone(path):
         return _VANISHED
-    if isinstance(job, DigestJob):
+    if not isinstance(job, AnalyseJob):
         return None
     try:
         return None if stamp_of(path) == job.stamp else _CHANGED

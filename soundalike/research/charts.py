@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from soundalike.errors import MissingExtra
-from soundalike.research.pages import Picture
+from soundalike.pages import Picture
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
