@@ -7,7 +7,13 @@ from typing import TYPE_CHECKING
 import click
 
 from soundalike.cli.output import note, print_fields, print_json, show_bytes, show_percent, to_json
-from soundalike.cli.params import ExampleCommand, json_option, library_option, show_time
+from soundalike.cli.params import (
+    ExampleCommand,
+    json_option,
+    library_option,
+    model_option,
+    show_time,
+)
 from soundalike.cli.views import analysis_json, genre_words
 from soundalike.errors import printable
 
@@ -27,16 +33,17 @@ __all__ = ["info"]
     ),
 )
 @click.argument("track", nargs=-1, metavar="[TRACK]")
+@model_option
 @library_option
 @json_option
-def info(track: tuple[str, ...], library: str | None, as_json: bool) -> None:
+def info(track: tuple[str, ...], model: str, library: str | None, as_json: bool) -> None:
     """Show what the library holds, or knows of one track.
 
     TRACK is a file, the id of a track, or words from its artist and title.
     """
     from soundalike.library import Library
 
-    with Library(library, create=False) as opened:
+    with Library(library, model=model, create=False) as opened:
         if track:
             found = opened.track(" ".join(track))
             analysis = opened.analysis(found.track_id) if found.status == "analysed" else None
@@ -86,11 +93,12 @@ def _print_track(track: Track, analysis: Analysis | None) -> None:
         else "",
         track.codec or "",
     ]
+    heard = "tags heard" if analysis and analysis.kind == "tags" else "genre heard"
     genres = (
         ", ".join(
             f"{label} {show_percent(share)}" for label, share in list(analysis.genres.items())[:3]
         )
-        if analysis
+        if analysis and analysis.kind == "genres"
         else ""
     )
     print_fields(
@@ -105,7 +113,7 @@ def _print_track(track: Track, analysis: Analysis | None) -> None:
             ("genre tag", track.genre or ""),
             ("length", show_time(track.duration_s) if track.duration_s is not None else ""),
             ("sound", ", ".join(filter(None, sound))),
-            ("genre heard", genre_words(analysis) if analysis else ""),
+            (heard, genre_words(analysis) if analysis else ""),
             ("", genres),
             ("model", analysis.model if analysis else ""),
             *(("note", remark) for remark in (analysis.notes if analysis else ())),

@@ -11,6 +11,8 @@ from typing import Any, TypeVar
 
 import click
 
+from soundalike.models import DEFAULT_MODEL
+
 __all__ = [
     "AUDIO_FILE",
     "ExampleCommand",
@@ -18,6 +20,7 @@ __all__ = [
     "PassageRange",
     "json_option",
     "library_option",
+    "model_option",
     "parse_time",
     "show_duration",
     "show_time",
@@ -159,4 +162,16 @@ def library_option(command: Decorated) -> Decorated:
         envvar="SOUNDALIKE_LIBRARY",
         help="The library: a database file, or a database URL. Also set by SOUNDALIKE_LIBRARY. "
         "Default: library.db in your data folder.",
+    )(command)
+
+
+def model_option(command: Decorated) -> Decorated:
+    """``--model``: which model analyses, or whose analyses are looked at."""
+    return click.option(
+        "--model",
+        metavar="NAME",
+        envvar="SOUNDALIKE_MODEL",
+        default=DEFAULT_MODEL,
+        show_default=True,
+        help="A model that `soundalike models` lists. Also set by SOUNDALIKE_MODEL.",
     )(command)

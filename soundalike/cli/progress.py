@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from soundalike.evaluate.records import EvaluationProgress
     from soundalike.library import ScanProgress
 
-__all__ = ["evaluation_progress", "scan_progress"]
+__all__ = ["bytes_progress", "evaluation_progress", "scan_progress"]
 
 # In a log file, a line this often shows that it lives without filling the disk.
 _LINE_EVERY_S = 15.0
@@ -117,3 +117,26 @@ def _step_words(progress: EvaluationProgress) -> str:
     if progress.left_s is not None and progress.done < progress.total:
         words += f", {show_time(progress.left_s)} left"
     return words
+
+
+def bytes_progress(file_name: str) -> Callable[[int, int | None], None]:
+    """A callback for the bytes of one download: a line every 10 %, or every 50 MB."""
+    shown = 0
+    begun: tuple[float, int] | None = None
+
+    def show(have: int, total: int | None) -> None:
+        nonlocal shown, begun
+        now = time.monotonic()
+        # What an earlier download has left counts for nothing in the speed of this one.
+        begun = begun or (now, have)
+        step = total // 10 if total else 50_000_000
+        if have - shown < max(step, 1_000_000):
+            return
+        shown = have
+        words = f"{file_name}: {have / 1e6:.0f}{f' of {total / 1e6:.0f}' if total else ''} MB"
+        since, before = begun
+        if total and have > before and now > since:
+            words += f", {show_time((total - have) * (now - since) / (have - before))} left"
+        note(words)
+
+    return show

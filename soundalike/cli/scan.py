@@ -13,6 +13,7 @@ from soundalike.cli.params import (
     ExampleCommand,
     json_option,
     library_option,
+    model_option,
     show_duration,
 )
 from soundalike.cli.progress import scan_progress
@@ -44,11 +45,16 @@ _jobs_option = click.option(
         ("soundalike scan ~/Music", "analyse what is new or changed"),
         ("soundalike scan ~/Music /mnt/nas/albums --jobs 2", "two folders, on two cores"),
         ("soundalike scan ~/Music --retry", "also try again what failed before"),
+        (
+            "soundalike scan ~/Music --model musicnn",
+            "with another model, beside the built-in one's",
+        ),
     ),
 )
 @click.argument("folders", nargs=-1, required=True, type=AUDIO_FILE, metavar="FOLDER...")
 @_jobs_option
 @click.option("--retry", is_flag=True, help="Also try again, now, the files that failed before.")
+@model_option
 @library_option
 @json_option
 @click.pass_context
@@ -57,6 +63,7 @@ def scan(
     folders: tuple[Path, ...],
     jobs: int | None,
     retry: bool,
+    model: str,
     library: str | None,
     as_json: bool,
 ) -> None:
@@ -70,7 +77,7 @@ def scan(
     """
     from soundalike.library import Library
 
-    with Library(library) as opened, scan_progress() as progress:
+    with Library(library, model=model) as opened, scan_progress() as progress:
         report = opened.scan(folders, jobs=jobs, retry=retry, progress=progress)
     ctx.exit(_finish(report, as_json=as_json))
 
@@ -85,11 +92,17 @@ def scan(
 )
 @click.option("--retry", is_flag=True, help="Analyse these files again, now.")
 @_jobs_option
+@model_option
 @library_option
 @json_option
 @click.pass_context
 def failures(
-    ctx: click.Context, retry: bool, jobs: int | None, library: str | None, as_json: bool
+    ctx: click.Context,
+    retry: bool,
+    jobs: int | None,
+    model: str,
+    library: str | None,
+    as_json: bool,
 ) -> None:
     """List what could not be analysed, why, and what to do.
 
@@ -97,7 +110,7 @@ def failures(
     """
     from soundalike.library import Library
 
-    with Library(library, create=False) as opened:
+    with Library(library, model=model, create=False) as opened:
         if retry:
             with scan_progress() as progress:
                 report = opened.retry_failures(jobs=jobs, progress=progress)

@@ -13,6 +13,7 @@ from soundalike.cli.params import (
     PassageRange,
     json_option,
     library_option,
+    model_option,
     show_time,
     to_passage,
 )
@@ -32,6 +33,7 @@ __all__ = ["similar"]
         ("soundalike similar miles davis so what", "words from artist and title"),
         ("soundalike similar 17 -k 50 --max-per-artist 2 --m3u mix.m3u8", "a playlist"),
         ("soundalike similar 17 --at 1:10-1:40", "what sounds like this passage of it"),
+        ("soundalike similar 17 --model musicnn", "by another model, after a scan with it"),
     ),
 )
 @click.argument("track", nargs=-1, required=True, metavar="TRACK")
@@ -56,6 +58,7 @@ __all__ = ["similar"]
     metavar="FILE",
     help="Write the tracks as a playlist, too.",
 )
+@model_option
 @library_option
 @json_option
 def similar(
@@ -65,6 +68,7 @@ def similar(
     max_per_artist: int | None,
     min_percentile: float | None,
     m3u: Path | None,
+    model: str,
     library: str | None,
     as_json: bool,
 ) -> None:
@@ -78,7 +82,7 @@ def similar(
     """
     from soundalike.library import Library
 
-    with Library(library, create=False) as opened:
+    with Library(library, model=model, create=False) as opened:
         result = opened.similar(
             " ".join(track),
             k,

@@ -11,19 +11,29 @@ if TYPE_CHECKING:
 
 __all__ = ["analysis_json", "genre_words"]
 
+# More than these few tags of a track say little in one line.
+_TAGS_IN_A_LINE = 3
+
 
 def analysis_json(analysis: Analysis, *, timeline: bool = False) -> dict[str, Any]:
-    """The analysis for ``--json``: names as in ``Analysis``, without the embeddings."""
+    """The analysis for ``--json``: names as in ``Analysis``, without the embeddings.
+
+    A model of tags has ``tags``, their activations, in place of all that is said of genres.
+    """
     found: dict[str, Any] = {
         "model": analysis.model,
         "duration_s": analysis.duration_s,
-        "genre": analysis.genre,
-        "confidence": analysis.confidence,
-        "unsure": analysis.unsure,
-        "genre_set": analysis.genre_set,
-        "genres": analysis.genres,
-        "notes": analysis.notes,
+        "kind": analysis.kind,
     }
+    if analysis.kind == "tags":
+        found["tags"] = analysis.genres
+    else:
+        found["genre"] = analysis.genre
+        found["confidence"] = analysis.confidence
+        found["unsure"] = analysis.unsure
+        found["genre_set"] = analysis.genre_set
+        found["genres"] = analysis.genres
+    found["notes"] = analysis.notes
     if timeline:
         found["labels"] = analysis.labels
         found["excerpt_starts_s"] = analysis.excerpt_starts_s
@@ -32,7 +42,10 @@ def analysis_json(analysis: Analysis, *, timeline: bool = False) -> dict[str, An
 
 
 def genre_words(analysis: Analysis) -> str:
-    """``metal, 91 % sure``, or ``unsure: rock, pop or country``."""
+    """``metal, 91 % sure``, or ``unsure: rock, pop or country``, or ``rock 0.41, guitar 0.22``."""
+    if analysis.kind == "tags":
+        strongest = list(analysis.genres.items())[:_TAGS_IN_A_LINE]
+        return ", ".join(f"{tag} {activation:.2f}" for tag, activation in strongest)
     if not analysis.unsure:
         return f"{analysis.genre}, {show_percent(analysis.confidence)} sure"
     few = list(analysis.genre_set)

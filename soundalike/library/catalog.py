@@ -210,7 +210,7 @@ class Library:
             row = stored_row(connection, self.model, subject)
         if row is None:
             raise LibraryError(f"#{track_id} {subject.name} is not analysed (yet)")
-        return decoded(row)
+        return decoded(row, self.model)
 
     def similar(
         self,
@@ -371,7 +371,7 @@ class Library:
             with self._database.read() as connection:
                 row = stored_row(connection, self.model, subject)
             if row is not None:
-                return decoded(row)
+                return decoded(row, self.model)
         return cast(
             "Analysis",
             self._analyzer.from_file(subject.path, start_s=start_s or 0.0, end_s=end_s),

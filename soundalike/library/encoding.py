@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 
 if TYPE_CHECKING:
     from soundalike.analyzer import Analysis
+    from soundalike.models import ModelInfo
 
 __all__ = ["EncodedAnalysis", "decode", "decode_embeddings", "encode"]
 
@@ -54,33 +55,39 @@ def encode(analysis: Analysis) -> EncodedAnalysis:
     )
 
 
-def decode(encoded: EncodedAnalysis, *, model: str, labels: tuple[str, ...]) -> Analysis:
+def decode(encoded: EncodedAnalysis, model: ModelInfo) -> Analysis:
     """Unpack what ``encode`` packed.
 
     Parameters
     ----------
-    model : ``name@version`` that made the analysis.
-    labels : of that model, in the order of its outputs.
+    model : that made the analysis.
     """
     from soundalike.analyzer import Analysis
+    from soundalike.frontends import frontend_of
 
     starts_s = np.frombuffer(encoded.excerpt_starts_s, _F64).astype(np.float64)
     scales = np.frombuffer(encoded.excerpt_scales, _F32)
     excerpts = np.frombuffer(encoded.excerpt_embeddings, _I8).reshape(len(starts_s), -1)
     probabilities = np.frombuffer(encoded.excerpt_probabilities, _F16)
-    excerpt_probabilities = probabilities.reshape(len(starts_s), len(labels)).astype(np.float32)
-    totals = excerpt_probabilities.sum(axis=1, keepdims=True)
+    excerpt_probabilities = probabilities.reshape(len(starts_s), len(model.labels)).astype(
+        np.float32
+    )
+    if model.kind == "genres":
+        # What rounding has left of the sum of 1.
+        excerpt_probabilities /= excerpt_probabilities.sum(axis=1, keepdims=True)
     return Analysis(
-        model=model,
+        model=model.id,
         duration_s=encoded.duration_s,
-        labels=labels,
+        labels=model.labels,
         probabilities=np.frombuffer(encoded.probabilities, _F32).astype(np.float32),
         embedding=decode_embeddings([encoded.embedding])[0],
         excerpt_embeddings=_unit(excerpts * scales[:, None]),
-        excerpt_probabilities=excerpt_probabilities / totals,
+        excerpt_probabilities=excerpt_probabilities,
         excerpt_starts_s=starts_s,
         genre_set=tuple(encoded.genre_set),
         notes=tuple(encoded.notes),
+        kind=model.kind,
+        excerpt_s=frontend_of(model).excerpt_s,
     )
 
 

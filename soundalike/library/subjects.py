@@ -91,7 +91,6 @@ def stored_row(connection: Connection, model: ModelInfo, subject: Subject) -> Ro
         select(
             models.c.name,
             models.c.version,
-            models.c.labels,
             analyses,
             excerpts.c.starts_s,
             excerpts.c.embeddings,
@@ -116,8 +115,8 @@ def stored_row(connection: Connection, model: ModelInfo, subject: Subject) -> Ro
     return None
 
 
-def decoded(row: Row[Any]) -> Analysis:
-    """The analysis in a :func:`stored_row`."""
+def decoded(row: Row[Any], model: ModelInfo) -> Analysis:
+    """The analysis in a :func:`stored_row` of this model."""
     encoded = EncodedAnalysis(
         duration_s=row.duration_s,
         embedding=row.embedding,
@@ -129,4 +128,4 @@ def decoded(row: Row[Any]) -> Analysis:
         excerpt_scales=row.scales,
         excerpt_probabilities=row.excerpt_probabilities,
     )
-    return decode(encoded, model=f"{row.name}@{row.version}", labels=tuple(row.labels))
+    return decode(encoded, model)
