@@ -5,7 +5,7 @@ python -m benchmarks.quality MUSIC [--packages tuning] [--systems bliss sonara] 
 MUSIC is a folder that `python -m benchmarks.soundtracks MUSIC` has filled. The peers are installed
 into an environment of their own, in the cache; each file is analysed once by each version of each
 system, so that a second run takes seconds. Figures are of the files that all systems could analyse;
-what a system could not, and why, is listed.
+what a system could not, and why, is listed. --gtzan adds the genre neighbours of GTZAN's frames.
 """
 
 from __future__ import annotations
@@ -22,6 +22,7 @@ from typing import Any
 
 import numpy as np
 
+from benchmarks.gtzan import genre_neighbours, genre_table
 from benchmarks.neighbours import (
     Neighbours,
     analysed_by_all,
@@ -41,6 +42,8 @@ from benchmarks.workers import (
     digest,
 )
 from soundalike.errors import DataError, SoundalikeError
+from soundalike.models import installed_models
+from soundalike.research.datasets import gtzan
 
 __all__ = ["Collection", "Comparison", "analyse_all", "compare_all", "distinct", "main"]
 
@@ -69,8 +72,8 @@ class Comparison:
 
     Attributes
     ----------
-    collection, n_tracks, n_compared : how many tracks it has, and how many of them all systems
-        could analyse; the figures are of those.
+    n_compared : how many tracks of the collection all systems could analyse: the figures are of
+        those.
     neighbours, distances, cpu_s, n_failed : by system; see ``neighbours_table``.
     failures : files of the collection that a system could not analyse, and systems that don't run.
     """
@@ -192,11 +195,11 @@ def compare_all(
         neighbours=neighbours,
         distances={system.name: system.words for system in shown},
         cpu_s={
-            name: float(np.mean([found.cpu_s[digest_] for digest_ in names]))
+            name: float(np.mean([found.cpu_s[track] for track in names]))
             for name, found in found_by.items()
         },
         n_failed={
-            name: sum(digest_ not in found.results for digest_ in collection.tracks)
+            name: sum(track not in found.results for track in collection.tracks)
             for name, found in found_by.items()
         },
         failures=tuple(failures),
@@ -272,6 +275,10 @@ def main(arguments: list[str] | None = None) -> int:
         help=f"one table each: {', '.join(PACKAGE_SETS)},\nor packages with commas between; "
         "(default: tuning, the side that may\nbe looked at while a model is being made)",
     )
+    parser.add_argument(
+        "--gtzan", choices=("valid", "test"), help="also measure our models on this split of GTZAN"
+    )
+    parser.add_argument("--data", help="folder of the GTZAN store (or SOUNDALIKE_DATA)")
     parser.add_argument("--systems", nargs="+", default=[], metavar="WORD", help="only these")
     parser.add_argument(
         "--analyse-only", action="store_true", help="fill the cache, show no figures"
@@ -291,21 +298,35 @@ def main(arguments: list[str] | None = None) -> int:
 def _run(options: argparse.Namespace) -> int:
     systems = choose(all_systems(), options.systems)
     collections = _collections(options.music, options.packages)
-    analysed, absent = analyse_all(systems, collections, options.cache)
+    # Absolute, since a worker runs in the folder of the project.
+    cache = options.cache.absolute()
+    analysed, absent = analyse_all(systems, collections, cache)
     if options.analyse_only:
         failures = [*absent, *(f for found in analysed.values() for f in found.failures)]
         print(failures_table(failures, options.music))
         return 1 if failures else 0
     comparisons = [
-        compare_all(systems, collection, analysed, absent, options.cache)
-        for collection in collections
+        compare_all(systems, collection, analysed, absent, cache) for collection in collections
     ]
     print("\n\n".join(report(comparison, options.music) for comparison in comparisons))
+    genres = {}
+    if options.gtzan is not None:
+        data = gtzan.load(options.data)
+        genres = genre_neighbours(list(installed_models()), data, options.gtzan)
+        n_tracks = next(iter(genres.values())).n_queries
+        print(
+            f"\n### GTZAN, {options.gtzan} split: {n_tracks} tracks whose artist is known\n\n"
+            f"{genre_table(genres)}"
+        )
     if options.out is not None:
         written = {
             "machine": f"{platform.machine()}, Python {platform.python_version()}, 1 thread",
             "versions": {system.name: system.analyser.key for system in systems},
             "comparisons": [comparison.to_json() for comparison in comparisons],
+            "gtzan": {
+                "split": options.gtzan,
+                "systems": {name: asdict(summary) for name, summary in genres.items()},
+            },
         }
         options.out.parent.mkdir(parents=True, exist_ok=True)
         options.out.write_text(json.dumps(written, indent=1), encoding="utf-8")

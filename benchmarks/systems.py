@@ -47,7 +47,8 @@ class System:
     ----------
     name : of the row.
     analyser : may serve several systems; a file is analysed once.
-    measure : ``cosine`` or ``euclidean`` of the array ``array``, or ``own``: the worker's.
+    measure : ``cosine`` or ``euclidean`` of the array ``array``; ``standardised``: cosine after
+        each number has been brought to mean 0 and deviation 1; or ``own``: the worker's.
     array : name of the array that is compared.
     variant : handed to the worker's own measure.
     words : the distance, as the table names it.
@@ -67,10 +68,12 @@ _NUMPY = "numpy==2.4.6"
 BLISS = Analyser("bliss-audio", "0.2.0", "bliss", requirements=("bliss-audio==0.2.0", _NUMPY))
 MUSLY = Analyser("pymusly", "2.0.0", "musly", requirements=("pymusly==2.0.0", "av==18.1.0", _NUMPY))
 SONARA = Analyser("sonara", "0.3.6", "sonara", requirements=("sonara==0.3.6", _NUMPY))
+MUSICNN = Analyser("musicnn", "0.1.0", "musicnn")
+MFCC = Analyser("mfcc", "1", "mfcc")
 
 
 def all_systems() -> tuple[System, ...]:
-    """Every system, the peers first: each with the distance that its own documentation names."""
+    """Every system, ours last: each with the distance that its documentation or its users name."""
     own = [
         System(
             model.id,
@@ -79,12 +82,16 @@ def all_systems() -> tuple[System, ...]:
             "cosine",
         )
         for model in installed_models()
+        if model.name != MUSICNN.name  # has its rows among the peers
     ]
     return (
         System("bliss-audio", BLISS, "euclidean", "Euclidean"),
         System("pymusly (timbre)", MUSLY, "own", "Jensen-Shannon, mutual proximity"),
         System("sonara", SONARA, "own", "its own, weighted", variant="default"),
         System("sonara, timbre profile", SONARA, "own", "its own, timbre", variant="timbre"),
+        System("musicnn, 200-d", MUSICNN, "cosine", "cosine"),
+        System("musicnn, 753-d", MUSICNN, "cosine", "cosine", array="pooled"),
+        System("MFCC statistics", MFCC, "standardised", "cosine, standardised"),
         *own,
     )
 

@@ -28,6 +28,7 @@ import numpy.typing as npt
 from benchmarks.systems import Analyser, System
 from soundalike.cli.params import show_time
 from soundalike.errors import InvalidArgument, SoundalikeError
+from soundalike.evaluate.timbre import standardised
 from soundalike.recommend.similarities import CosineSimilarities, GivenSimilarities
 
 __all__ = [
@@ -93,7 +94,7 @@ class Worker:
     def __init__(self, command: Sequence[str]) -> None:
         self._command = list(command)
         self._process: subprocess.Popen[str] | None = None
-        self._complaints = tempfile.TemporaryFile()  # noqa: SIM115: closed with the worker
+        self._complaints = tempfile.TemporaryFile()  # noqa: SIM115 (closed with the worker)
 
     def __enter__(self) -> Worker:
         return self
@@ -290,7 +291,9 @@ def compare(
 
 def _by_embedding(system: System, results: Sequence[Path]) -> npt.NDArray[np.float64]:
     embeddings = np.stack([np.load(path)[system.array] for path in results]).astype(np.float64)
-    if system.measure == "cosine":
+    if system.measure == "standardised":
+        embeddings = standardised(embeddings).astype(np.float64)
+    if system.measure in ("cosine", "standardised"):
         return np.asarray(CosineSimilarities(embeddings).rows(0, len(embeddings)), np.float64)
     differences = embeddings[:, None, :] - embeddings[None, :, :]
     return np.asarray(-np.linalg.norm(differences, axis=2))

@@ -10,6 +10,7 @@ the middle.
 from __future__ import annotations
 
 from collections.abc import Sequence
+from contextlib import suppress
 
 import av
 import numpy as np
@@ -31,8 +32,11 @@ def _decode(path: str) -> np.ndarray:
     blocks = []
     with av.open(path) as container:
         resampler = av.AudioResampler("flt", "mono", _SAMPLE_RATE)
-        for frame in container.decode(container.streams.audio[0]):
-            blocks += [block.to_ndarray()[0] for block in resampler.resample(frame)]
+        for packet in container.demux(container.streams.audio[0]):
+            # As the program does: a packet that does not decode is passed over.
+            with suppress(av.error.FFmpegError):
+                for frame in packet.decode():
+                    blocks += [block.to_ndarray()[0] for block in resampler.resample(frame)]
         blocks += [block.to_ndarray()[0] for block in resampler.resample(None)]
     return np.concatenate(blocks)
 
