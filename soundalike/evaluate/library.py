@@ -54,6 +54,8 @@ MIN_TRACKS_FOR_HUBS = 50
 
 _MFCC = "soundalike.evaluate.timbre:mfcc_of_file"
 _CHANGED = "soundalike.evaluate.robustness:changed_embeddings"
+# Making all copies of a track takes about as long as decoding it so many times.
+_COPIES_COST = 18.0
 
 Progress = Callable[[EvaluationProgress], None]
 
@@ -203,8 +205,11 @@ def _listen(
     ]
     chosen = generator.permutation(np.array(fit, np.int64))[:robustness_tracks].tolist()
     # The long ones first, so that they do not stand alone at the end.
-    errands = [(row, Errand(tracks[row], _CHANGED, (seed + row,))) for row in chosen]
-    errands += [(row, Errand(tracks[row], _MFCC)) for row in plain]
+    errands = [
+        (row, Errand(tracks[row], _CHANGED, (seed + row,), _COPIES_COST * _duration_s(tracks[row])))
+        for row in chosen
+    ]
+    errands += [(row, Errand(tracks[row], _MFCC, (), _duration_s(tracks[row]))) for row in plain]
     results: list[Any] = []
     if errands:
         step = f"listening to {len(errands):,} files"
@@ -225,6 +230,10 @@ def _listen(
             heard.copies[row] = result
     unreadable = tuple(refused[path] for path in sorted(refused))
     return _Heard(heard.mfcc, heard.copies, len(chosen), unreadable)
+
+
+def _duration_s(track: Track) -> float:
+    return max(track.duration_s or 0.0, 1.0)
 
 
 def _by_folders(tracks: Sequence[Track], most: int, generator: np.random.Generator) -> list[int]:
