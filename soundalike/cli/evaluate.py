@@ -16,10 +16,15 @@ from soundalike.cli.output import (
     show_percent,
     to_json,
 )
-from soundalike.cli.params import ExampleCommand, json_option, library_option, show_duration
+from soundalike.cli.params import (
+    ExampleCommand,
+    json_option,
+    library_option,
+    model_option,
+    show_duration,
+)
 from soundalike.cli.progress import evaluation_progress
 from soundalike.errors import InvalidArgument, printable
-from soundalike.models import DEFAULT_MODEL
 
 if TYPE_CHECKING:
     from typing import Any
@@ -44,13 +49,6 @@ _LISTED = 5
     ),
 )
 @click.option("-k", default=10, show_default=True, metavar="N", help="Neighbours that count.")
-@click.option(
-    "--model",
-    default=DEFAULT_MODEL,
-    show_default=True,
-    metavar="NAME",
-    help="The model whose embeddings are measured.",
-)
 @click.option(
     "--html",
     type=click.Path(dir_okay=False, path_type=Path),
@@ -83,13 +81,13 @@ _LISTED = 5
     metavar="N",
     help="How many files at a time. Default: one per processor core.",
 )
+@model_option
 @library_option
 @json_option
 @click.pass_context
 def evaluate(
     ctx: click.Context,
     k: int,
-    model: str,
     html: Path | None,
     sample: int,
     no_robustness: bool,
@@ -97,6 +95,7 @@ def evaluate(
     no_baseline: bool,
     seed: int,
     jobs: int | None,
+    model: str | None,
     library: str | None,
     as_json: bool,
 ) -> None:

@@ -87,22 +87,27 @@ def _bar(words: str) -> Iterator[Callable[[str, int, int | None], None]]:
 
 
 class _Lines:
-    """Prints a line when a step begins, when it ends, and every 15 s between."""
+    """Prints a line when the work begins, one every 15 s, and one when what it told of ends."""
 
     def __init__(self) -> None:
         self._head: str | None = None
+        self._told = False
         self._next_at = 0.0
 
     def show(self, head: str, words: str, done: int, total: int) -> None:
         if not total:
             return
         now = time.monotonic()
-        if head != self._head:
+        if self._head is None:
             note(head)
-        elif now < self._next_at and done < total:
-            return
         else:
+            self._told = self._told and head == self._head
+            # The end of a step is news where its beginning was.
+            if now < self._next_at and not (self._told and done == total):
+                self._head = head
+                return
             note(words)
+        self._told = done < total
         self._head = head
         self._next_at = now + _LINE_EVERY_S
 

@@ -54,6 +54,8 @@ MIN_TRACKS_FOR_HUBS = 50
 
 _MFCC = "soundalike.evaluate.timbre:mfcc_of_file"
 _CHANGED = "soundalike.evaluate.robustness:changed_embeddings"
+# Making all copies of a track takes about as long as decoding it so many times.
+_COPIES_COST = 18.0
 
 Progress = Callable[[EvaluationProgress], None]
 
@@ -122,10 +124,16 @@ def evaluate_library(
     collection = _Collection(
         [track for track, keep in zip(tracks, kept, strict=True) if keep], index.embeddings[kept]
     )
-    heard = _listen(
-        library, collection, baseline_tracks, robustness_tracks, seed, jobs=jobs, tell=tell
-    )
-    robustness, robustness_reason = _robustness(collection, heard, robustness_tracks, k)
+    # While a new model takes over, the library answers with the old one, which may not be there.
+    upgrading = index.model != library.model.id
+    copied_tracks = 0 if upgrading else robustness_tracks
+    heard = _listen(library, collection, baseline_tracks, copied_tracks, seed, jobs=jobs, tell=tell)
+    robustness, robustness_reason = _robustness(collection, heard, copied_tracks, k)
+    if upgrading:
+        robustness_reason = (
+            f"the answers come from {index.model} until all tracks are re-analysed for "
+            f"{library.model.id}: finish that first (soundalike scan --upgrade)"
+        )
     hubness, hubness_reason = _hubness(collection, k, tell)
     answers = tuple(
         _answer(question, collection, heard, baseline_tracks, k, seed, tell)
@@ -133,7 +141,7 @@ def evaluate_library(
     )
     return LibraryEvaluation(
         location=library.location,
-        model=library.model.id,
+        model=index.model,
         k=k,
         seed=seed,
         n_tracks=len(collection.tracks),
@@ -203,8 +211,11 @@ def _listen(
     ]
     chosen = generator.permutation(np.array(fit, np.int64))[:robustness_tracks].tolist()
     # The long ones first, so that they do not stand alone at the end.
-    errands = [(row, Errand(tracks[row], _CHANGED, (seed + row,))) for row in chosen]
-    errands += [(row, Errand(tracks[row], _MFCC)) for row in plain]
+    errands = [
+        (row, Errand(tracks[row], _CHANGED, (seed + row,), _COPIES_COST * _duration_s(tracks[row])))
+        for row in chosen
+    ]
+    errands += [(row, Errand(tracks[row], _MFCC, (), _duration_s(tracks[row]))) for row in plain]
     results: list[Any] = []
     if errands:
         step = f"listening to {len(errands):,} files"
@@ -225,6 +236,10 @@ def _listen(
             heard.copies[row] = result
     unreadable = tuple(refused[path] for path in sorted(refused))
     return _Heard(heard.mfcc, heard.copies, len(chosen), unreadable)
+
+
+def _duration_s(track: Track) -> float:
+    return max(track.duration_s or 0.0, 1.0)
 
 
 def _by_folders(tracks: Sequence[Track], most: int, generator: np.random.Generator) -> list[int]:

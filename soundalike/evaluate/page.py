@@ -108,13 +108,17 @@ def _questions(evaluation: LibraryEvaluation) -> Element:
                 "span",
                 element("b", answer.question),
                 f": {answer_words(answer, k)}.",
-                f" {answer.meaning}" if answer.figures else "",
             )
             for answer in evaluation.answers
         )
     )
     if measured:
-        parts.append(_figures_table(measured, k))
+        meanings = (
+            element("span", element("b", answer.question), f". {answer.meaning}")
+            for answer in measured
+        )
+        parts.append(_folded("What each question means", bullets(meanings)))
+        parts.append(_folded("All figures", _figures_table(measured, k)))
     return section("Do neighbours belong together?", *parts)
 
 
@@ -179,13 +183,13 @@ def _baseline(evaluation: LibraryEvaluation) -> Element:
         rows.append(
             [
                 answer.question,
+                baseline_words(answer.baseline),
                 _three(own.precision.value),
                 _three(mfcc.precision.value),
                 f"{gain.value:+.3f}",
                 f"{gain.low:+.3f} to {gain.high:+.3f}",
                 _three(own.average_precision.value),
                 _three(mfcc.average_precision.value),
-                baseline_words(answer.baseline),
             ]
         )
     n = compared[0].baseline.n_tracks if compared[0].baseline else 0
@@ -200,15 +204,16 @@ def _baseline(evaluation: LibraryEvaluation) -> Element:
         table(
             [
                 "",
+                "in words",
                 f"precision@{evaluation.k}",
                 "of MFCCs",
                 "gain",
                 "95 %",
                 "MAP",
                 "of MFCCs",
-                "in words",
             ],
             rows,
+            texts=2,
             caption="Gain: precision of the embedding less that of the baseline, query by query.",
         ),
     )
@@ -244,17 +249,18 @@ def _hubs(evaluation: LibraryEvaluation) -> Element:
             for each in shown
         ),
         table(
-            ["", "skewness", "nobody reaches", "largest hub", "is neighbour of"],
+            ["", "largest hub", "is neighbour of", "nobody reaches", "skewness"],
             [
                 [
                     each.method,
-                    f"{each.skewness:.2f}",
-                    _percent(each.antihub_share),
                     each.largest_hub.name,
                     f"{each.largest_occurrences:,}",
+                    _percent(each.antihub_share),
+                    f"{each.skewness:.2f}",
                 ]
                 for each in evaluation.hubness
             ],
+            texts=2,
             caption="Skewness 0 is even; above 1, a few tracks crowd out the others. The "
             "corrections make nearness mutual (Schnitzer et al. 2012).",
         ),
@@ -340,16 +346,16 @@ def _left_out(evaluation: LibraryEvaluation) -> Element:
     )
 
 
+def _folded(summary: str, content: Element) -> Element:
+    return element("details", element("summary", summary), content)
+
+
 def _listing(name: str, headers: list[str], rows: list[list[str]], *, texts: int) -> Element | None:
     """A table that is folded up, with the first rows of many."""
     if not rows:
         return None
     more = f" (the first {_LISTED})" if len(rows) > _LISTED else ""
-    return element(
-        "details",
-        element("summary", f"{name}: {len(rows):,}{more}"),
-        table(headers, rows[:_LISTED], texts=texts),
-    )
+    return _folded(f"{name}: {len(rows):,}{more}", table(headers, rows[:_LISTED], texts=texts))
 
 
 def _three(value: float) -> str:

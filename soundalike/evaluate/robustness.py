@@ -34,8 +34,8 @@ __all__ = [
 
 MIN_DURATION_S = 20.0
 """An excerpt of a shorter track is most of the track."""
-MAX_DURATION_S = 900.0
-"""The whole track is in memory, several times over: a quarter of an hour is 160 MB."""
+MAX_DURATION_S = 600.0
+"""The whole track is in memory, several times over: ten minutes take about 700 MB."""
 
 _PASSAGE_S = 10.0
 _MP3_RATES = (16_000, 22_050, 24_000, 32_000, 44_100, 48_000)
@@ -118,6 +118,7 @@ def changed_embeddings(
         channels if len(channels) == 2 else channels[0], audio.sample_rate, 96_000
     )
     found["mp3"] = embed(np.atleast_2d(encoded).mean(axis=0, dtype=np.float32), audio.sample_rate)
+    del audio, channels, encoded
     found["louder"] = embed(change_gain(mono, 6.0))
     found["pitch"] = embed(change_pitch(mono, rate, 3.0))
     found["tempo"] = embed(change_tempo(mono, rate, 3.0))

@@ -33,9 +33,10 @@ def answer_words(answer: Answer, k: int) -> str:
 
 def baseline_words(comparison: BaselineComparison) -> str:
     """Which of the two is better, if that can be told."""
-    if comparison.gain.low > 0:
+    # An end at 0 may miss it by a rounding error.
+    if comparison.gain.low > 1e-9:
         return "better than the baseline"
-    if comparison.gain.high < 0:
+    if comparison.gain.high < -1e-9:
         return "worse than the baseline"
     return "no clear difference"
 
@@ -55,14 +56,22 @@ def left_out_words(evaluation: LibraryEvaluation) -> list[str]:
     """What is in no figure, and why, one line a reason."""
     copies = sum(duplicate.kind == "copy" for duplicate in evaluation.duplicates)
     near = len(evaluation.duplicates) - copies
-    lines = {
-        "exact copies of another file, set aside": copies,
-        "near-duplicates, the same recording in another file, set aside": near,
-        "files or folders that could not be analysed: soundalike failures": len(evaluation.failed),
-        "tracks whose files are gone since the last scan": len(evaluation.missing),
-        f"tracks not analysed with {evaluation.model} yet: scan their folder": (
-            evaluation.n_pending
+    pending = f" not analysed with {evaluation.model} yet: scan their folder"
+    lines = (
+        (copies, "exact copy of another file", "exact copies of other files", ", set aside"),
+        (near, "near-duplicate", "near-duplicates", ", the same recording twice, set aside"),
+        (
+            len(evaluation.failed),
+            "file",
+            "files",
+            " that failed to be analysed: soundalike failures",
         ),
-        "files that could not be read for this evaluation": len(evaluation.unreadable),
-    }
-    return [f"{count:,} {words}" for words, count in lines.items() if count]
+        (len(evaluation.missing), "track", "tracks", " whose file is gone since the last scan"),
+        (evaluation.n_pending, "track", "tracks", pending),
+        (len(evaluation.unreadable), "file", "files", " that this evaluation could not read"),
+    )
+    return [
+        f"{count:,} {one if count == 1 else many}{rest}"
+        for count, one, many, rest in lines
+        if count
+    ]

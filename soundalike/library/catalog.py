@@ -353,7 +353,7 @@ class Library:
         ModelMismatch : the whole library is analysed with another model only.
         """
         with self._database.read() as connection:
-            index = self._current_index(connection)
+            index = self._current_index(connection, self._space(connection))
             if not len(index.track_ids):
                 self._refuse_other_models(connection)
         return index

@@ -21,11 +21,15 @@ _POLL_S = 0.25
 
 @dataclass(frozen=True, slots=True)
 class Errand:
-    """A function ("module:name") to be called on a track's file; see ``jobs.CallJob``."""
+    """A function ("module:name") to be called on a track's file; see ``jobs.CallJob``.
+
+    ``cost`` says how long it takes beside others, in any unit; the time left is told from it.
+    """
 
     track: Track
     function: str
     arguments: tuple[Any, ...] = ()
+    cost: float = 1.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,7 +71,8 @@ def run_errands(
     if jobs is not None and jobs < 1:
         raise InvalidArgument(f"jobs must be at least 1, not {jobs}")
     results: list[Any] = [None] * len(errands)
-    started, done = time.monotonic(), 0
+    started, done, done_cost = time.monotonic(), 0, 0.0
+    total_cost = sum(errand.cost for errand in errands)
     with WorkerPool(setup, jobs or available_cores()) as pool:
         for number, errand in enumerate(errands):
             path = os.fsencode(errand.track.path)
@@ -78,9 +83,11 @@ def run_errands(
                 assert isinstance(outcome.job, CallJob)
                 results[outcome.job.track_id] = _result(outcome)
                 done += 1
+                done_cost += errands[outcome.job.track_id].cost
             if progress is not None:
-                per_errand = (time.monotonic() - started) / done if done else None
-                progress(done, per_errand * (len(errands) - done) if per_errand else None)
+                elapsed_s = time.monotonic() - started
+                left_s = elapsed_s * (total_cost / done_cost - 1) if done_cost else None
+                progress(done, left_s)
     return results
 
 

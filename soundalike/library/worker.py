@@ -155,7 +155,7 @@ class Worker:
 def _change(job: Job, path: str) -> str | None:
     """How the file is no longer what it was when the scan began with it."""
     if is_gone(path):
-        return _VANISHED
+        return "gone since the scan" if isinstance(job, CallJob) else _VANISHED
     if not isinstance(job, AnalyseJob):
         return None
     try:
