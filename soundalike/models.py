@@ -29,11 +29,11 @@ __all__ = [
     "pulled_models",
 ]
 
-DEFAULT_MODEL = "gtzan-resnet"
+DEFAULT_MODEL = "soundalike"
 
 # Names that were DEFAULT_MODEL in earlier releases, oldest first: a scan re-analyses what these
 # analysed; see soundalike/library/lineage.py.
-FORMER_DEFAULTS: tuple[str, ...] = ()
+FORMER_DEFAULTS: tuple[str, ...] = ("gtzan-resnet",)
 
 _WEIGHTS = Path(__file__).parent / "weights"
 

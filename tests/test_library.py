@@ -382,7 +382,7 @@ def test_what_is_stored_of_an_analysis() -> None:
     """float16 for the embedding, 8 bits for the excerpts', and all else as it was."""
     model = fake_model()
     before = fake_analysis("anything", model)
-    after = decode(encode(before), model)
+    after = decode(encode(before), model=model.id, labels=model.labels)
     assert (after.model, after.labels, after.duration_s) == (model.id, model.labels, 25.0)
     assert (after.genre_set, after.notes) == (before.genre_set, before.notes)
     np.testing.assert_array_equal(after.probabilities, before.probabilities)

@@ -34,10 +34,10 @@ def weights(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
     shutil.copy(shipped.path, folder)
     (folder / "registry.json").write_text(json.dumps([entry(shipped.path, shipped)]))
     monkeypatch.setattr(models, "_WEIGHTS", folder)
-    models.installed_models.cache_clear()
+    models.builtin_models.cache_clear()
     yield folder
     monkeypatch.undo()
-    models.installed_models.cache_clear()
+    models.builtin_models.cache_clear()
 
 
 def entry(path: Path, like: models.ModelInfo, **changes: Any) -> dict[str, Any]:
@@ -86,7 +86,7 @@ def bring_new_model(
     monkeypatch.setattr(models, "DEFAULT_MODEL", "successor")
     monkeypatch.setattr("soundalike.library.lineage.DEFAULT_MODEL", "successor")
     monkeypatch.setattr("soundalike.library.lineage.FORMER_DEFAULTS", (old.name,))
-    models.installed_models.cache_clear()
+    models.builtin_models.cache_clear()
     return models.find_model("successor")
 
 
