@@ -35,6 +35,7 @@ from benchmarks.systems import Analyser, System, all_systems, choose, install, p
 from benchmarks.workers import (
     Analysed,
     Failure,
+    Incomparable,
     WorkerCannotStart,
     WorkerFailed,
     analyse,
@@ -43,6 +44,7 @@ from benchmarks.workers import (
 )
 from soundalike.errors import DataError, SoundalikeError
 from soundalike.models import installed_models
+from soundalike.recommend.similarities import GivenSimilarities
 from soundalike.research.datasets import gtzan
 
 __all__ = ["Collection", "Comparison", "analyse_all", "compare_all", "distinct", "main"]
@@ -166,40 +168,48 @@ def compare_all(
     InvalidArgument : too few of those for any figure.
     """
     running = [system for system in systems if system.analyser.key in analysed]
-    names = analysed_by_all(list(collection.tracks), list(analysed.values()))
-    tracks = [collection.tracks[name] for name in names]
+    names = list(analysed_by_all(list(collection.tracks), list(analysed.values())))
     failures = list(absent)
     for found in analysed.values():
         in_collection = {track.path for track in collection.tracks.values()}
         failures += [failure for failure in found.failures if failure.path in in_collection]
-    neighbours: dict[str, Neighbours] = {}
-    for system in running:
+    similarities: dict[str, GivenSimilarities] = {}
+    n_lost = dict.fromkeys((system.name for system in running), 0)
+    while pending := [system for system in running if system.name not in similarities]:
+        system = pending[0]
         results = analysed[system.analyser.key].results
         try:
             with tempfile.TemporaryDirectory() as scratch:
-                similarities = compare(
+                similarities[system.name] = compare(
                     system,
                     _python(system.analyser, cache),
                     [results[name] for name in names],
                     Path(scratch),
                 )
+        except Incomparable as error:
+            for row in error.rows:
+                path = collection.tracks[names[row]].path
+                failures.append(Failure(system.name, path, str(error)))
+            n_lost[system.name] += len(error.rows)
+            # The figures are of the same tracks for all: compare again without them.
+            names = [name for row, name in enumerate(names) if row not in error.rows]
+            similarities.clear()
         except WorkerFailed as error:
             failures.append(Failure(system.name, None, f"cannot compare: {error}"))
-            continue
-        neighbours[system.name] = measure(similarities, tracks)
-    shown = [system for system in running if system.name in neighbours]
-    found_by = {system.name: analysed[system.analyser.key] for system in shown}
+            running.remove(system)
+    tracks = [collection.tracks[name] for name in names]
+    found_by = {system.name: analysed[system.analyser.key] for system in running}
     return Comparison(
         collection=collection,
         n_compared=len(names),
-        neighbours=neighbours,
-        distances={system.name: system.words for system in shown},
+        neighbours={name: measure(found, tracks) for name, found in similarities.items()},
+        distances={system.name: system.words for system in running},
         cpu_s={
             name: float(np.mean([found.cpu_s[track] for track in names]))
             for name, found in found_by.items()
         },
         n_failed={
-            name: sum(track not in found.results for track in collection.tracks)
+            name: n_lost[name] + sum(track not in found.results for track in collection.tracks)
             for name, found in found_by.items()
         },
         failures=tuple(failures),

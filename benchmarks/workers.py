@@ -34,6 +34,7 @@ from soundalike.recommend.similarities import CosineSimilarities, GivenSimilarit
 __all__ = [
     "Analysed",
     "Failure",
+    "Incomparable",
     "Worker",
     "WorkerCannotStart",
     "WorkerFailed",
@@ -56,6 +57,19 @@ class WorkerFailed(SoundalikeError):
 
 class WorkerCannotStart(WorkerFailed):
     """A worker never got as far as to be asked anything."""
+
+
+class Incomparable(WorkerFailed):
+    """Tracks that a system compares with no other.
+
+    Parameters
+    ----------
+    rows : their places among the tracks.
+    """
+
+    def __init__(self, rows: Sequence[int]) -> None:
+        super().__init__("analysed, but its similarities with all others are no numbers")
+        self.rows = tuple(rows)
 
 
 @dataclass(frozen=True)
@@ -267,6 +281,7 @@ def compare(
 
     Raises
     ------
+    Incomparable : some of the tracks have no similarity with any other.
     WorkerFailed : the worker cannot compare them, or answers with something else.
     """
     if system.measure == "own":
@@ -283,6 +298,10 @@ def compare(
         matrix = _by_embedding(system, results)
     if matrix.shape != (len(results), len(results)):
         raise WorkerFailed(f"{system.name} compared {matrix.shape}, not {len(results)} tracks")
+    others = ~np.eye(len(matrix), dtype=bool)
+    nothing = np.flatnonzero((np.isnan(matrix) | ~others).all(axis=1))
+    if 0 < len(nothing) < len(matrix):
+        raise Incomparable(nothing.tolist())
     try:
         return GivenSimilarities(matrix)
     except InvalidArgument as error:

@@ -48,6 +48,9 @@ def compare(files, variant):
     values = [file["embedding"] for file in files]
     if variant == "nan":
         return [[float("nan")] * len(values)] * len(values)
+    if any(value[0] == ord("0") for value in values):  # as musly does with a track of silence
+        nothing = [value[0] == ord("0") for value in values]
+        return [[float("nan") if a or b else 0.0 for b in nothing] for a in nothing]
     return [[-float(abs(a - b).sum()) for b in values] for a in values]
 
 serve(analyse, compare)
@@ -320,6 +323,8 @@ def test_a_whole_comparison_with_a_failing_peer(
     # A copy would be its own best neighbour.
     shutil.copy(music / "warmux-data/a0.ogg", music / "widelands-data/copy.ogg")
     rows.append({"path": "widelands-data/copy.ogg", "package": "widelands-data", "seconds": 60})
+    (music / "warmux-data/silence.ogg").write_text("0000")
+    rows.append({"path": "warmux-data/silence.ogg", "package": "warmux-data", "seconds": 60})
     rows = [row | {"artist": "", "title": ""} for row in rows]
     (music / "manifest.json").write_text(json.dumps(rows))
     broken = Analyser("broken", "1", "broken", requirements=("no-such-peer==1",))
@@ -339,12 +344,13 @@ def test_a_whole_comparison_with_a_failing_peer(
     )
     assert status == 1  # it goes on, and says at the end that not all went well
     printed = capsys.readouterr().out
-    assert "14 tracks, of which all systems could analyse 13; 1 more are copies" in printed
+    assert "15 tracks, of which all systems could analyse 13; 1 more are copies" in printed
     assert "| fake | widelands-data/fail.ogg | ValueError: no key / found in fail |" in printed
+    assert "| fake | warmux-data/silence.ogg | analysed, but its similarities" in printed
     assert "| broken | all of them | does not install: 404 |" in printed
     (comparison,) = json.loads((tmp_path / "figures.json").read_text())["comparisons"]
     assert comparison["n_compared"] == 13
-    assert comparison["systems"]["fake"]["n_failed"] == 1
+    assert comparison["systems"]["fake"]["n_failed"] == 2
     assert comparison["systems"]["fake"]["soundtrack"]["average_precision"]["value"] == 1.0
 
 
