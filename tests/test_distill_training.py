@@ -5,7 +5,7 @@ from __future__ import annotations
 import csv
 import itertools
 import json
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from pathlib import Path
 
 import numpy as np
@@ -30,8 +30,10 @@ from soundalike.research.distill.pool_file import write_pool
 from soundalike.research.distill.projection import (
     Blocks,
     ProjectionConfig,
+    excerpt_values,
+    fit_genre_head,
     fit_projection,
-    reference_means,
+    track_means,
 )
 from soundalike.research.distill.statistics import MODULATION_EDGES, STATISTICS, Statistics
 from soundalike.research.distill.task import DistillConfig, DistillTask, nt_xent
@@ -233,6 +235,8 @@ def test_fewer_axes_keep_the_most_and_dead_values_nothing() -> None:
         ({"weights": (1.0, 2.0)}, "2 weights for 1 blocks"),
         ({"weights": (0.0,)}, "weights must be above 0"),
         ({"dims": -1}, "dims must be 0 or more"),
+        ({"genre_blocks": ("ears",)}, "some of trunk, teacher"),
+        ({"genre_strength": 0.0}, "genre_strength must be above 0"),
     ],
 )
 def test_a_projection_that_makes_no_sense_is_refused(values: dict[str, object], words: str) -> None:
@@ -241,8 +245,46 @@ def test_a_projection_that_makes_no_sense_is_refused(values: dict[str, object], 
 
 
 ALL = ProjectionConfig(
-    ("trunk", "teacher", "mel-mean", "mfcc-covariance", "fluctuation"), (1, 1, 0.5, 0.5, 0.5), 12
+    ("trunk", "teacher", "mel-mean", "mfcc-covariance", "fluctuation"),
+    (1, 1, 0.5, 0.5, 0.5),
+    12,
+    ("teacher", "mfcc-covariance"),
 )
+
+
+def test_a_genre_head_is_the_regression_that_it_says_it_is() -> None:
+    generator = np.random.default_rng(0)
+    labels = np.repeat([0, 1, 2], 40)
+    values = generator.normal(size=(120, 5)) * (1, 10, 0.1, 3, 0) + 7
+    values[:, 0] += labels
+    blocks = {name: values.astype(np.float32) for name in ("teacher", "trunk")}
+    config = ProjectionConfig(genre_blocks=("teacher",), genre_strength=0.5)
+    head = fit_genre_head(blocks, labels, config)
+    # Independently, by the gradient of the penalised loss at the solution, which is 0.
+    scale = values.std(axis=0)
+    standard = np.where(scale > 0, (values - values.mean(axis=0)) / np.maximum(scale, 1e-9), 0)
+    logits = values @ head.matrix.T + head.offset
+    powers = np.exp(logits - logits.max(axis=1, keepdims=True))
+    wrong = powers / powers.sum(axis=1, keepdims=True) - np.eye(3)[labels]
+    penalty = head.matrix * scale / 0.5
+    assert np.abs(wrong.T @ standard + penalty).max() < 0.02
+    assert np.abs(wrong.sum(axis=0)).max() < 0.02
+    assert (head.matrix[:, 4] == 0).all()  # a value that never changes says nothing
+
+
+def test_the_head_takes_the_place_of_the_networks_own(whole: Path) -> None:
+    _, network = load_checkpoint(whole)
+    both = export.fit_projected(network, small_set(), small_pool(), ALL)
+    own = export.fit_projected(network, small_set(), small_pool(), replace(ALL, genre_blocks=()))
+    log_mel = torch.rand(2, 128, 128, generator=torch.Generator().manual_seed(1)) * -80
+    with torch.inference_mode():
+        told, kept = both.eval()(log_mel), own.eval()(log_mel)
+        heard = Blocks(network, ALL.genre_blocks).eval()(log_mel).embedding
+        trunk = network.eval()(log_mel).logits
+    assert torch.allclose(kept.logits, trunk, atol=1e-5)
+    expected = heard @ both.head_matrix.T + both.head_offset
+    assert torch.allclose(told.logits, expected, atol=1e-5)
+    assert torch.allclose(told.embedding, kept.embedding, atol=1e-5)
 
 
 @pytest.fixture(scope="module", params=[False, True], ids=["float32", "float16"])
@@ -264,15 +306,15 @@ def test_the_exported_projection_gives_the_numbers_of_torch(
 ) -> None:
     is_half = "float16" in request.node.name
     _, network = load_checkpoint(whole)
-    fitted = export.fit_references(network, small_set(), small_pool(), ALL)
+    projected = export.fit_projected(network, small_set(), small_pool(), ALL).eval()
     log_mel = torch.rand(3, 128, 128, generator=torch.Generator().manual_seed(0)) * -80
     with torch.inference_mode():
-        output = Blocks(network, ALL.blocks).eval()(log_mel)
+        output = projected(log_mel)
     session = onnxruntime.InferenceSession(exported, providers=["CPUExecutionProvider"])
     logits, embedding = session.run(None, {"log_mel": log_mel.numpy()})
     near = 2e-2 if is_half else 1e-4
     assert np.abs(logits - output.logits.numpy()).max() < near
-    assert np.abs(embedding - fitted(output.embedding.numpy())).max() < near
+    assert np.abs(embedding - output.embedding.numpy()).max() < near
 
 
 def test_the_product_runs_it(exported: Path) -> None:
@@ -291,10 +333,10 @@ def test_reference_tracks_are_the_training_tracks_and_the_soundtracks(whole: Pat
     data, pool = small_set(), small_pool()
     tracks = [*data.decibels(data.splits["train"])]
     tracks += [track * np.float32(80 / 255) - np.float32(80) for track in pool.tracks]
-    means = reference_means(network, ("trunk",), tracks)
+    means = track_means(excerpt_values(network, ("trunk",), tracks))
     expected = fit_projection(means, ProjectionConfig(dims=4))
-    found = export.fit_references(network, data, pool, ProjectionConfig(dims=4))
-    assert np.abs(found.matrix) == pytest.approx(np.abs(expected.matrix), abs=1e-4)
+    found = export.fit_projected(network, data, pool, ProjectionConfig(dims=4))
+    assert np.abs(found.matrix.numpy()) == pytest.approx(np.abs(expected.matrix), abs=1e-4)
 
 
 def test_only_a_listener_foretells_the_teacher() -> None:

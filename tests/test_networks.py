@@ -14,6 +14,7 @@ SMALL = {
     "cifar-cnn": {"channels": [4, 4], "hidden": [8, 8, 8]},
     "cnn-lstm": {"channels": [4, 4, 4], "hidden": 8},
     "gru": {"hidden": 8},
+    "listener": {"widths": [8, 8, 8, 16], "blocks": [1, 1, 1, 1], "drop_path": 0.0},
     "lstm": {"hidden": 8},
     "paper-cnn": {"channels": [4, 4, 8, 8, 8], "hidden": [16, 16, 16, 8], "dropout": 0.0},
     "resnet": {"widths": [8, 8, 8, 16], "blocks": [1, 1, 1, 1], "drop_path": 0.0},

@@ -34,7 +34,7 @@ def scan_progress() -> Iterator[ProgressCallback]:
                 return
             again = progress.phase == "re-analysing"
             head = (
-                f"{progress.total:,} tracks to re-analyse for {progress.model}"
+                f"re-analysing for {progress.model}: 0 of {progress.total:,}"
                 if again
                 else f"{progress.total:,} files to analyse"
             )

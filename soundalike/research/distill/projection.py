@@ -5,8 +5,8 @@ standardised over reference tracks and scaled so that its mean squared length is
 squared; end to end they are turned onto their principal axes. All of that is one matrix and one
 offset, which the exported model carries. Whitening is left out: it would blow up noise.
 
-The genres may come from a logistic regression on such blocks instead of the network's own head. That
-head has seen its training tracks so often that it knows them by heart; a heavily penalised linear
+The genres may come from a logistic regression on such blocks instead of the network's own head,
+which has seen its training tracks so often that it knows them by heart: a heavily penalised linear
 one on what the teacher's head foretells has less to remember them by.
 """
 
