@@ -6,12 +6,15 @@ VENV   ?= .venv
 BIN    := $(VENV)/bin
 STAMP  := $(VENV)/.installed
 
+# What `make bench-quality` measures: a table for each set of soundtracks.
+PACKAGES ?= tuning held-out all
+
 .DEFAULT_GOAL := help
-.PHONY: help demo test lint format bench clean
+.PHONY: help demo test lint format bench bench-quality named-music clean
 
 help: ## show this list
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /|/' | \
-		while IFS='|' read -r name text; do printf '  make %-10s %s\n' "$$name" "$$text"; done
+		while IFS='|' read -r name text; do printf '  make %-14s %s\n' "$$name" "$$text"; done
 
 $(BIN)/python:
 	$(PYTHON) -m venv $(VENV) || { echo "needs Python 3.11 or later with venv: apt-get install python3 python3-venv"; exit 1; }
@@ -43,6 +46,13 @@ format: $(STAMP)-test ## format the code
 bench: $(STAMP)-test ## time decoding and analysis, beside bliss-audio where it installs
 	-$(BIN)/python -m pip install --quiet --disable-pip-version-check bliss-audio
 	$(BIN)/python -m benchmarks.analysis
+
+bench-quality: named-music $(STAMP)-test ## compare neighbours with those of other tools (MUSIC=folder of the soundtracks)
+	-$(BIN)/soundalike models pull musicnn
+	$(BIN)/python -m benchmarks.quality "$(MUSIC)" --packages $(PACKAGES) --out build/benchmark-quality/figures.json
+
+named-music:
+	@test -n "$(MUSIC)" || { echo "MUSIC=DIR names the folder of the soundtracks; to fill one (1.6 GB): make test, then $(BIN)/python -m benchmarks.soundtracks DIR"; exit 1; }
 
 clean: ## remove what the other targets made
 	rm -rf $(VENV) build dist runs .pytest_cache .mypy_cache .ruff_cache

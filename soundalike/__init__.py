@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from soundalike.analyzer import Analysis, Analyzer
     from soundalike.audio import Audio, load_audio
     from soundalike.errors import SoundalikeError
+    from soundalike.evaluate.library import evaluate_library
     from soundalike.frontend import log_mel
     from soundalike.library import Library
     from soundalike.recommend.explain import Comparison, compare
@@ -30,6 +31,7 @@ __all__ = [
     "SoundalikeError",
     "__version__",
     "compare",
+    "evaluate_library",
     "load_audio",
     "log_mel",
 ]
@@ -44,6 +46,7 @@ _HOMES = {
     "Library": "soundalike.library",
     "SoundalikeError": "soundalike.errors",
     "compare": "soundalike.recommend.explain",
+    "evaluate_library": "soundalike.evaluate.library",
     "load_audio": "soundalike.audio",
     "log_mel": "soundalike.frontend",
 }

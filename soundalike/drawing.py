@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from soundalike.errors import InvalidArgument, MissingExtra
-from soundalike.frontend import EXCERPT_S, mel_frequencies
+from soundalike.frontend import mel_frequencies
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -226,7 +226,7 @@ def excerpt_cells(analysis: Analysis) -> Cells:
     """
     edges_s, index = [0.0], []
     for excerpt, start_s in enumerate(analysis.excerpt_starts_s):
-        end_s = min(float(start_s) + EXCERPT_S, analysis.duration_s)
+        end_s = min(float(start_s) + analysis.excerpt_s, analysis.duration_s)
         if start_s > edges_s[-1] + 0.05:
             edges_s.append(float(start_s))
             index.append(-1)

@@ -1,4 +1,4 @@
-"""From waveform to log-mel excerpts: what every model sees, in training and in the product.
+"""From waveform to log-mel excerpts: what our own models see, in training and in the product.
 
 The format is that of a 22,050 Hz waveform with ``n_fft`` 2048 (93 ms, Hann) and a hop of 1,712
 samples (77.6 ms), 128 Slaney mel bands from 0 to 11,025 Hz, in decibels under the maximum of the
@@ -30,11 +30,13 @@ __all__ = [
     "TOP_DB",
     "Excerpts",
     "LogMelStream",
+    "check_waveform",
     "excerpts",
     "log_mel",
     "mel_filterbank",
     "mel_frequencies",
     "mel_spectrogram",
+    "power_frames",
     "power_spectrogram",
     "power_to_db",
 ]
@@ -65,7 +67,8 @@ class Excerpts:
 
     Attributes
     ----------
-    frames : float32 (n_excerpts, n_mels, EXCERPT_FRAMES), decibels.
+    frames : float32 (n_excerpts, n_mels, EXCERPT_FRAMES), decibels; as its model takes it, where
+        another frontend made it.
     starts_s : float64 (n_excerpts,), seconds from the start of the track.
     """
 
@@ -165,7 +168,7 @@ def _is_smooth(length: int) -> bool:
     return length == 1
 
 
-def _power_frames(
+def power_frames(
     waveform: FloatArray, starts: NDArray[np.int64], n_fft: int, n_bins: int
 ) -> FloatArray:
     """|STFT|^2 of the frames that begin at ``starts``: float32 (n_frames, n_bins)."""
@@ -176,7 +179,13 @@ def _power_frames(
     return power
 
 
-def _check_waveform(waveform: NDArray[np.floating], sample_rate: int) -> FloatArray:
+def check_waveform(waveform: NDArray[np.floating], sample_rate: int) -> FloatArray:
+    """The waveform as contiguous float32 (n_samples,).
+
+    Raises
+    ------
+    InvalidArgument : it is empty or not mono, or the sample rate is none.
+    """
     if sample_rate <= 0:
         raise InvalidArgument(f"sample_rate must be positive, not {sample_rate} Hz")
     if waveform.ndim != 1 or waveform.size == 0:
@@ -207,7 +216,7 @@ def power_spectrogram(
         raise InvalidArgument(
             f"n_fft must be 2 or more and hop_length 1 or more, not {n_fft}, {hop_length}"
         )
-    samples = _check_waveform(waveform, sample_rate)
+    samples = check_waveform(waveform, sample_rate)
     padded = np.pad(samples, n_fft // 2)
     if padded.size < n_fft:
         padded = np.pad(padded, (0, n_fft - padded.size))
@@ -216,7 +225,7 @@ def power_spectrogram(
     n_bins = n_fft // 2 + 1
     batch = max(1, _BATCH_SAMPLES // n_fft)
     parts = [
-        _power_frames(padded, starts[i : i + batch], n_fft, n_bins)
+        power_frames(padded, starts[i : i + batch], n_fft, n_bins)
         for i in range(0, starts.size, batch)
     ]
     return np.concatenate(parts).T
@@ -305,7 +314,7 @@ class LogMelStream:
         """Take the next samples: (n_samples,), any length."""
         if block.size == 0:
             return
-        samples = _check_waveform(block, self.sample_rate)
+        samples = check_waveform(block, self.sample_rate)
         self.n_samples += samples.size
         self.peak = max(self.peak, float(samples.max() - samples.min()) / 2)
         self._transform(np.concatenate([self._tail, samples]))
@@ -314,7 +323,7 @@ class LogMelStream:
         starts = self._starts(self._n_frames, self._tail_start + buffer.size) - self._tail_start
         batch = max(1, _BATCH_SAMPLES // self._n_fft)
         for i in range(0, starts.size, batch):
-            power = _power_frames(buffer, starts[i : i + batch], self._n_fft, self._n_bins)
+            power = power_frames(buffer, starts[i : i + batch], self._n_fft, self._n_bins)
             self._mel_power.append(power @ self._filterbank_t)
         self._n_frames += starts.size
         next_start = round((self._n_frames + 0.5) * self._hop) - self._n_fft // 2
@@ -371,7 +380,7 @@ def log_mel(
     >>> spectrogram.shape
     (128, 12)
     """
-    samples = _check_waveform(waveform, sample_rate)
+    samples = check_waveform(waveform, sample_rate)
     stream = LogMelStream(sample_rate, n_mels=n_mels)
     if frame_centers is None:
         stream.push(samples)
@@ -381,7 +390,7 @@ def log_mel(
     centers = np.asarray(frame_centers, dtype=np.int64)
     if centers.size == 0 or centers.min() < 0 or centers.max() > samples.size:
         raise InvalidArgument(f"frame_centers must lie between 0 and {samples.size} samples")
-    power = _power_frames(padded, centers, n_fft, stream._n_bins)
+    power = power_frames(padded, centers, n_fft, stream._n_bins)
     return np.ascontiguousarray(power_to_db(power @ stream._filterbank_t, top_db=top_db).T)
 
 

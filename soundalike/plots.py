@@ -67,6 +67,7 @@ _FORMATS = ("png", "jpg", "jpeg", "webp", "svg", "pdf")
 # More columns than this cannot be told apart in a picture of some 1,000 pixels.
 _MAX_COLUMNS = 4000
 _MIN_HOP = 512
+_MOST_TAGS = 12
 _CHANNELS = {
     1: ("Mono",),
     2: ("Left", "Right"),
@@ -375,7 +376,8 @@ def plot_genre_timeline(
     """The probability of each genre along a track, one column an excerpt.
 
     Genres are sorted by their probability over the whole track, which stands beside their names;
-    a dot marks the most probable one of each excerpt.
+    a dot marks the most probable one of each excerpt. Of a model's tags only the strongest over the
+    whole track are shown.
 
     Parameters
     ----------
@@ -387,10 +389,11 @@ def plot_genre_timeline(
     InvalidArgument : a size under 200 pixels.
     MissingExtra : matplotlib is not installed.
     """
-    n_labels = len(analysis.labels)
+    are_tags = analysis.kind == "tags"
+    order = np.argsort(-analysis.probabilities, kind="stable")[: _MOST_TAGS if are_tags else None]
+    n_labels = len(order)
     figure = new_figure(width_px, height_px or 230 + 46 * n_labels)
     axes = figure.subplots()
-    order = np.argsort(-analysis.probabilities, kind="stable")
     cells = excerpt_cells(analysis)
     shown = cells.index >= 0
     table = np.full((n_labels, len(cells.index)), np.nan)
@@ -412,11 +415,16 @@ def plot_genre_timeline(
     axes.set_xlim(0.0, cells.edges_s[-1])
     axes.set_yticks(
         range(n_labels),
-        [f"{analysis.labels[i]}  {100 * analysis.probabilities[i]:.0f} %" for i in order],
+        [
+            f"{analysis.labels[i]}  {share:.2f}"
+            if are_tags
+            else f"{analysis.labels[i]}  {100 * share:.0f} %"
+            for i, share in zip(order, analysis.probabilities[order], strict=True)
+        ],
     )
     style(axes)
     axes.tick_params(axis="y", length=0)
-    color_bar(figure, mesh, "Probability", ax=axes, pad=0.02)
+    color_bar(figure, mesh, "Activation" if are_tags else "Probability", ax=axes, pad=0.02)
     time_axis(axes.xaxis, analysis.duration_s)
     verdict = "unsure" if analysis.unsure else analysis.genre
     headline(figure, title, f"whole track: {verdict}  |  {analysis.model}")

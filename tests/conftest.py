@@ -4,6 +4,10 @@ from __future__ import annotations
 
 import os
 import signal
+import subprocess
+import sys
+import tempfile
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -12,6 +16,33 @@ import pytest
 # the tests that send it would wait for ever.
 if signal.getsignal(signal.SIGINT) == signal.SIG_IGN:
     signal.signal(signal.SIGINT, signal.default_int_handler)
+
+
+@pytest.fixture(scope="session", autouse=True)
+def no_models(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
+    """No test sees the models that its user has pulled."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("SOUNDALIKE_MODELS", str(tmp_path_factory.mktemp("models") / "none"))
+        patch.delenv("SOUNDALIKE_MODEL", raising=False)
+        yield
+
+
+@pytest.fixture(scope="session")
+def musicnn_wheel(pytestconfig: pytest.Config) -> Path:
+    """The published wheel of musicnn, downloaded by pip once and kept in pytest's cache."""
+    folder = Path(pytestconfig.cache.mkdir("musicnn"))
+    wheel = folder / "musicnn-0.1.0-py3-none-any.whl"
+    if not wheel.exists():
+        # Into a folder of this process first: tests run in several.
+        with tempfile.TemporaryDirectory(dir=folder) as part:
+            command = [sys.executable, "-m", "pip", "download", "--no-deps", "musicnn==0.1.0"]
+            ran = subprocess.run(
+                [*command, "--dest", part], capture_output=True, text=True, check=False
+            )
+            if ran.returncode != 0:
+                pytest.skip(f"pip cannot download musicnn 0.1.0: {ran.stderr.strip()[-300:]}")
+            (Path(part) / wheel.name).replace(wheel)
+    return wheel
 
 
 @pytest.fixture(scope="session")

@@ -12,6 +12,7 @@ import signal
 import time
 import wave
 from collections import Counter
+from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
@@ -20,6 +21,7 @@ from soundalike.analyzer import Analysis
 from soundalike.errors import ModelError, SilentAudio, UnreadableFile
 from soundalike.library import Library
 from soundalike.library.jobs import Job, Setup
+from soundalike.library.lineage import Lineage
 from soundalike.library.worker import Worker
 from soundalike.models import ModelInfo
 
@@ -30,9 +32,9 @@ PIDS = "SOUNDALIKE_TEST_PIDS"
 """Environment variable: a folder that gets a file named by the process id of each analyzer."""
 
 
-def fake_model(version: str = "1") -> ModelInfo:
+def fake_model(version: str = "1", name: str = "fake") -> ModelInfo:
     return ModelInfo(
-        name="fake",
+        name=name,
         version=version,
         path=Path("fake.onnx"),
         sha256="",
@@ -86,9 +88,10 @@ class FakeAnalyzer:
     """What a scan needs of an analyzer. How the text of a file begins says what happens to it.
 
     ``silent``: SilentAudio. ``bug``: an error that nobody foresaw. ``crash``: the process dies.
-    ``once FILE``: the process dies the first time (FILE does not exist then). ``slow``: takes
-    0.1 s. ``print``: writes to standard output. ``hang``: never ends. ``change``: the file grows
-    while it is analysed. ``vanish``: it is gone afterwards.
+    ``once FILE``: the process dies the first time (FILE does not exist then). ``slow``: takes 0.1
+    s. ``since N``: SilentAudio for all versions from N on. ``print``: writes to standard output.
+    ``hang``: never ends. ``change``: the file grows while it is analysed. ``vanish``: it is gone
+    afterwards.
     """
 
     def __init__(self, model: ModelInfo) -> None:
@@ -109,6 +112,8 @@ class FakeAnalyzer:
         what, _, rest = text.partition(" ")
         if what == "silent":
             raise SilentAudio(path, "silent: 0.1 s that never reach -80 dBFS")
+        if what == "since" and int(self.model.version) >= int(rest.split()[0]):
+            raise SilentAudio(path, f"too quiet for version {self.model.version}")
         if what == "bug":
             raise ZeroDivisionError("a bug")
         if what == "crash" or (what == "once" and not Path(rest).exists()):
@@ -145,6 +150,17 @@ def open_library(
     return Library(folder / "library.db", model=fake_model(version), analyzer=analyzer)
 
 
+def line(version: str, *, older: Sequence[str] = ()) -> Lineage:
+    """The line of the fake's versions; those of ``older`` are still installed."""
+    return Lineage(fake_model(version), installed=tuple(fake_model(each) for each in older))
+
+
+def open_upgraded(folder: Path, version: str, *, older: Sequence[str] = ()) -> Library:
+    """The library of :func:`open_library` after an upgrade, opened without choosing a model."""
+    model = line(version, older=older)
+    return Library(folder / "library.db", model=model, analyzer="fakes:FakeAnalyzer")
+
+
 class InlinePool:
     """The worker's own code in this process, for tests of what a scan does with its answers.
 
@@ -175,6 +191,16 @@ class InlinePool:
 
     def close(self, *, at_once: bool) -> None:
         self._jobs.clear()
+
+
+class OnePool(InlinePool):
+    """One answer at a time, so that a scan can be stopped between two."""
+
+    def outcomes(self, timeout_s: float) -> list[object]:
+        outcomes = [self._worker.do(job) for job in self._jobs[:1]]
+        del self._jobs[:1]
+        self.outstanding -= len(outcomes)
+        return list(outcomes)
 
 
 def contents_of(library: Library) -> Counter[tuple[str, str, str | None]]:

@@ -17,7 +17,9 @@ from click.testing import CliRunner, Result
 from mutagen.id3 import TIT2, TPE1
 from mutagen.wave import WAVE
 
+from soundalike.analyzer import Analysis
 from soundalike.cli import cli
+from soundalike.cli.views import genre_words, set_words
 
 RATE = 22_050
 N_PER_ARTIST = 6
@@ -195,7 +197,28 @@ def test_unknown_and_ambiguous_tracks(library: Path) -> None:
     assert ambiguous.stderr.startswith("AmbiguousTrack: ")
 
 
-@pytest.mark.parametrize(("option", "value"), [("-k", 0), ("--max-per-artist", 0)])
+def test_the_list_is_cut_where_nothing_is_alike(library: Path) -> None:
+    words = ("similar", "organs piece 2", "--library", library)
+    full = call_json(*words)["matches"]
+    least = round((full[4]["percentile"] + full[5]["percentile"]) / 2, 1)
+    cut = call_json(*words, "--min", least)
+    assert (cut["matches"], cut["cut"], cut["min_percentile"]) == (full[:5], 5, least)
+    assert cut["best_cut"] == full[5]
+    text = call(*words, "--min", least)
+    assert f"5 of 10: the other 5 are no closer than {least:g} % of all pairs" in text.stderr
+    nothing = call(*words, "--min", 100)
+    assert (nothing.exit_code, nothing.stdout) == (0, "")
+    closest = f"The Organs - {full[0]['track']['title']}"
+    assert (
+        f"Nothing is closer than 100 % of all pairs in the library. The closest, {closest}, "
+        in nothing.stderr
+    )
+    assert "no closer" not in call(*words).stderr
+
+
+@pytest.mark.parametrize(
+    ("option", "value"), [("-k", 0), ("--max-per-artist", 0), ("--min", 101), ("--min", "nan")]
+)
 def test_values_out_of_range(library: Path, option: str, value: int) -> None:
     result = call("similar", "organs piece 2", option, value, "--library", library)
     assert (result.exit_code, result.stdout) == (1, "")
@@ -269,6 +292,45 @@ def test_genre_of_files(music: Path) -> None:
     assert found["genre_set"][0] == found["genre"]
     assert len(found["excerpt_probabilities"]) == len(found["excerpt_starts_s"]) == 1
     assert "from" in call("genre", "--timeline", path).stdout
+    lines = result.stdout.splitlines()
+    assert lines[2].startswith(f"genre set (right for 9 in 10 tracks): {found['genre_set'][0]}")
+
+
+@pytest.mark.parametrize(
+    ("probabilities", "members", "heading", "reason"),
+    [
+        ([0.9, 0.05, 0.03, 0.02], 1, "blues, 90 % sure", ""),
+        ([0.6, 0.3, 0.06, 0.04], 2, "blues, 60 % sure (else jazz)", ""),
+        ([0.6, 0.2, 0.12, 0.08], 3, "blues, 60 % sure (else jazz or pop)", ""),
+        ([0.45, 0.4, 0.1, 0.05], 2, "unsure: blues or jazz", " (none has half of the"),
+        ([0.45, 0.2, 0.2, 0.15], 1, "unsure: blues, 45 %", " (none has half of the"),
+        (
+            [0.55, 0.2, 0.15, 0.1],
+            4,
+            "unsure: it may be any of the 4 genres, blues first",
+            " (too many to tell)",
+        ),
+    ],
+)
+def test_words_about_a_genre(
+    probabilities: list[float], members: int, heading: str, reason: str
+) -> None:
+    labels = ("blues", "jazz", "pop", "rock")
+    analysis = Analysis(
+        model="m@1",
+        duration_s=1.0,
+        labels=labels,
+        probabilities=np.array(probabilities, np.float32),
+        embedding=np.ones(1, np.float32),
+        excerpt_embeddings=np.ones((1, 1), np.float32),
+        excerpt_probabilities=np.array([probabilities], np.float32),
+        excerpt_starts_s=np.zeros(1),
+        genre_set=labels[:members],
+    )
+    assert genre_words(analysis) == heading
+    expected = f"genre set (right for 9 in 10 tracks): {', '.join(labels[:members])}{reason}"
+    assert set_words(analysis).startswith(expected)
+    assert set_words(analysis).endswith(")" if reason else labels[members - 1])
 
 
 def test_genre_goes_on_past_a_bad_file(music: Path, tmp_path: Path) -> None:

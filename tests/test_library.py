@@ -306,8 +306,19 @@ def test_percentiles(library: Library, tmp_path: Path) -> None:
         assert match.percentile == pytest.approx(
             100 * np.mean(pairs < match.similarity - 1e-6), abs=0.5
         )
-    best = library.similar("toto", k=100, min_percentile=80).matches
+    everything = library.similar("toto", k=100)
+    assert (everything.min_percentile, everything.cut, everything.best_cut) == (None, 0, None)
+    cut = library.similar("toto", k=100, min_percentile=80)
+    best = cut.matches
     assert best
+    assert best == everything.matches[: len(best)]
+    assert (cut.cut, cut.min_percentile) == (len(everything.matches) - len(best), 80)
+    assert cut.best_cut == everything.matches[len(best)]
+    few = library.similar("toto", k=len(best), min_percentile=80)
+    assert (few.matches, few.cut, few.best_cut) == (best, 0, None)
+    nothing = library.similar("toto", k=3, min_percentile=100)
+    assert (nothing.matches, nothing.cut) == ((), 3)
+    assert nothing.best_cut == everything.matches[0]
     assert all(match.percentile >= 80 for match in best if match.percentile is not None)
     comparison = library.compare("toto", best[0].track.track_id)
     assert comparison.similarity == pytest.approx(best[0].similarity, abs=1e-5)

@@ -11,7 +11,9 @@ from contextlib import closing
 from pathlib import Path
 
 import pytest
+from alembic import command
 from alembic.autogenerate import compare_metadata
+from alembic.config import Config
 from alembic.migration import MigrationContext
 from alembic.script import ScriptDirectory
 from fakes import InlinePool, fake_model, open_library, write_track
@@ -47,7 +49,11 @@ def schema_of(connection: sqlite3.Connection) -> dict[str, set[str]]:
         "SELECT name, sql FROM sqlite_master "
         "WHERE sql IS NOT NULL AND name NOT LIKE 'sqlite%' AND name <> 'alembic_version'"
     )
-    return {name: {line.strip(" \t,()") for line in sql.splitlines()} for name, sql in rows}
+    # A table that a migration made anew has its name in quotation marks.
+    plain = {name: sql.replace('"', "") for name, sql in rows}
+    return {
+        name: {line.strip(" \t,()") for line in sql.splitlines()} for name, sql in plain.items()
+    }
 
 
 def test_the_newest_migration_is_the_schema_version() -> None:
@@ -266,3 +272,40 @@ def test_a_library_in_memory(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) ->
         assert library.scan([tmp_path]).analysed == 1
         assert library.info().size_bytes is None
         assert [track.status for track in library.tracks()] == ["analysed"]
+
+
+def test_a_library_of_the_first_schema_is_brought_up_to_date(tmp_path: Path) -> None:
+    """What it holds stays, failures among it, and they get a column for their model."""
+    place = tmp_path / "library.db"
+    engine = create_engine(f"sqlite:///{place}")
+    with engine.begin() as connection:
+        config = Config()
+        config.set_main_option("script_location", str(database._MIGRATIONS))
+        config.attributes["connection"] = connection
+        command.upgrade(config, "0001")
+        for statement in (
+            "INSERT INTO models VALUES (1, 'fake', '1', 8, '[\"calm\", \"wild\", \"odd\"]')",
+            "INSERT INTO contents (id, digest) VALUES (1, x'aa')",
+            "INSERT INTO tracks (id, path, path_text, content_id, words, added_at) "
+            "VALUES (1, '/one.wav', '/one.wav', 1, 'one', 0), (2, '/2.wav', '/2.wav', NULL, '', 0)",
+            "INSERT INTO failures VALUES (7, 2, NULL, 'SilentAudio', 'silent', 'leave', 3, 5, 6)",
+            "INSERT INTO failures VALUES (8, NULL, '/f', 'UnreadableFile', 'no', 'check', 1, 5, 6)",
+        ):
+            connection.exec_driver_sql(statement)
+    engine.dispose()
+    with open_library(tmp_path) as library:
+        assert library.info().schema_version == SCHEMA_VERSION
+        folder, track = sorted(library.failures(), key=lambda failure: failure.kind, reverse=True)
+        assert (folder.track_id, folder.path) == (None, Path("/f"))
+        assert (track.track_id, track.reason, track.attempts) == (2, "silent", 3)
+        assert {t.track_id: t.status for t in library.tracks()} == {1: "pending", 2: "failed"}
+    with closing(sqlite3.connect(place)) as plain:
+        assert plain.execute("SELECT id, model_id FROM failures").fetchall() == [
+            (7, None),
+            (8, None),
+        ]
+        plain.execute("PRAGMA foreign_keys = ON")
+        with pytest.raises(sqlite3.IntegrityError, match="one_subject"):
+            plain.execute("UPDATE failures SET track_id = NULL WHERE id = 7")
+        plain.execute("DELETE FROM tracks WHERE id = 2")
+        assert plain.execute("SELECT id FROM failures").fetchall() == [(8,)]

@@ -13,6 +13,8 @@ from soundalike.errors import InvalidArgument
 from soundalike.recommend.similar import (
     MIN_TRACKS_FOR_PERCENTILE,
     PairDistribution,
+    check_min_percentile,
+    cut_below,
     rank,
     similarities,
 )
@@ -122,8 +124,6 @@ def test_wrong_dimension_names_both_shapes() -> None:
         ({"max_per_artist": 0, "artists": [None] * 3}, "max_per_artist is 0"),
         ({"max_per_artist": 1}, "one artist for each of the 3 rows, got none"),
         ({"max_per_artist": 1, "artists": ["A"]}, "3 rows, got 1"),
-        ({"min_percentile": 50}, "no PairDistribution"),
-        ({"min_percentile": 101}, "from 0 to 100"),
     ],
 )
 def test_bad_arguments(arguments: dict[str, object], message: str) -> None:
@@ -176,7 +176,7 @@ def test_small_libraries_say_so(n_tracks: int) -> None:
     assert pairs.too_small is not None
     assert pairs.too_small.endswith(f"at least 10 tracks in the library, it has {n_tracks}")
     with pytest.raises(InvalidArgument, match=f"it has {n_tracks}"):
-        rank(np.ones(8, np.float32), random_units(n_tracks), distribution=pairs, min_percentile=50)
+        check_min_percentile(50, pairs)
 
 
 @settings(max_examples=5, deadline=None)
@@ -201,13 +201,24 @@ def test_the_same_seed_gives_the_same_sample() -> None:
     np.testing.assert_array_equal(one.pair_similarities, other.pair_similarities)
 
 
-def test_min_percentile_cuts_the_list() -> None:
+@pytest.mark.parametrize("least", [0.0, 50.0, 90.0, 100.0])
+def test_a_least_percentile_cuts_the_list_in_two(least: float) -> None:
     embeddings = random_units(200)
     pairs = PairDistribution.from_embeddings(embeddings)
-    found = rank(embeddings[0], embeddings, k=200, distribution=pairs, min_percentile=90)
-    assert 0 < len(found) < 200
-    percentiles = [hit.percentile for hit in found]
-    assert all(percentile is not None and percentile >= 90 for percentile in percentiles)
+    ranked = rank(embeddings[0], embeddings, k=200, distribution=pairs)
+    check_min_percentile(least, pairs)
+    kept, cut = cut_below(ranked, least)
+    assert kept + cut == ranked
+    assert all(each.percentile is not None and each.percentile >= least for each in kept)
+    assert all(each.percentile is not None and each.percentile < least for each in cut)
+    assert (least > 0) == bool(cut)
+
+
+@pytest.mark.parametrize("least", [-1, 101, float("nan"), float("inf")])
+def test_what_is_no_percentile(least: float) -> None:
+    pairs = PairDistribution.from_embeddings(random_units(20))
+    with pytest.raises(InvalidArgument, match=f"percentile is {least:g}: it goes from 0 to 100"):
+        check_min_percentile(least, pairs)
 
 
 def test_max_tracks_too_small() -> None:

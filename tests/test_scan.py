@@ -584,7 +584,7 @@ class TestLinks:
         assert library.failures() == []
 
 
-def test_a_new_model_analyses_again_and_models_never_mix(
+def test_a_chosen_model_analyses_beside_the_others_and_they_never_mix(
     tmp_path: Path, music: Path, log: Callable[[], Counter[str]]
 ) -> None:
     with open_library(tmp_path) as old:
@@ -605,10 +605,12 @@ def test_a_new_model_analyses_again_and_models_never_mix(
         result = new.similar(music / "a/1.wav")
         assert [match.track.path.name for match in result.matches] == ["2.wav"]
         assert (result.searched, result.not_searched) == (1, 2)
-        assert [(m.model, m.tracks) for m in new.info().models] == [("fake@1", 2), ("fake@2", 2)]
+        assert [(m.model, m.tracks) for m in new.info().models] == [("fake@1", 4), ("fake@2", 2)]
         assert counts(new.scan([music])) == {"analysed": 2, "unchanged": 2}
         assert log() == Counter(["one", "two", "three", "four"])
-        assert stored_analyses(new) == 4
+        assert stored_analyses(new) == 8
+    with open_library(tmp_path) as old:
+        assert old.similar(music / "a/1.wav").searched == 3
 
 
 def test_a_crash_between_two_transactions_loses_nothing(

@@ -15,7 +15,7 @@ from pathlib import Path
 
 import fakes
 import pytest
-from fakes import contents_of, open_library, text_of, write_track
+from fakes import contents_of, open_library, open_upgraded, text_of, write_track
 
 from soundalike.errors import LibraryError, ModelError
 from soundalike.library import Library
@@ -34,6 +34,11 @@ def show(progress):
 report = open_library(Path(sys.argv[2])).scan([sys.argv[3]], jobs=2, progress=show)
 print("report", report.analysed, report.interrupted, flush=True)
 """
+
+
+UPGRADE = SCAN.replace("import open_library", "import open_upgraded").replace(
+    "open_library(Path(sys.argv[2]))", "open_upgraded(Path(sys.argv[2]), '2')"
+)
 
 
 @pytest.fixture
@@ -73,18 +78,21 @@ def expected_contents(music: Path) -> Counter[tuple[str, str, str | None]]:
     return expected
 
 
-def start_scan(home: Path, music: Path) -> subprocess.Popen[str]:
+def start_scan(home: Path, music: Path, script: str = SCAN) -> subprocess.Popen[str]:
     return subprocess.Popen(
-        [sys.executable, "-c", SCAN, str(Path(fakes.__file__).parent), str(home), str(music)],
+        [sys.executable, "-c", script, str(Path(fakes.__file__).parent), str(home), str(music)],
         stdout=subprocess.PIPE,
         text=True,
     )
 
 
 def wait_for(process: subprocess.Popen[str], line: str) -> None:
+    """Wait for a line of progress, or one that is further in the same phase."""
     assert process.stdout is not None
+    phase, _, done = line.partition(" ")
     for found in process.stdout:
-        if found.strip() == line:
+        word, _, rest = found.strip().partition(" ")
+        if found.strip() == line or (word == phase != "report" and int(rest) >= int(done)):
             return
     raise AssertionError(f"the scan ended without {line!r}")
 
@@ -249,3 +257,44 @@ def test_two_scans_at_once_are_told_apart(tmp_path: Path, music: Path) -> None:
         ):
             library.scan([music])
         wait_for(process, f"report {TRACKS} False")
+
+
+@pytest.mark.skipif(not POSIX, reason="no SIGKILL and no SIGINT for one process")
+@pytest.mark.parametrize(
+    ("moments", "number"),
+    [
+        (["walking 0", "re-analysing 3"], signal.SIGKILL),
+        (["re-analysing 0", "re-analysing 6"], signal.SIGKILL),
+        (["re-analysing 2", "re-analysing 5"], signal.SIGINT),
+    ],
+)
+def test_an_upgrade_that_is_killed_loses_nothing_and_goes_on(
+    tmp_path: Path, music: Path, pids: Path, moments: list[str], number: signal.Signals
+) -> None:
+    with open_upgraded(tmp_path, "1") as library:
+        library.scan([music], jobs=2)
+        expected = library.similar(1, k=20)
+    done = 0
+    for moment in moments:
+        with start_scan(tmp_path, music, UPGRADE) as process:
+            wait_for(process, moment)
+            process.send_signal(number)
+            assert process.stdout is not None
+            process.stdout.read()
+        wait_until_gone(pids)
+        check_integrity(tmp_path)
+        with open_upgraded(tmp_path, "2") as library:
+            state = library.upgrade()
+            assert state is not None
+            # Never less than before, and all that was reported.
+            assert state.done >= max(done, int(moment.split()[1]))
+            assert state.done + state.remaining == TRACKS + 2
+            done = state.done
+            found = library.similar(1, k=20)
+            assert (found.model, found.matches) == ("fake@1", expected.matches)
+    with open_upgraded(tmp_path, "2") as library:
+        report = library.scan([music], jobs=2)
+        assert report.reanalysed == TRACKS + 2 - done
+        assert [(m.model, m.tracks) for m in library.info().models] == [("fake@2", TRACKS + 2)]
+        assert contents_of(library) == expected_contents(music)
+    check_integrity(tmp_path)

@@ -12,6 +12,7 @@ import pytest
 pytest.importorskip("sklearn", reason="needs soundalike[research]")
 pytest.importorskip("matplotlib", reason="needs soundalike[research]")
 
+from soundalike.audio import changes
 from soundalike.errors import DataError, InvalidArgument, ModelError
 from soundalike.research import reproduce
 from soundalike.research.datasets.gtzan import GENRES
@@ -41,10 +42,10 @@ def generator() -> np.random.Generator:
 
 
 def test_gain_changes_the_level_and_clips() -> None:
-    assert level_db(perturbations.change_gain(tone(440), -20)) == pytest.approx(
+    assert level_db(changes.change_gain(tone(440), -20)) == pytest.approx(
         level_db(tone(440)) - 20, abs=1e-4
     )
-    assert np.abs(perturbations.change_gain(tone(440), 20)).max() == 1.0
+    assert np.abs(changes.change_gain(tone(440), 20)).max() == 1.0
 
 
 @pytest.mark.parametrize("slope", [3, -6])
@@ -72,20 +73,20 @@ def test_noise_lies_so_far_under_the_music(snr_db: int) -> None:
 
 @pytest.mark.parametrize("percent", [3, -6])
 def test_tempo_changes_the_length_alone(percent: int) -> None:
-    changed = perturbations.change_tempo(tone(440), RATE, percent)
+    changed = changes.change_tempo(tone(440), RATE, percent)
     assert len(changed) == pytest.approx(4 * RATE / (1 + percent / 100), rel=0.01)
     assert loudest_hz(changed, RATE) == pytest.approx(440, abs=2)
 
 
 @pytest.mark.parametrize("percent", [1, -3, 6])
 def test_pitch_changes_the_frequency_alone(percent: int) -> None:
-    changed = perturbations.change_pitch(tone(1_000), RATE, percent)
+    changed = changes.change_pitch(tone(1_000), RATE, percent)
     assert loudest_hz(changed, RATE) == pytest.approx(1_000 + 10 * percent, abs=1.5)
     assert len(changed) == pytest.approx(4 * RATE, rel=0.01)
 
 
 def test_mp3_keeps_the_tone_and_its_level() -> None:
-    changed = perturbations.through_mp3(tone(1_000), RATE, 64_000)
+    changed = changes.through_mp3(tone(1_000), RATE, 64_000)
     assert loudest_hz(changed, RATE) == pytest.approx(1_000, abs=1)
     assert level_db(changed) == pytest.approx(level_db(tone(1_000)), abs=0.6)
     assert len(changed) == pytest.approx(4 * RATE, rel=0.02)
@@ -93,7 +94,7 @@ def test_mp3_keeps_the_tone_and_its_level() -> None:
 
 def test_mp3_refuses_a_rate_that_it_does_not_know() -> None:
     with pytest.raises(InvalidArgument, match="MP3 cannot hold 12345 Hz"):
-        perturbations.through_mp3(tone(440), 12_345, 64_000)
+        changes.through_mp3(tone(440), 12_345, 64_000)
 
 
 @pytest.mark.parametrize("each", PERTURBATIONS, ids=lambda each: each.name)

@@ -71,6 +71,12 @@ def test_the_wheel_scans_a_folder(installed: Path, tmp_path: Path) -> None:
     assert json.loads(answer.stdout)["analysed"] == 3
 
 
+def test_the_default_install_says_what_musicnn_needs(installed: Path, tmp_path: Path) -> None:
+    answer = run(installed, "models", "pull", "musicnn", folder=tmp_path)
+    assert answer.returncode == 1
+    assert "pip install 'soundalike[musicnn]'" in answer.stderr
+
+
 def test_the_default_install_is_light(installed: Path) -> None:
     code = (
         "import importlib.util as u, sysconfig; print(sysconfig.get_path('purelib'));"

@@ -20,7 +20,16 @@ from soundalike.audio.source import Source, StrPath, describe
 from soundalike.audio.tags import Tags, tags_from_mapping, tags_from_mutagen
 from soundalike.errors import InvalidArgument, UnreadableFile, printable
 
-__all__ = ["Audio", "AudioInfo", "AudioReader", "Tags", "load_audio", "probe", "read_tags"]
+__all__ = [
+    "Audio",
+    "AudioInfo",
+    "AudioReader",
+    "Resampler",
+    "Tags",
+    "load_audio",
+    "probe",
+    "read_tags",
+]
 
 FloatArray = NDArray[np.float32]
 
@@ -124,7 +133,7 @@ def load_audio(
         if rate == reader.sample_rate:
             blocks = list(reader)
         else:
-            resampler = _Resampler(reader.sample_rate, rate)
+            resampler = Resampler(reader.sample_rate, rate)
             blocks = [resampler.push(block) for block in reader]
             blocks.append(resampler.finish())
     return Audio(np.concatenate(blocks, axis=-1), rate, tuple(reader.notes))
@@ -249,7 +258,7 @@ class AudioReader:
 
     def _blocks(self) -> Iterator[FloatArray]:
         """Blocks at the rate and with the channels of the first frame."""
-        resampler: _Resampler | None = None
+        resampler: Resampler | None = None
         for rate, block in self._decoder.blocks(mono=self._mono):
             if resampler is not None and rate != resampler.rate_in:
                 yield resampler.finish()
@@ -257,14 +266,14 @@ class AudioReader:
             if not self._mono and len(block) != self.info.channels:
                 block = np.tile(block.mean(axis=0, dtype=np.float32), (self.info.channels, 1))
             if rate != self.sample_rate:
-                resampler = resampler or _Resampler(rate, self.sample_rate)
+                resampler = resampler or Resampler(rate, self.sample_rate)
                 block = resampler.push(block)
             yield block
         if resampler is not None:
             yield resampler.finish()
 
 
-class _Resampler:
+class Resampler:
     """Resample blocks of (n,) or (n_channels, n) float32 by FFmpeg's swresample.
 
     Each channel goes its own way, so that no order of channels has to be known.

@@ -32,6 +32,7 @@ SECTIONS: dict[str, dict[str, str]] = {
         "similar": "soundalike.cli.similar:similar",
         "info": "soundalike.cli.info:info",
         "failures": "soundalike.cli.scan:failures",
+        "evaluate": "soundalike.cli.evaluate:evaluate",
     },
     "Any audio files": {
         "compare": "soundalike.cli.compare:compare",

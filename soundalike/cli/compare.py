@@ -16,8 +16,14 @@ from soundalike.cli.output import (
     show_percentile,
     to_json,
 )
-from soundalike.cli.params import ExampleCommand, json_option, library_option, show_time
-from soundalike.cli.views import analysis_json, genre_words
+from soundalike.cli.params import (
+    ExampleCommand,
+    json_option,
+    library_option,
+    model_option,
+    show_time,
+)
+from soundalike.cli.views import analysis_json, genre_words, note_upgrade
 from soundalike.errors import LibraryError, printable
 
 if TYPE_CHECKING:
@@ -46,9 +52,12 @@ __all__ = ["compare"]
     metavar="FILE",
     help="Draw both mel spectrograms and the similarity of all their excerpts (PNG, SVG or PDF).",
 )
+@model_option
 @library_option
 @json_option
-def compare(a: str, b: str, plot: Path | None, library: str | None, as_json: bool) -> None:
+def compare(
+    a: str, b: str, plot: Path | None, model: str | None, library: str | None, as_json: bool
+) -> None:
     """Compare two tracks, and find the passages that match.
 
     Shows how alike they are, the genres of both, and where in each the passages are that sound
@@ -56,8 +65,9 @@ def compare(a: str, b: str, plot: Path | None, library: str | None, as_json: boo
 
     A and B are audio files, or tracks of the library: an id, or words from artist and title.
     """
-    with _open_library(library, a, b) as opened:
+    with _open_library(library, model, a, b) as opened:
         comparison = opened.compare(a, b)
+        note_upgrade(opened.upgrade())
     if as_json:
         document = to_json(
             {
@@ -88,7 +98,7 @@ def _plot(comparison: Comparison, picture: Path) -> None:
 
 
 def _log_mel_of(path: Path) -> NDArray[np.float32]:
-    """What the model saw of the whole track; block by block, because a track may last hours."""
+    """The sound of a whole track, to look at; block by block, because it may last hours."""
     from soundalike.audio import AudioReader
     from soundalike.frontend import LogMelStream
 
@@ -99,26 +109,27 @@ def _log_mel_of(path: Path) -> NDArray[np.float32]:
     return stream.finish()
 
 
-def _open_library(library: str | None, a: str, b: str) -> Library:
+def _open_library(library: str | None, model: str | None, a: str, b: str) -> Library:
     """The library; an empty one in memory for two files where there is none."""
     from soundalike.library import Library
 
     try:
-        return Library(library, create=False)
+        return Library(library, model=model, create=False)
     except LibraryError as error:
         if not (Path(a).is_file() and Path(b).is_file()):
             raise
         note(f"Without percentile: {error}")
-        return Library("sqlite://")
+        return Library("sqlite://", model=model)
 
 
 def _print(comparison: Comparison) -> None:
+    heard = "genre" if comparison.a_analysis.kind == "genres" else "tags"
     print_table(
         [
             Column(""),
             Column("track", min_width=20),
             Column("length", justify="right", drop=1),
-            Column("genre", min_width=24),
+            Column(heard, min_width=24),
         ],
         [
             ["A", comparison.a, *_facts(comparison, "a")],

@@ -13,6 +13,7 @@ import click
 
 from soundalike.cli.output import Column, note, print_json, print_table
 from soundalike.cli.params import ExampleCommand, ExampleGroup, json_option, library_option
+from soundalike.cli.progress import bytes_progress
 
 if TYPE_CHECKING:
     from soundalike.research.datasets.prepare import PrepareReport, Progress
@@ -94,7 +95,7 @@ def get(name: str, folder: Path | None, parts: tuple[str, ...], as_json: bool) -
     from soundalike.research.datasets.catalog import get as get_data
 
     note(f"Licence: {find_data_set(name).licence}")
-    got = get_data(name, folder, parts=parts, progress=_bytes_progress)
+    got = get_data(name, folder, parts=parts, progress=bytes_progress)
     if as_json:
         print_json(got)
         return
@@ -305,18 +306,3 @@ def _track_progress() -> Iterator[Progress]:
             display.update(task, completed=done, total=total)
 
         yield show
-
-
-def _bytes_progress(file_name: str) -> Any:
-    """A callback for the bytes of one file: a line every 10 %, or every 50 MB."""
-    shown = 0
-
-    def show(have: int, total: int | None) -> None:
-        nonlocal shown
-        step = total // 10 if total else 50_000_000
-        if have - shown >= max(step, 1_000_000):
-            shown = have
-            of = f" of {total / 1e6:.0f}" if total else ""
-            note(f"{file_name}: {have / 1e6:.0f}{of} MB")
-
-    return show

@@ -8,14 +8,17 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from soundalike.cli.output import Column, bar, echo, note, print_json, print_table, show_percent
-from soundalike.cli.params import AUDIO_FILE, ExampleCommand, json_option, show_time
-from soundalike.cli.views import analysis_json, genre_words
+from soundalike.cli.params import AUDIO_FILE, ExampleCommand, json_option, model_option, show_time
+from soundalike.cli.views import analysis_json, genre_words, set_words
 from soundalike.errors import AudioError, printable
+from soundalike.models import DEFAULT_MODEL
 
 if TYPE_CHECKING:
     from soundalike.analyzer import Analysis
 
 __all__ = ["genre"]
+
+_TAGS_SHOWN = 10
 
 
 @click.command(
@@ -24,24 +27,33 @@ __all__ = ["genre"]
         ("soundalike genre piece.flac", "all genres with their probabilities"),
         ("soundalike genre --timeline piece.flac", "and how they change along the track"),
         ("soundalike genre --json *.mp3", "many files, for a program"),
+        ("soundalike genre --model musicnn piece.flac", "the tags of another model"),
     ),
 )
 @click.argument("files", nargs=-1, required=True, type=AUDIO_FILE, metavar="FILE...")
-@click.option("--timeline", is_flag=True, help="Also the genre of every ten seconds.")
+@click.option("--timeline", is_flag=True, help="Also how it changes along the track.")
+@model_option
 @json_option
 @click.pass_context
-def genre(ctx: click.Context, files: tuple[Path, ...], timeline: bool, as_json: bool) -> None:
+def genre(
+    ctx: click.Context, files: tuple[Path, ...], timeline: bool, model: str | None, as_json: bool
+) -> None:
     """Tell the genre of audio files, and how sure that is.
 
     The probabilities are calibrated: of the tracks said to be 80 % metal, about 80 % are, as far
-    as they are like those that the model learned from. Where no genre stands out, the answer is
-    "unsure", with the genres that it may be.
+    as they are like those that the model learned from.
+
+    The genre set holds the right genre for 9 of 10 such tracks. Where it has more than three, or
+    none has half of the probability, the answer is "unsure".
+
+    A model of tags (musicnn) tells how strongly each tag is there, 0 to 1: several may be, and
+    these activations are no probabilities.
 
     Goes on past a file that cannot be analysed, and ends with exit code 1.
     """
     from soundalike.analyzer import Analyzer
 
-    analyzer = Analyzer()
+    analyzer = Analyzer(model or DEFAULT_MODEL)
     results: list[dict[str, Any]] = []
     failures: list[AudioError] = []
     for path in files:
@@ -68,19 +80,34 @@ def genre(ctx: click.Context, files: tuple[Path, ...], timeline: bool, as_json: 
 def _print(path: Path, analysis: Analysis, *, timeline: bool) -> None:
     echo(click.style(printable(path), bold=True))
     echo(f"{genre_words(analysis)}  ({show_time(analysis.duration_s)}, {analysis.model})")
+    are_tags = analysis.kind == "tags"
+    if not are_tags:
+        echo(set_words(analysis))
     for remark in analysis.notes:
         echo(f"note: {remark}")
+    shown = list(analysis.genres.items())[: _TAGS_SHOWN if are_tags else None]
     print_table(
-        [Column("genre"), Column("probability", justify="right"), Column("", drop=1)],
-        [
-            [label, show_percent(probability), bar(probability)]
-            for label, probability in analysis.genres.items()
-        ],
+        [*_columns(analysis), Column("", drop=1)],
+        [[label, _share(analysis, value), bar(value)] for label, value in shown],
     )
+    if are_tags:
+        note(
+            f"The strongest of {len(analysis.labels)} tags. Activations are no probabilities: "
+            "several tags may hold, and they do not sum to one."
+        )
     if timeline:
         echo()
         _print_timeline(analysis)
     echo()
+
+
+def _columns(analysis: Analysis) -> list[Column]:
+    kind, value = ("tag", "activation") if analysis.kind == "tags" else ("genre", "probability")
+    return [Column(kind), Column(value, justify="right")]
+
+
+def _share(analysis: Analysis, value: float) -> str:
+    return f"{value:.2f}" if analysis.kind == "tags" else show_percent(value)
 
 
 def _print_timeline(analysis: Analysis) -> None:
@@ -93,16 +120,15 @@ def _print_timeline(analysis: Analysis) -> None:
             [
                 show_time(float(start_s)),
                 analysis.labels[first],
-                show_percent(float(probabilities[first])),
+                _share(analysis, float(probabilities[first])),
                 bar(float(probabilities[first]), width=10),
-                f"{analysis.labels[second]} {show_percent(float(probabilities[second]))}",
+                f"{analysis.labels[second]} {_share(analysis, float(probabilities[second]))}",
             ]
         )
     print_table(
         [
             Column("from", justify="right"),
-            Column("genre"),
-            Column("probability", justify="right"),
+            *_columns(analysis),
             Column("", drop=2),
             Column("or", drop=1),
         ],

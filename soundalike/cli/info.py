@@ -7,8 +7,14 @@ from typing import TYPE_CHECKING
 import click
 
 from soundalike.cli.output import note, print_fields, print_json, show_bytes, show_percent, to_json
-from soundalike.cli.params import ExampleCommand, json_option, library_option, show_time
-from soundalike.cli.views import analysis_json, genre_words
+from soundalike.cli.params import (
+    ExampleCommand,
+    json_option,
+    library_option,
+    model_option,
+    show_time,
+)
+from soundalike.cli.views import analysis_json, genre_words, note_upgrade
 from soundalike.errors import printable
 
 if TYPE_CHECKING:
@@ -27,19 +33,21 @@ __all__ = ["info"]
     ),
 )
 @click.argument("track", nargs=-1, metavar="[TRACK]")
+@model_option
 @library_option
 @json_option
-def info(track: tuple[str, ...], library: str | None, as_json: bool) -> None:
+def info(track: tuple[str, ...], model: str | None, library: str | None, as_json: bool) -> None:
     """Show what the library holds, or knows of one track.
 
     TRACK is a file, the id of a track, or words from its artist and title.
     """
     from soundalike.library import Library
 
-    with Library(library, create=False) as opened:
+    with Library(library, model=model, create=False) as opened:
         if track:
             found = opened.track(" ".join(track))
             analysis = opened.analysis(found.track_id) if found.status == "analysed" else None
+            note_upgrade(opened.upgrade())
             if as_json:
                 known = analysis_json(analysis) if analysis else None
                 print_json(to_json(found) | {"analysis": known})
@@ -63,15 +71,25 @@ def _print_library(facts: LibraryInfo) -> None:
     }
     fields += [("  " + name, f"{count:,}") for name, count in counts.items() if count]
     fields.append(("music", _long_time(facts.duration_s)))
-    fields.append(("model", facts.model))
+    fields.append(("model", f"{facts.model}: {_tracks(facts, facts.model)}"))
     fields += [
-        ("  analysed with", f"{other.model}: {other.tracks:,} tracks")
+        ("  also analysed with", f"{other.model}: {_tracks(facts, other.model)}")
         for other in facts.models
         if other.model != facts.model
     ]
+    if facts.upgrade is not None:
+        done, remaining = facts.upgrade.done, facts.upgrade.remaining
+        fields.append(
+            (
+                "upgrade",
+                f"to {facts.upgrade.model}: {done:,} of {done + remaining:,} tracks are "
+                f"re-analysed, {remaining:,} remain",
+            )
+        )
     size = f", {show_bytes(facts.size_bytes)}" if facts.size_bytes is not None else ""
     fields.append(("database", f"{printable(facts.location)}{size}"))
     print_fields(fields)
+    note_upgrade(facts.upgrade)
     if not facts.tracks:
         note("The library is empty. Fill it: soundalike scan FOLDER")
     elif facts.failed:
@@ -86,11 +104,12 @@ def _print_track(track: Track, analysis: Analysis | None) -> None:
         else "",
         track.codec or "",
     ]
+    heard = "tags heard" if analysis and analysis.kind == "tags" else "genre heard"
     genres = (
         ", ".join(
             f"{label} {show_percent(share)}" for label, share in list(analysis.genres.items())[:3]
         )
-        if analysis
+        if analysis and analysis.kind == "genres"
         else ""
     )
     print_fields(
@@ -105,7 +124,7 @@ def _print_track(track: Track, analysis: Analysis | None) -> None:
             ("genre tag", track.genre or ""),
             ("length", show_time(track.duration_s) if track.duration_s is not None else ""),
             ("sound", ", ".join(filter(None, sound))),
-            ("genre heard", genre_words(analysis) if analysis else ""),
+            (heard, genre_words(analysis) if analysis else ""),
             ("", genres),
             ("model", analysis.model if analysis else ""),
             *(("note", remark) for remark in (analysis.notes if analysis else ())),
@@ -113,6 +132,11 @@ def _print_track(track: Track, analysis: Analysis | None) -> None:
     )
     if track.status == "failed":
         note("Why, and what to do: soundalike failures")
+
+
+def _tracks(facts: LibraryInfo, model: str) -> str:
+    count = sum(each.tracks for each in facts.models if each.model == model)
+    return "1 track" if count == 1 else f"{count:,} tracks"
 
 
 def _long_time(seconds: float) -> str:

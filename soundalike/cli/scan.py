@@ -13,6 +13,7 @@ from soundalike.cli.params import (
     ExampleCommand,
     json_option,
     library_option,
+    model_option,
     show_duration,
 )
 from soundalike.cli.progress import scan_progress
@@ -44,11 +45,22 @@ _jobs_option = click.option(
         ("soundalike scan ~/Music", "analyse what is new or changed"),
         ("soundalike scan ~/Music /mnt/nas/albums --jobs 2", "two folders, on two cores"),
         ("soundalike scan ~/Music --retry", "also try again what failed before"),
+        (
+            "soundalike scan ~/Music --model musicnn",
+            "with another model, beside the built-in one's",
+        ),
+        ("soundalike scan --upgrade", "re-analyse with a new model what an older one analysed"),
     ),
 )
-@click.argument("folders", nargs=-1, required=True, type=AUDIO_FILE, metavar="FOLDER...")
+@click.argument("folders", nargs=-1, type=AUDIO_FILE, metavar="FOLDER...")
 @_jobs_option
 @click.option("--retry", is_flag=True, help="Also try again, now, the files that failed before.")
+@model_option
+@click.option(
+    "--upgrade",
+    is_flag=True,
+    help="Only go on with the re-analysis for a new built-in model, whatever the folder.",
+)
 @library_option
 @json_option
 @click.pass_context
@@ -57,6 +69,8 @@ def scan(
     folders: tuple[Path, ...],
     jobs: int | None,
     retry: bool,
+    model: str | None,
+    upgrade: bool,
     library: str | None,
     as_json: bool,
 ) -> None:
@@ -66,12 +80,26 @@ def scan(
     missing. It can be stopped at any moment, with Ctrl-C or the power switch: the next scan goes
     on where this one was.
 
+    When soundalike comes with a new built-in model, a scan re-analyses the tracks below its folders
+    after it has looked for new ones. Until all tracks are done, the answers come from the old one.
+
     The exit code is 1 if a file failed, 130 after Ctrl-C.
     """
     from soundalike.library import Library
 
-    with Library(library) as opened, scan_progress() as progress:
-        report = opened.scan(folders, jobs=jobs, retry=retry, progress=progress)
+    if upgrade == bool(folders):
+        raise click.UsageError(
+            "--upgrade goes without folders: name folders to scan all that is in them"
+            if folders
+            else "name at least one folder, such as ~/Music, or --upgrade"
+        )
+    if upgrade and retry:
+        raise click.UsageError("--upgrade and --retry exclude each other: one, then the other")
+    with Library(library, model=model, create=not upgrade) as opened, scan_progress() as progress:
+        if upgrade:
+            report = opened.reanalyse(jobs=jobs, progress=progress)
+        else:
+            report = opened.scan(folders, jobs=jobs, retry=retry, progress=progress)
     ctx.exit(_finish(report, as_json=as_json))
 
 
@@ -85,11 +113,17 @@ def scan(
 )
 @click.option("--retry", is_flag=True, help="Analyse these files again, now.")
 @_jobs_option
+@model_option
 @library_option
 @json_option
 @click.pass_context
 def failures(
-    ctx: click.Context, retry: bool, jobs: int | None, library: str | None, as_json: bool
+    ctx: click.Context,
+    retry: bool,
+    jobs: int | None,
+    model: str | None,
+    library: str | None,
+    as_json: bool,
 ) -> None:
     """List what could not be analysed, why, and what to do.
 
@@ -97,7 +131,7 @@ def failures(
     """
     from soundalike.library import Library
 
-    with Library(library, create=False) as opened:
+    with Library(library, model=model, create=False) as opened:
         if retry:
             with scan_progress() as progress:
                 report = opened.retry_failures(jobs=jobs, progress=progress)
@@ -127,6 +161,7 @@ def _finish(report: ScanReport, *, as_json: bool) -> int:
 def _print_report(report: ScanReport) -> None:
     counts = {
         "analysed": report.analysed,
+        "re-analysed": report.reanalysed,
         "unchanged": report.unchanged,
         "moved": report.moved,
         "copied": report.copied,

@@ -13,9 +13,11 @@ from soundalike.cli.params import (
     PassageRange,
     json_option,
     library_option,
+    model_option,
     show_time,
     to_passage,
 )
+from soundalike.cli.views import note_upgrade
 from soundalike.errors import printable
 from soundalike.playlists import PlaylistEntry, write_m3u8
 
@@ -31,7 +33,9 @@ __all__ = ["similar"]
         ("soundalike similar ~/Music/piece.flac", "a file, in the library or not"),
         ("soundalike similar miles davis so what", "words from artist and title"),
         ("soundalike similar 17 -k 50 --max-per-artist 2 --m3u mix.m3u8", "a playlist"),
+        ("soundalike similar 17 --min 95", "only what is closer than 95 % of all pairs are"),
         ("soundalike similar 17 --at 1:10-1:40", "what sounds like this passage of it"),
+        ("soundalike similar 17 --model musicnn", "by another model, after a scan with it"),
     ),
 )
 @click.argument("track", nargs=-1, required=True, metavar="TRACK")
@@ -45,10 +49,12 @@ __all__ = ["similar"]
 )
 @click.option("--max-per-artist", type=int, metavar="N", help="At most N tracks by one artist.")
 @click.option(
-    "--min-percentile",
+    "--min",
+    "min_percentile",
     type=float,
     metavar="P",
-    help="Only tracks that are closer than P % of all pairs in the library.",
+    help="Only tracks that are closer than P % of all pairs in the library, such as 95. Then there "
+    "may be fewer than N, or none.",
 )
 @click.option(
     "--m3u",
@@ -56,6 +62,7 @@ __all__ = ["similar"]
     metavar="FILE",
     help="Write the tracks as a playlist, too.",
 )
+@model_option
 @library_option
 @json_option
 def similar(
@@ -65,6 +72,7 @@ def similar(
     max_per_artist: int | None,
     min_percentile: float | None,
     m3u: Path | None,
+    model: str | None,
     library: str | None,
     as_json: bool,
 ) -> None:
@@ -74,11 +82,12 @@ def similar(
     from its artist and title. The answers come from the library.
 
     The similarity is a cosine: 1 is the same sound. Because that alone says little, "closer than"
-    is the share of all pairs of tracks in the library that are less alike.
+    is the share of all pairs of tracks in the library that are less alike. --min cuts the list
+    there, so that it isn't filled up with what is merely the best of the rest.
     """
     from soundalike.library import Library
 
-    with Library(library, create=False) as opened:
+    with Library(library, model=model, create=False) as opened:
         result = opened.similar(
             " ".join(track),
             k,
@@ -87,6 +96,7 @@ def similar(
             max_per_artist=max_per_artist,
             min_percentile=min_percentile,
         )
+        note_upgrade(opened.upgrade())
     if m3u is not None:
         write_m3u8(
             m3u,
@@ -113,7 +123,7 @@ def _print(result: SimilarResult) -> None:
     searched = f"{result.searched:,} tracks compared"
     note(f"{name}{_passage_words(result)}: {searched}")
     if not result.matches:
-        note("Nothing was found.")
+        note(_nothing_words(result))
         return
     print_table(
         [
@@ -142,6 +152,13 @@ def _print(result: SimilarResult) -> None:
         note('The library is too small to say what a similarity is worth ("closer than").')
     else:
         note("closer than: share of all pairs of tracks in the library that are less alike")
+    if result.cut:
+        found = len(result.matches)
+        rest = "the other is" if result.cut == 1 else f"the other {result.cut} are"
+        note(
+            f"{found} of {found + result.cut}: {rest} no closer than {result.min_percentile:g} % "
+            f"of all pairs"
+        )
     if result.copies:
         note(f"{result.copies} exact copies of the query's file are left out")
     if result.not_searched:
@@ -149,6 +166,17 @@ def _print(result: SimilarResult) -> None:
             f"{result.not_searched:,} tracks are not analysed with {result.model} and were not "
             "compared: scan their folder"
         )
+
+
+def _nothing_words(result: SimilarResult) -> str:
+    if result.best_cut is None:
+        return "Nothing was found."
+    return (
+        f"Nothing is closer than {result.min_percentile:g} % of all pairs in the library. The "
+        f"closest, {result.best_cut.track.name}, is closer than "
+        f"{show_percentile(result.best_cut.percentile)} (similarity "
+        f"{result.best_cut.similarity:.3f})."
+    )
 
 
 def _passage_words(result: SimilarResult) -> str:

@@ -17,6 +17,7 @@ from soundalike.library.records import (
     ScanReport,
     SimilarResult,
     Track,
+    Upgrade,
 )
 
 if TYPE_CHECKING:
@@ -32,6 +33,7 @@ __all__ = [
     "ScanReport",
     "SimilarResult",
     "Track",
+    "Upgrade",
 ]
 
 

@@ -5,18 +5,20 @@ from __future__ import annotations
 import os
 from collections import Counter
 from collections.abc import Callable, Sequence
-from functools import cached_property
+from dataclasses import replace
 from types import TracebackType
-from typing import TYPE_CHECKING, cast
+from typing import TYPE_CHECKING, Any, cast
 
 import numpy as np
 from numpy.typing import NDArray
-from sqlalchemy import Connection, func, select
+from sqlalchemy import Connection, Row, func, select
 
 from soundalike.errors import LibraryError, ModelMismatch, TrackNotFound, printable
 from soundalike.library.database import Database
 from soundalike.library.encoding import decode_embeddings
+from soundalike.library.files import checked_folders, is_gone
 from soundalike.library.jobs import Setup
+from soundalike.library.lineage import EmbeddingSpace, Lineage, default_lineage
 from soundalike.library.lookup import find_all, select_tracks, to_track
 from soundalike.library.records import (
     Failure,
@@ -28,6 +30,7 @@ from soundalike.library.records import (
     SimilarResult,
     Track,
     TrackStatus,
+    Upgrade,
 )
 from soundalike.library.schema import SCHEMA_VERSION, failures, tracks
 from soundalike.library.search import (
@@ -39,8 +42,9 @@ from soundalike.library.search import (
 )
 from soundalike.library.store import to_failure
 from soundalike.library.subjects import Query, Subject, decoded, find_subject, stored_row
-from soundalike.models import DEFAULT_MODEL, ModelInfo, find_model
-from soundalike.recommend.similar import rank
+from soundalike.library.upgrade import query_space, to_reanalyse, upgrade_state
+from soundalike.models import ModelInfo, find_model
+from soundalike.recommend.similar import check_min_percentile, cut_below, rank
 
 if TYPE_CHECKING:
     from soundalike.analyzer import Analysis
@@ -57,8 +61,10 @@ class Library:
     ----------
     location : the database file, or a SQLAlchemy URL of SQLite. By default what the environment
         variable ``SOUNDALIKE_LIBRARY`` says, else ``library.db`` in the user's data folder.
-    model : name of the model that analyses; ``name@version`` for a certain version. Analyses by
-        other models stay in the database, but are never compared with this one's.
+    model : name of the model that analyses and answers; ``name@version`` for a certain version.
+        Analyses by other models stay in the database, but are never compared with this one's.
+        By default the newest built-in model, which takes the place of those before it: a scan
+        re-analyses what they analysed, and they answer until that is complete.
     create : make a new library where there is none.
     analyzer : ``module:callable``, called with the model in every process that analyses; for
         another way to get from a file to an ``Analysis``.
@@ -80,14 +86,21 @@ class Library:
         self,
         location: str | os.PathLike[str] | None = None,
         *,
-        model: str | ModelInfo = DEFAULT_MODEL,
+        model: str | ModelInfo | Lineage | None = None,
         create: bool = True,
         analyzer: str = "soundalike.analyzer:Analyzer",
     ) -> None:
-        self.model = model if isinstance(model, ModelInfo) else find_model(model)
+        if model is None:
+            model = default_lineage()
+        self._lineage = model if isinstance(model, Lineage) else None
+        if isinstance(model, Lineage):
+            self.model = model.current
+        else:
+            self.model = model if isinstance(model, ModelInfo) else find_model(model)
         self._setup = Setup(analyzer, self.model)
         self._database = Database(location, create=create)
         self._index: EmbeddingIndex | None = None
+        self._analyzers: dict[str, AnalyzerLike] = {}
 
     def __enter__(self) -> Library:
         return self
@@ -108,6 +121,11 @@ class Library:
         """The database file, or its URL, as text."""
         return self._database.location
 
+    @property
+    def setup(self) -> Setup:
+        """What worker processes need to know to analyse as this library does."""
+        return self._setup
+
     def close(self) -> None:
         """Let go of the database."""
         self._database.close()
@@ -123,7 +141,8 @@ class Library:
         """Bring the library up to date with the audio files below some folders.
 
         New and changed files are analysed, in processes of their own; moved, copied and returned
-        ones are recognised by their content; those that are gone are marked as missing. A file
+        ones are recognised by their content; those that are gone are marked as missing. Then the
+        tracks that an older built-in model analysed are re-analysed one by one. A file
         that fails is recorded with a reason, and tried again when it has changed, or, where that
         may help, after a while. Ctrl-C stops the scan: what is finished is stored, and the next
         scan goes on from there, as it does when the process is killed.
@@ -141,12 +160,8 @@ class Library:
         LibraryError : another scan is running, or the database cannot be written.
         ModelError : the model cannot be loaded.
         """
-        from soundalike.library.scan import Scan, checked_folders
-
         paths = checked_folders(folders)
-        return Scan(
-            self._database, self._setup, paths, jobs=jobs, retry=retry, progress=progress
-        ).run()
+        return self._scan(paths, jobs=jobs, retry=retry, progress=progress)
 
     def retry_failures(
         self,
@@ -155,17 +170,58 @@ class Library:
         progress: Callable[[ScanProgress], None] | None = None,
     ) -> ScanReport:
         """Scan again what failed, now, and nothing else; see :meth:`scan`."""
+        paths = [os.fspath(failure.path) for failure in self.failures()]
+        return self._scan(paths, jobs=jobs, retry=True, progress=progress)
+
+    def reanalyse(
+        self,
+        *,
+        jobs: int | None = None,
+        progress: Callable[[ScanProgress], None] | None = None,
+    ) -> ScanReport:
+        """Go on with an upgrade, wherever the tracks are that remain, and nothing else.
+
+        A track whose file is not there now, as on a disk that is not mounted, is left as it is;
+        the report says so. See :meth:`scan`.
+        """
+        with self._database.read() as connection:
+            found = to_reanalyse(connection, self._lineage) if self._lineage else []
+        paths = [os.fsdecode(path) for path in found]
+        there = [path for path in paths if not is_gone(path)]
+        report = self._scan(there, jobs=jobs, progress=progress)
+        away = len(paths) - len(there)
+        if not away:
+            return report
+        note = (
+            f"{away:,} of the files are not there: is their disk mounted? If they are gone for "
+            f"good, scan their folders, and the upgrade goes on without them."
+        )
+        return replace(report, notes=(*report.notes, note))
+
+    def _scan(
+        self,
+        paths: Sequence[str],
+        *,
+        jobs: int | None,
+        retry: bool = False,
+        progress: Callable[[ScanProgress], None] | None,
+    ) -> ScanReport:
         from soundalike.library.scan import Scan
 
-        paths = [os.fspath(failure.path) for failure in self.failures()]
         return Scan(
-            self._database, self._setup, paths, jobs=jobs, retry=True, progress=progress
+            self._database,
+            self._setup,
+            paths,
+            lineage=self._lineage,
+            jobs=jobs,
+            retry=retry,
+            progress=progress,
         ).run()
 
     def tracks(self, status: TrackStatus | None = None) -> list[Track]:
         """All tracks, or those of one status, by path."""
-        statement = select_tracks(self.model).order_by(tracks.c.path)
         with self._database.read() as connection:
+            statement = select_tracks(self._space(connection)).order_by(tracks.c.path)
             found = [to_track(row) for row in connection.execute(statement)]
         return [track for track in found if status is None or track.status == status]
 
@@ -183,7 +239,8 @@ class Library:
         TrackNotFound : nothing answers to the query.
         AmbiguousTrack : several tracks do; the message lists up to ten with their ids.
         """
-        subject = self._subject(query)
+        with self._database.read() as connection:
+            subject = find_subject(connection, self._space(connection), query)
         if subject.track is not None:
             return subject.track
         advice = "scan its folder first" if subject.path.exists() else "there is no such file"
@@ -201,11 +258,11 @@ class Library:
         ModelMismatch : it is, but only with another model.
         """
         with self._database.read() as connection:
-            subject = find_subject(connection, self.model, track_id)
-            row = stored_row(connection, self.model, subject)
+            space = self._space(connection)
+            subject, row = self._stored(connection, space, track_id)
         if row is None:
             raise LibraryError(f"#{track_id} {subject.name} is not analysed (yet)")
-        return decoded(row)
+        return decoded(row, space)
 
     def similar(
         self,
@@ -225,7 +282,8 @@ class Library:
         k : how many at most.
         start_s, end_s : only this passage of the query, in seconds; analysed for this.
         max_per_artist : at most this many by one artist.
-        min_percentile : only tracks that are more alike than this share (0-100) of all pairs.
+        min_percentile : only tracks that are more alike than this share (0-100) of all pairs in
+            the library: fewer than k then, or none, rather than some that are not alike.
 
         Raises
         ------
@@ -234,13 +292,21 @@ class Library:
         ModelMismatch : the query or the whole library is analysed with another model only.
         InvalidArgument : a value out of range.
         """
-        subject = self._subject(query)
         with self._database.read() as connection:
-            index = self._current_index(connection)
+            space = self._space(connection)
+            index = self._current_index(connection, space)
             if not len(index.track_ids):
                 self._refuse_other_models(connection)
-        # Outside of any transaction: this may take a while.
-        embedding = self._embedding(subject, start_s, end_s)
+            if min_percentile is not None:
+                check_min_percentile(min_percentile, index.distribution)
+            subject, row = self._stored(connection, space, query)
+        embedding: NDArray[np.float32]
+        if row is not None and start_s is None and end_s is None:
+            embedding = decode_embeddings([row.embedding])[0]
+        else:
+            # Outside of any transaction: this may take a while. Whatever happens to the library
+            # meanwhile, the answer is about one model.
+            embedding = self._analyse(subject, space, start_s, end_s).embedding
         with self._database.read() as connection:
             # No row has an id or a content of -1.
             own = index.track_ids == (subject.track.track_id if subject.track else -1)
@@ -252,28 +318,45 @@ class Library:
                 exclude=np.flatnonzero(own | copies).tolist(),
                 artists=None
                 if max_per_artist is None
-                else artists_of(connection, self.model, index.track_ids),
+                else artists_of(connection, space, index.track_ids),
                 max_per_artist=max_per_artist,
                 distribution=index.distribution,
-                min_percentile=min_percentile,
             )
             ids = [int(index.track_ids[each.index]) for each in ranked]
-            by_id = find_all(connection, self.model, ids)
-            counted = self._count_by_status(connection)
+            by_id = find_all(connection, space, ids)
+            counted = self._count_by_status(connection, space)
+        matches = tuple(
+            Match(place, by_id[track_id], each.similarity, each.percentile)
+            for place, (track_id, each) in enumerate(zip(ids, ranked, strict=True), start=1)
+        )
+        kept = len(cut_below(ranked, min_percentile)[0])
         return SimilarResult(
             query=subject.track,
             path=subject.path,
             start_s=start_s,
             end_s=end_s,
-            model=self.model.id,
-            matches=tuple(
-                Match(place, by_id[track_id], each.similarity, each.percentile)
-                for place, (track_id, each) in enumerate(zip(ids, ranked, strict=True), start=1)
-            ),
+            model=space.id,
+            matches=matches[:kept],
+            min_percentile=min_percentile,
+            cut=len(matches) - kept,
+            best_cut=matches[kept] if kept < len(matches) else None,
             searched=len(index.track_ids) - int(np.count_nonzero(own | copies)),
             copies=int(np.count_nonzero(copies)),
             not_searched=counted["pending"],
         )
+
+    def embeddings(self) -> EmbeddingIndex:
+        """The embeddings of all tracks that a search can find, in memory.
+
+        Raises
+        ------
+        ModelMismatch : the whole library is analysed with another model only.
+        """
+        with self._database.read() as connection:
+            index = self._current_index(connection, self._space(connection))
+            if not len(index.track_ids):
+                self._refuse_other_models(connection)
+        return index
 
     def compare(self, a: Query, b: Query) -> Comparison:
         """Compare two tracks or files: how alike, and which passages match best.
@@ -286,10 +369,15 @@ class Library:
         """
         from soundalike.recommend.explain import compare_analyses
 
-        subjects = [self._subject(query) for query in (a, b)]
-        a_analysis, b_analysis = (self._analysis(subject) for subject in subjects)
         with self._database.read() as connection:
-            distribution = self._current_index(connection).distribution
+            space = self._space(connection)
+            stored = [self._stored(connection, space, query) for query in (a, b)]
+            distribution = self._current_index(connection, space).distribution
+        subjects = [subject for subject, _ in stored]
+        a_analysis, b_analysis = (
+            self._analyse(subject, space) if row is None else decoded(row, space)
+            for subject, row in stored
+        )
         return compare_analyses(
             a_analysis,
             b_analysis,
@@ -314,16 +402,19 @@ class Library:
 
     def info(self) -> LibraryInfo:
         """What the library holds."""
-        present = select_tracks(self.model).add_columns(tracks.c.missing_at).subquery()
         with self._database.read() as connection:
-            counted = self._count_by_status(connection)
+            space = self._space(connection)
+            present = select_tracks(space).subquery()
+            counted = self._count_by_status(connection, space)
             duration_s = connection.scalar(
                 select(func.sum(present.c.duration_s)).where(present.c.status == "analysed")
             )
             in_use = models_in_use(connection)
+            upgrade = self._upgrade(connection)
         return LibraryInfo(
             location=self.location,
-            model=self.model.id,
+            model=space.id,
+            upgrade=upgrade,
             models=tuple(ModelTracks(model, count) for model, count in in_use.items()),
             tracks=counted["analysed"] + counted["failed"] + counted["pending"],
             analysed=counted["analysed"],
@@ -335,41 +426,54 @@ class Library:
             schema_version=SCHEMA_VERSION,
         )
 
-    @cached_property
-    def _analyzer(self) -> AnalyzerLike:
-        from soundalike.library.worker import load_analyzer
+    def upgrade(self) -> Upgrade | None:
+        """How far the re-analysis by a new built-in model is; None when there is none to be done.
 
-        return load_analyzer(self._setup.analyzer, self.model)
-
-    def _subject(self, query: Query) -> Subject:
+        None as well for a library that was opened with a model of one's own choice.
+        """
         with self._database.read() as connection:
-            return find_subject(connection, self.model, query)
+            return self._upgrade(connection)
 
-    def _analysis(
-        self, subject: Subject, start_s: float | None = None, end_s: float | None = None
+    def _upgrade(self, connection: Connection) -> Upgrade | None:
+        return None if self._lineage is None else upgrade_state(connection, self._lineage)
+
+    def _space(self, connection: Connection) -> EmbeddingSpace:
+        """The model that answers in this transaction."""
+        return self.model if self._lineage is None else query_space(connection, self._lineage)
+
+    def _stored(
+        self, connection: Connection, space: EmbeddingSpace, query: Query
+    ) -> tuple[Subject, Row[Any] | None]:
+        """What a query means, and its analysis if there is one."""
+        subject = find_subject(connection, space, query)
+        is_line = self._lineage is not None and space.id != self.model.id
+        return subject, stored_row(connection, space, subject, is_line=is_line)
+
+    def _analyse(
+        self,
+        subject: Subject,
+        space: EmbeddingSpace,
+        start_s: float | None = None,
+        end_s: float | None = None,
     ) -> Analysis:
-        """The stored analysis, or a new one where none is stored or a passage is asked for."""
-        if start_s is None and end_s is None:
-            with self._database.read() as connection:
-                row = stored_row(connection, self.model, subject)
-            if row is not None:
-                return decoded(row)
+        """A new analysis, of what is not stored."""
+        older = self._lineage.installed if self._lineage else ()
+        model = next((each for each in (self.model, *older) if each.id == space.id), None)
+        if model is None:
+            raise ModelMismatch(
+                f"{subject.name} would have to be analysed with {space.id}, from which the "
+                f"library's answers come until all of its tracks are re-analysed, but which is "
+                f"not installed any more: go on with the re-analysis for {self.model.id} "
+                f"(soundalike scan --upgrade), then ask again"
+            )
+        if model.id not in self._analyzers:
+            from soundalike.library.worker import load_analyzer
+
+            self._analyzers[model.id] = load_analyzer(self._setup.analyzer, model)
         return cast(
             "Analysis",
-            self._analyzer.from_file(subject.path, start_s=start_s or 0.0, end_s=end_s),
+            self._analyzers[model.id].from_file(subject.path, start_s=start_s or 0.0, end_s=end_s),
         )
-
-    def _embedding(
-        self, subject: Subject, start_s: float | None, end_s: float | None
-    ) -> NDArray[np.float32]:
-        """That of :meth:`_analysis`, without loading what only an analysis needs."""
-        if start_s is None and end_s is None:
-            with self._database.read() as connection:
-                row = stored_row(connection, self.model, subject)
-            if row is not None:
-                embedding: NDArray[np.float32] = decode_embeddings([row.embedding])[0]
-                return embedding
-        return self._analysis(subject, start_s, end_s).embedding
 
     def _refuse_other_models(self, connection: Connection) -> None:
         others = models_in_use(connection)
@@ -379,12 +483,14 @@ class Library:
                 f"with {self.model.id}: scan its folders again, or open it with that model"
             )
 
-    def _current_index(self, connection: Connection) -> EmbeddingIndex:
-        if self._index is None or self._index.generation != generation(connection):
-            self._index = load_index(connection, self.model)
-        return self._index
+    def _current_index(self, connection: Connection, space: EmbeddingSpace) -> EmbeddingIndex:
+        kept = self._index
+        if kept is None or kept.generation != generation(connection) or kept.model != space.id:
+            kept = self._index = load_index(connection, space)
+        return kept
 
-    def _count_by_status(self, connection: Connection) -> Counter[str]:
-        status = select_tracks(self.model).subquery().c.status
+    @staticmethod
+    def _count_by_status(connection: Connection, space: EmbeddingSpace) -> Counter[str]:
+        status = select_tracks(space).subquery().c.status
         statement = select(status, func.count()).group_by(status)
         return Counter({row[0]: row[1] for row in connection.execute(statement)})

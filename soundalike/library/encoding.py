@@ -8,6 +8,8 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import NDArray
 
+from soundalike.frontend import EXCERPT_S
+
 if TYPE_CHECKING:
     from soundalike.analyzer import Analysis
 
@@ -54,13 +56,21 @@ def encode(analysis: Analysis) -> EncodedAnalysis:
     )
 
 
-def decode(encoded: EncodedAnalysis, *, model: str, labels: tuple[str, ...]) -> Analysis:
+def decode(
+    encoded: EncodedAnalysis,
+    *,
+    model: str,
+    labels: tuple[str, ...],
+    kind: str = "genres",
+    excerpt_s: float = EXCERPT_S,
+) -> Analysis:
     """Unpack what ``encode`` packed.
 
     Parameters
     ----------
     model : ``name@version`` that made the analysis.
     labels : of that model, in the order of its outputs.
+    kind, excerpt_s : of that model, as in ``Analysis``.
     """
     from soundalike.analyzer import Analysis
 
@@ -69,7 +79,9 @@ def decode(encoded: EncodedAnalysis, *, model: str, labels: tuple[str, ...]) -> 
     excerpts = np.frombuffer(encoded.excerpt_embeddings, _I8).reshape(len(starts_s), -1)
     probabilities = np.frombuffer(encoded.excerpt_probabilities, _F16)
     excerpt_probabilities = probabilities.reshape(len(starts_s), len(labels)).astype(np.float32)
-    totals = excerpt_probabilities.sum(axis=1, keepdims=True)
+    if kind == "genres":
+        # What rounding has left of the sum of 1.
+        excerpt_probabilities /= excerpt_probabilities.sum(axis=1, keepdims=True)
     return Analysis(
         model=model,
         duration_s=encoded.duration_s,
@@ -77,10 +89,12 @@ def decode(encoded: EncodedAnalysis, *, model: str, labels: tuple[str, ...]) -> 
         probabilities=np.frombuffer(encoded.probabilities, _F32).astype(np.float32),
         embedding=decode_embeddings([encoded.embedding])[0],
         excerpt_embeddings=_unit(excerpts * scales[:, None]),
-        excerpt_probabilities=excerpt_probabilities / totals,
+        excerpt_probabilities=excerpt_probabilities,
         excerpt_starts_s=starts_s,
         genre_set=tuple(encoded.genre_set),
         notes=tuple(encoded.notes),
+        kind=kind,
+        excerpt_s=excerpt_s,
     )
 
 

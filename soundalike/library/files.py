@@ -6,10 +6,10 @@ import hashlib
 import os
 import re
 import stat
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
-from soundalike.errors import printable
+from soundalike.errors import InvalidArgument, printable
 
 __all__ = [
     "AUDIO_SUFFIXES",
@@ -18,6 +18,7 @@ __all__ = [
     "Walk",
     "WalkProblem",
     "canonical",
+    "checked_folders",
     "content_digest",
     "is_gone",
     "is_under",
@@ -259,3 +260,27 @@ def _broken_link(path: str) -> WalkProblem:
 
 def _reason(error: OSError) -> str:
     return (error.strerror or str(error)).lower()
+
+
+def checked_folders(folders: Sequence[str | os.PathLike[str]]) -> list[str]:
+    """The folders and files to scan, as text, the user's home filled in.
+
+    Raises
+    ------
+    InvalidArgument : none is given, or one is not there or cannot be read; the message names it.
+    """
+    if isinstance(folders, (str, os.PathLike)):
+        raise InvalidArgument(f"folders must be a list, such as [{os.fspath(folders)!r}]")
+    if not folders:
+        raise InvalidArgument("name at least one folder to scan")
+    checked = [os.path.expanduser(folder) for folder in folders]
+    for folder in checked:
+        try:
+            if os.path.isdir(folder):
+                os.scandir(folder).close()
+            else:
+                os.stat(folder)
+        except OSError as error:
+            reason = (error.strerror or str(error)).lower()
+            raise InvalidArgument(f"{printable(folder)}: {reason}; nothing was scanned") from error
+    return checked

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Any
 
 from soundalike.library.encoding import EncodedAnalysis
 from soundalike.library.files import Stamp
@@ -12,6 +13,8 @@ __all__ = [
     "AnalyseJob",
     "Analysed",
     "Broken",
+    "CallJob",
+    "Called",
     "Crashed",
     "DigestJob",
     "Digested",
@@ -41,15 +44,37 @@ class DigestJob:
 
 @dataclass(frozen=True, slots=True)
 class AnalyseJob:
-    """Analyse the file, if it still is what it was when it was read for its digest."""
+    """Analyse the file, if it still is what it was when it was read for its digest.
+
+    Attributes
+    ----------
+    models : one or more; during an upgrade, the one that answers queries meanwhile is among them.
+    is_again : whether an older model has analysed it.
+    """
 
     track_id: int
     path: bytes
     stamp: Stamp
     digest: bytes
+    models: tuple[ModelInfo, ...]
+    is_again: bool
 
 
-Job = DigestJob | AnalyseJob
+@dataclass(frozen=True, slots=True)
+class CallJob:
+    """Call ``function`` ("module:name") with the path, the worker's ``load`` and the arguments.
+
+    ``load()`` is the analyzer of the worker's :class:`Setup`, loaded when first asked for.
+    Workers know the job by its ``track_id``; it may be any number that the asker wants back.
+    """
+
+    track_id: int
+    path: bytes
+    function: str
+    arguments: tuple[Any, ...] = ()
+
+
+Job = DigestJob | AnalyseJob | CallJob
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,11 +104,19 @@ class Digested:
 
 @dataclass(frozen=True, slots=True)
 class Analysed:
-    """A finished analysis."""
+    """A finished analysis by each of the job's models."""
 
     job: AnalyseJob
     facts: Facts
-    analysis: EncodedAnalysis
+    analyses: tuple[EncodedAnalysis, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Called:
+    """What the function of a job returned."""
+
+    job: CallJob
+    value: Any
 
 
 @dataclass(frozen=True, slots=True)
@@ -115,4 +148,4 @@ class Broken:
     error: Exception
 
 
-Outcome = Digested | Analysed | Failed | Crashed
+Outcome = Digested | Analysed | Called | Failed | Crashed

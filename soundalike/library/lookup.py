@@ -8,15 +8,15 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from sqlalchemy import Connection, Row, Select, and_, case, select
+from sqlalchemy import Connection, Row, Select, and_, case, or_, select
 from sqlalchemy.sql import ColumnElement
 
 from soundalike.errors import AmbiguousTrack, TrackNotFound, printable
 from soundalike.library.files import canonical
+from soundalike.library.lineage import EmbeddingSpace
 from soundalike.library.records import Track
 from soundalike.library.schema import analyses, contents, failures, models, tracks
 from soundalike.library.words import plain
-from soundalike.models import ModelInfo
 
 __all__ = [
     "as_file",
@@ -50,7 +50,7 @@ def as_file(query: str | os.PathLike[str] | int) -> Path | None:
     return Path(query)
 
 
-def select_tracks(model: ModelInfo) -> Select[Any]:
+def select_tracks(model: EmbeddingSpace) -> Select[Any]:
     """Every track with its tags and status, to be turned into :func:`to_track`."""
     model_id = (
         select(models.c.id)
@@ -70,7 +70,13 @@ def select_tracks(model: ModelInfo) -> Select[Any]:
         .select_from(tracks)
         .outerjoin(contents, contents.c.id == tracks.c.content_id)
         .outerjoin(analyses, current)
-        .outerjoin(failures, failures.c.track_id == tracks.c.id)
+        .outerjoin(
+            failures,
+            and_(
+                failures.c.track_id == tracks.c.id,
+                or_(failures.c.model_id.is_(None), failures.c.model_id == model_id),
+            ),
+        )
     )
 
 
@@ -96,7 +102,7 @@ def to_track(row: Row[Any]) -> Track:
     )
 
 
-def find_by_path(connection: Connection, model: ModelInfo, path: Path) -> Track | None:
+def find_by_path(connection: Connection, model: EmbeddingSpace, path: Path) -> Track | None:
     """The track of a file, under whatever name the file is reached."""
     names = {os.fsencode(canonical(path)), os.fsencode(os.path.realpath(path))}
     found = _select(connection, model, tracks.c.path.in_(names))
@@ -115,7 +121,7 @@ def find_by_path(connection: Connection, model: ModelInfo, path: Path) -> Track 
 
 
 def find_all(
-    connection: Connection, model: ModelInfo, track_ids: Sequence[int]
+    connection: Connection, model: EmbeddingSpace, track_ids: Sequence[int]
 ) -> dict[int, Track]:
     """The tracks with these ids, as many as they may be."""
     found = []
@@ -125,7 +131,7 @@ def find_all(
     return {track.track_id: track for track in found}
 
 
-def find_by_id(connection: Connection, model: ModelInfo, track_id: int) -> Track:
+def find_by_id(connection: Connection, model: EmbeddingSpace, track_id: int) -> Track:
     """
     Raises
     ------
@@ -137,7 +143,7 @@ def find_by_id(connection: Connection, model: ModelInfo, track_id: int) -> Track
     return found[0]
 
 
-def find_by_words(connection: Connection, model: ModelInfo, query: str) -> Track:
+def find_by_words(connection: Connection, model: EmbeddingSpace, query: str) -> Track:
     """The track that an id (``12``, ``#12``) or words of artist, title, album, file name mean.
 
     All words must be there, in any order; case and accents do not matter. A track whose title
@@ -172,7 +178,7 @@ def find_by_words(connection: Connection, model: ModelInfo, query: str) -> Track
     return candidates[0]
 
 
-def _with_words(connection: Connection, model: ModelInfo, query: str) -> list[Track]:
+def _with_words(connection: Connection, model: EmbeddingSpace, query: str) -> list[Track]:
     words = plain(query).split()
     if not words:
         return []
@@ -205,7 +211,7 @@ def _ambiguous(query: str, candidates: Sequence[Track]) -> str:
 
 def _select(
     connection: Connection,
-    model: ModelInfo,
+    model: EmbeddingSpace,
     where: ColumnElement[bool],
     limit: int | None = None,
 ) -> list[Track]:

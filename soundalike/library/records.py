@@ -14,14 +14,17 @@ __all__ = [
     "LibraryInfo",
     "Match",
     "ModelTracks",
+    "ScanPhase",
     "ScanProgress",
     "ScanReport",
     "SimilarResult",
     "Track",
     "TrackStatus",
+    "Upgrade",
 ]
 
 TrackStatus = Literal["analysed", "failed", "missing", "pending"]
+ScanPhase = Literal["walking", "analysing", "re-analysing"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,8 +40,8 @@ class Track:
     sample_rate, channels, codec : of the file; None while unknown.
     size_bytes : of the file when it was last seen; None when it could not be looked at.
     content_hash : BLAKE2b (32 bytes, hexadecimal) of the file's bytes; equal for exact copies.
-    status : "missing" (was there, is gone), "failed", "analysed" (with the library's model), or
-        "pending" (not looked at with this model).
+    status : "missing" (was there, is gone), "failed", "analysed" (with the model that answers
+        queries), or "pending" (not looked at with this model).
     """
 
     track_id: int
@@ -98,19 +101,23 @@ class ScanProgress:
 
     Attributes
     ----------
-    phase : "walking" while folders are listed (``total`` grows), then "analysing".
-    done, total : files that had to be read; unchanged ones do not count.
+    phase : "walking" while folders are listed (``total`` grows), then "analysing" what is new or
+        changed, then "re-analysing" what an older model analysed.
+    done, total : files that had to be read; unchanged ones do not count. When re-analysing, the
+        library's tracks, those that earlier scans re-analysed among them.
     tracks_per_s : over the last half minute; 0 until something is done.
     left_s : seconds; None while unknown.
     path : the file that was finished last, or the folder that is being listed.
+    model : that analyses, ``name@version``.
     """
 
-    phase: Literal["walking", "analysing"]
+    phase: ScanPhase
     done: int
     total: int
     tracks_per_s: float
     left_s: float | None
     path: Path | None
+    model: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -120,6 +127,8 @@ class ScanReport:
     Attributes
     ----------
     analysed : decoded and analysed, new or changed.
+    reanalysed : analysed before by an older model, and now by its successor; each of them is
+        counted as unchanged (moved, returned, ...) as well.
     unchanged : known already, at the same path with the same content.
     moved : known under a path that is gone; not analysed again.
     copied : at a new path or with new content, but equal to a file that is known: its analysis
@@ -135,6 +144,7 @@ class ScanReport:
     """
 
     analysed: int
+    reanalysed: int
     unchanged: int
     moved: int
     copied: int
@@ -173,6 +183,9 @@ class SimilarResult:
     start_s, end_s : the passage that was asked for, None where there is no bound.
     model : that made the embeddings, ``name@version``.
     matches : best first, without the query itself.
+    min_percentile : that was asked for, None where nothing was to be cut.
+    cut : tracks that would have been among the matches, but are less alike than that.
+    best_cut : the closest of those, None where nothing was cut.
     searched : tracks that were compared.
     copies : exact copies of the query's file that were left out.
     not_searched : tracks that could not be compared, because they are not analysed with this
@@ -185,6 +198,9 @@ class SimilarResult:
     end_s: float | None
     model: str
     matches: tuple[Match, ...]
+    min_percentile: float | None
+    cut: int
+    best_cut: Match | None
     searched: int
     copies: int
     not_searched: int
@@ -199,13 +215,35 @@ class ModelTracks:
 
 
 @dataclass(frozen=True, slots=True)
+class Upgrade:
+    """How far the re-analysis of a library by a new default model is.
+
+    Attributes
+    ----------
+    model : the new model, ``name@version``.
+    former : the models whose place it takes, oldest first.
+    query_model : the one of all these that answers queries now.
+    done : tracks that the former and the new model have analysed.
+    remaining : tracks that the new one has not yet. With the last of them it answers, and the
+        same scan (or the next) drops the analyses of the former ones.
+    """
+
+    model: str
+    former: tuple[str, ...]
+    query_model: str
+    done: int
+    remaining: int
+
+
+@dataclass(frozen=True, slots=True)
 class LibraryInfo:
     """What a library holds.
 
     Attributes
     ----------
     location : the database file, or the URL without its password.
-    model : that this library is opened with, ``name@version``.
+    model : that answers queries, ``name@version``; the counts are of this one.
+    upgrade : how far the re-analysis by a new model is; None when there is nothing of the kind.
     models : all models that its tracks are analysed with.
     tracks : all tracks that are not missing: ``analysed + failed + pending``.
     duration_s : of the analysed tracks together.
@@ -215,6 +253,7 @@ class LibraryInfo:
 
     location: str
     model: str
+    upgrade: Upgrade | None
     models: tuple[ModelTracks, ...]
     tracks: int
     analysed: int

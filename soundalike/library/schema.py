@@ -48,7 +48,7 @@ __all__ = [
     "tracks",
 ]
 
-SCHEMA_VERSION = "0001"
+SCHEMA_VERSION = "0002"
 """The newest migration; kept here too, so that opening a library need not import Alembic."""
 
 metadata = MetaData(
@@ -154,6 +154,9 @@ failures = Table(
     Column("track_id", Integer, ForeignKey("tracks.id", ondelete="CASCADE"), unique=True),
     # The path of a folder, for a failure that is no track's.
     Column("folder", LargeBinary, unique=True),
+    # The model that could not analyse the content; what other models say of it stands. NULL: it
+    # is the file that cannot be read.
+    Column("model_id", Integer, ForeignKey("models.id", ondelete="CASCADE")),
     Column("kind", Text, nullable=False),
     Column("reason", Text, nullable=False),
     Column("advice", Text, nullable=False),

@@ -8,11 +8,11 @@ from functools import cached_property
 
 import numpy as np
 from numpy.typing import NDArray
-from sqlalchemy import Connection, Select, and_, func, select
+from sqlalchemy import Connection, Select, and_, func, or_, select
 
 from soundalike.library.encoding import decode_embeddings
+from soundalike.library.lineage import EmbeddingSpace
 from soundalike.library.schema import analyses, contents, failures, models, state, tracks
-from soundalike.models import ModelInfo
 from soundalike.recommend.similar import PairDistribution
 
 __all__ = ["EmbeddingIndex", "artists_of", "load_index", "models_in_use"]
@@ -25,11 +25,13 @@ class EmbeddingIndex:
     Attributes
     ----------
     generation : of the database when this was loaded.
+    model : that made the embeddings, ``name@version``.
     track_ids, content_ids : int64 (n_tracks,), by track id; copies have the same content.
     embeddings : float32 (n_tracks, embedding_dim), unit length.
     """
 
     generation: int
+    model: str
     track_ids: NDArray[np.int64]
     content_ids: NDArray[np.int64]
     embeddings: NDArray[np.float32]
@@ -45,7 +47,7 @@ def generation(connection: Connection) -> int:
     return int(connection.execute(select(state.c.generation)).scalar_one())
 
 
-def load_index(connection: Connection, model: ModelInfo) -> EmbeddingIndex:
+def load_index(connection: Connection, model: EmbeddingSpace) -> EmbeddingIndex:
     """Read the embeddings of a model; about 20 ms for 10,000 tracks."""
     columns = (tracks.c.id, tracks.c.content_id, analyses.c.embedding)
     rows = connection.execute(_searchable(select(*columns), model).order_by(tracks.c.id)).all()
@@ -53,6 +55,7 @@ def load_index(connection: Connection, model: ModelInfo) -> EmbeddingIndex:
     ids, content_ids, encoded = zip(*rows, strict=True) if rows else ((), (), ())
     return EmbeddingIndex(
         generation=generation(connection),
+        model=model.id,
         track_ids=np.array(ids, np.int64),
         content_ids=np.array(content_ids, np.int64),
         embeddings=decode_embeddings(list(encoded))
@@ -62,7 +65,7 @@ def load_index(connection: Connection, model: ModelInfo) -> EmbeddingIndex:
 
 
 def artists_of(
-    connection: Connection, model: ModelInfo, track_ids: NDArray[np.int64]
+    connection: Connection, model: EmbeddingSpace, track_ids: NDArray[np.int64]
 ) -> Sequence[str | None]:
     """The artists of an index's tracks, without regard to case."""
     columns = (tracks.c.id, contents.c.artist)
@@ -87,7 +90,7 @@ def models_in_use(connection: Connection) -> dict[str, int]:
 
 
 def _searchable(
-    statement: Select[tuple[int, object]], model: ModelInfo
+    statement: Select[tuple[int, object]], model: EmbeddingSpace
 ) -> Select[tuple[int, object]]:
     return (
         statement.select_from(tracks)
@@ -101,6 +104,12 @@ def _searchable(
                 models.c.version == model.version,
             ),
         )
-        .outerjoin(failures, failures.c.track_id == tracks.c.id)
+        .outerjoin(
+            failures,
+            and_(
+                failures.c.track_id == tracks.c.id,
+                or_(failures.c.model_id.is_(None), failures.c.model_id == models.c.id),
+            ),
+        )
         .where(tracks.c.missing_at.is_(None), failures.c.id.is_(None))
     )

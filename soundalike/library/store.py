@@ -3,19 +3,19 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from sqlalchemy import Connection, Row, and_, delete, exists, func, insert, select, update
+from sqlalchemy import Connection, Row, and_, delete, exists, func, insert, or_, select, update
 from sqlalchemy.sql import ColumnElement
 
 from soundalike.errors import printable
 from soundalike.library.encoding import EncodedAnalysis
 from soundalike.library.files import FoundFile, Stamp, is_gone
-from soundalike.library.jobs import Facts
+from soundalike.library.jobs import Digested, DigestJob, Facts
 from soundalike.library.records import Failure
 from soundalike.library.schema import (
     analyses,
@@ -26,6 +26,7 @@ from soundalike.library.schema import (
     state,
     tracks,
 )
+from soundalike.library.upgrade import has_analysis
 from soundalike.library.words import searchable
 from soundalike.models import ModelInfo
 
@@ -46,13 +47,17 @@ _MOST_TWINS = 200
 
 @dataclass(frozen=True, slots=True)
 class KnownTrack:
-    """What the database says of a path. ``retry_at`` None means: not before it changes."""
+    """What the database says of a path. ``retry_at`` None means: not before it changes.
+
+    ``is_outdated``: not analysed with the scan's model, but with one that this takes the place of.
+    """
 
     track_id: int
     path: str
     stamp: Stamp | None
     content_id: int | None
     is_analysed: bool
+    is_outdated: bool
     is_missing: bool
     is_failed: bool
     retry_at: float | None
@@ -64,6 +69,7 @@ class KnownContent:
 
     content_id: int
     is_analysed: bool
+    is_outdated: bool
 
 
 class Store:
@@ -74,12 +80,16 @@ class Store:
     connection : in a transaction.
     model_id : row of the model that the scan analyses with.
     now : seconds since 1970.
+    older_ids : rows of the models that it takes the place of.
     """
 
-    def __init__(self, connection: Connection, model_id: int, now: float) -> None:
+    def __init__(
+        self, connection: Connection, model_id: int, now: float, older_ids: Sequence[int] = ()
+    ) -> None:
         self._connection = connection
         self._model_id = model_id
         self._now = now
+        self._older_ids = older_ids
 
     @staticmethod
     def model_row(connection: Connection, model: ModelInfo) -> int | None:
@@ -112,11 +122,27 @@ class Store:
         statement = select(tracks.c.id, tracks.c.path).where(tracks.c.id.in_(track_ids))
         return {row.id: row.path for row in self._connection.execute(statement)}
 
+    def found(self, track_ids: Sequence[int]) -> dict[int, Digested]:
+        """What reading some tracks' files told when they were read."""
+        columns = (tracks.c.id, tracks.c.path, tracks.c.size_bytes, tracks.c.mtime_ns)
+        statement = (
+            select(*columns, contents.c.digest)
+            .join(contents, contents.c.id == tracks.c.content_id)
+            .where(tracks.c.id.in_(track_ids))
+        )
+        return {
+            row.id: Digested(
+                DigestJob(row.id, row.path), Stamp(row.size_bytes, row.mtime_ns), row.digest
+            )
+            for row in self._connection.execute(statement)
+        }
+
     def _known(self, where: ColumnElement[bool]) -> Iterator[KnownTrack]:
         statement = (
             select(
                 tracks,
                 analyses.c.id.label("analysis_id"),
+                has_analysis(tracks.c.content_id, self._older_ids).label("has_older"),
                 failures.c.id.label("failure_id"),
                 failures.c.retry_at,
             )
@@ -128,7 +154,13 @@ class Store:
                     analyses.c.model_id == self._model_id,
                 ),
             )
-            .outerjoin(failures, failures.c.track_id == tracks.c.id)
+            .outerjoin(
+                failures,
+                and_(
+                    failures.c.track_id == tracks.c.id,
+                    or_(failures.c.model_id.is_(None), failures.c.model_id == self._model_id),
+                ),
+            )
             .where(where)
         )
         for row in self._connection.execute(statement):
@@ -138,6 +170,7 @@ class Store:
                 stamp=None if row.size_bytes is None else Stamp(row.size_bytes, row.mtime_ns),
                 content_id=row.content_id,
                 is_analysed=row.analysis_id is not None,
+                is_outdated=row.analysis_id is None and row.has_older,
                 is_missing=row.missing_at is not None,
                 is_failed=row.failure_id is not None,
                 retry_at=row.retry_at,
@@ -223,7 +256,11 @@ class Store:
     def content(self, digest: bytes) -> KnownContent:
         """The content with this hash, made if there is none."""
         statement = (
-            select(contents.c.id, analyses.c.id.label("analysis_id"))
+            select(
+                contents.c.id,
+                analyses.c.id.label("analysis_id"),
+                has_analysis(contents.c.id, self._older_ids).label("has_older"),
+            )
             .outerjoin(
                 analyses,
                 and_(
@@ -235,25 +272,36 @@ class Store:
         )
         row = self._connection.execute(statement).one_or_none()
         if row is not None:
-            return KnownContent(row.id, row.analysis_id is not None)
+            is_analysed = row.analysis_id is not None
+            return KnownContent(row.id, is_analysed, row.has_older and not is_analysed)
         made = self._connection.execute(
             insert(contents).returning(contents.c.id), {"digest": digest}
         )
-        return KnownContent(made.scalar_one(), False)
+        return KnownContent(made.scalar_one(), False, False)
 
-    def put_analysis(
-        self, content_id: int, model: ModelInfo, facts: Facts, analysis: EncodedAnalysis
+    def put_analyses(
+        self, content_id: int, facts: Facts, by_model: Mapping[int, EncodedAnalysis]
     ) -> None:
-        """Store an analysis; one by another version of the same model gives way to it."""
-        versions = select(models.c.id).where(models.c.name == model.name)
+        """Store what models, by their rows, say of a content; other models' analyses stay."""
+        for model_id, analysis in by_model.items():
+            self._put_analysis(content_id, model_id, analysis)
+        duration_s = next(iter(by_model.values())).duration_s
+        self._connection.execute(
+            update(contents)
+            .where(contents.c.id == content_id)
+            .values(duration_s=duration_s, **asdict(facts))
+        )
+        self.refresh_words(tracks.c.content_id == content_id)
+
+    def _put_analysis(self, content_id: int, model_id: int, analysis: EncodedAnalysis) -> None:
         self._connection.execute(
             delete(analyses).where(
-                analyses.c.content_id == content_id, analyses.c.model_id.in_(versions)
+                analyses.c.content_id == content_id, analyses.c.model_id == model_id
             )
         )
         values = {
             "content_id": content_id,
-            "model_id": self._model_id,
+            "model_id": model_id,
             "duration_s": analysis.duration_s,
             "embedding": analysis.embedding,
             "probabilities": analysis.probabilities,
@@ -272,12 +320,6 @@ class Store:
                 "probabilities": analysis.excerpt_probabilities,
             },
         )
-        self._connection.execute(
-            update(contents)
-            .where(contents.c.id == content_id)
-            .values(duration_s=analysis.duration_s, **asdict(facts))
-        )
-        self.refresh_words(tracks.c.content_id == content_id)
 
     def drop_orphans(self) -> None:
         """Forget contents that no track has any more."""
@@ -286,14 +328,32 @@ class Store:
 
     # Failures
 
-    def put_failure(self, subject: int | str, *, kind: str, reason: str, advice: str) -> Failure:
-        """Store why a track (by id) or a folder (by path) failed."""
+    def put_failure(
+        self,
+        subject: int | str,
+        *,
+        kind: str,
+        reason: str,
+        advice: str,
+        in_analysis: bool = False,
+    ) -> Failure:
+        """Store why a track (by id) or a folder (by path) failed.
+
+        Where another model has analysed what this one fails at, the failure is this model's alone.
+        """
         if isinstance(subject, int):
             where = failures.c.track_id == subject
             key: dict[str, Any] = {"track_id": subject}
         else:
             where = failures.c.folder == os.fsencode(subject)
             key = {"folder": os.fsencode(subject)}
+        others = (
+            select(models.c.id)
+            .join(analyses, analyses.c.model_id == models.c.id)
+            .join(tracks, tracks.c.content_id == analyses.c.content_id)
+            .where(tracks.c.id == (subject if in_analysis else None))
+        )
+        key["model_id"] = self._model_id if self._connection.scalar(others) else None
         before = self._connection.scalar(select(failures.c.attempts).where(where)) or 0
         self._connection.execute(delete(failures).where(where))
         retry_at = None

@@ -12,6 +12,7 @@ from sqlalchemy import Connection, Row, select
 from soundalike.errors import ModelMismatch, printable
 from soundalike.library.encoding import EncodedAnalysis, decode
 from soundalike.library.files import content_digest
+from soundalike.library.lineage import EmbeddingSpace
 from soundalike.library.lookup import as_file, find_by_id, find_by_path, find_by_words
 from soundalike.library.records import Track
 from soundalike.library.schema import analyses, contents, excerpts, models, tracks
@@ -47,7 +48,7 @@ class Subject:
         return self.track.name if self.track else printable(self.path.name)
 
 
-def find_subject(connection: Connection, model: ModelInfo, query: Query) -> Subject:
+def find_subject(connection: Connection, model: EmbeddingSpace, query: Query) -> Subject:
     """The track that a query means, or the file that the library does not have.
 
     Raises
@@ -78,12 +79,18 @@ def _foreign(connection: Connection, path: Path) -> Subject:
     return Subject(None, path, connection.scalar(statement))
 
 
-def stored_row(connection: Connection, model: ModelInfo, subject: Subject) -> Row[Any] | None:
-    """The row of an analysis by this model, None where nothing was analysed.
+def stored_row(
+    connection: Connection, model: EmbeddingSpace, subject: Subject, *, is_line: bool = False
+) -> Row[Any] | None:
+    """The row of an analysis by this model, None where there is none.
+
+    Parameters
+    ----------
+    is_line : the model was not asked for, it is the one of a line that answers now.
 
     Raises
     ------
-    ModelMismatch : the track is analysed, but with another model.
+    ModelMismatch : the track is analysed, but not with the model that was asked for.
     """
     if subject.content_id is None:
         return None
@@ -108,7 +115,7 @@ def stored_row(connection: Connection, model: ModelInfo, subject: Subject) -> Ro
         if found == model.id:
             return row
         others.append(found)
-    if others and subject.track is not None:
+    if others and subject.track is not None and not is_line:
         raise ModelMismatch(
             f"{subject.name} is analysed with {', '.join(others)}, but the library was opened "
             f"with {model.id}: scan its folder again, or open the library with that model"
@@ -116,8 +123,14 @@ def stored_row(connection: Connection, model: ModelInfo, subject: Subject) -> Ro
     return None
 
 
-def decoded(row: Row[Any]) -> Analysis:
-    """The analysis in a :func:`stored_row`."""
+def decoded(row: Row[Any], model: EmbeddingSpace) -> Analysis:
+    """The analysis in a :func:`stored_row` of this model."""
+    from soundalike.frontends import frontend_of
+
+    # A model that is not installed any more was a built-in one: genres, on excerpts of 9.94 s.
+    more: dict[str, Any] = {}
+    if isinstance(model, ModelInfo):
+        more = {"kind": model.kind, "excerpt_s": frontend_of(model).excerpt_s}
     encoded = EncodedAnalysis(
         duration_s=row.duration_s,
         embedding=row.embedding,
@@ -129,4 +142,4 @@ def decoded(row: Row[Any]) -> Analysis:
         excerpt_scales=row.scales,
         excerpt_probabilities=row.excerpt_probabilities,
     )
-    return decode(encoded, model=f"{row.name}@{row.version}", labels=tuple(row.labels))
+    return decode(encoded, model=model.id, labels=tuple(row.labels), **more)

@@ -1,4 +1,4 @@
-"""The process that reads and analyses files for a scan.
+"""The process that reads and analyses files for a scan, and for whoever else must decode many.
 
 It is started as a fresh interpreter, gets a :class:`Setup` and then jobs on standard input, and
 answers each on standard output. It never sees the database. When its input ends, because the scan
@@ -14,8 +14,12 @@ import signal
 import sys
 import threading
 import traceback
+from functools import partial
 from queue import SimpleQueue
 from typing import Any, Protocol, cast
+
+import numpy as np
+from numpy.typing import NDArray
 
 from soundalike.audio import probe, read_tags
 from soundalike.errors import AudioError, ModelError, UnreadableFile
@@ -25,6 +29,8 @@ from soundalike.library.jobs import (
     Analysed,
     AnalyseJob,
     Broken,
+    Called,
+    CallJob,
     Digested,
     DigestJob,
     Facts,
@@ -51,6 +57,8 @@ class AnalyzerLike(Protocol):
         self, path: str | os.PathLike[str], *, start_s: float = 0.0, end_s: float | None = None
     ) -> Any: ...
 
+    def from_waveform(self, waveform: NDArray[np.floating], sample_rate: int) -> Any: ...
+
 
 def load_analyzer(analyzer: str, model: ModelInfo) -> AnalyzerLike:
     """The analyzer that ``module:callable`` makes of the model.
@@ -59,20 +67,25 @@ def load_analyzer(analyzer: str, model: ModelInfo) -> AnalyzerLike:
     ------
     ModelError : there is no such callable, or it cannot load the model.
     """
-    module, _, name = analyzer.partition(":")
     try:
-        factory = getattr(importlib.import_module(module), name)
+        factory = _named(analyzer)
     except (ImportError, AttributeError) as error:
         raise ModelError(f"the analyzer {analyzer} cannot be loaded: {error}") from error
     return cast("AnalyzerLike", factory(model))
 
 
+def _named(place: str) -> Any:
+    """What ``module:name`` is."""
+    module, _, name = place.partition(":")
+    return getattr(importlib.import_module(module), name)
+
+
 class Worker:
-    """Does one job after the other; the model is loaded for the first one that needs it."""
+    """Does one job after the other; a model is loaded for the first one that needs it."""
 
     def __init__(self, setup: Setup) -> None:
         self._setup = setup
-        self._analyzer: AnalyzerLike | None = None
+        self._analyzers: dict[str, AnalyzerLike] = {}
 
     def do(self, job: Job) -> Outcome | Broken:
         path = os.fsdecode(job.path)
@@ -80,9 +93,11 @@ class Worker:
         try:
             if isinstance(job, DigestJob):
                 return self._digest(job, path)
-            if self._analyzer is None:
-                self._analyzer = load_analyzer(self._setup.analyzer, self._setup.model)
-            outcome = self._analyse(job, path, self._analyzer)
+            if isinstance(job, CallJob):
+                load = partial(self._analyzer, self._setup.model)
+                outcome = Called(job, _named(job.function)(path, load, *job.arguments))
+            else:
+                outcome = self._analyse(job, path)
         except ModelError as error:
             return Broken(error)
         except AudioError as error:
@@ -111,11 +126,12 @@ class Worker:
             return _unreadable(job, _CHANGED)
         return Digested(job, stamp, digest)
 
-    @staticmethod
-    def _analyse(job: AnalyseJob, path: str, analyzer: AnalyzerLike) -> Analysed:
+    def _analyse(self, job: AnalyseJob, path: str) -> Analysed:
+        # A model that cannot be loaded is none of the file's faults: before anything is read.
+        analyzers = [self._analyzer(model) for model in job.models]
         info = probe(path)
         tags = read_tags(path)
-        analysis = encode(analyzer.from_file(path))
+        analyses = tuple(encode(analyzer.from_file(path)) for analyzer in analyzers)
         facts = Facts(
             sample_rate=info.sample_rate,
             channels=info.channels,
@@ -128,14 +144,19 @@ class Worker:
             year=tags.year,
             track_number=tags.track_number,
         )
-        return Analysed(job, facts, analysis)
+        return Analysed(job, facts, analyses)
+
+    def _analyzer(self, model: ModelInfo) -> AnalyzerLike:
+        if model.id not in self._analyzers:
+            self._analyzers[model.id] = load_analyzer(self._setup.analyzer, model)
+        return self._analyzers[model.id]
 
 
 def _change(job: Job, path: str) -> str | None:
     """How the file is no longer what it was when the scan began with it."""
     if is_gone(path):
-        return _VANISHED
-    if isinstance(job, DigestJob):
+        return "gone since the scan" if isinstance(job, CallJob) else _VANISHED
+    if not isinstance(job, AnalyseJob):
         return None
     try:
         return None if stamp_of(path) == job.stamp else _CHANGED

@@ -12,7 +12,6 @@ import numpy as np
 from numpy.typing import NDArray
 
 from soundalike.errors import InvalidArgument, ModelMismatch, printable
-from soundalike.frontend import EXCERPT_S
 
 if TYPE_CHECKING:
     from soundalike.analyzer import Analysis
@@ -25,7 +24,7 @@ __all__ = ["Comparison", "Passage", "best_passages", "compare", "compare_analyse
 _MERGE_TOLERANCE = 0.1
 
 # Two steps count as the same move through both tracks when they differ by less than this. The
-# last excerpt of a track is aligned to its end, so its step may be anything up to EXCERPT_S.
+# last excerpt of a track is aligned to its end, so its step may be shorter than the others.
 _SAME_STEP_S = 0.5
 
 
@@ -260,8 +259,10 @@ def _grow(
                 break
             a_step_s = abs(a_spans_s[next_i, 0] - a_spans_s[here_i, 0])
             b_step_s = abs(b_spans_s[next_j, 0] - b_spans_s[here_j, 0])
-            # A longer step than one excerpt means that a pause was left out between the two.
-            if abs(a_step_s - b_step_s) > _SAME_STEP_S or a_step_s > EXCERPT_S + _SAME_STEP_S:
+            earlier, later = sorted((here_i, next_i))
+            gap_s = a_spans_s[later, 0] - a_spans_s[earlier, 1]
+            # A gap means that a pause was left out between the two.
+            if abs(a_step_s - b_step_s) > _SAME_STEP_S or gap_s > _SAME_STEP_S:
                 break
             here_i, here_j = next_i, next_j
             if step < 0:
@@ -285,9 +286,9 @@ def _spans(analysis: Analysis) -> NDArray[np.float64]:
     starts_s = np.asarray(analysis.excerpt_starts_s, np.float64)
     # A track (or a passage of one) that is shorter than an excerpt was repeated to fill it.
     first_s = float(starts_s[0]) if len(starts_s) else 0.0
-    shortest_s = min(EXCERPT_S, analysis.duration_s)
+    shortest_s = min(analysis.excerpt_s, analysis.duration_s)
     last_s = max(first_s + shortest_s, analysis.duration_s)
-    ends_s = np.minimum(starts_s + EXCERPT_S, last_s)
+    ends_s = np.minimum(starts_s + analysis.excerpt_s, last_s)
     return np.stack([starts_s, ends_s], axis=1)
 
 

@@ -18,6 +18,9 @@ __all__ = [
     "MIN_TRACKS_FOR_PERCENTILE",
     "PairDistribution",
     "Ranked",
+    "best_first",
+    "check_min_percentile",
+    "cut_below",
     "rank",
     "similarities",
 ]
@@ -169,7 +172,6 @@ def rank(
     artists: Sequence[Hashable | None] | None = None,
     max_per_artist: int | None = None,
     distribution: PairDistribution | None = None,
-    min_percentile: float | None = None,
 ) -> tuple[Ranked, ...]:
     """The k rows most like the query, best first; exact, and the same on every run.
 
@@ -183,14 +185,12 @@ def rank(
         limited, because two unknown artists need not be the same.
     max_per_artist : at most this many rows with the same artist.
     distribution : gives each result its percentile.
-    min_percentile : leave out what is less alike than this share (0-100) of the library's pairs.
 
     Raises
     ------
-    InvalidArgument : a value out of range, shapes that do not fit, or min_percentile in a library
-        too small for percentiles.
+    InvalidArgument : a value out of range, or shapes that do not fit.
     """
-    _check_limits(k, max_per_artist, min_percentile, distribution)
+    _check_limits(k, max_per_artist)
     if max_per_artist is not None and (artists is None or len(artists) != len(embeddings)):
         given = "none" if artists is None else len(artists)
         raise InvalidArgument(
@@ -207,12 +207,10 @@ def rank(
     depth = k
     seen = 0
     while len(chosen) < k and seen < len(candidates):
-        best = _best(scores, candidates, depth)
+        best = best_first(scores, candidates, depth)
         for row in best[seen:]:
             index, similarity = int(row), float(scores[row])
             percentile = distribution.percentile(similarity) if distribution else None
-            if min_percentile is not None and (percentile is None or percentile < min_percentile):
-                return tuple(chosen)
             artist = artists[index] if artists is not None else None
             if max_per_artist is not None and artist is not None:
                 if taken.get(artist, 0) >= max_per_artist:
@@ -226,10 +224,45 @@ def rank(
     return tuple(chosen)
 
 
-def _best(
-    scores: NDArray[np.float32], candidates: NDArray[np.intp], depth: int
+def cut_below(
+    ranked: Sequence[Ranked], min_percentile: float | None
+) -> tuple[tuple[Ranked, ...], tuple[Ranked, ...]]:
+    """What is closer than a share (0-100) of the library's pairs, and what is not; both in order.
+
+    Without a share nothing is cut. :func:`check_min_percentile` comes first: it knows the library.
+    """
+    if min_percentile is None:
+        return tuple(ranked), ()
+    # Percentiles fall along a ranking, so the cut is one place in it.
+    kept = sum(each.percentile is not None and each.percentile >= min_percentile for each in ranked)
+    return tuple(ranked[:kept]), tuple(ranked[kept:])
+
+
+def check_min_percentile(min_percentile: float, distribution: PairDistribution) -> None:
+    """
+    Raises
+    ------
+    InvalidArgument : it does not go from 0 to 100, or the library is too small for percentiles.
+    """
+    if not 0 <= min_percentile <= 100:
+        raise InvalidArgument(
+            f"the least percentile is {min_percentile:g}: it goes from 0 to 100, in percent of "
+            f"the library's pairs of tracks"
+        )
+    if distribution.too_small:
+        raise InvalidArgument(f"a least percentile cannot be used: {distribution.too_small}")
+
+
+def best_first(
+    scores: NDArray[np.floating], candidates: NDArray[np.intp], depth: int
 ) -> NDArray[np.intp]:
-    """The ``depth`` best of the candidate rows, best first, equal ones in their order."""
+    """The ``depth`` best of the candidate rows, best first, equal ones in their order.
+
+    Parameters
+    ----------
+    scores : (n,), of all rows.
+    candidates : rows that may come out, ascending.
+    """
     values = scores[candidates]
     if depth < len(values):
         # argpartition cuts anywhere through a group of equals; taking all that reach the last
@@ -246,20 +279,8 @@ def _check_matrix(embeddings: NDArray[np.generic]) -> None:
         raise InvalidArgument(f"embeddings must have shape (n, D), got {embeddings.shape}")
 
 
-def _check_limits(
-    k: int,
-    max_per_artist: int | None,
-    min_percentile: float | None,
-    distribution: PairDistribution | None,
-) -> None:
+def _check_limits(k: int, max_per_artist: int | None) -> None:
     if k < 1:
         raise InvalidArgument(f"k is {k}: ask for at least 1 track")
     if max_per_artist is not None and max_per_artist < 1:
         raise InvalidArgument(f"max_per_artist is {max_per_artist}: allow at least 1")
-    if min_percentile is None:
-        return
-    if not 0 <= min_percentile <= 100:
-        raise InvalidArgument(f"min_percentile is {min_percentile:g}: it goes from 0 to 100")
-    if distribution is None or distribution.too_small:
-        reason = distribution.too_small if distribution else "no PairDistribution was given"
-        raise InvalidArgument(f"min_percentile cannot be used: {reason}")

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from soundalike.errors import MissingExtra
-from soundalike.research.pages import Picture
+from soundalike.pages import Picture
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -182,8 +182,16 @@ def draw_lines(
         axes.legend()
 
 
-def draw_reliability(axes: Axes, bins: Sequence[ReliabilityBin], theme: Theme) -> None:
-    """Confidence across, accuracy up; on the diagonal the confidence can be believed."""
+def draw_reliability(
+    axes: Axes,
+    bins: Sequence[ReliabilityBin],
+    theme: Theme,
+    ranges: Sequence[tuple[float, float]] = (),
+) -> None:
+    """Confidence across, accuracy up; on the diagonal the confidence can be believed.
+
+    ``ranges`` : for each bin, between which accuracies chance alone would let it end.
+    """
     most = max(item.n_tracks for item in bins)
     axes.plot([0, 100], [0, 100], color=theme.soft, linestyle="--", linewidth=1, zorder=1)
     for item in bins:
@@ -199,12 +207,17 @@ def draw_reliability(axes: Axes, bins: Sequence[ReliabilityBin], theme: Theme) -
         )
         axes.annotate(
             str(item.n_tracks),
-            (50 * (item.low + item.high), 100 * item.accuracy),
+            # The lines of the ranges would cross the numbers.
+            (50 * (item.low + item.high), 104 if ranges else 100 * item.accuracy),
             xytext=(0, 4),
             textcoords="offset points",
             ha="center",
             fontsize=7.5,
             color=theme.ink,
+        )
+    for item, (low, high) in zip(bins, ranges, strict=False):
+        axes.vlines(
+            100 * item.confidence, 100 * low, 100 * high, color=theme.ink, alpha=0.75, linewidth=1.4
         )
     axes.plot(
         [100 * item.confidence for item in bins],

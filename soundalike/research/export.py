@@ -40,12 +40,12 @@ from soundalike.research.datasets.frames import LogMelSet, decibels
 from soundalike.research.distill.pool_file import Pool, read_pool
 from soundalike.research.distill.projection import (
     BLOCKS,
-    Blocks,
     Projected,
-    Projection,
     ProjectionConfig,
+    excerpt_values,
+    fit_genre_head,
     fit_projection,
-    reference_means,
+    track_means,
 )
 from soundalike.research.networks import Output
 from soundalike.research.train import load_checkpoint, predict
@@ -54,7 +54,7 @@ __all__ = [
     "Calibration",
     "calibrate",
     "export",
-    "fit_references",
+    "fit_projected",
     "main",
     "mean_embedding",
     "register",
@@ -188,14 +188,25 @@ def store_as_float16(path: Path) -> None:
     onnx.save(model, path)
 
 
-def fit_references(
+def fit_projected(
     network: nn.Module, data: LogMelSet, pool: Pool | None, config: ProjectionConfig
-) -> Projection:
-    """Fit a projection on the training tracks, and on a pool's soundtracks if there is one."""
-    tracks = [*data.decibels(data.splits["train"])]
+) -> Projected:
+    """The network with its embedding projected, and its genres told, as the config says.
+
+    The projection is fitted on the training tracks, and on a pool's soundtracks if there is one;
+    the genres on the training tracks alone.
+    """
+    rows = data.splits["train"]
+    values = excerpt_values(network, config.all_blocks, data.decibels(rows))
+    head = None
+    if config.genre_blocks:
+        labels = np.repeat(data.labels[rows], [len(track[config.blocks[0]]) for track in values])
+        joined = {name: np.concatenate([track[name] for track in values]) for name in values[0]}
+        head = fit_genre_head(joined, labels, config)
     if pool is not None:
-        tracks += [decibels(track[None])[0] for track in pool.tracks]
-    return fit_projection(reference_means(network, config.blocks, tracks), config)
+        others = (decibels(track[None])[0] for track in pool.tracks)
+        values = [*values, *excerpt_values(network, config.all_blocks, others)]
+    return Projected(network, config.blocks, fit_projection(track_means(values), config), head)
 
 
 def export(
@@ -227,13 +238,12 @@ def export(
     DataError : the run has no checkpoint, or a damaged one, or the registry is damaged.
     """
     config, network = load_checkpoint(run)
-    calibration = calibrate(network, data)
     if projection is None:
         centre = mean_embedding(network, data)
     else:
-        fitted = fit_references(network, data, pool, projection)
-        network = Projected(Blocks(network, projection.blocks), fitted)
-        centre = np.zeros(len(fitted.offset), dtype=np.float32)
+        network = fit_projected(network, data, pool, projection)
+        centre = np.zeros(len(network.offset), dtype=np.float32)
+    calibration = calibrate(network, data)
     path = folder / f"{config.name}.onnx"
     metadata = {
         "name": config.name,
@@ -296,13 +306,33 @@ def main(arguments: list[str] | None = None) -> int:
     )
     parser.add_argument("--dims", type=int, default=0, help="principal axes of the blocks (all)")
     parser.add_argument(
+        "--genre-blocks",
+        nargs="+",
+        default=(),
+        metavar="NAME",
+        help="of a logistic regression that tells the genres (the network's own head)",
+    )
+    parser.add_argument(
+        "--genre-strength",
+        type=float,
+        default=ProjectionConfig.genre_strength,
+        metavar="C",
+        help="of that regression, the inverse of its penalty (%(default)s)",
+    )
+    parser.add_argument(
         "--pool", type=Path, help="whose soundtracks the blocks are standardised on as well"
     )
     parser.add_argument("--half", action="store_true", help="store large weights as float16")
     options = parser.parse_args(arguments)
     try:
         projection = (
-            ProjectionConfig(tuple(options.blocks), tuple(options.weights), options.dims)
+            ProjectionConfig(
+                tuple(options.blocks),
+                tuple(options.weights),
+                options.dims,
+                tuple(options.genre_blocks),
+                options.genre_strength,
+            )
             if options.blocks
             else None
         )

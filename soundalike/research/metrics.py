@@ -1,18 +1,19 @@
 """How good a classifier and its embedding are: accuracy, calibration, intervals, neighbours.
 
 Pure functions of arrays. ``probabilities`` are float (n, n_labels) and sum to 1, ``labels`` int
-(n,), ``tracks`` int (n,): which track each excerpt is cut from.
+(n,), ``tracks`` int (n,): which track each excerpt is cut from. Intervals and neighbours are those
+of ``soundalike.evaluate``.
 """
 
 from __future__ import annotations
-
-from collections.abc import Callable
-from dataclasses import dataclass
 
 import numpy as np
 import numpy.typing as npt
 from scipy.optimize import minimize_scalar
 from sklearn.metrics import accuracy_score, confusion_matrix, f1_score, log_loss
+
+from soundalike.evaluate.intervals import Interval, bootstrap
+from soundalike.evaluate.retrieval import neighbour_precision
 
 __all__ = [
     "Interval",
@@ -32,15 +33,6 @@ __all__ = [
 
 Floats = npt.NDArray[np.floating]
 Ints = npt.NDArray[np.integer]
-
-
-@dataclass(frozen=True)
-class Interval:
-    """A figure with its bootstrap interval."""
-
-    value: float
-    low: float
-    high: float
 
 
 def mean_by_track(values: Floats, tracks: Ints) -> Floats:
@@ -132,45 +124,3 @@ def genre_sets(probabilities: Floats, quantile: float) -> npt.NDArray[np.bool_]:
     members = probabilities >= 1.0 - quantile
     members[np.arange(len(members)), probabilities.argmax(axis=1)] = True
     return np.asarray(members)
-
-
-def bootstrap(
-    figure: Callable[[Ints], float], n_tracks: int, *, draws: int = 2000, seed: int = 0
-) -> Interval:
-    """A figure with its 95 % percentile interval over tracks drawn with replacement.
-
-    Parameters
-    ----------
-    figure : from the numbers of the drawn tracks (n_tracks,) to the figure.
-    """
-    generator = np.random.default_rng(seed)
-    drawn = [figure(generator.integers(0, n_tracks, n_tracks)) for _ in range(draws)]
-    low, high = np.percentile(drawn, [2.5, 97.5])
-    return Interval(figure(np.arange(n_tracks)), float(low), float(high))
-
-
-def neighbour_precision(
-    embeddings: Floats, labels: Ints, artists: Ints | None = None, k: int = 10
-) -> Floats:
-    """Precision@k by cosine: the share of each track's k neighbours that bear its label.
-
-    Parameters
-    ----------
-    embeddings : (n, D), any length.
-    artists : (n,) ids; tracks of the query's own artist are left out of its neighbours (the
-        artist filter of Pampalk et al. 2005), else a match may be the recording, not the music.
-
-    Returns
-    -------
-    float64 (n,).
-    """
-    unit = embeddings / np.maximum(np.linalg.norm(embeddings, axis=1, keepdims=True), 1e-12)
-    similarity = np.asarray(unit @ unit.T, dtype=np.float64)
-    np.fill_diagonal(similarity, -np.inf)
-    if artists is not None:
-        similarity[artists[:, None] == artists[None, :]] = -np.inf
-    neighbours = np.argsort(-similarity, axis=1, kind="stable")[:, :k]
-    hits = labels[neighbours] == labels[:, None]
-    # Where the artist filter leaves fewer than k tracks, precision counts those that are there.
-    present = np.isfinite(np.take_along_axis(similarity, neighbours, axis=1))
-    return np.asarray((hits & present).sum(axis=1) / np.maximum(present.sum(axis=1), 1))

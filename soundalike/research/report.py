@@ -15,12 +15,7 @@ from typing import Any
 from xml.etree.ElementTree import Element
 
 from soundalike.errors import DataError, InvalidArgument, printable
-from soundalike.research import charts
-from soundalike.research.charts import Bar, Curve
-from soundalike.research.evaluation import Evaluation, spread
-from soundalike.research.metrics import Interval
-from soundalike.research.outputs import output_folder, write_file
-from soundalike.research.pages import (
+from soundalike.pages import (
     Tile,
     bullets,
     code,
@@ -35,6 +30,11 @@ from soundalike.research.pages import (
     table,
     tiles,
 )
+from soundalike.research import charts
+from soundalike.research.charts import Bar, Curve
+from soundalike.research.evaluation import Evaluation, spread
+from soundalike.research.metrics import Interval
+from soundalike.research.outputs import output_folder, write_file
 
 __all__ = [
     "QUICK_WARNING",

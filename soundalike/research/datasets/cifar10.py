@@ -21,7 +21,9 @@ from typing import Final
 
 import numpy as np
 
+from soundalike.download import Remote
 from soundalike.errors import DataError, MissingExtra, printable
+from soundalike.files import replaced_at_once
 from soundalike.research.datasets.cifar10_batches import (
     CLASSES,
     IMAGE_SHAPE,
@@ -32,9 +34,7 @@ from soundalike.research.datasets.cifar10_batches import (
     read_folder,
     read_tar,
 )
-from soundalike.research.datasets.download import Remote
 from soundalike.research.datasets.frames import some
-from soundalike.research.datasets.places import replaced_at_once
 
 __all__ = [
     "BINARY",

@@ -21,8 +21,8 @@ import numpy as np
 import numpy.typing as npt
 
 from soundalike.errors import DataError, printable
+from soundalike.files import replaced_at_once
 from soundalike.frontend import N_MELS, TOP_DB
-from soundalike.research.datasets.places import replaced_at_once
 
 __all__ = [
     "SPLITS",

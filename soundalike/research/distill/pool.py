@@ -27,10 +27,10 @@ import numpy as np
 
 from soundalike.audio import load_audio
 from soundalike.errors import DataError, InvalidArgument, SoundalikeError, printable
+from soundalike.files import replaced_at_once
 from soundalike.frontend import SAMPLE_RATE, log_mel
 from soundalike.research.datasets import gtzan
 from soundalike.research.datasets.frames import quantise, some
-from soundalike.research.datasets.places import replaced_at_once
 from soundalike.research.distill.pool_file import Pool, read_metadata, write_pool
 from soundalike.research.distill.segments import SegmentConfig, make_segment
 from soundalike.research.distill.teacher import Teacher, at_rate, find_teacher, make_lessons
@@ -205,7 +205,7 @@ def make_pool(
         for words, job, given in (("decoded", _decode, decoding), ("segments", _make, chunks)):
             left = [one for one in given if not _result(parts, words, one).exists()]
             # Counted in segments, or in recordings.
-            size = {one: one[1] - one[0] if words == "segments" else 1 for one in given}
+            size = {one: int(one[1]) - int(one[0]) if words == "segments" else 1 for one in given}
             total = sum(size.values())
             done = total - sum(size[one] for one in left)
             said(words, done, total)

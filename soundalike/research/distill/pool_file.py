@@ -13,8 +13,8 @@ import numpy as np
 import numpy.typing as npt
 
 from soundalike.errors import DataError, printable
+from soundalike.files import replaced_at_once
 from soundalike.frontend import EXCERPT_FRAMES, N_MELS
-from soundalike.research.datasets.places import replaced_at_once
 from soundalike.research.distill.teacher import LESSONS, Lessons
 
 __all__ = ["Pool", "read_metadata", "read_pool", "write_pool"]

@@ -1,9 +1,13 @@
-"""What the product's embedding is made of: blocks of values, scaled alike, on fewer axes.
+"""What the product's embedding and genres are made of: blocks of values an excerpt.
 
 Each block (the trunk's features, the embedding that the teacher's head foretells, statistics) is
 standardised over reference tracks and scaled so that its mean squared length is 1, or its weight
 squared; end to end they are turned onto their principal axes. All of that is one matrix and one
 offset, which the exported model carries. Whitening is left out: it would blow up noise.
+
+The genres may come from a logistic regression on such blocks instead of the network's own head. That
+head has seen its training tracks so often that it knows them by heart; a heavily penalised linear
+one on what the teacher's head foretells has less to remember them by.
 """
 
 from __future__ import annotations
@@ -15,6 +19,7 @@ from typing import Final
 import numpy as np
 import numpy.typing as npt
 import torch
+from sklearn.linear_model import LogisticRegression
 from torch import Tensor, nn
 
 from soundalike.errors import InvalidArgument
@@ -26,11 +31,14 @@ from soundalike.research.networks import Listener, Output
 __all__ = [
     "BLOCKS",
     "Blocks",
+    "GenreHead",
     "Projected",
     "Projection",
     "ProjectionConfig",
+    "excerpt_values",
+    "fit_genre_head",
     "fit_projection",
-    "reference_means",
+    "track_means",
 ]
 
 BLOCKS: Final = ("trunk", "teacher", "lessons", *STATISTICS)
@@ -51,6 +59,8 @@ class ProjectionConfig:
     blocks : names among :data:`BLOCKS`.
     weights : one for each block; empty for 1 each.
     dims : principal axes that are kept; 0 for all values as they are.
+    genre_blocks : what a logistic regression tells the genres from; empty for the network's head.
+    genre_strength : of that regression, the inverse of its L2 penalty (scikit-learn's ``C``).
 
     Raises
     ------
@@ -60,20 +70,29 @@ class ProjectionConfig:
     blocks: tuple[str, ...] = ("trunk",)
     weights: tuple[float, ...] = ()
     dims: int = 0
+    genre_blocks: tuple[str, ...] = ()
+    genre_strength: float = 0.003
 
     def __post_init__(self) -> None:
-        unknown = set(self.blocks) - set(BLOCKS)
-        if unknown or not self.blocks or len(set(self.blocks)) != len(self.blocks):
-            raise InvalidArgument(
-                f"blocks must be some of {', '.join(BLOCKS)}, each once, not "
-                f"{', '.join(self.blocks) or 'none'}"
-            )
+        for names in (self.blocks, self.genre_blocks or self.blocks):
+            if set(names) - set(BLOCKS) or not names or len(set(names)) != len(names):
+                raise InvalidArgument(
+                    f"blocks must be some of {', '.join(BLOCKS)}, each once, not "
+                    f"{', '.join(names) or 'none'}"
+                )
+        if not self.genre_strength > 0:
+            raise InvalidArgument(f"genre_strength must be above 0, not {self.genre_strength}")
         if self.weights and len(self.weights) != len(self.blocks):
             raise InvalidArgument(f"{len(self.weights)} weights for {len(self.blocks)} blocks")
         if not all(weight > 0 for weight in self.weights):
             raise InvalidArgument(f"weights must be above 0, not {self.weights}")
         if self.dims < 0:
             raise InvalidArgument(f"dims must be 0 or more, not {self.dims}")
+
+    @property
+    def all_blocks(self) -> tuple[str, ...]:
+        """What embedding and genres need, each once."""
+        return tuple(dict.fromkeys((*self.blocks, *self.genre_blocks)))
 
 
 @dataclass(frozen=True)
@@ -169,37 +188,105 @@ class Blocks(nn.Module):
         return output.logits, {name: found[name] for name in self.names}
 
 
-class Projected(nn.Module):
-    """A network whose embedding is a projection of its blocks: what is exported."""
+@dataclass(frozen=True)
+class GenreHead:
+    """Logits are ``matrix @ values + offset``.
 
-    def __init__(self, blocks: Blocks, projection: Projection) -> None:
+    Attributes
+    ----------
+    blocks : whose values, end to end.
+    matrix : float32 (n_labels, n_values).
+    offset : float32 (n_labels,).
+    """
+
+    blocks: tuple[str, ...]
+    matrix: Floats
+    offset: Floats
+
+
+def fit_genre_head(
+    blocks: Mapping[str, Floats], labels: npt.NDArray[np.integer], config: ProjectionConfig
+) -> GenreHead:
+    """Multinomial logistic regression with an L2 penalty on standardised values.
+
+    Parameters
+    ----------
+    blocks : for each name in ``config.genre_blocks`` the values (n_excerpts, n_values).
+    labels : (n_excerpts,); each label has to occur.
+    """
+    values = np.concatenate([blocks[name] for name in config.genre_blocks], axis=1)
+    values = values.astype(np.float64)
+    centre, spread = values.mean(axis=0), values.std(axis=0)
+    scale = np.where(spread > _DEAD, 1.0 / np.maximum(spread, _DEAD), 0.0)
+    fitted = LogisticRegression(C=config.genre_strength, max_iter=2000)
+    fitted.fit((values - centre) * scale, labels)
+    matrix = fitted.coef_ * scale
+    return GenreHead(
+        config.genre_blocks,
+        matrix.astype(np.float32),
+        (fitted.intercept_ - matrix @ centre).astype(np.float32),
+    )
+
+
+class Projected(nn.Module):
+    """A network whose embedding is a projection of its blocks: what is exported.
+
+    Parameters
+    ----------
+    network : that has the blocks.
+    names : of the blocks that are projected.
+    head : tells the genres, in place of the network's own.
+    """
+
+    def __init__(
+        self,
+        network: nn.Module,
+        names: Sequence[str],
+        projection: Projection,
+        head: GenreHead | None = None,
+    ) -> None:
         super().__init__()
-        self.blocks = blocks
+        self.names = tuple(names)
+        self.head_names = head.blocks if head else ()
+        self.blocks = Blocks(network, tuple(dict.fromkeys((*self.names, *self.head_names))))
         self.register_buffer("matrix", torch.from_numpy(projection.matrix))
         self.register_buffer("offset", torch.from_numpy(projection.offset))
         self.matrix: Tensor
         self.offset: Tensor
+        if head is not None:
+            self.register_buffer("head_matrix", torch.from_numpy(head.matrix))
+            self.register_buffer("head_offset", torch.from_numpy(head.offset))
+            self.head_matrix: Tensor
+            self.head_offset: Tensor
 
     def forward(self, log_mel: Tensor) -> Output:
         """log_mel (n, 128, 128) in dB -> logits (n, n_labels), embedding (n, D)."""
-        output = self.blocks(log_mel)
-        return Output(output.logits, output.embedding @ self.matrix.T + self.offset)
+        logits, found = self.blocks.apart(log_mel)
+        values = torch.cat([found[name] for name in self.names], dim=1)
+        if self.head_names:
+            heard = torch.cat([found[name] for name in self.head_names], dim=1)
+            logits = heard @ self.head_matrix.T + self.head_offset
+        return Output(logits, values @ self.matrix.T + self.offset)
 
 
-def reference_means(
+def excerpt_values(
     network: nn.Module, names: Sequence[str], tracks: Iterable[Floats]
-) -> dict[str, Floats]:
-    """Each block's mean over the excerpts of each track: float32 (n_tracks, n_values), by name.
+) -> list[dict[str, Floats]]:
+    """The blocks of the excerpts of each track: float32 (n_excerpts, n_values), by name.
 
     Parameters
     ----------
     tracks : log-mel frames (128, n_frames), dB, cut as the product does.
     """
     blocks = Blocks(network, names).eval()
-    means: dict[str, list[Floats]] = {name: [] for name in names}
+    values = []
     with torch.inference_mode():
         for track in tracks:
             _, found = blocks.apart(torch.from_numpy(excerpts(track).frames))
-            for name, values in found.items():
-                means[name].append(values.mean(dim=0).numpy())
-    return {name: np.stack(values) for name, values in means.items()}
+            values.append({name: each.numpy() for name, each in found.items()})
+    return values
+
+
+def track_means(values: Sequence[Mapping[str, Floats]]) -> dict[str, Floats]:
+    """Each block's mean over the excerpts of each track: float32 (n_tracks, n_values), by name."""
+    return {name: np.stack([track[name].mean(axis=0) for track in values]) for name in values[0]}

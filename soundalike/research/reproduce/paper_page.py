@@ -8,9 +8,7 @@ from xml.etree.ElementTree import Element
 
 import numpy as np
 
-from soundalike.research import charts
-from soundalike.research.evaluation import Evaluation
-from soundalike.research.pages import (
+from soundalike.pages import (
     Tile,
     bullets,
     confusion_table,
@@ -23,6 +21,8 @@ from soundalike.research.pages import (
     table,
     tiles,
 )
+from soundalike.research import charts
+from soundalike.research.evaluation import Evaluation
 from soundalike.research.report import QUICK_WARNING, show_duration, show_interval
 
 if TYPE_CHECKING:

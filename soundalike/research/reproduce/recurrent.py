@@ -18,14 +18,7 @@ from xml.etree.ElementTree import Element
 import numpy as np
 
 from soundalike.errors import InvalidArgument
-from soundalike.research import charts, metrics
-from soundalike.research.augment import AugmentConfig
-from soundalike.research.checkpoints import TrainConfig, read_config
-from soundalike.research.datasets import gtzan
-from soundalike.research.evaluation import spread
-from soundalike.research.metrics import Interval
-from soundalike.research.outputs import write_file
-from soundalike.research.pages import (
+from soundalike.pages import (
     bullets,
     element,
     fields,
@@ -35,6 +28,13 @@ from soundalike.research.pages import (
     section,
     table,
 )
+from soundalike.research import charts, metrics
+from soundalike.research.augment import AugmentConfig
+from soundalike.research.checkpoints import TrainConfig, read_config
+from soundalike.research.datasets import gtzan
+from soundalike.research.evaluation import spread
+from soundalike.research.metrics import Interval
+from soundalike.research.outputs import write_file
 from soundalike.research.report import (
     QUICK_WARNING,
     RunSummary,

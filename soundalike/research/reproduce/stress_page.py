@@ -8,9 +8,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 from xml.etree.ElementTree import Element
 
-from soundalike.research import charts
-from soundalike.research.charts import Bar
-from soundalike.research.pages import (
+from soundalike.pages import (
     bullets,
     code,
     fields,
@@ -20,6 +18,8 @@ from soundalike.research.pages import (
     section,
     table,
 )
+from soundalike.research import charts
+from soundalike.research.charts import Bar
 from soundalike.research.report import QUICK_WARNING, show_duration, show_interval
 
 if TYPE_CHECKING:

@@ -264,7 +264,7 @@ def page(
     warning : shown above everything, such as that the run was a quick one.
     footer : small print at the end.
     """
-    styles = resources.files("soundalike.research").joinpath("page.css").read_text("utf-8")
+    styles = resources.files("soundalike").joinpath("page.css").read_text("utf-8")
     head = element(
         "head",
         element("meta", charset="utf-8"),

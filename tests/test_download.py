@@ -14,9 +14,9 @@ from pathlib import Path
 
 import pytest
 
+from soundalike.download import Remote, fetch
 from soundalike.errors import DataError, InvalidArgument
 from soundalike.research.datasets import catalog
-from soundalike.research.datasets.download import Remote, fetch
 
 CONTENT = bytes(range(256)) * 4096  # 1 MiB
 SHA256 = hashlib.sha256(CONTENT).hexdigest()

@@ -1,0 +1,132 @@
+"""What the tags and folders say belongs together."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Hashable, Sequence
+from dataclasses import dataclass
+
+from soundalike.library.records import Track
+from soundalike.library.words import plain
+
+__all__ = ["QUESTIONS", "Question", "album_of", "artist_of", "folder_of", "genre_of"]
+
+# Names that stand for nobody in particular.
+_NO_ARTIST = {"various artists", "various", "va", "v a", "unknown", "unknown artist", "artist"}
+_NO_GENRE = {"unknown", "other", "misc", "none", "genre", "undefined"}
+_NO_ALBUM = {"unknown", "unknown album", "album", "untitled"}
+
+
+def _word(text: str | None, nothing: set[str]) -> str | None:
+    """The text without case, accents and punctuation; None where it names nothing."""
+    if not text or not text.strip():
+        return None
+    # Of "!!!" nothing would be left.
+    word = plain(text) or text.strip().casefold()
+    return None if word in nothing else word
+
+
+def artist_of(track: Track) -> str | None:
+    """The artist, as it is written, without case and accents; None for "Various Artists"."""
+    return _word(track.artist, _NO_ARTIST)
+
+
+def album_of(track: Track) -> tuple[str, str] | None:
+    """The album together with the album artist, or with the folder where there is none.
+
+    Many albums are called "Greatest Hits"; the name alone would throw them together.
+    """
+    album = _word(track.album, _NO_ALBUM)
+    if album is None:
+        return None
+    whose = _word(track.album_artist, set())
+    return album, whose or folder_of(track)
+
+
+def genre_of(track: Track) -> str | None:
+    """The first genre of the tag: "Hip-Hop; Rap" counts as "hip hop"."""
+    return _word(track.genre.split(";")[0] if track.genre else None, _NO_GENRE)
+
+
+def folder_of(track: Track) -> str:
+    """The folder that the file lies in."""
+    return str(track.path.parent)
+
+
+@dataclass(frozen=True)
+class Question:
+    """One thing that neighbours may have in common.
+
+    Attributes
+    ----------
+    name : "same album".
+    label : what two tracks must share; None where a track has none.
+    group : tracks that share this are not offered; None offers all.
+    missing : what a track without a label lacks.
+    meaning : in plain words, for a listener.
+    """
+
+    name: str
+    label: Callable[[Track], Hashable | None]
+    group: Callable[[Track], Hashable | None] | None
+    missing: str
+    meaning: str
+
+    def labels(self, tracks: Sequence[Track]) -> list[Hashable | None]:
+        """One a track; a track that the filter cannot place has none."""
+        if self.group is None:
+            return [self.label(track) for track in tracks]
+        return [None if self.group(track) is None else self.label(track) for track in tracks]
+
+    def groups(self, tracks: Sequence[Track]) -> list[Hashable | None] | None:
+        """One a track, or None where all are offered."""
+        return None if self.group is None else [self.group(track) for track in tracks]
+
+
+QUESTIONS = (
+    Question(
+        "same album",
+        album_of,
+        None,
+        "an album tag",
+        "Are the neighbours from the same album? Easy in part: an album shares its sound engineer "
+        "and its microphones, not only its music.",
+    ),
+    Question(
+        "same artist",
+        artist_of,
+        None,
+        "an artist tag",
+        "Are the neighbours by the same artist? The same album counts, too.",
+    ),
+    Question(
+        "same artist, other albums",
+        artist_of,
+        album_of,
+        "an artist and an album tag",
+        "Are the neighbours by the same artist when those of the same album are taken away? What "
+        "is left is the artist's style.",
+    ),
+    Question(
+        "same folder",
+        folder_of,
+        None,
+        "a folder",
+        "Are the neighbours from the same folder? That means as much as you put into your folders.",
+    ),
+    Question(
+        "same genre",
+        genre_of,
+        None,
+        "a genre tag",
+        "Are the neighbours of the same genre? Flattering: tracks by the same artist mostly share "
+        "it.",
+    ),
+    Question(
+        "same genre, other artists",
+        genre_of,
+        artist_of,
+        "a genre and an artist tag",
+        "Are the neighbours of the same genre when those by the same artist are taken away? The "
+        "hardest of these, and the one that tells most about discovering music.",
+    ),
+)

@@ -1,0 +1,77 @@
+"""The figures of an evaluation in plain words, and what they cannot say."""
+
+from __future__ import annotations
+
+from soundalike.evaluate.records import Answer, BaselineComparison, LibraryEvaluation
+
+__all__ = ["CANNOT_SAY", "answer_words", "baseline_words", "left_out_words", "untagged_words"]
+
+CANNOT_SAY = (
+    "Tags and folders stand in for your ears. A neighbour from another album may sound just as "
+    "you wish, and count as wrong; two tracks of one album may sound nothing alike, and count as "
+    "right.",
+    "Wrong tags make every figure worse, those of other systems, too. Figures of two libraries "
+    "cannot be compared, those of two models on one library can.",
+    "The intervals say how much a figure depends on which of these tracks were asked. They do not "
+    "say what it would be for other music.",
+    "Robustness is measured on a sample of tracks and on changes that a machine makes: it says "
+    "nothing of live versions, covers and remasters.",
+)
+
+
+def answer_words(answer: Answer, k: int) -> str:
+    """What precision@k means for the list that a listener sees."""
+    if answer.figures is None:
+        return answer.reason or ""
+    figure = answer.figures.precision
+    return (
+        f"of {k} neighbours {k * figure.value:.1f} on average ({k * figure.low:.1f} to "
+        f"{k * figure.high:.1f}); chance brings {k * figure.chance:.1f}, a perfect order "
+        f"{k * figure.best:.1f}"
+    )
+
+
+def baseline_words(comparison: BaselineComparison) -> str:
+    """Which of the two is better, if that can be told."""
+    # An end at 0 may miss it by a rounding error.
+    if comparison.gain.low > 1e-9:
+        return "better than the baseline"
+    if comparison.gain.high < -1e-9:
+        return "worse than the baseline"
+    return "no clear difference"
+
+
+def untagged_words(evaluation: LibraryEvaluation) -> str | None:
+    """What can be measured in a library without tags; None where there are tags."""
+    by_tags = [answer for answer in evaluation.answers if answer.question != "same folder"]
+    if any(answer.n_unlabelled < evaluation.n_tracks for answer in by_tags):
+        return None
+    return (
+        "No track has an artist, an album or a genre in its tags. What can be measured without: "
+        "folders, hubs and changed copies."
+    )
+
+
+def left_out_words(evaluation: LibraryEvaluation) -> list[str]:
+    """What is in no figure, and why, one line a reason."""
+    copies = sum(duplicate.kind == "copy" for duplicate in evaluation.duplicates)
+    near = len(evaluation.duplicates) - copies
+    pending = f" not analysed with {evaluation.model} yet: scan their folder"
+    lines = (
+        (copies, "exact copy of another file", "exact copies of other files", ", set aside"),
+        (near, "near-duplicate", "near-duplicates", ", the same recording twice, set aside"),
+        (
+            len(evaluation.failed),
+            "file",
+            "files",
+            " that failed to be analysed: soundalike failures",
+        ),
+        (len(evaluation.missing), "track", "tracks", " whose file is gone since the last scan"),
+        (evaluation.n_pending, "track", "tracks", pending),
+        (len(evaluation.unreadable), "file", "files", " that this evaluation could not read"),
+    )
+    return [
+        f"{count:,} {one if count == 1 else many}{rest}"
+        for count, one, many, rest in lines
+        if count
+    ]

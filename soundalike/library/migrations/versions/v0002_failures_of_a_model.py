@@ -1,0 +1,15 @@
+"""Tell the failures of a model, beside which older analyses stand, from those of a file."""
+
+import sqlalchemy as sa
+from alembic import op
+
+revision = "0002"
+down_revision = "0001"
+
+
+def upgrade() -> None:
+    with op.batch_alter_table("failures", recreate="always") as table:
+        table.add_column(sa.Column("model_id", sa.Integer), insert_after="folder")
+        table.create_foreign_key(
+            "fk_failures_model_id_models", "models", ["model_id"], ["id"], ondelete="CASCADE"
+        )
