@@ -191,8 +191,12 @@ def make_pool(
     parts = output_folder(out.with_name(out.name + ".parts"))
     _claim(parts / "pool.json", metadata)
     work = _Work(parts, teacher, seed, config, len(soundtracks), len(sources))
-    decoding = [(number, str(source.path)) for number, source in enumerate(sources)]
-    chunks = [(first, min(first + _CHUNK, segments)) for first in range(0, segments, _CHUNK)]
+    decoding: list[tuple[Any, ...]] = [
+        (number, str(source.path)) for number, source in enumerate(sources)
+    ]
+    chunks: list[tuple[Any, ...]] = [
+        (first, min(first + _CHUNK, segments)) for first in range(0, segments, _CHUNK)
+    ]
     # Started anew rather than forked: threads of torch or onnxruntime do not survive a fork.
     executor = ProcessPoolExecutor(
         jobs, multiprocessing.get_context("spawn"), initializer=_begin, initargs=(work,)
@@ -235,7 +239,7 @@ def _assemble(
     parts: Path,
     out: Path,
     soundtracks: Sequence[Source],
-    chunks: Sequence[tuple[int, int]],
+    chunks: Sequence[tuple[Any, ...]],
     metadata: dict[str, Any],
 ) -> None:
     stored: dict[str, list[Any]] = {"log_mel": [], "kinds": [], "outputs": []}

@@ -101,8 +101,9 @@ def _groups(n_bands: int, n_groups: int) -> npt.NDArray[np.float32]:
 
 
 def _waves(n: int) -> npt.NDArray[np.float32]:
-    """Real and imaginary part of the Fourier transform of n Hann-windowed frames, less the mean:
-    a matrix (n, n), for 1 to n / 2 cycles an excerpt.
+    """The Fourier transform of n Hann-windowed frames at 1 to n / 2 cycles, as a matrix (n, n).
+
+    The first half of the columns gives the real parts, the second the imaginary ones.
     """
     angles = -2 * np.pi * np.arange(n)[:, None] * np.arange(1, n // 2 + 1) / n
     waves = np.concatenate([np.cos(angles), np.sin(angles)], axis=1)
