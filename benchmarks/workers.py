@@ -44,7 +44,7 @@ __all__ = [
 ]
 
 ROOT = Path(__file__).parent.parent
-FILE_TIMEOUT_S = 300.0
+FILE_TIMEOUT_S = 900.0
 COMPARE_TIMEOUT_S = 1800.0
 
 # One core is what is measured.

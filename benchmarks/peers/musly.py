@@ -30,7 +30,8 @@ def analyse(path: str) -> Arrays:
 
 def _decode(path: str) -> np.ndarray:
     blocks = []
-    with av.open(path) as container:
+    # Tags in another encoding than they claim are no reason to fail.
+    with av.open(path, metadata_errors="replace") as container:
         resampler = av.AudioResampler("flt", "mono", _SAMPLE_RATE)
         for packet in container.demux(container.streams.audio[0]):
             # As the program does: a packet that does not decode is passed over.
