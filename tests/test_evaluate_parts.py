@@ -25,7 +25,6 @@ from soundalike.evaluate.timbre import mfcc, mfcc_of_file, mfcc_statistics, stan
 from soundalike.library.errands import Errand, Refused, run_errands
 from soundalike.library.jobs import Setup
 from soundalike.library.records import Track
-from soundalike.recommend.similar import PairDistribution
 
 
 def track(number: int, **fields: object) -> Track:
@@ -95,13 +94,12 @@ def found(tracks: list[Track], parts: list[np.ndarray]) -> list[tuple[int, int, 
         tracks,
         embeddings,
         lambda each: by_id[each.track_id],
-        PairDistribution.from_embeddings(embeddings),
     )
     return [(each.track.track_id, each.kept.track_id, each.kind) for each in duplicates]
 
 
-def nearly(part: np.ndarray, deviation: float) -> np.ndarray:
-    noise = np.random.default_rng(99).standard_normal(part.shape) * deviation
+def nearly(part: np.ndarray, deviation: float, seed: int = 99) -> np.ndarray:
+    noise = np.random.default_rng(seed).standard_normal(part.shape) * deviation
     changed = part + noise.astype(np.float32)
     return changed / np.linalg.norm(changed, axis=1, keepdims=True)
 
@@ -127,6 +125,7 @@ def test_copies_and_other_files_of_one_recording_are_found_once() -> None:
         "longer",  # the same sound, two seconds longer
         "reversed",  # the same excerpts in another order: the same loops, another piece
         "noisy",  # alike, but not the same
+        "loop",  # nothing that changes: any order agrees
         "short",  # too little to be sure
     ],
 )
@@ -140,11 +139,25 @@ def test_what_is_only_alike_stays(change: str) -> None:
         tracks[1] = replace(tracks[1], duration_s=tracks[0].duration_s + 2)
     elif change == "reversed":
         parts[1] = parts[1][::-1]
+    elif change == "loop":
+        loop = np.repeat(parts[0][:1], 12, axis=0)
+        parts[0], parts[1] = nearly(loop, 0.05), nearly(loop, 0.05, seed=98)
     elif change == "noisy":
         parts[1] = nearly(parts[0], 0.12)
     else:
         parts[0], parts[1] = parts[0][:2], parts[1][:2]
     assert found(tracks, parts) == []
+
+
+@pytest.mark.parametrize(("n", "expected"), [(12, [(2, 1, "near")]), (4, [])])
+def test_few_excerpts_have_to_agree_better(n: int, expected: list[tuple[int, int, str]]) -> None:
+    # Excerpts at the same time are a quarter as far from each other as at different times.
+    part = 2 * excerpts(50, 1) + excerpts(1, n)
+    part /= np.linalg.norm(part, axis=1, keepdims=True)
+    parts = [part, nearly(part, 0.058), *(excerpts(i) for i in range(3, 7))]
+    tracks = [track(i) for i in range(1, 7)]
+    tracks[1] = replace(tracks[1], duration_s=tracks[0].duration_s)
+    assert found(tracks, parts) == expected
 
 
 def test_a_model_to_which_all_sounds_alike_makes_no_duplicates() -> None:

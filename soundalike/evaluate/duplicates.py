@@ -11,20 +11,21 @@ import numpy as np
 from numpy.typing import NDArray
 
 from soundalike.library.records import Track
-from soundalike.recommend.similar import PairDistribution
 from soundalike.recommend.similarities import CosineSimilarities, blocks
 
 __all__ = ["Duplicate", "find_duplicates"]
 
-# Measured with gtzan-resnet@1 on 257 game soundtracks and copies of 13 of them (MP3 at 128 and 64
-# kbit/s, 0.9 s cut off, pitch 1 % higher), as shares of the median distance 1 - cosine of two
-# tracks, 0.75. Of a copy: whole track at most 0.082, excerpt by excerpt at most 0.075 but for 2 of
-# 52 copies. Of two recordings of like length, excerpt by excerpt at least 0.14. So a copy may be
-# missed now and then, and two recordings are hardly ever taken for one.
-_TRACK_SHARE = 0.1
-_EXCERPT_SHARE = 0.08
-# Where all tracks are unlike, a share of the median would be wide.
-_MOST_EXCERPT_DISTANCE = 0.06
+# Copies of one recording are alike as a whole, whatever the model's scale; this only saves work.
+_TRACK_SIMILARITY = 0.9
+# The distance of excerpts at the same time as a share of that at different times, measured with
+# gtzan-resnet@1 on 257 game soundtracks: copies (MP3 at 128 and 64 kbit/s, 0.9 s cut off, pitch 1 %
+# higher) at most 0.30, MP3 at 128 kbit/s at most 0.01; two pieces at least 0.49, of 30 s or more
+# and alike in length within 10 s, cosine above 0.8.
+_EXCERPT_SHARE = 1 / 3
+# Three or four excerpts of two tracks may well be in the same order by chance: one order in six.
+_FEW_EXCERPTS_SHARE = 0.1
+_MANY_EXCERPTS = 6
+_MOST_EXCERPT_DISTANCE = 0.1
 
 # Two rips differ by their silence at the ends.
 _DURATION_S = 1.5
@@ -54,21 +55,21 @@ def find_duplicates(
     tracks: Sequence[Track],
     embeddings: NDArray[np.float32],
     excerpts_of: Callable[[Track], NDArray[np.float32]],
-    distribution: PairDistribution,
 ) -> tuple[Duplicate, ...]:
     """Find tracks that hold the same recording as another.
 
     Exact copies have the same content hash. Near-duplicates (another format, another rip) are as
-    long within 1.5 s, and agree excerpt by excerpt in order: the mean distance of the excerpts
-    that stand at the same time is at most 0.06, and at most 8 % of the median distance of two
-    tracks. Another performance, a remix or a cut version is another recording.
+    long within 1.5 s, and agree excerpt by excerpt *in order*: excerpts that stand at the same
+    time are at most a third as far from each other (1 - cosine) as excerpts at different times, a
+    tenth where there are fewer than six, and at most 0.1. Two pieces in one style are as near in
+    any order. A copy of a loop that never changes cannot be told from its like, and stays; another
+    performance, a remix or a cut version is another recording.
 
     Parameters
     ----------
     tracks : analysed, by id.
     embeddings : (n_tracks, D), unit length.
     excerpts_of : unit embeddings of the excerpts (n_excerpts, D); asked for few tracks only.
-    distribution : of the pairs of these embeddings.
 
     Returns
     -------
@@ -91,7 +92,7 @@ def find_duplicates(
         if first != row:
             parent[row] = first
             exact.add(row)
-    for one, other in _same_recordings(tracks, embeddings, excerpts_of, distribution, exact):
+    for one, other in _same_recordings(tracks, embeddings, excerpts_of, exact):
         low, high = sorted((root(one), root(other)))
         parent[high] = low
     return tuple(
@@ -110,40 +111,37 @@ def _same_recordings(
     tracks: Sequence[Track],
     embeddings: NDArray[np.float32],
     excerpts_of: Callable[[Track], NDArray[np.float32]],
-    distribution: PairDistribution,
     exact: set[int],
 ) -> list[tuple[int, int]]:
     """Pairs of rows that are near-duplicates; copies of what is there already are left out."""
-    pairs = distribution.pair_similarities
-    if not len(pairs):
-        return []
-    usual = max(1.0 - float(pairs[len(pairs) // 2]), 0.0)
-    most = min(_EXCERPT_SHARE * usual, _MOST_EXCERPT_DISTANCE)
     durations_s = np.array([track.duration_s or 0.0 for track in tracks])
     asked = np.array([row not in exact for row in range(len(tracks))])
     candidates: dict[int, list[int]] = defaultdict(list)
     for start, rows in blocks(CosineSimilarities(embeddings)):
         stop = start + len(rows)
-        near = rows >= 1.0 - _TRACK_SHARE * usual
+        near = rows >= _TRACK_SIMILARITY
         near &= np.abs(durations_s[start:stop, None] - durations_s) <= _DURATION_S
         near &= asked[start:stop, None] & asked
         for offset, other in zip(*np.nonzero(near), strict=True):
             if start + offset < other:
                 candidates[start + int(offset)].append(int(other))
-    found = []
-    for row, others in candidates.items():
-        own = excerpts_of(tracks[row])
-        for other in others:
-            distance = _aligned_distance(own, excerpts_of(tracks[other]))
-            if distance is not None and distance <= most:
-                found.append((row, other))
-    return found
+    return [
+        (row, other)
+        for row, others in candidates.items()
+        for own in (excerpts_of(tracks[row]),)
+        for other in others
+        if _agree_in_order(own, excerpts_of(tracks[other]))
+    ]
 
 
-def _aligned_distance(a: NDArray[np.float32], b: NDArray[np.float32]) -> float | None:
-    """Mean of 1 - cosine of the excerpts with the same number; None where there are too few."""
+def _agree_in_order(a: NDArray[np.float32], b: NDArray[np.float32]) -> bool:
+    """Whether two tracks' excerpts say that they hold one recording."""
     n = min(len(a), len(b))
     # The end of a track may or may not make an excerpt of its own.
     if n < _MIN_EXCERPTS or abs(len(a) - len(b)) > 1:
-        return None
-    return float(np.mean(1.0 - np.einsum("ij,ij->i", a[:n], b[:n])))
+        return False
+    distances = 1.0 - a[:n].astype(np.float64) @ b[:n].T
+    together = float(np.mean(np.diag(distances)))
+    apart = float(np.mean(distances[~np.eye(n, dtype=bool)]))
+    share = _EXCERPT_SHARE if n >= _MANY_EXCERPTS else _FEW_EXCERPTS_SHARE
+    return together <= min(share * apart, _MOST_EXCERPT_DISTANCE)

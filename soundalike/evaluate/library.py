@@ -117,7 +117,6 @@ def evaluate_library(
         tracks,
         index.embeddings,
         lambda track: library.analysis(track.track_id).excerpt_embeddings,
-        index.distribution,
     )
     aside = {duplicate.track.track_id for duplicate in duplicates}
     kept = np.array([track.track_id not in aside for track in tracks])
