@@ -14,6 +14,7 @@ pytest.importorskip("matplotlib", reason="needs soundalike[research]")
 
 from soundalike.audio import changes
 from soundalike.errors import DataError, InvalidArgument, ModelError
+from soundalike.models import builtin_models
 from soundalike.research import reproduce
 from soundalike.research.datasets.gtzan import GENRES
 from soundalike.research.reproduce import perturbations, stress, stress_page
@@ -279,7 +280,8 @@ def test_the_report_of_a_quick_run_of_the_built_in_model(tmp_path: Path) -> None
     assert calls[-1] == (5, 5)
     with open(tmp_path / "out" / "clips.csv", encoding="utf-8", newline="") as file:
         lines = list(csv.DictReader(file))
-    assert len(lines) == 5 * (1 + len(perturbations.QUICK_PERTURBATIONS))
+    changed = 1 + len(perturbations.QUICK_PERTURBATIONS)
+    assert len(lines) == 5 * changed * len(builtin_models())
     assert {line["rank"] for line in lines if line["perturbation"] == "none"} == {"1"}
 
 

@@ -25,7 +25,7 @@ __all__ = ["models"]
     invoke_without_command=True,
     examples=(
         ("soundalike models", "what is installed"),
-        ("soundalike models show gtzan-resnet", "the model card: data, figures, limits"),
+        ("soundalike models show soundalike", "the model card: data, figures, limits"),
         ("soundalike models pull musicnn", "another model, from the net"),
     ),
 )
@@ -68,7 +68,7 @@ def models(ctx: click.Context, as_json: bool) -> None:
 
 @models.command(
     cls=ExampleCommand,
-    examples=(("soundalike models show gtzan-resnet", "the model card: data, figures, limits"),),
+    examples=(("soundalike models show soundalike", "the model card: data, figures, limits"),),
 )
 @click.argument("name")
 @json_option

@@ -1,0 +1,76 @@
+"""The models that ship, as the product runs them."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from audio_files import chord
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from soundalike.analyzer import Analyzer
+from soundalike.models import DEFAULT_MODEL, FORMER_DEFAULTS, ModelInfo, builtin_models
+
+RATE = 22_050
+
+
+@pytest.fixture(scope="module", params=builtin_models(), ids=lambda model: model.id)
+def analyzer(request: pytest.FixtureRequest) -> Analyzer:
+    model = request.param
+    assert isinstance(model, ModelInfo)
+    return Analyzer(model)
+
+
+def music(seed: int = 0) -> np.ndarray:
+    """A chord that beats, over noise: 22 s."""
+    generator = np.random.default_rng(seed)
+    tone = chord(RATE, 22.0)
+    beat = np.abs(np.sin(np.arange(len(tone)) * 2 * np.pi / RATE))
+    noise = generator.normal(size=len(tone)) * 0.02
+    return (0.4 * tone * beat + noise).astype(np.float32)
+
+
+def test_the_line_of_defaults_ships() -> None:
+    assert [model.name for model in builtin_models()] == [DEFAULT_MODEL, *FORMER_DEFAULTS]
+
+
+def test_an_analysis_is_what_it_says(analyzer: Analyzer) -> None:
+    analysis = analyzer.from_waveform(music(), RATE)
+    assert analysis.embedding.shape == (analyzer.model.embedding_dim,)
+    assert np.linalg.norm(analysis.embedding) == pytest.approx(1.0, abs=1e-5)
+    assert analysis.probabilities.sum() == pytest.approx(1.0, abs=1e-5)
+    assert analysis.genre_set[0] == analysis.genre
+    # Two whole excerpts and the rest.
+    assert analysis.excerpt_starts_s == pytest.approx([0.0, 9.94, 22.0 - 9.94], abs=0.1)
+
+
+@settings(max_examples=8, deadline=None)
+@given(gain=st.floats(0.05, 1.9))
+def test_loudness_does_not_matter(gain: float) -> None:
+    # Both built-in models by turns would load them for every example.
+    default = _default()
+    reference = default.from_waveform(music(), RATE)
+    other = default.from_waveform(music() * np.float32(gain), RATE)
+    assert other.embedding @ reference.embedding > 0.9999
+    assert other.probabilities == pytest.approx(reference.probabilities, abs=1e-3)
+
+
+def test_the_same_music_at_another_rate_is_nearly_the_same(analyzer: Analyzer) -> None:
+    waveform = music()
+    # Every sample twice is a hold, whose images lie above the old band: little of it is new.
+    held = np.repeat(waveform, 2)
+    smooth = np.convolve(held, np.ones(2, np.float32) / 2, mode="same").astype(np.float32)
+    one, two = (
+        analyzer.from_waveform(waveform, RATE),
+        analyzer.from_waveform(smooth, 2 * RATE),
+    )
+    assert one.embedding @ two.embedding > 0.95
+
+
+_KEPT: list[Analyzer] = []
+
+
+def _default() -> Analyzer:
+    if not _KEPT:
+        _KEPT.append(Analyzer())
+    return _KEPT[0]
