@@ -186,8 +186,8 @@ def _baseline(evaluation: LibraryEvaluation) -> Element:
                 baseline_words(answer.baseline),
                 _three(own.precision.value),
                 _three(mfcc.precision.value),
-                f"{gain.value:+.3f}",
-                f"{gain.low:+.3f} to {gain.high:+.3f}",
+                _signed(gain.value),
+                f"{_signed(gain.low)} to {_signed(gain.high)}",
                 _three(own.average_precision.value),
                 _three(mfcc.average_precision.value),
             ]
@@ -360,6 +360,10 @@ def _listing(name: str, headers: list[str], rows: list[list[str]], *, texts: int
 
 def _three(value: float) -> str:
     return f"{value:.3f}"
+
+
+def _signed(value: float) -> str:
+    return f"{round(value, 3) + 0.0:+.3f}"  # no -0.000
 
 
 def _percent(share: float) -> str:
