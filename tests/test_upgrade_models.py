@@ -186,6 +186,20 @@ def test_a_new_file_is_found_during_an_upgrade_where_the_old_model_is_installed(
     assert (passage["model"], passage["searched"]) == (old.id, 4)
 
 
+def test_an_evaluation_during_an_upgrade_is_of_the_model_that_answers(
+    weights: Path, music: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    place = ("--library", tmp_path / "library.db")
+    assert call("scan", music, *place, "--jobs", 1).exit_code == 0
+    old = models.find_model()
+    new = bring_new_model(weights, monkeypatch, keep_old=False)
+    found = call_json("evaluate", "--no-baseline", *place)
+    assert (found["model"], found["n_tracks"]) == (old.id, 4)
+    assert found["robustness"] == []
+    assert f"until all tracks are re-analysed for {new.id}" in found["robustness_reason"]
+    assert "soundalike scan --upgrade" in found["robustness_reason"]
+
+
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
