@@ -225,6 +225,9 @@ def test_what_is_damaged_is_named_and_can_be_repaired(
         assert find_model().name == "soundalike"
         with pytest.raises(ModelError, match=r"registry\.json: no registry of models .* delete it"):
             installed_models()
+        # Who asks for no pulled model is not bothered.
+        with Library(tmp_path / "library.db") as library:
+            assert library.model.name == "soundalike"
 
 
 def test_names_that_cannot_be() -> None:

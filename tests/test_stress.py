@@ -14,7 +14,7 @@ pytest.importorskip("matplotlib", reason="needs soundalike[research]")
 
 from soundalike.audio import changes
 from soundalike.errors import DataError, InvalidArgument, ModelError
-from soundalike.models import builtin_models
+from soundalike.models import ModelInfo, builtin_models, installed_models
 from soundalike.research import reproduce
 from soundalike.research.datasets.gtzan import GENRES
 from soundalike.research.reproduce import perturbations, stress, stress_page
@@ -283,6 +283,18 @@ def test_the_report_of_a_quick_run_of_the_built_in_model(tmp_path: Path) -> None
     changed = 1 + len(perturbations.QUICK_PERTURBATIONS)
     assert len(lines) == 5 * changed * len(builtin_models())
     assert {line["rank"] for line in lines if line["perturbation"] == "none"} == {"1"}
+
+
+def test_a_model_of_tags_is_no_listener_unless_it_is_asked_for(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    tags = ModelInfo("tagger", "1", Path("tagger.onnx"), "", 0, 8, ("loud",), "", kind="tags")
+    everything = (*builtin_models(), tags)
+    monkeypatch.setattr("soundalike.models.pulled_models", lambda: (tags,))
+    assert installed_models() == everything
+    assert [listener.name for listener in find_listeners()] == [
+        model.id for model in builtin_models()
+    ]
 
 
 def test_an_unknown_model_is_refused() -> None:

@@ -385,7 +385,7 @@ def test_the_default_line_ends_with_the_default_model(
     )
     module = "soundalike.library.lineage"
     monkeypatch.setattr(f"{module}.FORMER_DEFAULTS", ("former",))
-    monkeypatch.setattr(f"{module}.installed_models", lambda: installed)
+    monkeypatch.setattr(f"{module}.builtin_models", lambda: installed)
     monkeypatch.setattr(f"{module}.find_model", lambda name: current)
     assert [model.id for model in default_lineage().installed] == ["former@1"]
 

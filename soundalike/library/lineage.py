@@ -15,8 +15,8 @@ from soundalike.models import (
     DEFAULT_MODEL,
     FORMER_DEFAULTS,
     ModelInfo,
+    builtin_models,
     find_model,
-    installed_models,
 )
 
 __all__ = ["EmbeddingSpace", "Lineage", "default_lineage"]
@@ -77,7 +77,7 @@ def default_lineage() -> Lineage:
     line = Lineage(current, FORMER_DEFAULTS)
     older = (
         model
-        for model in installed_models()
+        for model in builtin_models()
         if model.id != current.id
         and line.age(model.name, model.version) is not None
         and model.path.is_file()

@@ -78,7 +78,7 @@ class _Run:
 def find_listeners(
     models: tuple[str, ...] = (), runs: tuple[Path, ...] = ()
 ) -> tuple[Listener, ...]:
-    """Load models by name and runs by folder; without either, all models that are installed.
+    """Load models by name and runs by folder; without either, all models of genres there are.
 
     Raises
     ------
@@ -86,7 +86,7 @@ def find_listeners(
     DataError : a run without a checkpoint.
     """
     if not models and not runs:
-        models = tuple(model.id for model in installed_models())
+        models = tuple(model.id for model in installed_models() if model.kind == "genres")
     loaded: list[Listener] = [*map(_Installed, models), *map(_Run, runs)]
     for listener in loaded:
         missing = sorted(set(GENRES) - set(listener.labels))
