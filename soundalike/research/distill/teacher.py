@@ -8,7 +8,6 @@ embedding, the logits, and the mean and the maximum over time of its front-end (
 from __future__ import annotations
 
 import hashlib
-import os
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
@@ -16,10 +15,12 @@ from typing import Final
 import numpy as np
 import numpy.typing as npt
 import onnxruntime
-from platformdirs import user_data_path
 
 from soundalike.errors import DataError, printable
-from soundalike.frontend import SAMPLE_RATE, mel_spectrogram
+from soundalike.frontend import SAMPLE_RATE
+from soundalike.models import models_folder
+from soundalike.patches import PATCH_FRAMES, PatchStream
+from soundalike.patches import SAMPLE_RATE as PATCH_RATE
 
 __all__ = ["LESSONS", "Lesson", "Lessons", "Teacher", "at_rate", "find_teacher", "make_lessons"]
 
@@ -59,8 +60,6 @@ LESSONS: Final = (
 _FIT_SEGMENTS: Final = 4000
 # A value that varies less than this over the pool is dead, and would be noise once scaled.
 _DEAD: Final = 1e-3
-_RATE_HZ: Final = 16_000
-_PATCH_FRAMES: Final = 187
 _N_PATCHES: Final = 4
 
 
@@ -85,9 +84,7 @@ def find_teacher(path: Path | None = None) -> Path:
     ------
     DataError : there is none; the message says how to get it.
     """
-    named = os.environ.get("SOUNDALIKE_MODELS")
-    folder = Path(named) if named else user_data_path("soundalike", appauthor=False) / "models"
-    found = path if path is not None else folder / "musicnn.onnx"
+    found = path if path is not None else models_folder() / "musicnn.onnx"
     if not found.is_file():
         raise DataError(
             f"{printable(found)}: no such file; `soundalike models pull musicnn` gets the teacher, "
@@ -153,12 +150,12 @@ def at_rate(waveform: npt.NDArray[np.floating], from_hz: float, to_hz: float) ->
 
 def _patches(waveform: npt.NDArray[np.floating]) -> Floats:
     """The teacher's input: float32 (4, 187, 96), log10(1 + 1e4 power)."""
-    resampled = at_rate(waveform, SAMPLE_RATE, _RATE_HZ)
-    power = mel_spectrogram(resampled, _RATE_HZ, n_fft=512, hop_length=256, n_mels=96)
-    # Our Hann window is divided by its sum (256), the one that it was trained with is not.
-    frames = np.log10(1 + 10_000 * 256**2 * power.T).astype(np.float32)
-    starts = np.linspace(0, len(frames) - _PATCH_FRAMES, _N_PATCHES).astype(int)
-    return np.stack([frames[start : start + _PATCH_FRAMES] for start in starts])
+    # Resampled at once: the better filter of librosa's, which is for research only.
+    stream = PatchStream(PATCH_RATE)
+    stream.push(at_rate(waveform, SAMPLE_RATE, PATCH_RATE))
+    frames = stream.finish().T
+    starts = np.linspace(0, len(frames) - PATCH_FRAMES, _N_PATCHES).astype(int)
+    return np.stack([frames[start : start + PATCH_FRAMES] for start in starts])
 
 
 def make_lessons(outputs: npt.NDArray[np.floating]) -> Lessons:
