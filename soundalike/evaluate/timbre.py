@@ -12,16 +12,27 @@ from soundalike.audio import AudioReader
 from soundalike.errors import InvalidArgument
 from soundalike.frontend import LogMelStream
 
-__all__ = ["N_MFCC", "mfcc", "mfcc_of_file", "mfcc_statistics", "standardised"]
+__all__ = ["N_MFCC", "cosines", "mfcc", "mfcc_of_file", "mfcc_statistics", "standardised"]
 
 N_MFCC = 20
+
+
+def cosines(n_mels: int, n_mfcc: int = N_MFCC) -> NDArray[np.float32]:
+    """The orthonormal DCT-II as a matrix, float32 (n_mfcc, n_mels).
+
+    Row q: ``s_q cos(pi q (m + 1/2) / M)``, ``s_0 = sqrt(1 / M)``, else ``sqrt(2 / M)``.
+    """
+    angles = np.pi * np.outer(np.arange(n_mfcc), np.arange(n_mels) + 0.5) / n_mels
+    basis = np.cos(angles) * np.sqrt(2.0 / n_mels)
+    basis[0] /= np.sqrt(2.0)
+    matrix: NDArray[np.float32] = basis.astype(np.float32)
+    return matrix
 
 
 def mfcc(log_mel_db: NDArray[np.floating], n_mfcc: int = N_MFCC) -> NDArray[np.float32]:
     """Mel-frequency cepstral coefficients (Davis and Mermelstein 1980).
 
-    The orthonormal DCT-II over the mel bands: ``c_q = s_q sum_m x_m cos(pi q (m + 1/2) / M)``,
-    ``s_0 = sqrt(1 / M)``, else ``sqrt(2 / M)``.
+    The orthonormal DCT-II (:func:`cosines`) over the mel bands.
 
     Parameters
     ----------
@@ -40,11 +51,7 @@ def mfcc(log_mel_db: NDArray[np.floating], n_mfcc: int = N_MFCC) -> NDArray[np.f
         raise InvalidArgument(
             f"{n_mfcc} MFCCs need a spectrogram of at least as many bands, not {log_mel_db.shape}"
         )
-    n_mels = len(log_mel_db)
-    angles = np.pi * np.outer(np.arange(n_mfcc), np.arange(n_mels) + 0.5) / n_mels
-    basis = np.cos(angles) * np.sqrt(2.0 / n_mels)
-    basis[0] /= np.sqrt(2.0)
-    return np.asarray(basis.astype(np.float32) @ log_mel_db.astype(np.float32))
+    return np.asarray(cosines(len(log_mel_db), n_mfcc) @ log_mel_db.astype(np.float32))
 
 
 def mfcc_statistics(log_mel_db: NDArray[np.floating]) -> NDArray[np.float32]:

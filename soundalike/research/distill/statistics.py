@@ -6,7 +6,6 @@ the excerpt normalised to zero mean and unit variance, so that loudness drops ou
 
 from __future__ import annotations
 
-import math
 from typing import Final
 
 import numpy as np
@@ -14,12 +13,12 @@ import numpy.typing as npt
 import torch
 from torch import Tensor, nn
 
+from soundalike.evaluate.timbre import N_MFCC, cosines
 from soundalike.frontend import EXCERPT_FRAMES, N_MELS
 from soundalike.research.networks import normalise
 
 __all__ = ["STATISTICS", "Statistics"]
 
-N_COEFFICIENTS: Final = 20
 N_GROUPS: Final = 16
 # Edges of the modulation bands, in cycles an excerpt: 0.1 Hz to 6.4 Hz, about equally wide on a
 # logarithmic scale.
@@ -27,7 +26,7 @@ MODULATION_EDGES: Final = (1, 2, 3, 4, 6, 8, 11, 16, 23, 32, 46, 65)
 
 STATISTICS: Final = {
     "mel-mean": N_MELS,
-    "mfcc-covariance": N_COEFFICIENTS * (N_COEFFICIENTS + 1) // 2,
+    "mfcc-covariance": N_MFCC * (N_MFCC + 1) // 2,
     "fluctuation": N_GROUPS * (len(MODULATION_EDGES) - 1),
 }
 """The statistics by name, and how many values each has."""
@@ -45,7 +44,7 @@ class Statistics(nn.Module):
     def __init__(self) -> None:
         super().__init__()
         for name, values in (
-            ("cosines", _cosines(N_MELS, N_COEFFICIENTS)),
+            ("cosines", cosines(N_MELS)),
             ("groups", _groups(N_MELS, N_GROUPS)),
             ("waves", _waves(EXCERPT_FRAMES)),
             ("rates", _rates()),
@@ -55,8 +54,8 @@ class Statistics(nn.Module):
         self.groups: Tensor  # (16, 128)
         self.waves: Tensor  # (128, 2 * 64)
         self.rates: Tensor  # (64, 11)
-        row, column = np.triu_indices(N_COEFFICIENTS)
-        index = torch.from_numpy(row * N_COEFFICIENTS + column)
+        row, column = np.triu_indices(N_MFCC)
+        index = torch.from_numpy(row * N_MFCC + column)
         self.register_buffer("triangle", index, persistent=False)
         self.triangle: Tensor
 
@@ -84,14 +83,6 @@ class Statistics(nn.Module):
         # The root of 0 has no gradient, and none is asked for here.
         magnitude = (spectrum[:, :, :half].square() + spectrum[:, :, half:].square()).sqrt()
         return (magnitude @ self.rates + 1e-2).log().flatten(1)
-
-
-def _cosines(n_in: int, n_out: int) -> npt.NDArray[np.float32]:
-    """The orthonormal DCT-II as a matrix (n_out, n_in)."""
-    angles = np.pi * np.arange(n_out)[:, None] * (2 * np.arange(n_in) + 1) / (2 * n_in)
-    matrix = np.cos(angles) * math.sqrt(2 / n_in)
-    matrix[0] /= math.sqrt(2)
-    return matrix.astype(np.float32)
 
 
 def _groups(n_bands: int, n_groups: int) -> npt.NDArray[np.float32]:
