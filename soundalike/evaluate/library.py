@@ -7,6 +7,7 @@ from collections import Counter, defaultdict
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from functools import cached_property
 from typing import Any
 
 import numpy as np
@@ -121,7 +122,9 @@ def evaluate_library(
     aside = {duplicate.track.track_id for duplicate in duplicates}
     kept = np.array([track.track_id not in aside for track in tracks])
     collection = _Collection(
-        [track for track, keep in zip(tracks, kept, strict=True) if keep], index.embeddings[kept]
+        [track for track, keep in zip(tracks, kept, strict=True) if keep],
+        index.embeddings[kept],
+        k,
     )
     # While a new model takes over, the library answers with the old one, which may not be there.
     upgrading = index.model != library.model.id
@@ -161,10 +164,20 @@ def evaluate_library(
 
 @dataclass(frozen=True)
 class _Collection:
-    """The tracks that are compared, and their embeddings, row by row."""
+    """The tracks that are compared, and their embeddings, row by row; k is that of the figures."""
 
     tracks: list[Track]
     embeddings: NDArray[np.float32]
+    k: int
+
+    @cached_property
+    def cosines(self) -> CosineSimilarities:
+        return CosineSimilarities(self.embeddings)
+
+    @cached_property
+    def corrected(self) -> LocalScaling:
+        """For all questions: to know every track's neighbours takes a look at all pairs."""
+        return LocalScaling(self.cosines, self.k)
 
 
 @dataclass(frozen=True)
@@ -287,15 +300,14 @@ def _hubness(
     least = max(MIN_TRACKS_FOR_HUBS, 2 * k + 1)
     if n < least:
         return (), f"counting hubs at k = {k} takes {least} tracks, there are {n}"
-    cosines = CosineSimilarities(collection.embeddings)
     found = []
     for method in ("as it is", "local scaling", "mutual proximity"):
         tell(EvaluationProgress(f"counting hubs, {method}", 0, n, None))
-        similarities: Similarities = cosines
+        similarities: Similarities = collection.cosines
         if method == "local scaling":
-            similarities = LocalScaling(cosines, k)
+            similarities = collection.corrected
         elif method == "mutual proximity":
-            similarities = MutualProximity(cosines)
+            similarities = MutualProximity(collection.cosines)
         hubness = measure_hubness(similarities, k)
         found.append(
             HubFigures(
@@ -355,12 +367,11 @@ def _answer(
             progress=show,
         )
 
-    cosines = CosineSimilarities(collection.embeddings)
-    plain = scores(cosines)
+    plain = scores(collection.cosines)
     reason = _why_no_queries(question, plain)
     if reason is not None:
         return answer(reason)
-    corrected = scores(LocalScaling(cosines, k))
+    corrected = scores(collection.corrected)
     baseline, baseline_reason = None, "left out on request"
     if baseline_tracks:
         rows = sorted(heard.mfcc)
