@@ -115,7 +115,6 @@ def calibrate(network: nn.Module, data: LogMelSet) -> Calibration:
 
 def write_onnx(
     network: nn.Module,
-    centre: npt.NDArray[np.floating],
     metadata: dict[str, str],
     path: Path,
 ) -> None:
@@ -124,10 +123,9 @@ def write_onnx(
     Parameters
     ----------
     network : takes (n, N_MELS, EXCERPT_FRAMES) in dB, gives :class:`Output`.
-    centre : (D,), taken off the embedding.
     metadata : properties of the file.
     """
-    exported = _Centred(network.cpu(), centre).eval()
+    exported = network.cpu().eval()
     # Two excerpts, since torch.export takes a batch of one for a constant.
     example = torch.randn(2, N_MELS, EXCERPT_FRAMES)
     path.parent.mkdir(parents=True, exist_ok=True)
@@ -239,10 +237,11 @@ def export(
     """
     config, network = load_checkpoint(run)
     if projection is None:
-        centre = mean_embedding(network, data)
+        network = _Centred(network, mean_embedding(network, data))
+        embedding_dim = len(network.centre)
     else:
         network = fit_projected(network, data, pool, projection)
-        centre = np.zeros(len(network.offset), dtype=np.float32)
+        embedding_dim = len(network.offset)
     calibration = calibrate(network, data)
     path = folder / f"{config.name}.onnx"
     metadata = {
@@ -255,7 +254,7 @@ def export(
     }
     if projection is not None:
         metadata["projection"] = json.dumps(asdict(projection))
-    write_onnx(network, centre, metadata, path)
+    write_onnx(network, metadata, path)
     if half:
         store_as_float16(path)
     content = path.read_bytes()
@@ -267,7 +266,7 @@ def export(
             "file": path.name,
             "sha256": hashlib.sha256(content).hexdigest(),
             "size_bytes": len(content),
-            "embedding_dim": len(centre),
+            "embedding_dim": embedding_dim,
             "labels": list(data.label_names),
             "description": description,
         },
