@@ -16,10 +16,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-import numpy.typing as npt
 
 from soundalike.analyzer import Analyzer
 from soundalike.errors import DataError, InvalidArgument, SoundalikeError, printable
+from soundalike.evaluate.intervals import mean_interval
 from soundalike.models import DEFAULT_MODEL
 from soundalike.research import calibration, charts, metrics
 from soundalike.research.calibration import Believability, CalibrationError, LabelCoverage
@@ -125,11 +125,11 @@ def measure(analyzer: Analyzer, data: LogMelSet, split: str) -> Measurement:
         before=calibration.believability(metrics.mean_by_track(by_excerpt, excerpt_tracks), labels),
         after=calibration.believability(calibrated, labels),
         nll_calibrated=metrics.negative_log_likelihood(calibrated, labels),
-        set_coverage=_interval(members[np.arange(len(labels)), labels]),
+        set_coverage=mean_interval(members[np.arange(len(labels)), labels]),
         set_size=float(np.mean([len(analysis.genre_set) for analysis in analyses])),
         set_by_label=by_label,
         set_worst_by_chance=calibration.worst_by_chance(by_label),
-        precision_at_10=_interval(precision),
+        precision_at_10=mean_interval(precision),
         n_known_artist=int(known.sum()),
     )
 
@@ -227,10 +227,6 @@ def _percent(interval: Interval) -> str:
 
 def _share(interval: Interval) -> str:
     return f"{interval.value:.3f} ({interval.low:.3f} to {interval.high:.3f})"
-
-
-def _interval(by_track: npt.NDArray[Any]) -> Interval:
-    return metrics.bootstrap(lambda rows: float(by_track[rows].mean()), len(by_track))
 
 
 def _check_picture(picture: Path | None, splits: Sequence[str]) -> None:
