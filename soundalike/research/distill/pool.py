@@ -51,6 +51,16 @@ PACKAGES: Final = (
 Progress = Callable[[str, int, int], None]
 """Called with what is being done, how much of it is done, and how much there is."""
 
+_OPTIONS: Final = {
+    "soundtrack": "share of the segments that come from soundtracks",
+    "clip": "share that come from clips; what is left are mixes",
+    "mix_clip": "share of mixes whose other part is a clip",
+    "mix_gain_db": "the most that one part of a mix is louder or softer, dB",
+    "varispeed": "share of parts played at another speed",
+    "speed": "the most that this speed is higher or lower, natural logarithm",
+}
+"""What each number of :class:`SegmentConfig` is, on the command line."""
+
 _CHUNK: Final = 200  # segments of one job
 _SHORTEST_S: Final = 1.0
 _LINE_EVERY_S: Final = 15.0
@@ -374,9 +384,13 @@ def main(arguments: list[str] | None = None) -> int:
     parser.add_argument("--seed", type=int, default=0, help="of all that is left to chance (0)")
     parser.add_argument("--out", type=Path, required=True, help="the file to write, .npz")
     parser.add_argument("--jobs", type=int, default=1, help="processes (1)")
-    for name, value in asdict(usual).items():
+    for name, words in _OPTIONS.items():
         parser.add_argument(
-            f"--{name.replace('_', '-')}", type=float, default=value, help=f"see docs ({value})"
+            f"--{name.replace('_', '-')}",
+            type=float,
+            default=getattr(usual, name),
+            metavar="X",
+            help=f"{words} (%(default)s)",
         )
     options = parser.parse_args(arguments)
     try:
@@ -387,7 +401,7 @@ def main(arguments: list[str] | None = None) -> int:
             options.out,
             segments=options.segments,
             seed=options.seed,
-            config=SegmentConfig(**{name: getattr(options, name) for name in asdict(usual)}),
+            config=SegmentConfig(**{name: getattr(options, name) for name in _OPTIONS}),
             jobs=options.jobs,
             progress=_lines(),
         )
