@@ -7,7 +7,7 @@ BIN    := $(VENV)/bin
 STAMP  := $(VENV)/.installed
 
 # What `make bench-quality` measures: a table for each set of soundtracks.
-PACKAGES ?= tuning held-out all
+PACKAGES ?= tuning held-out all small
 
 .DEFAULT_GOAL := help
 .PHONY: help demo test lint format bench bench-quality named-music clean
