@@ -96,6 +96,39 @@ def test_many_can_make_the_same_library_at_once(tmp_path: Path) -> None:
         assert library.info().schema_version == SCHEMA_VERSION
 
 
+def test_a_new_library_waits_for_the_one_that_makes_it(tmp_path: Path) -> None:
+    """SQLite itself does not wait where two turn to the write-ahead log at once."""
+    path = tmp_path / "library.db"
+    problems: list[BaseException] = []
+
+    def make() -> None:
+        try:
+            Database(path).close()
+        except BaseException as error:
+            problems.append(error)
+
+    with closing(sqlite3.connect(path, isolation_level=None)) as other:
+        other.execute("BEGIN IMMEDIATE")
+        thread = threading.Thread(target=make)
+        thread.start()
+        thread.join(0.2)
+        assert thread.is_alive()
+        other.execute("ROLLBACK")
+    thread.join()
+    assert problems == []
+
+
+def test_a_new_library_does_not_wait_for_ever(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(database, "BUSY_TIMEOUT_S", 0.1)
+    path = tmp_path / "library.db"
+    with closing(sqlite3.connect(path, isolation_level=None)) as other:
+        other.execute("BEGIN IMMEDIATE")
+        with pytest.raises(LibraryError, match=r"library\.db: .*another program holds"):
+            Database(path)
+
+
 def test_a_migration_that_fails_leaves_nothing_behind(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import os
+import random
 import sqlite3
 import sys
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -226,8 +228,9 @@ def _engine(url: URL, in_memory: bool) -> Engine:
         # The driver begins transactions by itself only before some statements; with None it
         # leaves them to begin() below, so that schema changes roll back as well.
         connection.isolation_level = None
-        for pragma in ("foreign_keys = ON", "journal_mode = WAL", "synchronous = NORMAL"):
-            connection.execute(f"PRAGMA {pragma}").close()
+        connection.execute("PRAGMA foreign_keys = ON").close()
+        _write_ahead(connection)
+        connection.execute("PRAGMA synchronous = NORMAL").close()
 
     @event.listens_for(engine, "begin")
     def begin(connection: Connection) -> None:
@@ -237,6 +240,27 @@ def _engine(url: URL, in_memory: bool) -> Engine:
         connection.exec_driver_sql("BEGIN IMMEDIATE" if writes else "BEGIN")
 
     return engine
+
+
+def _write_ahead(connection: sqlite3.Connection) -> None:
+    """Set the journal mode that lets others read during a write; wait for who holds the file.
+
+    Raises
+    ------
+    sqlite3.OperationalError : the file is still held after ``BUSY_TIMEOUT_S``.
+    """
+    # A database changes into this mode by turning a read lock into an exclusive one. Where two
+    # try that at once, SQLite refuses one of them without the wait of its timeout, which would
+    # be a deadlock.
+    deadline = time.monotonic() + BUSY_TIMEOUT_S
+    while True:
+        try:
+            connection.execute("PRAGMA journal_mode = WAL").close()
+            return
+        except sqlite3.OperationalError as error:
+            if error.sqlite_errorcode != sqlite3.SQLITE_BUSY or time.monotonic() >= deadline:
+                raise
+        time.sleep(random.uniform(0.001, 0.02))
 
 
 def _upgrade(connection: Connection) -> None:
