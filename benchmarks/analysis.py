@@ -27,7 +27,7 @@ import numpy as np  # noqa: E402
 
 from soundalike.analyzer import Analyzer  # noqa: E402
 from soundalike.audio import AudioReader  # noqa: E402
-from soundalike.frontend import LogMelStream, excerpts  # noqa: E402
+from soundalike.frontends.log_mel import LogMelStream, excerpts  # noqa: E402
 
 DURATION_S = 240
 ROUNDS = 7

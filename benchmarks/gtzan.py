@@ -12,8 +12,8 @@ from soundalike.analyzer import Analyzer
 from soundalike.evaluate.retrieval import RetrievalSummary, retrieve, summarise
 from soundalike.evaluate.timbre import mfcc_statistics, standardised
 from soundalike.models import ModelInfo
-from soundalike.recommend.similarities import CosineSimilarities
 from soundalike.research.datasets.gtzan import Gtzan
+from soundalike.similarity.matrix import CosineSimilarities
 
 __all__ = ["genre_neighbours", "genre_table"]
 

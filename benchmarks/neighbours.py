@@ -21,8 +21,8 @@ from soundalike.evaluate.retrieval import (
     retrieve,
     summarise,
 )
-from soundalike.recommend.hubness import measure_hubness
-from soundalike.recommend.similarities import GivenSimilarities
+from soundalike.similarity.hubness import measure_hubness
+from soundalike.similarity.matrix import GivenSimilarities
 
 __all__ = [
     "MIN_QUERIES",

@@ -44,8 +44,8 @@ from benchmarks.workers import (
 )
 from soundalike.errors import DataError, SoundalikeError
 from soundalike.models import installed_models
-from soundalike.recommend.similarities import GivenSimilarities
 from soundalike.research.datasets import gtzan
+from soundalike.similarity.matrix import GivenSimilarities
 
 __all__ = ["Collection", "Comparison", "analyse_all", "compare_all", "distinct", "main"]
 

@@ -29,7 +29,7 @@ from benchmarks.systems import Analyser, System
 from soundalike.cli.params import show_time
 from soundalike.errors import InvalidArgument, SoundalikeError
 from soundalike.evaluate.timbre import standardised
-from soundalike.recommend.similarities import CosineSimilarities, GivenSimilarities
+from soundalike.similarity.matrix import CosineSimilarities, GivenSimilarities
 
 __all__ = [
     "Analysed",

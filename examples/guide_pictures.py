@@ -19,10 +19,10 @@ from demo_music.synthesis import SAMPLE_RATE
 from matplotlib.figure import Figure
 
 from soundalike.analyzer import Analyzer
-from soundalike.drawing import MATCH_COLOURS, color_bar, headline, new_figure, style
 from soundalike.research.reproduce import pictures
 from soundalike.research.reproduce.phrase import phrase
 from soundalike.research.reproduce.signals import png
+from soundalike.show.drawing import MATCH_COLOURS, color_bar, headline, new_figure, style
 
 DOCS = Path(__file__).parents[1] / "docs" / "images"
 PER_BAND = 3

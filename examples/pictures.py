@@ -21,8 +21,8 @@ from matplotlib.figure import Figure
 from PIL import Image
 
 from soundalike.analyzer import Analyzer
-from soundalike.frontend import log_mel
-from soundalike.plots import (
+from soundalike.frontends.log_mel import log_mel
+from soundalike.show.plots import (
     plot_comparison,
     plot_genre_timeline,
     plot_mel,
@@ -30,7 +30,7 @@ from soundalike.plots import (
     plot_waveform,
     save,
 )
-from soundalike.recommend.explain import compare_analyses
+from soundalike.similarity.passages import compare_analyses
 
 DOCS = Path(__file__).parents[1] / "docs" / "images"
 

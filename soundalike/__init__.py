@@ -14,13 +14,14 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from soundalike.analyzer import Analysis, Analyzer
+    from soundalike.analysis import Analysis
+    from soundalike.analyzer import Analyzer
     from soundalike.audio import Audio, load_audio
     from soundalike.errors import SoundalikeError
-    from soundalike.evaluate.library import evaluate_library
-    from soundalike.frontend import log_mel
+    from soundalike.evaluate.neighbours import evaluate_library
+    from soundalike.frontends.log_mel import log_mel
     from soundalike.library import Library
-    from soundalike.recommend.explain import Comparison, compare
+    from soundalike.similarity.passages import Comparison, compare
 
 __all__ = [
     "Analysis",
@@ -42,13 +43,13 @@ _HOMES = {
     "Analysis": "soundalike.analyzer",
     "Analyzer": "soundalike.analyzer",
     "Audio": "soundalike.audio",
-    "Comparison": "soundalike.recommend.explain",
+    "Comparison": "soundalike.similarity.passages",
     "Library": "soundalike.library",
     "SoundalikeError": "soundalike.errors",
-    "compare": "soundalike.recommend.explain",
-    "evaluate_library": "soundalike.evaluate.library",
+    "compare": "soundalike.similarity.passages",
+    "evaluate_library": "soundalike.evaluate.neighbours",
     "load_audio": "soundalike.audio",
-    "log_mel": "soundalike.frontend",
+    "log_mel": "soundalike.frontends.log_mel",
 }
 
 

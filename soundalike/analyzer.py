@@ -4,95 +4,30 @@ from __future__ import annotations
 
 import json
 import os
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, cast
 
 import numpy as np
 import onnxruntime
 from numpy.typing import NDArray
 
+from soundalike.analysis import Analysis, genre_sets, softmax, temper, unit
 from soundalike.audio import AudioReader
 from soundalike.errors import InvalidArgument, ModelError, SilentAudio, TooShort
-from soundalike.frontend import EXCERPT_S
-from soundalike.frontends import frontend_of
+from soundalike.frontends import find_frontend
 from soundalike.models import DEFAULT_MODEL, ModelInfo, find_model
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-__all__ = ["MIN_DURATION_S", "SILENCE_PEAK", "Analysis", "Analyzer"]
+__all__ = ["MIN_DURATION_S", "SILENCE_PEAK", "Analyzer"]
 
 SILENCE_PEAK = 1e-4  # -80 dBFS; dither alone stays under it
 MIN_DURATION_S = 0.5
 
 # Excerpts in one run of the model: enough to keep it busy, little enough to bound the memory.
 _BATCH_EXCERPTS = 16
-# A genre set of more labels than this tells a listener little.
-_UNSURE_ABOVE = 3
 
 FloatArray = NDArray[np.float32]
-
-
-@dataclass(frozen=True)
-class Analysis:
-    """What a model says of one track.
-
-    Attributes
-    ----------
-    model : ``name@version``; embeddings of different models cannot be compared.
-    duration_s : seconds that were analysed.
-    labels : the genres, or the tags, that the model knows.
-    probabilities : float32 (n_labels,), calibrated, sum 1. Of tags: activations, each 0 to 1 by
-        itself, the mean over the excerpts; several tags may hold, so they sum to anything.
-    embedding : float32 (embedding_dim,), unit length; the mean direction of the excerpts.
-    excerpt_embeddings : float32 (n_excerpts, embedding_dim), unit length.
-    excerpt_probabilities : float32 (n_excerpts, n_labels), sum 1 but for tags.
-    excerpt_starts_s : float64 (n_excerpts,), seconds.
-    genre_set : the labels that hold the right one for 90 % of tracks like those of the
-        calibration set (split conformal prediction), the most probable first. Empty for tags.
-    notes : what a listener should know, such as that the file is truncated.
-    kind : ``genres``, of which one is right, or ``tags``, of which any number may be.
-    excerpt_s : seconds that an excerpt lasts.
-    """
-
-    model: str
-    duration_s: float
-    labels: tuple[str, ...]
-    probabilities: FloatArray
-    embedding: FloatArray
-    excerpt_embeddings: FloatArray
-    excerpt_probabilities: FloatArray
-    excerpt_starts_s: NDArray[np.float64]
-    genre_set: tuple[str, ...]
-    notes: tuple[str, ...] = ()
-    kind: str = "genres"
-    excerpt_s: float = EXCERPT_S
-
-    @property
-    def genre(self) -> str:
-        """The most probable label; of tags, the one with the highest activation."""
-        return self.labels[int(self.probabilities.argmax())]
-
-    @property
-    def confidence(self) -> float:
-        """The calibrated probability of :attr:`genre`, 0 to 1; of a tag, its activation."""
-        return float(self.probabilities.max())
-
-    @property
-    def genres(self) -> dict[str, float]:
-        """Probability (of tags: activation) by label, the highest first."""
-        order = np.argsort(-self.probabilities, kind="stable")
-        return {self.labels[i]: float(self.probabilities[i]) for i in order}
-
-    @property
-    def unsure(self) -> bool:
-        """Whether the model cannot tell: no label has half the probability, or many are left.
-
-        Never of tags: they do not compete, and nothing calibrates them.
-        """
-        if self.kind == "tags":
-            return False
-        return self.confidence < 0.5 or len(self.genre_set) > _UNSURE_ABOVE
 
 
 class Analyzer:
@@ -118,7 +53,7 @@ class Analyzer:
         if threads < 1:
             raise InvalidArgument(f"threads must be at least 1, not {threads}")
         self.model = model if isinstance(model, ModelInfo) else find_model(model)
-        self._frontend = frontend_of(self.model)
+        self._frontend = find_frontend(self.model.frontend)
         options = onnxruntime.SessionOptions()
         options.intra_op_num_threads = threads
         options.inter_op_num_threads = 1
@@ -228,7 +163,7 @@ class Analyzer:
     ) -> Analysis:
         cut = self._frontend.excerpts(log_mel_db)
         logits, embeddings = self._run(cut.frames)
-        excerpt_embeddings = _unit(embeddings)
+        excerpt_embeddings = unit(embeddings)
         genre_set: tuple[str, ...] = ()
         if self.model.kind == "tags":
             excerpt_probabilities = _sigmoid(logits)
@@ -236,16 +171,19 @@ class Analyzer:
             # The plain mean is how others pool this embedding, so that figures can be compared.
             pooled = embeddings.mean(axis=0)
         else:
-            excerpt_probabilities = _softmax(logits)
-            probabilities = self._calibrated(excerpt_probabilities)
-            genre_set = self._genre_set(probabilities)
+            excerpt_probabilities = softmax(logits)
+            # The mean of the excerpts' probabilities, tempered.
+            probabilities = temper(excerpt_probabilities.mean(axis=0), self._temperature)
+            members = genre_sets(probabilities, self._genre_set_quantile)
+            order = np.argsort(-probabilities, kind="stable")
+            genre_set = tuple(self.model.labels[i] for i in order if members[i])
             pooled = excerpt_embeddings.mean(axis=0)
         return Analysis(
             model=self.model.id,
             duration_s=duration_s,
             labels=self.model.labels,
             probabilities=probabilities,
-            embedding=_unit(pooled),
+            embedding=unit(pooled),
             excerpt_embeddings=excerpt_embeddings,
             excerpt_probabilities=excerpt_probabilities,
             excerpt_starts_s=cut.starts_s,
@@ -253,20 +191,6 @@ class Analyzer:
             notes=notes,
             kind=self.model.kind,
             excerpt_s=self._frontend.excerpt_s,
-        )
-
-    def _calibrated(self, excerpt_probabilities: FloatArray) -> FloatArray:
-        """The track's probabilities: the mean of its excerpts', tempered."""
-        mean = np.maximum(excerpt_probabilities.mean(axis=0), 1e-12)
-        return _softmax(np.log(mean) / self._temperature)
-
-    def _genre_set(self, probabilities: FloatArray) -> tuple[str, ...]:
-        order = np.argsort(-probabilities, kind="stable")
-        # The most probable label always belongs to the set: an empty one says nothing.
-        return tuple(
-            self.model.labels[i]
-            for rank, i in enumerate(order)
-            if rank == 0 or probabilities[i] >= 1.0 - self._genre_set_quantile
         )
 
     def _run(self, frames: FloatArray) -> tuple[FloatArray, FloatArray]:
@@ -281,16 +205,6 @@ class Analyzer:
         return cast("FloatArray", logits), cast("FloatArray", embeddings)
 
 
-def _softmax(logits: FloatArray) -> FloatArray:
-    shifted = np.exp(logits - logits.max(axis=-1, keepdims=True))
-    return cast("FloatArray", (shifted / shifted.sum(axis=-1, keepdims=True)).astype(np.float32))
-
-
 def _sigmoid(logits: FloatArray) -> FloatArray:
     # As a tangent it cannot overflow.
     return cast("FloatArray", (0.5 + 0.5 * np.tanh(0.5 * logits)).astype(np.float32))
-
-
-def _unit(embeddings: FloatArray) -> FloatArray:
-    lengths = np.linalg.norm(embeddings, axis=-1, keepdims=True)
-    return cast("FloatArray", (embeddings / np.maximum(lengths, 1e-12)).astype(np.float32))

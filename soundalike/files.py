@@ -2,14 +2,20 @@
 
 from __future__ import annotations
 
+import hashlib
+import os
+import stat
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
+from dataclasses import dataclass
 from pathlib import Path
 from typing import BinaryIO
 
 from soundalike.errors import DataError, printable
 
-__all__ = ["replaced_at_once"]
+__all__ = ["Stamp", "content_digest", "is_gone", "replaced_at_once", "stamp_of"]
+
+_BLOCK_BYTES = 1 << 20
 
 
 @contextmanager
@@ -31,3 +37,47 @@ def replaced_at_once(path: Path) -> Iterator[BinaryIO]:
     finally:
         with suppress(OSError):
             partial.unlink()
+
+
+_BLOCK_BYTES = 1 << 20
+
+
+@dataclass(frozen=True, slots=True)
+class Stamp:
+    """What tells without reading whether a file was changed."""
+
+    size_bytes: int
+    mtime_ns: int
+
+
+def stamp_of(path: str) -> Stamp:
+    """Size and modification time of a regular file, links followed.
+
+    Raises
+    ------
+    OSError : there is none, or it is a folder, a pipe or a device.
+    """
+    found = os.stat(path)
+    if not stat.S_ISREG(found.st_mode):
+        raise OSError("not a regular file")
+    return Stamp(found.st_size, found.st_mtime_ns)
+
+
+def content_digest(path: str) -> bytes:
+    """BLAKE2b (32 bytes) of the file's bytes."""
+    digest = hashlib.blake2b(digest_size=32)
+    with open(path, "rb") as file:
+        while block := file.read(_BLOCK_BYTES):
+            digest.update(block)
+    return digest.digest()
+
+
+def is_gone(path: str) -> bool:
+    """Whether nothing is there; False when that cannot be told, such as without permission."""
+    try:
+        os.lstat(path)
+    except (FileNotFoundError, NotADirectoryError):
+        return True
+    except OSError:
+        return False
+    return False

@@ -17,13 +17,13 @@ from pathlib import Path
 
 import numpy as np
 
-from soundalike.analyzer import Analysis
+from soundalike.analysis import Analysis
 from soundalike.errors import ModelError, SilentAudio, UnreadableFile
 from soundalike.library import Library
-from soundalike.library.jobs import Job, Setup
-from soundalike.library.lineage import Lineage
-from soundalike.library.worker import Worker
 from soundalike.models import ModelInfo
+from soundalike.models.lineage import Lineage
+from soundalike.workers.jobs import Job, Setup
+from soundalike.workers.process import Worker
 
 LOG = "SOUNDALIKE_TEST_LOG"
 """Environment variable: a file that gets a line with the text of each file that is analysed."""

@@ -14,18 +14,21 @@ import soundalike
 
 PACKAGE = Path(soundalike.__file__).parent
 
-# Each layer may import those before it. Modules not named here are in the layer of their folder.
+# Each layer may import those before it. Modules not named here are in the layer of their folder;
+# what pulls a model tries it out before it is installed, so that one lies above the analyzer.
 LAYERS = [
     ["errors", "_version"],
-    ["audio", "download", "files", "models", "playlists", "frontend", "pages"],
-    ["patches"],
+    ["files", "playlists"],
+    ["audio"],
     ["frontends"],
+    ["models", "analysis"],
     ["analyzer"],
-    ["pulling"],
-    ["recommend"],
+    ["models.pull"],
+    ["workers"],
+    ["similarity"],
     ["library"],
+    ["show"],
     ["evaluate"],
-    ["drawing", "plots"],
     ["research"],
     ["cli", "__main__"],
 ]
@@ -50,21 +53,27 @@ def part_of(module: str) -> str:
     return module.split(".")[1] if "." in module else "__init__"
 
 
-def layer(part: str) -> int:
-    return next(number for number, parts in enumerate(LAYERS) if part in parts)
+def layer(module: str) -> int:
+    """The number of the layer of a module, named from the package on, such as models.pull."""
+    names = module.split(".")
+    own = next((n for n, parts in enumerate(LAYERS) if ".".join(names[:2]) in parts), None)
+    return next(n for n, parts in enumerate(LAYERS) if names[0] in parts) if own is None else own
 
 
 @pytest.mark.parametrize("path", modules(), ids=lambda path: str(path.relative_to(PACKAGE)))
 def test_layers_point_one_way(path: Path) -> None:
     relative = path.relative_to(PACKAGE).with_suffix("")
     own = relative.parts[0]
+    here = layer(".".join(relative.parts)) if own != "__init__" else 0
     if own == "__init__":
         return  # the lazy public API names everything
     for name in imports(path):
         if name.split(".")[0] != "soundalike" or part_of(name) in ("__init__", "__version__"):
             continue
         part = part_of(name)
-        assert layer(part) <= layer(own), f"{relative} imports {name}, which lies above it"
+        assert layer(name.partition(".")[2]) <= here, (
+            f"{relative} imports {name}, which lies above it"
+        )
         if own != "cli" and own != "research":
             assert part != "research", f"{relative}: the runtime imports {name}"
 
@@ -74,14 +83,14 @@ def test_only_research_knows_torch(path: Path) -> None:
     if path.relative_to(PACKAGE).parts[0] == "research":
         return
     roots = {name.split(".")[0] for name in imports(path)}
-    if path == PACKAGE / "pulling" / "musicnn.py":
+    if path == PACKAGE / "models" / "musicnn.py":
         roots.discard("onnx")  # the one converter, in the extra of its own
     assert not roots & {"torch", "librosa", "sklearn", "pandas", "onnx"}
 
 
 @pytest.mark.parametrize("path", modules(), ids=lambda path: str(path.relative_to(PACKAGE)))
 def test_modules_stay_readable(path: Path) -> None:
-    assert len(path.read_text(encoding="utf-8").splitlines()) <= 520
+    assert len(path.read_text(encoding="utf-8").splitlines()) <= 500
 
 
 def test_the_public_api_is_sorted_and_complete() -> None:

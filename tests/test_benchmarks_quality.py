@@ -23,7 +23,7 @@ from benchmarks.soundtracks import Track, clean_composer, find_packages, read_ma
 from benchmarks.systems import Analyser, System, all_systems, choose, install
 from benchmarks.workers import Failure, Worker, WorkerCannotStart, WorkerFailed
 from soundalike.errors import DataError, InvalidArgument
-from soundalike.recommend.similarities import GivenSimilarities
+from soundalike.similarity.matrix import GivenSimilarities
 
 # A peer that does to a file what the file's name says.
 FAKE_PEER = """

@@ -11,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from soundalike.errors import ModelError
-from soundalike.pulling.bundle import crc32c, masked_crc32c, read_bundle
+from soundalike.models.tensorflow import crc32c, masked_crc32c, read_bundle
 
 TENSORS = {
     "conv/bias": np.arange(3, dtype=np.float32),

@@ -17,7 +17,7 @@ from click.testing import CliRunner, Result
 from mutagen.id3 import TIT2, TPE1
 from mutagen.wave import WAVE
 
-from soundalike.analyzer import Analysis
+from soundalike.analysis import Analysis
 from soundalike.cli import cli
 from soundalike.cli.views import genre_words, set_words
 

@@ -15,7 +15,7 @@ import pytest
 
 from soundalike.analyzer import Analyzer
 from soundalike.audio import load_audio
-from soundalike.frontend import log_mel
+from soundalike.frontends.log_mel import log_mel
 
 sys.path.insert(0, str(Path(__file__).parents[1] / "examples"))
 

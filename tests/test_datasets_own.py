@@ -12,7 +12,7 @@ from mutagen.id3 import TCON, TPE1
 from mutagen.wave import WAVE
 
 from soundalike.errors import DataError, InvalidArgument, SilentAudio, TooShort
-from soundalike.frontend import log_mel
+from soundalike.frontends.log_mel import log_mel
 from soundalike.research.datasets import catalog, own
 from soundalike.research.datasets.frames import (
     SPLIT_FILE,

@@ -14,7 +14,7 @@ pytest.importorskip("torch", reason="needs soundalike[research]")
 from distill_sets import write_teacher
 
 from soundalike.errors import DataError, InvalidArgument
-from soundalike.frontend import SAMPLE_RATE
+from soundalike.frontends.log_mel import SAMPLE_RATE
 from soundalike.research.datasets.frames import STORE_FILE, Store, write_store
 from soundalike.research.distill import pool as command
 from soundalike.research.distill.pool_file import Pool, read_pool

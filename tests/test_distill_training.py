@@ -25,7 +25,8 @@ from soundalike.analyzer import Analyzer
 from soundalike.errors import InvalidArgument
 from soundalike.models import ModelInfo
 from soundalike.research import export
-from soundalike.research.checkpoints import TrainConfig, config_from_dict, load_checkpoint
+from soundalike.research.checkpoints import load_checkpoint
+from soundalike.research.config import TrainConfig, config_from_dict
 from soundalike.research.distill.pool_file import write_pool
 from soundalike.research.distill.projection import (
     Blocks,

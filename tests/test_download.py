@@ -14,8 +14,8 @@ from pathlib import Path
 
 import pytest
 
-from soundalike.download import Remote, fetch
 from soundalike.errors import DataError, InvalidArgument
+from soundalike.models.download import Remote, fetch
 from soundalike.research.datasets import catalog
 
 CONTENT = bytes(range(256)) * 4096  # 1 MiB

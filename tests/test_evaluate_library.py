@@ -21,7 +21,7 @@ from test_cli_commands import drum, organ
 import soundalike
 from soundalike.cli import cli
 from soundalike.cli import evaluate as command
-from soundalike.evaluate.library import evaluate_library
+from soundalike.evaluate.neighbours import evaluate_library
 from soundalike.evaluate.page import evaluation_page
 from soundalike.evaluate.words import untagged_words
 from soundalike.library import Library
@@ -226,7 +226,7 @@ def test_a_sample_for_the_baseline_is_drawn_in_whole_folders(place: Path) -> Non
 @pytest.fixture
 def fake_library(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
     """Makes a library of so many fake tracks without tags."""
-    monkeypatch.setattr("soundalike.library.scan.WorkerPool", fakes.InlinePool)
+    monkeypatch.setattr("soundalike.library.scan.scan.WorkerPool", fakes.InlinePool)
 
     def make(n: int, folders: int = 3) -> Library:
         for number in range(n):

@@ -15,16 +15,16 @@ from hypothesis import strategies as st
 
 import soundalike
 from soundalike.analyzer import Analyzer
-from soundalike.audio import changes
+from soundalike.audio import effects as changes
 from soundalike.errors import InvalidArgument, LibraryError, UnsupportedAudio
 from soundalike.evaluate.duplicates import find_duplicates
 from soundalike.evaluate.intervals import share_interval
 from soundalike.evaluate.labels import QUESTIONS, album_of, artist_of, genre_of
 from soundalike.evaluate.robustness import CHANGES, changed_embeddings, find_again
 from soundalike.evaluate.timbre import mfcc, mfcc_of_file, mfcc_statistics, standardised
-from soundalike.library.errands import Errand, Refused, run_errands
-from soundalike.library.jobs import Setup
 from soundalike.library.records import Track
+from soundalike.workers.calls import Call, Refused, run_calls
+from soundalike.workers.jobs import Setup
 
 
 def track(number: int, **fields: object) -> Track:
@@ -285,7 +285,7 @@ def test_what_is_no_share(hits: int, n: int) -> None:
 
 
 def double(path: str, load: object, number: int) -> int:
-    """An errand that fails as its number says."""
+    """An call that fails as its number says."""
     if number == 13:
         raise UnsupportedAudio(path, "unlucky")
     if number == 99:
@@ -295,17 +295,14 @@ def double(path: str, load: object, number: int) -> int:
     return 2 * number
 
 
-def test_errands_come_back_in_order_past_errors_and_crashes(tmp_path: Path) -> None:
+def test_calls_come_back_in_order_past_errors_and_crashes(tmp_path: Path) -> None:
     for number in (1, 13, 99):
         (tmp_path / str(number)).touch()
-    errands = [
-        Errand(track(i, path=tmp_path / str(i)), "test_evaluate_parts:double", (i,))
-        for i in (1, 13, 99, 4)
-    ]
+    calls = [Call(tmp_path / str(i), "test_evaluate_parts:double", (i,)) for i in (1, 13, 99, 4)]
     told: list[tuple[int, float | None]] = []
-    results = run_errands(
+    results = run_calls(
         Setup("fakes:FakeAnalyzer", fake_model()),
-        errands,
+        calls,
         jobs=1,
         progress=lambda done, left_s: told.append((done, left_s)),
     )
@@ -316,7 +313,7 @@ def test_errands_come_back_in_order_past_errors_and_crashes(tmp_path: Path) -> N
     assert results[2].kind == "DecoderCrashed"
     assert told[-1] == (4, 0.0)
     with pytest.raises(InvalidArgument, match="jobs must be at least 1"):
-        run_errands(Setup("fakes:FakeAnalyzer", fake_model()), errands, jobs=0)
+        run_calls(Setup("fakes:FakeAnalyzer", fake_model()), calls, jobs=0)
 
 
 def test_an_empty_library_says_what_to_do(tmp_path: Path) -> None:

@@ -19,8 +19,8 @@ from soundalike.evaluate.retrieval import (
     retrieve,
     summarise,
 )
-from soundalike.recommend import similarities as similarities_module
-from soundalike.recommend.similarities import CosineSimilarities, GivenSimilarities
+from soundalike.similarity import matrix as similarities_module
+from soundalike.similarity.matrix import CosineSimilarities, GivenSimilarities
 
 CLUSTERS = np.array([[1, 0], [1, 0.1], [1, 0.2], [0, 1], [0.1, 1], [0.2, 1.0]])
 

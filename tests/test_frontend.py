@@ -9,7 +9,14 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from soundalike.errors import InvalidArgument
-from soundalike.frontend import (
+from soundalike.frontends.dsp import (
+    mel_filterbank,
+    mel_frequencies,
+    mel_spectrogram,
+    power_spectrogram,
+    power_to_db,
+)
+from soundalike.frontends.log_mel import (
     EXCERPT_FRAMES,
     FRAME_S,
     HOP_LENGTH,
@@ -18,11 +25,6 @@ from soundalike.frontend import (
     LogMelStream,
     excerpts,
     log_mel,
-    mel_filterbank,
-    mel_frequencies,
-    mel_spectrogram,
-    power_spectrogram,
-    power_to_db,
 )
 
 RATES = [16_000, 24_000, 32_000, 44_100, 48_000, 88_200, 96_000, 192_000]

@@ -23,8 +23,8 @@ from soundalike.errors import (
     UnreadableFile,
 )
 from soundalike.library import Library
-from soundalike.library.encoding import decode, decode_embeddings, encode
-from soundalike.library.schema import analyses, contents, excerpts, models, tracks
+from soundalike.library.storage.encoding import decode, decode_embeddings, encode
+from soundalike.library.storage.schema import analyses, contents, excerpts, models, tracks
 from soundalike.library.words import plain
 
 MUSIC = [
@@ -41,7 +41,7 @@ MUSIC = [
 
 @pytest.fixture(autouse=True)
 def _inline(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("soundalike.library.scan.WorkerPool", InlinePool)
+    monkeypatch.setattr("soundalike.library.scan.scan.WorkerPool", InlinePool)
 
 
 @pytest.fixture

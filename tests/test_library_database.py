@@ -20,9 +20,10 @@ from fakes import InlinePool, fake_model, open_library, write_track
 from sqlalchemy import create_engine, event
 
 from soundalike.errors import InvalidArgument, LibraryError
-from soundalike.library import Library, database
-from soundalike.library.database import Database, default_location
-from soundalike.library.schema import SCHEMA_VERSION, metadata
+from soundalike.library import Library
+from soundalike.library.storage import database
+from soundalike.library.storage.database import Database, default_location
+from soundalike.library.storage.schema import SCHEMA_VERSION, metadata
 
 
 def test_the_migrations_make_what_the_schema_declares(tmp_path: Path) -> None:
@@ -65,7 +66,7 @@ def test_a_library_is_opened_again_without_alembic(tmp_path: Path) -> None:
     Database(tmp_path / "library.db").close()
     code = (
         "import sys\n"
-        "from soundalike.library.database import Database\n"
+        "from soundalike.library.storage.database import Database\n"
         "Database(sys.argv[1]).close()\n"
         "assert 'alembic' not in sys.modules\n"
     )
@@ -209,7 +210,7 @@ def test_a_folder_that_cannot_be_written(tmp_path: Path) -> None:
 
 
 def test_a_database_that_cannot_be_written(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("soundalike.library.scan.WorkerPool", InlinePool)
+    monkeypatch.setattr("soundalike.library.scan.scan.WorkerPool", InlinePool)
     write_track(tmp_path / "music/1.wav", "one")
     with open_library(tmp_path) as library:
         each_connection(library, "PRAGMA query_only = ON")
@@ -218,7 +219,7 @@ def test_a_database_that_cannot_be_written(tmp_path: Path, monkeypatch: pytest.M
 
 
 def test_a_full_disk(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("soundalike.library.scan.WorkerPool", InlinePool)
+    monkeypatch.setattr("soundalike.library.scan.scan.WorkerPool", InlinePool)
     for number in range(400):
         write_track(tmp_path / f"music/{number}.wav", f"{number}")
     with open_library(tmp_path) as library:
@@ -240,7 +241,7 @@ def each_connection(library: Library, pragma: str) -> None:
 def test_a_database_that_another_program_holds(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("soundalike.library.scan.WorkerPool", InlinePool)
+    monkeypatch.setattr("soundalike.library.scan.scan.WorkerPool", InlinePool)
     monkeypatch.setattr(database, "BUSY_TIMEOUT_S", 0.1)
     write_track(tmp_path / "music/1.wav", "one")
     with (
@@ -299,7 +300,7 @@ def test_urls_that_are_not_understood(location: str, message: str) -> None:
 
 
 def test_a_library_in_memory(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("soundalike.library.scan.WorkerPool", InlinePool)
+    monkeypatch.setattr("soundalike.library.scan.scan.WorkerPool", InlinePool)
     write_track(tmp_path / "1.wav", "one")
     with Library("sqlite://", model=fake_model(), analyzer="fakes:FakeAnalyzer") as library:
         assert library.scan([tmp_path]).analysed == 1

@@ -19,11 +19,11 @@ from torch.nn import functional as F
 from soundalike.analyzer import Analyzer
 from soundalike.audio import load_audio
 from soundalike.errors import InvalidArgument, ModelError
-from soundalike.library.encoding import decode, encode
+from soundalike.frontends.musicnn import N_MELS, PATCH_FRAMES, PATCH_S, PatchStream, patches
+from soundalike.library.storage.encoding import decode, encode
 from soundalike.models import ModelInfo, find_model
-from soundalike.patches import N_MELS, PATCH_FRAMES, PATCH_S, PatchStream, patches
-from soundalike.pulling import pull
-from soundalike.pulling.musicnn import Musicnn, read_wheel
+from soundalike.models.musicnn import Musicnn, read_wheel
+from soundalike.models.pull import pull
 
 RATE = 16_000
 

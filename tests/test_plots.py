@@ -10,17 +10,17 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from soundalike.analyzer import Analysis
+from soundalike.analysis import Analysis
 from soundalike.errors import InvalidArgument, MissingExtra
-from soundalike.frontend import EXCERPT_S, FRAME_S
-from soundalike.recommend.explain import Comparison, Passage
+from soundalike.frontends.log_mel import EXCERPT_S, FRAME_S
+from soundalike.similarity.passages import Comparison, Passage
 
 pytest.importorskip("matplotlib")
 
 from matplotlib.image import imread
 
-from soundalike.drawing import clock, excerpt_cells, shorten
-from soundalike.plots import (
+from soundalike.show.drawing import clock, excerpt_cells, shorten
+from soundalike.show.plots import (
     plot_comparison,
     plot_genre_timeline,
     plot_mel,
@@ -337,7 +337,7 @@ def test_without_matplotlib_the_extra_is_named(monkeypatch: pytest.MonkeyPatch) 
 
 def test_pictures_leave_no_global_state_and_need_no_display(tmp_path: Path) -> None:
     code = (
-        "import sys, numpy as np, soundalike.plots as plots\n"
+        "import sys, numpy as np, soundalike.show.plots as plots\n"
         "assert 'matplotlib' not in sys.modules\n"
         "plots.save(plots.plot_waveform(np.zeros(9), 22050), sys.argv[1])\n"
         "assert 'matplotlib.pyplot' not in sys.modules\n"

@@ -23,13 +23,14 @@ from audio_files import chord, write_audio, write_wav
 from click.testing import CliRunner, Result
 from onnx import helper, numpy_helper
 
-from soundalike import pulling
+from soundalike import models
 from soundalike.analyzer import Analyzer
 from soundalike.cli.app import cli
 from soundalike.errors import MissingExtra, ModelError, ModelMismatch
 from soundalike.library import Library
 from soundalike.models import builtin_models, find_model, installed_models
-from soundalike.recommend.explain import compare
+from soundalike.models import pull as pulling
+from soundalike.similarity.passages import compare
 
 WHEEL_NAME = "musicnn-0.1.0-py3-none-any.whl"
 
@@ -170,8 +171,8 @@ def test_without_pip(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def test_without_the_extra(musicnn_wheel: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.delitem(sys.modules, "soundalike.pulling.musicnn", raising=False)
-    monkeypatch.delattr(pulling, "musicnn", raising=False)
+    monkeypatch.delitem(sys.modules, "soundalike.models.musicnn", raising=False)
+    monkeypatch.delattr(models, "musicnn", raising=False)
     monkeypatch.setitem(sys.modules, "onnx", None)
     with pytest.raises(MissingExtra, match=r"pip install 'soundalike\[musicnn\]'"):
         pulling.pull("musicnn", wheel=musicnn_wheel)

@@ -11,11 +11,11 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 
-from soundalike.analyzer import Analysis
+from soundalike.analysis import Analysis
 from soundalike.errors import InvalidArgument, ModelMismatch
-from soundalike.frontend import EXCERPT_S
-from soundalike.recommend.explain import best_passages, compare, compare_analyses
-from soundalike.recommend.similar import PairDistribution
+from soundalike.frontends.log_mel import EXCERPT_S
+from soundalike.similarity.distribution import PairDistribution
+from soundalike.similarity.passages import best_passages, compare, compare_analyses
 
 
 def analysis(excerpts: NDArray[np.floating], *, duration_s: float | None = None) -> Analysis:

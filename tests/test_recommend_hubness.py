@@ -11,13 +11,8 @@ from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 
 from soundalike.errors import InvalidArgument
-from soundalike.recommend.hubness import (
-    LocalScaling,
-    MutualProximity,
-    measure_hubness,
-    neighbours,
-)
-from soundalike.recommend.similarities import CosineSimilarities, GivenSimilarities
+from soundalike.similarity.hubness import LocalScaling, MutualProximity, measure_hubness, neighbours
+from soundalike.similarity.matrix import CosineSimilarities, GivenSimilarities
 
 # A grid, so that a value is 0 or well above rounding.
 matrices = st.integers(4, 9).flatmap(

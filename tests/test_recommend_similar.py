@@ -10,14 +10,8 @@ from hypothesis.extra import numpy as hnp
 from numpy.typing import NDArray
 
 from soundalike.errors import InvalidArgument
-from soundalike.recommend.similar import (
-    MIN_TRACKS_FOR_PERCENTILE,
-    PairDistribution,
-    check_min_percentile,
-    cut_below,
-    rank,
-    similarities,
-)
+from soundalike.similarity.distribution import MIN_TRACKS_FOR_PERCENTILE, PairDistribution
+from soundalike.similarity.rank import check_min_percentile, cut_below, rank, similarities
 
 
 def unit(rows: NDArray[np.floating]) -> NDArray[np.float32]:

@@ -13,8 +13,9 @@ import pytest
 pytest.importorskip("sklearn", reason="needs soundalike[research]")
 
 from soundalike.errors import DataError, InvalidArgument
-from soundalike.research import metrics, report
-from soundalike.research.evaluation import Evaluation, evaluate, reliability, spread
+from soundalike.research import classification as metrics
+from soundalike.research import report
+from soundalike.research.classification import Evaluation, evaluate, reliability, spread
 from soundalike.research.outputs import output_folder, write_file
 from soundalike.research.report import Epoch, RunSummary
 

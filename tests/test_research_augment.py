@@ -10,7 +10,7 @@ pytest.importorskip("torch", reason="needs soundalike[research]")
 
 import torch
 
-from soundalike.frontend import EXCERPT_FRAMES, N_MELS
+from soundalike.frontends.log_mel import EXCERPT_FRAMES, N_MELS
 from soundalike.research import augment
 from soundalike.research.augment import AugmentConfig
 from soundalike.research.networks import normalise

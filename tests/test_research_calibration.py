@@ -14,9 +14,11 @@ pytest.importorskip("sklearn", reason="needs soundalike[research]")
 
 from PIL import Image
 
+from soundalike.analysis import temper
 from soundalike.analyzer import Analyzer
 from soundalike.errors import InvalidArgument
-from soundalike.research import calibration, measure, metrics
+from soundalike.research import calibration, classification
+from soundalike.research import card as measure
 from soundalike.research.calibration import believability, label_coverage, worst_by_chance
 from soundalike.research.datasets.frames import LogMelSet
 
@@ -39,7 +41,9 @@ def test_errors_by_hand() -> None:
     assert found.error_equal_mass.value == pytest.approx(0.4)
     wide = believability(np.tile(probabilities, (3, 1)), np.tile(labels, 3), bins=10)
     assert wide.error.value == pytest.approx(
-        metrics.expected_calibration_error(np.tile(probabilities, (3, 1)), np.tile(labels, 3))
+        classification.expected_calibration_error(
+            np.tile(probabilities, (3, 1)), np.tile(labels, 3)
+        )
     )
     assert [(each.n_tracks, each.accuracy) for each in wide.bins] == [(6, 1.0), (6, 0.5)]
 
@@ -64,7 +68,7 @@ def test_exact_confidence_passes_as_often_as_promised_and_overconfidence_never()
         found = believability(probabilities, labels, draws=500)
         passed += found.error_equal_mass.value <= found.error_equal_mass.by_chance_high
         assert found.error.by_chance == pytest.approx(0.05, abs=0.02)  # never 0 on so few
-        sharp = believability(metrics.temper(probabilities, 0.4), labels, draws=500)
+        sharp = believability(temper(probabilities, 0.4), labels, draws=500)
         overconfident_passed += (
             sharp.error_equal_mass.value <= sharp.error_equal_mass.by_chance_high
         )

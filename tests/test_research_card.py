@@ -12,9 +12,9 @@ pytest.importorskip("sklearn", reason="needs soundalike[research]")
 from soundalike.analyzer import Analyzer
 from soundalike.errors import DataError
 from soundalike.models import find_model
+from soundalike.research.card import card_table, main, measure
 from soundalike.research.datasets import gtzan as gtzan_set
 from soundalike.research.datasets.frames import LogMelSet
-from soundalike.research.measure import card_table, main, measure
 
 
 @pytest.mark.gtzan

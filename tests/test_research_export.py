@@ -14,12 +14,14 @@ pytest.importorskip("torch", reason="needs soundalike[research]")
 import onnx
 import torch
 
+from soundalike.analysis import temper
 from soundalike.analyzer import Analyzer
 from soundalike.errors import DataError
-from soundalike.frontend import EXCERPT_FRAMES, N_MELS
+from soundalike.frontends.log_mel import EXCERPT_FRAMES, N_MELS
 from soundalike.models import ModelInfo
-from soundalike.research import checkpoints, export, metrics, networks
-from soundalike.research.checkpoints import Checkpoint, TrainConfig
+from soundalike.research import checkpoints, export, networks
+from soundalike.research.checkpoints import Checkpoint
+from soundalike.research.config import TrainConfig
 from soundalike.research.datasets.frames import LogMelSet
 
 LABELS = ("blues", "jazz", "rock")
@@ -123,7 +125,7 @@ def test_the_product_runs_it_and_calibrates_as_was_fitted(
     for label, track in zip(data.labels[rows], data.decibels(rows), strict=True):
         analysis = analyzer.from_log_mel(track)
         mean = analysis.excerpt_probabilities.mean(axis=0)[None]
-        expected = metrics.temper(mean, calibration.temperature)[0]
+        expected = temper(mean, calibration.temperature)[0]
         assert analysis.probabilities == pytest.approx(expected, abs=1e-5)
         held += LABELS[label] in analysis.genre_set
     # On the tracks that the sets were fitted on, the promise holds exactly.
@@ -135,7 +137,7 @@ def test_training_excerpts_have_a_mean_embedding_of_zero(
 ) -> None:
     import onnxruntime
 
-    from soundalike.frontend import excerpts
+    from soundalike.frontends.log_mel import excerpts
 
     session = onnxruntime.InferenceSession(exported, providers=["CPUExecutionProvider"])
     cut = np.concatenate([excerpts(t).frames for t in data.decibels(data.splits["train"])])

@@ -39,7 +39,7 @@ def log(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[[], Counter
 @pytest.fixture(autouse=True)
 def _inline(monkeypatch: pytest.MonkeyPatch) -> None:
     """No processes here; tests/test_scan_processes.py is about those."""
-    monkeypatch.setattr("soundalike.library.scan.WorkerPool", InlinePool)
+    monkeypatch.setattr("soundalike.library.scan.scan.WorkerPool", InlinePool)
 
 
 @pytest.fixture
@@ -111,8 +111,8 @@ def test_a_second_scan_reads_and_writes_nothing(
     def write(self: object) -> None:
         raise AssertionError("written")
 
-    monkeypatch.setattr("soundalike.library.worker.content_digest", write)
-    monkeypatch.setattr("soundalike.library.database.Database.write", write)
+    monkeypatch.setattr("soundalike.workers.process.content_digest", write)
+    monkeypatch.setattr("soundalike.library.storage.database.Database.write", write)
     assert counts(library.scan([music])) == {"unchanged": 4}
     assert not log()
 
@@ -424,7 +424,7 @@ def test_a_passing_failure_is_tried_again_after_a_while(
     library: Library, music: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Each time the pause doubles, up to a week."""
-    digest = "soundalike.library.worker.content_digest"
+    digest = "soundalike.workers.process.content_digest"
     path, clock = music / "a/1.wav", [time.time()]
     with monkeypatch.context() as patch:
 

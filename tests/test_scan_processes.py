@@ -205,7 +205,7 @@ def test_a_file_that_crashes_only_once_is_analysed(library: Library, tmp_path: P
 def test_a_file_without_end_is_given_up(
     library: Library, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("soundalike.library.workers.JOB_LIMIT_S", 2.0)
+    monkeypatch.setattr("soundalike.workers.pool.JOB_LIMIT_S", 2.0)
     write_track(tmp_path / "music/1.wav", "hang")
     write_track(tmp_path / "music/2.wav", "two")
     report = library.scan([tmp_path / "music"], jobs=2)
@@ -243,7 +243,7 @@ def test_an_analyzer_that_cannot_be_loaded_ends_the_scan(
 def test_a_worker_that_does_not_start_says_why(
     library: Library, music: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("soundalike.library.workers._BOOT", "raise SystemExit('no way')")
+    monkeypatch.setattr("soundalike.workers.pool._BOOT", "raise SystemExit('no way')")
     with pytest.raises(LibraryError, match="ended at its start: no way"):
         library.scan([music], jobs=2)
 

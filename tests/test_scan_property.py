@@ -30,7 +30,7 @@ class Files(RuleBasedStateMachine):
         (self.music / "notes.txt").touch()
         self.library = open_library(self.home)
         self.patch = pytest.MonkeyPatch()
-        self.patch.setattr("soundalike.library.scan.WorkerPool", InlinePool)
+        self.patch.setattr("soundalike.library.scan.scan.WorkerPool", InlinePool)
         self.patch.setenv("SOUNDALIKE_TEST_LOG", str(self.home / "log"))
         # Each write has a time of its own, as nobody writes twice within a nanosecond.
         self.now_ns = 10**18

@@ -12,14 +12,14 @@ import pytest
 pytest.importorskip("sklearn", reason="needs soundalike[research]")
 pytest.importorskip("matplotlib", reason="needs soundalike[research]")
 
-from soundalike.audio import changes
+from soundalike.audio import effects as changes
 from soundalike.errors import DataError, InvalidArgument, ModelError
 from soundalike.models import ModelInfo, builtin_models, installed_models
 from soundalike.research import reproduce
 from soundalike.research.datasets.gtzan import GENRES
 from soundalike.research.reproduce import perturbations, stress, stress_page
+from soundalike.research.reproduce.classifiers import Heard, find_listeners
 from soundalike.research.reproduce.clips import find_clips
-from soundalike.research.reproduce.listeners import Heard, find_listeners
 from soundalike.research.reproduce.perturbations import PERTURBATIONS, Perturbation
 from soundalike.research.reproduce.phrase import pluck
 from soundalike.research.reproduce.sampling import loudest_hz
@@ -290,7 +290,7 @@ def test_a_model_of_tags_is_no_listener_unless_it_is_asked_for(
 ) -> None:
     tags = ModelInfo("tagger", "1", Path("tagger.onnx"), "", 0, 8, ("loud",), "", kind="tags")
     everything = (*builtin_models(), tags)
-    monkeypatch.setattr("soundalike.models.pulled_models", lambda: (tags,))
+    monkeypatch.setattr("soundalike.models.registry.pulled_models", lambda: (tags,))
     assert installed_models() == everything
     assert [listener.name for listener in find_listeners()] == [
         model.id for model in builtin_models()

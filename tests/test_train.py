@@ -19,11 +19,8 @@ from small_sets import small_config, small_images, small_set, write_small_set
 
 from soundalike.cli import cli
 from soundalike.errors import DataError, InvalidArgument
-from soundalike.research.checkpoints import (
-    read_checkpoint,
-    read_config,
-    snapshot_name,
-)
+from soundalike.research.checkpoints import read_checkpoint, snapshot_name
+from soundalike.research.config import read_config
 from soundalike.research.report import read_summary
 from soundalike.research.reproduce.segments import cut, shuffle_segments, source_tracks
 from soundalike.research.runs import read_predictions

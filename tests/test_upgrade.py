@@ -23,15 +23,15 @@ from fakes import (
 
 from soundalike.errors import ModelMismatch
 from soundalike.library import Library, ScanProgress
-from soundalike.library.lineage import Lineage, default_lineage
 from soundalike.models import DEFAULT_MODEL, ModelInfo
+from soundalike.models.lineage import Lineage, default_lineage
 
 TEXTS = {f"{folder}/{number}.wav": f"{folder} {number}" for folder in "ab" for number in range(4)}
 
 
 @pytest.fixture(autouse=True)
 def _inline(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("soundalike.library.scan.WorkerPool", InlinePool)
+    monkeypatch.setattr("soundalike.library.scan.scan.WorkerPool", InlinePool)
 
 
 @pytest.fixture
@@ -77,7 +77,7 @@ def stop_after(done: int) -> Callable[[ScanProgress], None]:
 
 @pytest.fixture
 def one_by_one(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("soundalike.library.scan.WorkerPool", OnePool)
+    monkeypatch.setattr("soundalike.library.scan.scan.WorkerPool", OnePool)
 
 
 @pytest.mark.usefixtures("old")
@@ -249,7 +249,7 @@ def test_what_the_new_model_cannot_analyse_is_listed_and_answers_to_the_end(
 def test_a_failure_that_may_pass_keeps_the_old_answers(
     tmp_path: Path, music: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("soundalike.library.store._FIRST_RETRY_S", {"SilentAudio": 0.0})
+    monkeypatch.setattr("soundalike.library.scan.store._FIRST_RETRY_S", {"SilentAudio": 0.0})
     write_track(music / "0.wav", "since 2")
     with open_upgraded(tmp_path, "1") as library:
         library.scan([music])
@@ -383,7 +383,7 @@ def test_the_default_line_ends_with_the_default_model(
         at(fake_model("0", name="former"), gone),
         at(fake_model("1", name="stranger"), there),
     )
-    module = "soundalike.library.lineage"
+    module = "soundalike.models.lineage"
     monkeypatch.setattr(f"{module}.FORMER_DEFAULTS", ("former",))
     monkeypatch.setattr(f"{module}.builtin_models", lambda: installed)
     monkeypatch.setattr(f"{module}.find_model", lambda name: current)

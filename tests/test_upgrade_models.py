@@ -17,9 +17,9 @@ pytest.importorskip("onnx", reason="needs soundalike[research]")
 
 import onnx
 
-from soundalike import models
 from soundalike.cli import cli
 from soundalike.library import Library
+from soundalike.models import ModelInfo, registry
 
 N_TRACKS = 4
 NEW_DIM = 48
@@ -28,19 +28,19 @@ NEW_DIM = 48
 @pytest.fixture
 def weights(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
     """A folder of weights in place of the package's, with the model that ships in it."""
-    shipped = models.find_model()
+    shipped = registry.find_model()
     folder = tmp_path / "weights"
     folder.mkdir()
     shutil.copy(shipped.path, folder)
     (folder / "registry.json").write_text(json.dumps([entry(shipped.path, shipped)]))
-    monkeypatch.setattr(models, "_WEIGHTS", folder)
-    models.builtin_models.cache_clear()
+    monkeypatch.setattr(registry, "_WEIGHTS", folder)
+    registry.builtin_models.cache_clear()
     yield folder
     monkeypatch.undo()
-    models.builtin_models.cache_clear()
+    registry.builtin_models.cache_clear()
 
 
-def entry(path: Path, like: models.ModelInfo, **changes: Any) -> dict[str, Any]:
+def entry(path: Path, like: ModelInfo, **changes: Any) -> dict[str, Any]:
     content = path.read_bytes()
     return {
         "name": like.name,
@@ -55,11 +55,9 @@ def entry(path: Path, like: models.ModelInfo, **changes: Any) -> dict[str, Any]:
     }
 
 
-def bring_new_model(
-    weights: Path, monkeypatch: pytest.MonkeyPatch, *, keep_old: bool
-) -> models.ModelInfo:
+def bring_new_model(weights: Path, monkeypatch: pytest.MonkeyPatch, *, keep_old: bool) -> ModelInfo:
     """What a release does: another default, whose embedding is a part of the old one's."""
-    old = models.find_model()
+    old = registry.find_model()
     model = onnx.load(old.path)
     (output,) = (each for each in model.graph.output if each.name == "embedding")
     for node in model.graph.node:
@@ -83,11 +81,11 @@ def bring_new_model(
     else:
         old.path.unlink()
     (weights / "registry.json").write_text(json.dumps(entries))
-    monkeypatch.setattr(models, "DEFAULT_MODEL", "successor")
-    monkeypatch.setattr("soundalike.library.lineage.DEFAULT_MODEL", "successor")
-    monkeypatch.setattr("soundalike.library.lineage.FORMER_DEFAULTS", (old.name,))
-    models.builtin_models.cache_clear()
-    return models.find_model("successor")
+    monkeypatch.setattr(registry, "DEFAULT_MODEL", "successor")
+    monkeypatch.setattr("soundalike.models.lineage.DEFAULT_MODEL", "successor")
+    monkeypatch.setattr("soundalike.models.lineage.FORMER_DEFAULTS", (old.name,))
+    registry.builtin_models.cache_clear()
+    return registry.find_model("successor")
 
 
 @pytest.fixture
@@ -176,7 +174,7 @@ def test_a_new_file_is_found_during_an_upgrade_where_the_old_model_is_installed(
 ) -> None:
     place = ("--library", tmp_path / "library.db")
     assert call("scan", music, *place, "--jobs", 1).exit_code == 0
-    old = models.find_model()
+    old = registry.find_model()
     bring_new_model(weights, monkeypatch, keep_old=True)
     write_audio(music / "a/new.flac", chord(22_050, 30.0), 22_050, "flac")
     assert call("scan", music / "a", *place, "--jobs", 1).exit_code == 0
@@ -191,7 +189,7 @@ def test_an_evaluation_during_an_upgrade_is_of_the_model_that_answers(
 ) -> None:
     place = ("--library", tmp_path / "library.db")
     assert call("scan", music, *place, "--jobs", 1).exit_code == 0
-    old = models.find_model()
+    old = registry.find_model()
     new = bring_new_model(weights, monkeypatch, keep_old=False)
     found = call_json("evaluate", "--no-baseline", *place)
     assert (found["model"], found["n_tracks"]) == (old.id, 4)

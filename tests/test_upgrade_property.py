@@ -27,7 +27,7 @@ class Upgrades(RuleBasedStateMachine):
         self.version = 1
         self.texts = 0
         self.patch = pytest.MonkeyPatch()
-        self.patch.setattr("soundalike.library.scan.WorkerPool", OnePool)
+        self.patch.setattr("soundalike.library.scan.scan.WorkerPool", OnePool)
         for name in NAMES[:4]:
             self.write(name)
         self.scan(None, True)

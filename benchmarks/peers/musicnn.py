@@ -14,8 +14,8 @@ import onnxruntime
 from benchmarks.peers.serve import Arrays, serve
 from soundalike.audio import AudioReader
 from soundalike.errors import ModelError
+from soundalike.frontends.musicnn import PatchStream, patches
 from soundalike.models import find_model
-from soundalike.patches import PatchStream, patches
 
 _BATCH_PATCHES = 16
 

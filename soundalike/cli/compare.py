@@ -31,7 +31,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from soundalike.library import Library
-    from soundalike.recommend.explain import Comparison
+    from soundalike.similarity.passages import Comparison
 
 __all__ = ["compare"]
 
@@ -86,7 +86,7 @@ def compare(
 
 
 def _plot(comparison: Comparison, picture: Path) -> None:
-    from soundalike.plots import plot_comparison, save
+    from soundalike.show.plots import plot_comparison, save
 
     assert comparison.a_path is not None  # Library.compare always knows the files
     assert comparison.b_path is not None
@@ -100,7 +100,7 @@ def _plot(comparison: Comparison, picture: Path) -> None:
 def _log_mel_of(path: Path) -> NDArray[np.float32]:
     """The sound of a whole track, to look at; block by block, because it may last hours."""
     from soundalike.audio import AudioReader
-    from soundalike.frontend import LogMelStream
+    from soundalike.frontends.log_mel import LogMelStream
 
     with AudioReader(path) as reader:
         stream = LogMelStream(reader.sample_rate)

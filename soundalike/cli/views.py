@@ -9,7 +9,7 @@ from soundalike.cli.output import note, show_percent
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from soundalike.analyzer import Analysis
+    from soundalike.analysis import Analysis
     from soundalike.library import Upgrade
 
 __all__ = ["FINISH_UPGRADE", "analysis_json", "genre_words", "note_upgrade", "set_words"]

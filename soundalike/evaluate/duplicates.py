@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from soundalike.library.records import Track
-from soundalike.recommend.similarities import CosineSimilarities, blocks
+from soundalike.similarity.matrix import CosineSimilarities, blocks
 
 __all__ = ["Duplicate", "find_duplicates"]
 

@@ -15,7 +15,7 @@ from soundalike.evaluate.words import (
     left_out_words,
     untagged_words,
 )
-from soundalike.pages import Tile, bullets, element, page, paragraph, section, table, tiles
+from soundalike.show.html import Tile, bullets, element, page, paragraph, section, table, tiles
 
 __all__ = ["evaluation_page"]
 

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Literal
 from xml.etree.ElementTree import Element
 
-from soundalike.pages import element
+from soundalike.show.html import element
 
 __all__ = ["Mark", "MarkKind", "Strip", "histogram", "strips", "tallest_bar"]
 

@@ -9,8 +9,8 @@ from soundalike.evaluate.duplicates import Duplicate
 from soundalike.evaluate.intervals import Interval
 from soundalike.evaluate.retrieval import RetrievalSummary
 from soundalike.evaluate.robustness import Robustness
-from soundalike.library.errands import Refused
 from soundalike.library.records import Failure, Track
+from soundalike.workers.calls import Refused
 
 __all__ = [
     "Answer",

@@ -23,7 +23,7 @@ from numpy.typing import NDArray
 
 from soundalike.errors import InvalidArgument
 from soundalike.evaluate.intervals import Interval, mean_interval
-from soundalike.recommend.similarities import CosineSimilarities, Similarities, blocks
+from soundalike.similarity.matrix import CosineSimilarities, Similarities, blocks
 
 __all__ = [
     "FIGURES",

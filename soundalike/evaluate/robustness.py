@@ -15,13 +15,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from soundalike.audio import load_audio
-from soundalike.audio.changes import change_gain, change_pitch, change_tempo, through_mp3
+from soundalike.audio.effects import change_gain, change_pitch, change_tempo, through_mp3
 from soundalike.errors import InvalidArgument
 from soundalike.evaluate.intervals import Interval, share_interval
-from soundalike.recommend.similar import similarities
+from soundalike.similarity.rank import similarities
 
 if TYPE_CHECKING:
-    from soundalike.library.worker import AnalyzerLike
+    from soundalike.workers.process import AnalyzerLike
 
 __all__ = [
     "CHANGES",
@@ -82,7 +82,7 @@ class Robustness:
 def changed_embeddings(
     path: str | os.PathLike[str], load: Callable[[], AnalyzerLike], seed: int
 ) -> dict[str, NDArray[np.float32]]:
-    """The embeddings of all copies of a file; the signature is that of an errand.
+    """The embeddings of all copies of a file; the signature is that of an call.
 
     Parameters
     ----------

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from soundalike.audio import AudioReader
 from soundalike.errors import InvalidArgument
-from soundalike.frontend import LogMelStream
+from soundalike.frontends.log_mel import LogMelStream
 
 __all__ = ["N_MFCC", "cosines", "mfcc", "mfcc_of_file", "mfcc_statistics", "standardised"]
 
@@ -81,7 +81,7 @@ def standardised(statistics: NDArray[np.floating]) -> NDArray[np.float32]:
 def mfcc_of_file(
     path: str | os.PathLike[str], _load: Callable[[], object] | None = None
 ) -> NDArray[np.float32]:
-    """:func:`mfcc_statistics` of a file; the signature is that of an errand.
+    """:func:`mfcc_statistics` of a file; the signature is that of an call.
 
     Raises
     ------

@@ -21,7 +21,7 @@ from soundalike.library.records import (
 )
 
 if TYPE_CHECKING:
-    from soundalike.library.catalog import Library
+    from soundalike.library.library import Library
 
 __all__ = [
     "Failure",
@@ -39,7 +39,7 @@ __all__ = [
 
 def __getattr__(name: str) -> Any:
     if name == "Library":
-        from soundalike.library.catalog import Library
+        from soundalike.library.library import Library
 
         globals()[name] = Library
         return Library

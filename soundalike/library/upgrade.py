@@ -13,9 +13,9 @@ from typing import Any
 from sqlalchemy import Connection, Select, and_, case, delete, exists, func, or_, select
 from sqlalchemy.sql import ColumnElement
 
-from soundalike.library.lineage import EmbeddingSpace, Lineage
 from soundalike.library.records import Upgrade
-from soundalike.library.schema import analyses, failures, models, tracks
+from soundalike.library.storage.schema import analyses, failures, models, tracks
+from soundalike.models.lineage import EmbeddingSpace, Lineage
 
 __all__ = [
     "StoredModel",

@@ -14,7 +14,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from soundalike.frontend import EXCERPT_FRAMES, N_MELS
+from soundalike.frontends.log_mel import EXCERPT_FRAMES, N_MELS
 from soundalike.research.networks import normalise
 
 __all__ = ["AugmentConfig", "crop", "mix", "perturb"]

@@ -16,7 +16,7 @@ import numpy as np
 import numpy.typing as npt
 
 from soundalike.errors import InvalidArgument
-from soundalike.research.evaluation import BINS, ReliabilityBin, reliability
+from soundalike.research.classification import BINS, ReliabilityBin, reliability
 
 __all__ = [
     "Believability",

@@ -32,9 +32,10 @@ import onnx.numpy_helper
 import torch
 from torch import Tensor, nn
 
+from soundalike.analysis import temper
 from soundalike.errors import DataError, SoundalikeError
-from soundalike.frontend import EXCERPT_FRAMES, N_MELS
-from soundalike.research import metrics
+from soundalike.frontends.log_mel import EXCERPT_FRAMES, N_MELS
+from soundalike.research import classification
 from soundalike.research.datasets import gtzan
 from soundalike.research.datasets.frames import LogMelSet, decibels
 from soundalike.research.distill.pool_file import Pool, read_pool
@@ -105,11 +106,11 @@ def mean_embedding(network: nn.Module, data: LogMelSet) -> npt.NDArray[np.float3
 def calibrate(network: nn.Module, data: LogMelSet) -> Calibration:
     """Fit temperature and set quantile on the validation tracks."""
     predictions = predict(network, data, data.splits["valid"])
-    probabilities = metrics.mean_by_track(predictions.probabilities, predictions.tracks)
-    temperature = metrics.fit_temperature(probabilities, predictions.labels)
-    calibrated = metrics.temper(probabilities, temperature)
+    probabilities = classification.mean_by_track(predictions.probabilities, predictions.tracks)
+    temperature = classification.fit_temperature(probabilities, predictions.labels)
+    calibrated = temper(probabilities, temperature)
     return Calibration(
-        temperature, metrics.genre_set_quantile(calibrated, predictions.labels, COVERAGE)
+        temperature, classification.genre_set_quantile(calibrated, predictions.labels, COVERAGE)
     )
 
 

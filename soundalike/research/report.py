@@ -15,7 +15,12 @@ from typing import Any
 from xml.etree.ElementTree import Element
 
 from soundalike.errors import DataError, InvalidArgument, printable
-from soundalike.pages import (
+from soundalike.evaluate.intervals import Interval
+from soundalike.research.classification import Evaluation, spread
+from soundalike.research.outputs import output_folder, write_file
+from soundalike.show import charts
+from soundalike.show.charts import Bar, Curve
+from soundalike.show.html import (
     Tile,
     bullets,
     code,
@@ -30,11 +35,6 @@ from soundalike.pages import (
     table,
     tiles,
 )
-from soundalike.research import charts
-from soundalike.research.charts import Bar, Curve
-from soundalike.research.evaluation import Evaluation, spread
-from soundalike.research.metrics import Interval
-from soundalike.research.outputs import output_folder, write_file
 
 __all__ = [
     "QUICK_WARNING",

@@ -16,18 +16,20 @@ import torch
 from torch import nn
 
 from soundalike.errors import DataError, printable
-from soundalike.research import charts, evaluation, metrics, networks
+from soundalike.evaluate.retrieval import neighbour_precision
+from soundalike.research import classification, networks
 from soundalike.research.checkpoints import (
     CHECKPOINT,
     load_checkpoint,
     read_checkpoint,
     write_checkpoint,
 )
+from soundalike.research.classification import Evaluation
 from soundalike.research.datasets.frames import LogMelSet
-from soundalike.research.evaluation import Evaluation
 from soundalike.research.outputs import write_file
 from soundalike.research.report import Epoch, RunSummary, write_report
 from soundalike.research.tasks import LogMelTask, Predictions, Task, predict, track_embeddings
+from soundalike.show import charts
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -91,7 +93,9 @@ def finish(
 def evaluate(predictions: Predictions, label_names: tuple[str, ...]) -> Evaluation:
     """All figures with their intervals, from predictions."""
     labels = predictions.labels[predictions.tracks]
-    return evaluation.evaluate(predictions.probabilities, labels, predictions.tracks, label_names)
+    return classification.evaluate(
+        predictions.probabilities, labels, predictions.tracks, label_names
+    )
 
 
 def figures_of(evaluation: Evaluation) -> dict[str, float]:
@@ -118,7 +122,7 @@ def _precision_at_10(
         artists = np.arange(len(artists))
     embeddings = track_embeddings(predictions, centre)[known]
     labels = predictions.labels[known]
-    return float(metrics.neighbour_precision(embeddings, labels, artists[known]).mean())
+    return float(neighbour_precision(embeddings, labels, artists[known]).mean())
 
 
 def _epoch(row: Mapping[str, float | None]) -> Epoch:

@@ -16,8 +16,8 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from soundalike.errors import DataError, InvalidArgument
-from soundalike.frontend import EXCERPT_FRAMES, excerpts
-from soundalike.research import augment, metrics
+from soundalike.frontends.log_mel import EXCERPT_FRAMES, excerpts
+from soundalike.research import augment, classification
 from soundalike.research.augment import AugmentConfig
 from soundalike.research.datasets.cifar10 import Cifar10
 from soundalike.research.datasets.frames import SPLITS, LogMelSet
@@ -338,7 +338,7 @@ def track_embeddings(
     """(n_tracks, D): mean of the excerpts' centred embeddings, each of unit length."""
     centred = predictions.embeddings - centre
     unit = centred / np.maximum(np.linalg.norm(centred, axis=1, keepdims=True), 1e-12)
-    return metrics.mean_by_track(unit, predictions.tracks)
+    return classification.mean_by_track(unit, predictions.tracks)
 
 
 def check_split(data: LogMelSet, allow: tuple[str, ...] = ()) -> tuple[Leak, ...]:

@@ -24,18 +24,17 @@ import torch
 from torch import nn
 
 from soundalike.errors import InvalidArgument, printable
-from soundalike.research import metrics
+from soundalike.research import classification
 from soundalike.research.checkpoints import (
     CHECKPOINT,
     Checkpoint,
-    TrainConfig,
     build_network,
-    config_from_dict,
     load_checkpoint,
     read_checkpoint,
     snapshot_name,
     write_checkpoint,
 )
+from soundalike.research.config import TrainConfig, config_from_dict
 from soundalike.research.datasets.cifar10 import Cifar10
 from soundalike.research.distill.pool_file import read_pool
 from soundalike.research.distill.task import DistillTask
@@ -314,10 +313,10 @@ def _validate(task: Task, network: nn.Module) -> dict[str, float | None]:
     if not task.sizes["valid"]:
         return {}
     predictions = task.predict(network, "valid")
-    by_track = metrics.mean_by_track(predictions.probabilities, predictions.tracks)
+    by_track = classification.mean_by_track(predictions.probabilities, predictions.tracks)
     return {
-        "valid_loss": metrics.negative_log_likelihood(by_track, predictions.labels),
-        "valid_accuracy": metrics.accuracy(by_track, predictions.labels),
+        "valid_loss": classification.negative_log_likelihood(by_track, predictions.labels),
+        "valid_accuracy": classification.accuracy(by_track, predictions.labels),
     }
 
 

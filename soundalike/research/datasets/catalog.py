@@ -11,8 +11,8 @@ from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 from typing import Final
 
-from soundalike.download import Progress, Remote, fetch
 from soundalike.errors import DataError, InvalidArgument, printable
+from soundalike.models.download import Progress, Remote, fetch
 from soundalike.research.datasets import cifar10, gtzan, gtzan_faults, own
 from soundalike.research.datasets.frames import (
     SPLIT_FILE,
@@ -435,7 +435,7 @@ def _check_label_folders(root: Path) -> DataCheck:
 
 
 def _is_named(path: Path, remotes: Sequence[Remote]) -> bool:
-    from soundalike.download import checksum_problem
+    from soundalike.models.download import checksum_problem
 
     return any(
         path.name == remote.file_name and checksum_problem(path, remote) is None

@@ -21,9 +21,9 @@ from typing import Final
 
 import numpy as np
 
-from soundalike.download import Remote
 from soundalike.errors import DataError, MissingExtra, printable
 from soundalike.files import replaced_at_once
+from soundalike.models.download import Remote
 from soundalike.research.datasets.cifar10_batches import (
     CLASSES,
     IMAGE_SHAPE,

@@ -22,7 +22,7 @@ import numpy.typing as npt
 
 from soundalike.errors import DataError, printable
 from soundalike.files import replaced_at_once
-from soundalike.frontend import N_MELS, TOP_DB
+from soundalike.frontends.log_mel import N_MELS, TOP_DB
 
 __all__ = [
     "SPLITS",

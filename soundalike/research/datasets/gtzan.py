@@ -1,7 +1,7 @@
 """GTZAN (Tzanetakis and Cook 2002): 1,000 tracks of 30 s in ten genres, as log-mel frames.
 
 A *store* is a folder that holds ``logmel_u8.npz`` and ``splits/``. The frames in it are those of
-:mod:`soundalike.frontend`, 128 mel bands by 387 frames a track, as bytes: 0 is the quietest value
+``frontends.log_mel``, 128 mel bands by 387 frames a track, as bytes: 0 is the quietest value
 of the track (80 dB under its loudest, for most tracks), 255 the loudest.
 
 Known faults of the collection (Sturm 2013, arXiv 1306.1461): ``jazz.00054`` is corrupt at the

@@ -14,8 +14,8 @@ import numpy as np
 
 from soundalike.audio import read_tags
 from soundalike.errors import DataError, InvalidArgument, printable
-from soundalike.frontend import EXCERPT_S, FRAME_S
-from soundalike.library.files import Walk
+from soundalike.frontends.log_mel import EXCERPT_S, FRAME_S
+from soundalike.library.scan.walk import Walk
 from soundalike.research.datasets.frames import (
     SPLIT_FILE,
     STORE_FILE,

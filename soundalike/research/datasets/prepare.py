@@ -16,14 +16,9 @@ import numpy.typing as npt
 
 from soundalike.audio import load_audio, probe
 from soundalike.errors import AudioError, DataError, SilentAudio, TooShort, printable
-from soundalike.frontend import (
-    FRAME_S,
-    SAMPLE_RATE,
-    log_mel,
-    mel_spectrogram,
-    power_to_db,
-)
-from soundalike.library.files import Walk
+from soundalike.frontends.dsp import mel_spectrogram, power_to_db
+from soundalike.frontends.log_mel import FRAME_S, SAMPLE_RATE, log_mel
+from soundalike.library.scan.walk import Walk
 from soundalike.research.datasets import gtzan
 from soundalike.research.datasets.frames import (
     STORE_FILE,

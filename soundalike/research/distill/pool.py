@@ -28,7 +28,7 @@ import numpy as np
 from soundalike.audio import load_audio
 from soundalike.errors import DataError, InvalidArgument, SoundalikeError, printable
 from soundalike.files import replaced_at_once
-from soundalike.frontend import SAMPLE_RATE, log_mel
+from soundalike.frontends.log_mel import SAMPLE_RATE, log_mel
 from soundalike.research.datasets import gtzan
 from soundalike.research.datasets.frames import quantise, some
 from soundalike.research.distill.pool_file import Pool, read_metadata, write_pool

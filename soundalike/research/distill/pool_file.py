@@ -14,7 +14,7 @@ import numpy.typing as npt
 
 from soundalike.errors import DataError, printable
 from soundalike.files import replaced_at_once
-from soundalike.frontend import EXCERPT_FRAMES, N_MELS
+from soundalike.frontends.log_mel import EXCERPT_FRAMES, N_MELS
 from soundalike.research.distill.teacher import LESSONS, Lessons
 
 __all__ = ["Pool", "read_metadata", "read_pool", "write_pool"]

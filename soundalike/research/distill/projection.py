@@ -23,7 +23,7 @@ from sklearn.linear_model import LogisticRegression
 from torch import Tensor, nn
 
 from soundalike.errors import InvalidArgument
-from soundalike.frontend import excerpts
+from soundalike.frontends.log_mel import excerpts
 from soundalike.research.distill.statistics import STATISTICS, Statistics
 from soundalike.research.distill.teacher import LESSONS
 from soundalike.research.networks import Listener, Output

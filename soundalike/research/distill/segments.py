@@ -15,7 +15,7 @@ import numpy as np
 import numpy.typing as npt
 
 from soundalike.errors import DataError, InvalidArgument
-from soundalike.frontend import EXCERPT_FRAMES, HOP_LENGTH, SAMPLE_RATE, log_mel
+from soundalike.frontends.log_mel import EXCERPT_FRAMES, HOP_LENGTH, SAMPLE_RATE, log_mel
 from soundalike.research.datasets.frames import quantise
 from soundalike.research.distill.teacher import Teacher, at_rate
 

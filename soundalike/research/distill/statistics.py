@@ -14,7 +14,7 @@ import torch
 from torch import Tensor, nn
 
 from soundalike.evaluate.timbre import N_MFCC, cosines
-from soundalike.frontend import EXCERPT_FRAMES, N_MELS
+from soundalike.frontends.log_mel import EXCERPT_FRAMES, N_MELS
 from soundalike.research.networks import normalise
 
 __all__ = ["STATISTICS", "Statistics"]

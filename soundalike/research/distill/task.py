@@ -16,7 +16,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from soundalike.errors import InvalidArgument
-from soundalike.frontend import TOP_DB
+from soundalike.frontends.log_mel import TOP_DB
 from soundalike.research import augment
 from soundalike.research.augment import AugmentConfig
 from soundalike.research.datasets.frames import LogMelSet

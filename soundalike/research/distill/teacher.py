@@ -17,10 +17,10 @@ import numpy.typing as npt
 import onnxruntime
 
 from soundalike.errors import DataError, printable
-from soundalike.frontend import SAMPLE_RATE
+from soundalike.frontends.log_mel import SAMPLE_RATE
+from soundalike.frontends.musicnn import PATCH_FRAMES, PatchStream
+from soundalike.frontends.musicnn import SAMPLE_RATE as PATCH_RATE
 from soundalike.models import models_folder
-from soundalike.patches import PATCH_FRAMES, PatchStream
-from soundalike.patches import SAMPLE_RATE as PATCH_RATE
 
 __all__ = ["LESSONS", "Lesson", "Lessons", "Teacher", "at_rate", "find_teacher", "make_lessons"]
 

@@ -15,10 +15,10 @@ from torch import nn
 
 from soundalike.errors import InvalidArgument
 from soundalike.research.networks.base import Output, normalise
-from soundalike.research.networks.listener import Listener
 from soundalike.research.networks.paper import CifarCnn, PaperCnn
 from soundalike.research.networks.recurrent import CnnLstm, Gru, Lstm, Rnn
 from soundalike.research.networks.resnet import ResNet
+from soundalike.research.networks.student import Listener
 
 __all__ = [
     "NETWORKS",

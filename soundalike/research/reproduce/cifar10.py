@@ -11,7 +11,17 @@ from typing import TYPE_CHECKING, Any, Final
 import numpy as np
 import numpy.typing as npt
 
-from soundalike.pages import (
+from soundalike.research.config import TrainConfig
+from soundalike.research.datasets.cifar10 import CLASSES, Cifar10
+from soundalike.research.datasets.training import load_for
+from soundalike.research.outputs import write_file
+from soundalike.research.report import QUICK_WARNING, RunSummary, show_duration, show_interval
+from soundalike.research.reproduce import Outcome
+from soundalike.research.reproduce.series import PlannedRun, Progress, run_all
+from soundalike.research.runs import read_predictions
+from soundalike.research.tasks import ImageAugment
+from soundalike.show import charts
+from soundalike.show.html import (
     Picture,
     Tile,
     bullets,
@@ -25,16 +35,6 @@ from soundalike.pages import (
     table,
     tiles,
 )
-from soundalike.research import charts
-from soundalike.research.checkpoints import TrainConfig
-from soundalike.research.datasets.cifar10 import CLASSES, Cifar10
-from soundalike.research.datasets.training import load_for
-from soundalike.research.outputs import write_file
-from soundalike.research.report import QUICK_WARNING, RunSummary, show_duration, show_interval
-from soundalike.research.reproduce import Outcome
-from soundalike.research.reproduce.series import PlannedRun, Progress, run_all
-from soundalike.research.runs import read_predictions
-from soundalike.research.tasks import ImageAugment
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure

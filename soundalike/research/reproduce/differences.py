@@ -15,7 +15,7 @@ import numpy as np
 import numpy.typing as npt
 
 from soundalike.errors import InvalidArgument
-from soundalike.research.metrics import Interval
+from soundalike.evaluate.intervals import Interval
 
 __all__ = ["Difference", "differences", "means"]
 

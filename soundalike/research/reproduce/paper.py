@@ -17,17 +17,14 @@ from typing import Any, Final
 
 import numpy as np
 
-from soundalike.research import evaluation
+from soundalike.research import classification
 from soundalike.research.augment import AugmentConfig
-from soundalike.research.checkpoints import (
-    TrainConfig,
-    load_checkpoint,
-    snapshot_name,
-)
+from soundalike.research.checkpoints import load_checkpoint, snapshot_name
+from soundalike.research.classification import Evaluation
+from soundalike.research.config import TrainConfig
 from soundalike.research.datasets import gtzan
 from soundalike.research.datasets.frames import LogMelSet
 from soundalike.research.datasets.gtzan import Gtzan
-from soundalike.research.evaluation import Evaluation
 from soundalike.research.outputs import write_file
 from soundalike.research.report import RunSummary, show_duration
 from soundalike.research.reproduce import Outcome, paper_page
@@ -202,11 +199,11 @@ def _evaluate(folder: Path, name: str, data: LogMelSet, run: RunSummary) -> Spli
         path = folder / snapshot_name(epochs) if epochs in snapshots else folder
         _, network = load_checkpoint(path, network="paper-cnn")
         found = predict(network, data, rows, whole=True)
-        by_track[epochs] = evaluation.evaluate(
+        by_track[epochs] = classification.evaluate(
             found.probabilities, found.labels, source, data.label_names
         )
         # The matrix of the paper counts what was classified, which is segments.
-        single = evaluation.evaluate(
+        single = classification.evaluate(
             found.probabilities, found.labels, np.arange(len(rows)), data.label_names
         )
         by_segment[epochs] = replace(single, track_accuracy=by_track[epochs].excerpt_accuracy)

@@ -8,7 +8,10 @@ from xml.etree.ElementTree import Element
 
 import numpy as np
 
-from soundalike.pages import (
+from soundalike.research.classification import Evaluation
+from soundalike.research.report import QUICK_WARNING, show_duration, show_interval
+from soundalike.show import charts
+from soundalike.show.html import (
     Tile,
     bullets,
     confusion_table,
@@ -21,9 +24,6 @@ from soundalike.pages import (
     table,
     tiles,
 )
-from soundalike.research import charts
-from soundalike.research.evaluation import Evaluation
-from soundalike.research.report import QUICK_WARNING, show_duration, show_interval
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure

@@ -1,7 +1,7 @@
 """Things that happen to music on its way to a listener, each a function of the waveform.
 
 All are deterministic; noise is drawn from the generator that is handed in. Gain, MP3, pitch and
-tempo are those of ``soundalike.audio.changes``.
+tempo are those of ``soundalike.audio.effects``.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ from typing import Final
 import numpy as np
 from numpy.typing import NDArray
 
-from soundalike.audio.changes import change_gain, change_pitch, change_tempo, through_mp3
+from soundalike.audio.effects import change_gain, change_pitch, change_tempo, through_mp3
 
 __all__ = [
     "PERTURBATIONS",

@@ -12,20 +12,17 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import NDArray
 
-from soundalike.drawing import FAINT, INK, SOUND_COLOURS, headline, mel_axis, new_figure, style
-from soundalike.frontend import (
-    EXCERPT_FRAMES,
-    SAMPLE_RATE,
-    excerpts,
-    log_mel,
+from soundalike.frontends.dsp import (
     mel_filterbank,
     mel_frequencies,
     mel_spectrogram,
     power_spectrogram,
     power_to_db,
 )
+from soundalike.frontends.log_mel import EXCERPT_FRAMES, SAMPLE_RATE, excerpts, log_mel
 from soundalike.research.reproduce.phrase import Sound, chirp, pluck
 from soundalike.research.reproduce.sampling import fold_hz, resample
+from soundalike.show.drawing import FAINT, INK, SOUND_COLOURS, headline, mel_axis, new_figure, style
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes

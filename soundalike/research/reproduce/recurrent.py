@@ -18,22 +18,12 @@ from xml.etree.ElementTree import Element
 import numpy as np
 
 from soundalike.errors import InvalidArgument
-from soundalike.pages import (
-    bullets,
-    element,
-    fields,
-    figure,
-    page,
-    paragraph,
-    section,
-    table,
-)
-from soundalike.research import charts, metrics
+from soundalike.evaluate.intervals import Interval
+from soundalike.research import classification
 from soundalike.research.augment import AugmentConfig
-from soundalike.research.checkpoints import TrainConfig, read_config
+from soundalike.research.classification import spread
+from soundalike.research.config import TrainConfig, read_config
 from soundalike.research.datasets import gtzan
-from soundalike.research.evaluation import spread
-from soundalike.research.metrics import Interval
 from soundalike.research.outputs import write_file
 from soundalike.research.report import (
     QUICK_WARNING,
@@ -46,6 +36,8 @@ from soundalike.research.reproduce import Outcome
 from soundalike.research.reproduce.differences import Difference, Hits, differences, means
 from soundalike.research.reproduce.series import PlannedRun, Progress, run_all
 from soundalike.research.runs import read_predictions
+from soundalike.show import charts
+from soundalike.show.html import bullets, element, fields, figure, page, paragraph, section, table
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -256,7 +248,7 @@ def _seeds_of(runs: Sequence[RunSummary]) -> list[int]:
 def _hits(folder: Path) -> Hits:
     """Whether each test track was named right, bool (n_tracks,)."""
     found = read_predictions(folder / "predictions-test.npz")
-    by_track = metrics.mean_by_track(found.probabilities, found.tracks)
+    by_track = classification.mean_by_track(found.probabilities, found.tracks)
     return np.asarray(by_track.argmax(axis=1) == found.labels)
 
 

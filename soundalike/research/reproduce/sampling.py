@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from soundalike.errors import InvalidArgument
-from soundalike.frontend import power_spectrogram
+from soundalike.frontends.dsp import power_spectrogram
 
 __all__ = ["fold_hz", "loudest_hz", "resample"]
 

@@ -6,7 +6,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from soundalike.research.checkpoints import TrainConfig
+from soundalike.research.config import TrainConfig
 from soundalike.research.report import RunSummary
 from soundalike.research.tasks import DataSet
 from soundalike.research.train import TrainProgress, train

@@ -19,13 +19,13 @@ import numpy as np
 
 from soundalike.audio import load_audio
 from soundalike.errors import InvalidArgument, printable
-from soundalike.pages import Picture, audio, figure, page, paragraph, section, table
-from soundalike.plots import plot_mel, plot_spectrogram, plot_waveform
-from soundalike.research.charts import reduce_colours
 from soundalike.research.outputs import write_file
 from soundalike.research.reproduce import Outcome, pictures
 from soundalike.research.reproduce.phrase import Samples, Sound, phrase
 from soundalike.research.reproduce.sampling import fold_hz, loudest_hz, resample
+from soundalike.show.charts import reduce_colours
+from soundalike.show.html import Picture, audio, figure, page, paragraph, section, table
+from soundalike.show.plots import plot_mel, plot_spectrogram, plot_waveform
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure

@@ -23,14 +23,13 @@ import numpy.typing as npt
 
 from soundalike.audio import load_audio
 from soundalike.errors import AudioError, DataError
-from soundalike.frontend import log_mel
-from soundalike.research import metrics
+from soundalike.evaluate.intervals import Interval, bootstrap
+from soundalike.frontends.log_mel import log_mel
 from soundalike.research.environment import describe_environment
-from soundalike.research.metrics import Interval
 from soundalike.research.outputs import write_file
 from soundalike.research.reproduce import Outcome, stress_page
+from soundalike.research.reproduce.classifiers import Heard, Listener, find_listeners
 from soundalike.research.reproduce.clips import HELD_OUT, Clip, find_clips
-from soundalike.research.reproduce.listeners import Heard, Listener, find_listeners
 from soundalike.research.reproduce.perturbations import (
     PERTURBATIONS,
     QUICK_PERTURBATIONS,
@@ -245,7 +244,7 @@ def summarise(
 
 
 def _mean(values: npt.NDArray[np.float64]) -> Interval:
-    return metrics.bootstrap(lambda rows: float(values[rows].mean()), len(values), draws=DRAWS)
+    return bootstrap(lambda rows: float(values[rows].mean()), len(values), draws=DRAWS)
 
 
 def reproduce(

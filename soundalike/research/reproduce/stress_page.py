@@ -8,19 +8,10 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 from xml.etree.ElementTree import Element
 
-from soundalike.pages import (
-    bullets,
-    code,
-    fields,
-    figure,
-    page,
-    paragraph,
-    section,
-    table,
-)
-from soundalike.research import charts
-from soundalike.research.charts import Bar
 from soundalike.research.report import QUICK_WARNING, show_duration, show_interval
+from soundalike.show import charts
+from soundalike.show.charts import Bar
+from soundalike.show.html import bullets, code, fields, figure, page, paragraph, section, table
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure

@@ -1,0 +1,113 @@
+"""What soundalike knows of a track once a model has heard it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from soundalike.frontends.log_mel import EXCERPT_S
+
+__all__ = ["Analysis", "genre_sets", "softmax", "temper", "unit"]
+
+FloatArray = NDArray[np.float32]
+
+# A genre set of more labels than this tells a listener little.
+_UNSURE_ABOVE = 3
+
+
+@dataclass(frozen=True)
+class Analysis:
+    """What a model says of one track.
+
+    Attributes
+    ----------
+    model : ``name@version``; embeddings of different models cannot be compared.
+    duration_s : seconds that were analysed.
+    labels : the genres, or the tags, that the model knows.
+    probabilities : float32 (n_labels,), calibrated, sum 1. Of tags: activations, each 0 to 1 by
+        itself, the mean over the excerpts; several tags may hold, so they sum to anything.
+    embedding : float32 (embedding_dim,), unit length; the mean direction of the excerpts.
+    excerpt_embeddings : float32 (n_excerpts, embedding_dim), unit length.
+    excerpt_probabilities : float32 (n_excerpts, n_labels), sum 1 but for tags.
+    excerpt_starts_s : float64 (n_excerpts,), seconds.
+    genre_set : the labels that hold the right one for 90 % of tracks like those of the
+        calibration set (split conformal prediction), the most probable first. Empty for tags.
+    notes : what a listener should know, such as that the file is truncated.
+    kind : ``genres``, of which one is right, or ``tags``, of which any number may be.
+    excerpt_s : seconds that an excerpt lasts.
+    """
+
+    model: str
+    duration_s: float
+    labels: tuple[str, ...]
+    probabilities: FloatArray
+    embedding: FloatArray
+    excerpt_embeddings: FloatArray
+    excerpt_probabilities: FloatArray
+    excerpt_starts_s: NDArray[np.float64]
+    genre_set: tuple[str, ...]
+    notes: tuple[str, ...] = ()
+    kind: str = "genres"
+    excerpt_s: float = EXCERPT_S
+
+    @property
+    def genre(self) -> str:
+        """The most probable label; of tags, the one with the highest activation."""
+        return self.labels[int(self.probabilities.argmax())]
+
+    @property
+    def confidence(self) -> float:
+        """The calibrated probability of :attr:`genre`, 0 to 1; of a tag, its activation."""
+        return float(self.probabilities.max())
+
+    @property
+    def genres(self) -> dict[str, float]:
+        """Probability (of tags: activation) by label, the highest first."""
+        order = np.argsort(-self.probabilities, kind="stable")
+        return {self.labels[i]: float(self.probabilities[i]) for i in order}
+
+    @property
+    def unsure(self) -> bool:
+        """Whether the model cannot tell: no label has half the probability, or many are left.
+
+        Never of tags: they do not compete, and nothing calibrates them.
+        """
+        if self.kind == "tags":
+            return False
+        return self.confidence < 0.5 or len(self.genre_set) > _UNSURE_ABOVE
+
+
+def softmax(logits: NDArray[np.floating]) -> NDArray[np.floating]:
+    """Probabilities along the last axis."""
+    shifted = np.exp(logits - logits.max(axis=-1, keepdims=True))
+    return np.asarray(shifted / shifted.sum(axis=-1, keepdims=True))
+
+
+def temper(probabilities: NDArray[np.floating], temperature: float) -> NDArray[np.floating]:
+    """softmax(ln p / temperature): above 1 less sure, below 1 more; the order stays.
+
+    Parameters
+    ----------
+    probabilities : (..., n_labels); the result has the same shape and type.
+    """
+    return softmax(np.log(np.maximum(probabilities, 1e-12)) / temperature)
+
+
+def genre_sets(probabilities: NDArray[np.floating], quantile: float) -> NDArray[np.bool_]:
+    """Which labels are in each track's set, bool (..., n_labels); the likeliest always is.
+
+    An empty set would say nothing.
+    """
+    members: NDArray[np.bool_] = probabilities >= 1.0 - quantile
+    best = probabilities.argmax(axis=-1)[..., None]
+    np.put_along_axis(members, best, True, axis=-1)
+    return members
+
+
+def unit(embeddings: FloatArray) -> FloatArray:
+    """Embeddings (..., D) scaled to length 1; one of zeros stays."""
+    lengths = np.linalg.norm(embeddings, axis=-1, keepdims=True)
+    scaled: FloatArray = (embeddings / np.maximum(lengths, 1e-12)).astype(np.float32)
+    return scaled

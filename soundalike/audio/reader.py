@@ -1,0 +1,307 @@
+"""Opening an audio file: what it holds, its tags, its samples in blocks."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from types import TracebackType
+from typing import Any
+
+import av
+import av.error
+import numpy as np
+from numpy.typing import NDArray
+
+from soundalike.audio.decoder import SAMPLE_RATES, AudioInfo, Decoder, open_container
+from soundalike.audio.headers import read_header
+from soundalike.audio.source import Source, StrPath, describe
+from soundalike.audio.tags import Tags, tags_from_mapping, tags_from_mutagen
+from soundalike.errors import InvalidArgument, UnreadableFile, printable
+
+__all__ = [
+    "Audio",
+    "AudioReader",
+    "Resampler",
+    "load_audio",
+    "probe",
+    "read_tags",
+]
+
+FloatArray = NDArray[np.float32]
+
+
+@dataclass(frozen=True)
+class Audio:
+    """Decoded audio.
+
+    Attributes
+    ----------
+    samples : float32, full scale at 1; (n_samples,) if mono, else (n_channels, n_samples).
+    sample_rate : Hz.
+    notes : what was odd, such as "truncated: 12.3 s of 240.0 s could be decoded".
+    """
+
+    samples: FloatArray
+    sample_rate: int
+    notes: tuple[str, ...] = ()
+
+    @property
+    def duration_s(self) -> float:
+        """Length in seconds."""
+        return float(self.samples.shape[-1] / self.sample_rate)
+
+
+def probe(path: StrPath) -> AudioInfo:
+    """Tell what a file holds, from its header and first packets.
+
+    Raises
+    ------
+    UnreadableFile, UnsupportedAudio, ProtectedAudio, DamagedAudio : as :class:`AudioReader`.
+    """
+    with Decoder(path) as decoder:
+        return decoder.info
+
+
+def read_tags(path: StrPath) -> Tags:
+    """Read title, artist and so on. A file without tags, or with broken ones, has none.
+
+    Raises
+    ------
+    UnreadableFile : missing, a folder, a broken link, not permitted, no regular file.
+    """
+    with Source(path) as source:
+        is_mpeg = read_header(source).kind in (None, "MP3")
+        try:
+            tags = tags_from_mutagen(str(Path(path)), is_mpeg=is_mpeg)
+        except OSError as error:
+            raise UnreadableFile(path, describe(error)) from error
+        if tags != Tags() or source.size == 0:
+            return tags
+        # mutagen knows neither Matroska nor the INFO chunk of WAV, FFmpeg does.
+        source.seek(0)
+        try:
+            with open_container(source) as container:
+                return tags_from_mapping(
+                    {
+                        **{k: v for s in container.streams.audio for k, v in s.metadata.items()},
+                        **container.metadata,
+                    }
+                )
+        except av.error.FFmpegError:
+            return Tags()
+
+
+def load_audio(
+    path: StrPath,
+    *,
+    sample_rate: int | None = None,
+    mono: bool = True,
+    start_s: float = 0.0,
+    end_s: float | None = None,
+) -> Audio:
+    """Decode a file, or a passage of it, into memory.
+
+    Parameters
+    ----------
+    path : any audio file that FFmpeg decodes.
+    sample_rate : Hz to resample to; by default the file's own.
+    mono : mix all channels to their mean.
+    start_s, end_s : seconds; by default the whole track.
+
+    Raises
+    ------
+    UnreadableFile, UnsupportedAudio, ProtectedAudio, DamagedAudio, InvalidArgument : as
+        :class:`AudioReader`.
+
+    Examples
+    --------
+    >>> audio = load_audio("piece.flac", sample_rate=22050)    # doctest: +SKIP
+    >>> audio.samples.shape, audio.sample_rate                 # doctest: +SKIP
+    ((661500,), 22050)
+    """
+    if sample_rate is not None and sample_rate not in SAMPLE_RATES:
+        raise InvalidArgument(
+            f"sample_rate must be a whole number of Hz from {SAMPLE_RATES[0]} to "
+            f"{SAMPLE_RATES[-1]}, not {sample_rate}"
+        )
+    with AudioReader(path, start_s=start_s, end_s=end_s, mono=mono) as reader:
+        rate = sample_rate or reader.sample_rate
+        if rate == reader.sample_rate:
+            blocks = list(reader)
+        else:
+            resampler = Resampler(reader.sample_rate, rate)
+            blocks = [resampler.push(block) for block in reader]
+            blocks.append(resampler.finish())
+    return Audio(np.concatenate(blocks, axis=-1), rate, tuple(reader.notes))
+
+
+class AudioReader:
+    """Decode a file block by block, in bounded memory.
+
+    Iterate over it, once, for blocks of float32 with full scale at 1: (n_samples,) if mono, else
+    (n_channels, n_samples). All samples are finite. Packets that do not decode are left out and
+    noted; so is a file that ends before the length it states.
+
+    Parameters
+    ----------
+    path : any audio file that FFmpeg decodes; of a video, its sound.
+    start_s, end_s : seconds; the blocks are the exact slice of the whole track.
+    mono : mix all channels to their mean.
+
+    Attributes
+    ----------
+    info : what the file holds.
+    sample_rate : Hz, that of the first frame; what follows at another rate is resampled to it.
+    notes : what was odd; complete after the iteration.
+
+    Raises
+    ------
+    UnreadableFile : missing, a folder, a broken link, not permitted, no regular file; or, while
+        iterating, it changed, vanished or could not be read on.
+    UnsupportedAudio : empty, no audio, no audio stream, or an unknown codec.
+    ProtectedAudio : encrypted.
+    DamagedAudio : nothing could be decoded.
+    InvalidArgument : times that are no passage of the track; if its length is not stated, this
+        shows only after the iteration.
+    """
+
+    def __init__(
+        self,
+        path: StrPath,
+        *,
+        start_s: float = 0.0,
+        end_s: float | None = None,
+        mono: bool = True,
+    ) -> None:
+        self._decoder = Decoder(path)
+        self.info = self._decoder.info
+        self.sample_rate = self.info.sample_rate
+        self.notes: list[str] = []
+        self._mono = mono
+        self._start_s, self._end_s = start_s, end_s
+        self._n_yielded = 0
+        self._is_used = False
+        try:
+            self._check_times()
+        except InvalidArgument:
+            self.close()
+            raise
+
+    def __enter__(self) -> AudioReader:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """Close the file."""
+        self._decoder.close()
+
+    @property
+    def duration_s(self) -> float:
+        """Seconds that the iteration has yielded so far."""
+        return self._n_yielded / self.sample_rate
+
+    def _check_times(self) -> None:
+        start_s, end_s, duration_s = self._start_s, self._end_s, self.info.duration_s
+        lasts = "" if duration_s is None else f"; the track lasts {duration_s:.1f} s"
+        if not (math.isfinite(start_s) and start_s >= 0):
+            raise InvalidArgument(f"start_s must be 0 or more seconds, not {start_s}{lasts}")
+        if end_s is not None and not end_s > start_s:
+            raise InvalidArgument(f"end_s must be more than start_s {start_s}, not {end_s}{lasts}")
+        if duration_s is not None and self.info.duration_is_stated and start_s >= duration_s + 1:
+            raise self._beyond(duration_s)
+
+    def _beyond(self, duration_s: float) -> InvalidArgument:
+        return InvalidArgument(
+            f"start_s {self._start_s} is beyond the end of {printable(self.info.path)}, "
+            f"which lasts {duration_s:.1f} s"
+        )
+
+    def __iter__(self) -> Iterator[FloatArray]:
+        if self._is_used:
+            raise RuntimeError("an AudioReader can be read only once: open another")
+        self._is_used = True
+        rate = self.sample_rate
+        first = round(self._start_s * rate)
+        last = None
+        if self._end_s is not None and math.isfinite(self._end_s):
+            last = max(first + 1, round(self._end_s * rate))
+        position = self._decoder.skip_towards(self._start_s)
+        reached_end = True
+        for block in self._blocks():
+            n_samples = block.shape[-1]
+            begin = min(max(first - position, 0), n_samples)
+            end = n_samples if last is None else min(last - position, n_samples)
+            position += n_samples
+            if end > begin:
+                self._n_yielded += end - begin
+                yield block[..., begin:end]
+            if last is not None and position >= last:
+                reached_end = False
+                break
+        self._decoder.check()
+        if not self._n_yielded:
+            raise self._beyond(position / rate)
+        self.notes += self._decoder.notes(position / rate if reached_end else None)
+        if reached_end and last is not None and last - position > rate / 2:
+            self.notes.append(f"the track ends at {position / rate:.1f} s, before end_s")
+
+    def _blocks(self) -> Iterator[FloatArray]:
+        """Blocks at the rate and with the channels of the first frame."""
+        resampler: Resampler | None = None
+        for rate, block in self._decoder.blocks(mono=self._mono):
+            if resampler is not None and rate != resampler.rate_in:
+                yield resampler.finish()
+                resampler = None
+            if not self._mono and len(block) != self.info.channels:
+                block = np.tile(block.mean(axis=0, dtype=np.float32), (self.info.channels, 1))
+            if rate != self.sample_rate:
+                resampler = resampler or Resampler(rate, self.sample_rate)
+                block = resampler.push(block)
+            yield block
+        if resampler is not None:
+            yield resampler.finish()
+
+
+class Resampler:
+    """Resample blocks of (n,) or (n_channels, n) float32 by FFmpeg's swresample.
+
+    Each channel goes its own way, so that no order of channels has to be known.
+    """
+
+    def __init__(self, rate_in: int, rate_out: int) -> None:
+        self.rate_in, self._rate_out = rate_in, rate_out
+        self._channels: list[av.AudioResampler] = []
+        self._shape: tuple[int, ...] = ()
+
+    def push(self, block: FloatArray) -> FloatArray:
+        self._shape = block.shape[:-1]
+        rows = block.reshape(-1, block.shape[-1])
+        if not self._channels:
+            self._channels = [
+                av.AudioResampler(format="flt", layout="mono", rate=self._rate_out) for _ in rows
+            ]
+        frames = []
+        for row in rows:
+            frame = av.AudioFrame.from_ndarray(np.ascontiguousarray(row[None]), "flt", "mono")
+            frame.sample_rate = self.rate_in
+            frames.append(frame)
+        return self._resample(frames)
+
+    def finish(self) -> FloatArray:
+        return self._resample([None] * len(self._channels))
+
+    def _resample(self, frames: list[Any]) -> FloatArray:
+        rows = []
+        for channel, frame in zip(self._channels, frames, strict=True):
+            parts = [out.to_ndarray()[0] for out in channel.resample(frame) if out is not None]
+            rows.append(np.concatenate(parts) if parts else np.empty(0, np.float32))
+        return np.reshape(rows, (*self._shape, -1)).astype(np.float32, copy=False)

@@ -1,0 +1,206 @@
+"""Spectra and mel bands at any resolution: what every frontend is made of, and the plots."""
+
+from __future__ import annotations
+
+import math
+from functools import lru_cache
+
+import numpy as np
+from numpy.lib.stride_tricks import sliding_window_view
+from numpy.typing import NDArray
+
+from soundalike.errors import InvalidArgument
+
+__all__ = [
+    "BATCH_SAMPLES",
+    "N_FFT",
+    "N_MELS",
+    "TOP_DB",
+    "check_waveform",
+    "mel_filterbank",
+    "mel_frequencies",
+    "mel_spectrogram",
+    "power_frames",
+    "power_spectrogram",
+    "power_to_db",
+]
+
+N_FFT = 2048  # samples
+N_MELS = 128
+TOP_DB = 80.0
+
+FloatArray = NDArray[np.float32]
+
+# Frames of this many samples in one transform: with more, the memory of every batch comes fresh
+# from the system, and page faults cost three times the transform itself.
+BATCH_SAMPLES = 1 << 17
+
+
+def mel_frequencies(n_mels: int, fmax_hz: float) -> NDArray[np.float64]:
+    """Edges and centres of ``n_mels`` bands that are equally wide on Slaney's mel scale.
+
+    Linear below 1 kHz, logarithmic above (Slaney, Auditory Toolbox, 1998).
+
+    Returns
+    -------
+    float64 (n_mels + 2,), Hz; band i rises from [i] to [i + 1] and falls to [i + 2].
+    """
+    linear_hz, log_start_hz, log_step = 200.0 / 3, 1000.0, math.log(6.4) / 27.0
+    log_start_mel = log_start_hz / linear_hz
+    top = (
+        fmax_hz / linear_hz
+        if fmax_hz < log_start_hz
+        else log_start_mel + math.log(fmax_hz / log_start_hz) / log_step
+    )
+    mels = np.linspace(0.0, top, n_mels + 2)
+    return np.where(
+        mels < log_start_mel,
+        mels * linear_hz,
+        log_start_hz * np.exp(log_step * (mels - log_start_mel)),
+    )
+
+
+@lru_cache(maxsize=16)
+def mel_filterbank(
+    sample_rate: int, n_fft: int, n_mels: int = N_MELS, fmax_hz: float = 11_025.0
+) -> FloatArray:
+    """Triangular mel filters of unit area (Slaney normalisation).
+
+    Parameters
+    ----------
+    sample_rate : Hz, of the waveform.
+    n_fft : length of the transform, samples.
+    n_mels : number of bands.
+    fmax_hz : upper edge of the highest band; bands above half the sample rate stay empty.
+
+    Returns
+    -------
+    float32 (n_mels, n_fft // 2 + 1), read-only.
+    """
+    if n_mels < 1:
+        raise InvalidArgument(f"n_mels must be at least 1, not {n_mels}")
+    bins_hz = np.arange(n_fft // 2 + 1) * (sample_rate / n_fft)
+    edges_hz = mel_frequencies(n_mels, fmax_hz)
+    widths_hz = np.diff(edges_hz)
+    slopes = edges_hz[:, None] - bins_hz[None, :]
+    rising = -slopes[:-2] / widths_hz[:-1, None]
+    falling = slopes[2:] / widths_hz[1:, None]
+    triangles = np.maximum(0.0, np.minimum(rising, falling))
+    triangles *= (2.0 / (edges_hz[2:] - edges_hz[:-2]))[:, None]
+    filterbank: FloatArray = triangles.astype(np.float32)
+    filterbank.flags.writeable = False
+    return filterbank
+
+
+@lru_cache(maxsize=16)
+def _hann(length: int) -> FloatArray:
+    """Periodic Hann window divided by its sum, so that power does not depend on its length."""
+    window: NDArray[np.float64] = 0.5 - 0.5 * np.cos(2.0 * np.pi * np.arange(length) / length)
+    normalised: FloatArray = (window / window.sum()).astype(np.float32)
+    normalised.flags.writeable = False
+    return normalised
+
+
+def power_frames(
+    waveform: FloatArray, starts: NDArray[np.int64], n_fft: int, n_bins: int
+) -> FloatArray:
+    """|STFT|^2 of the frames that begin at ``starts``: float32 (n_frames, n_bins)."""
+    frames = sliding_window_view(waveform, n_fft)[starts] * _hann(n_fft)
+    spectrum = np.fft.rfft(frames, axis=1)[:, :n_bins]
+    power: FloatArray = np.square(spectrum.real, dtype=np.float32)
+    power += spectrum.imag**2
+    return power
+
+
+def check_waveform(waveform: NDArray[np.floating], sample_rate: int) -> FloatArray:
+    """The waveform as contiguous float32 (n_samples,).
+
+    Raises
+    ------
+    InvalidArgument : it is empty or not mono, or the sample rate is none.
+    """
+    if sample_rate <= 0:
+        raise InvalidArgument(f"sample_rate must be positive, not {sample_rate} Hz")
+    if waveform.ndim != 1 or waveform.size == 0:
+        raise InvalidArgument(
+            f"waveform must have the shape (n_samples,) with at least one sample, "
+            f"not {waveform.shape}: average the channels first"
+        )
+    return np.ascontiguousarray(waveform, dtype=np.float32)
+
+
+def power_spectrogram(
+    waveform: NDArray[np.floating], sample_rate: int, n_fft: int = N_FFT, hop_length: int = 512
+) -> FloatArray:
+    """Power of the short-time Fourier transform, frames centred on multiples of the hop.
+
+    Parameters
+    ----------
+    waveform : (n_samples,).
+    sample_rate : Hz.
+    n_fft, hop_length : samples. The ends are padded with zeros.
+
+    Returns
+    -------
+    float32 (n_fft // 2 + 1, 1 + n_samples // hop_length). A full-scale sine at the centre of a bin
+    has the power 0.25, whatever n_fft is: the Hann window is divided by its sum.
+    """
+    if n_fft < 2 or hop_length < 1:
+        raise InvalidArgument(
+            f"n_fft must be 2 or more and hop_length 1 or more, not {n_fft}, {hop_length}"
+        )
+    samples = check_waveform(waveform, sample_rate)
+    padded = np.pad(samples, n_fft // 2)
+    if padded.size < n_fft:
+        padded = np.pad(padded, (0, n_fft - padded.size))
+    starts = np.arange(1 + samples.size // hop_length, dtype=np.int64) * hop_length
+    starts = starts[starts + n_fft <= padded.size]
+    n_bins = n_fft // 2 + 1
+    batch = max(1, BATCH_SAMPLES // n_fft)
+    parts = [
+        power_frames(padded, starts[i : i + batch], n_fft, n_bins)
+        for i in range(0, starts.size, batch)
+    ]
+    return np.concatenate(parts).T
+
+
+def mel_spectrogram(
+    waveform: NDArray[np.floating],
+    sample_rate: int,
+    n_fft: int = N_FFT,
+    hop_length: int = 512,
+    n_mels: int = N_MELS,
+    fmax_hz: float | None = None,
+) -> FloatArray:
+    """Mel power spectrogram at any resolution, for looking at; models use ``frontends.log_mel``.
+
+    Returns
+    -------
+    float32 (n_mels, n_frames), power; bands up to ``fmax_hz``, by default half the sample rate.
+    """
+    filterbank = mel_filterbank(sample_rate, n_fft, n_mels, fmax_hz or sample_rate / 2)
+    return filterbank @ power_spectrogram(waveform, sample_rate, n_fft, hop_length)
+
+
+def power_to_db(
+    power: NDArray[np.floating], *, reference: float | None = None, top_db: float | None = TOP_DB
+) -> FloatArray:
+    """10 log10(power / reference), cut off ``top_db`` under its own maximum.
+
+    Parameters
+    ----------
+    power : any shape.
+    reference : the power that is 0 dB; by default the maximum.
+    top_db : range that is kept, dB; None keeps everything above 1e-20.
+    """
+    if top_db is not None and not top_db > 0:
+        raise InvalidArgument(f"top_db must be positive, not {top_db}")
+    if reference is not None and not reference > 0:
+        raise InvalidArgument(f"the reference power must be positive, not {reference}")
+    peak = max(float(power.max(initial=0.0)), 1e-20)
+    floor = 1e-20 if top_db is None else max(peak * 10.0 ** (-top_db / 10.0), 1e-30)
+    decibels: FloatArray = np.maximum(power, np.float32(floor)).astype(np.float32, copy=False)
+    np.log10(decibels, out=decibels)
+    decibels *= 10.0
+    decibels -= np.float32(10.0 * math.log10(reference if reference is not None else peak))
+    return decibels

@@ -1,0 +1,446 @@
+"""What a scan reads from the database and writes to it; each function is part of a transaction."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import asdict, dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+from sqlalchemy import Connection, Row, and_, delete, exists, func, insert, or_, select, update
+from sqlalchemy.sql import ColumnElement
+
+from soundalike.analysis import Analysis
+from soundalike.errors import printable
+from soundalike.files import Stamp, is_gone
+from soundalike.library.records import Failure
+from soundalike.library.scan.walk import FoundFile
+from soundalike.library.storage.encoding import encode
+from soundalike.library.storage.schema import (
+    analyses,
+    contents,
+    excerpts,
+    failures,
+    models,
+    state,
+    tracks,
+)
+from soundalike.library.upgrade import has_analysis
+from soundalike.library.words import searchable
+from soundalike.models import ModelInfo
+from soundalike.workers.jobs import Digested, DigestJob, Facts
+
+__all__ = [
+    "KnownContent",
+    "KnownTrack",
+    "Store",
+    "below",
+    "to_failure",
+]
+
+# UnreadableFile (a disk, a permission, a file being written) may pass by itself, and what killed
+# a decoder may have been a lack of memory. What is wrong inside a file stays wrong.
+_FIRST_RETRY_S = {"UnreadableFile": 60.0, "DecoderCrashed": 86_400.0}
+_LAST_RETRY_S = 7 * 86_400.0
+_MOST_TWINS = 200
+
+
+@dataclass(frozen=True, slots=True)
+class KnownTrack:
+    """What the database says of a path. ``retry_at`` None means: not before it changes.
+
+    ``is_outdated``: not analysed with the scan's model, but with one that this takes the place of.
+    """
+
+    track_id: int
+    path: str
+    stamp: Stamp | None
+    content_id: int | None
+    is_analysed: bool
+    is_outdated: bool
+    is_missing: bool
+    is_failed: bool
+    retry_at: float | None
+
+
+@dataclass(frozen=True, slots=True)
+class KnownContent:
+    """What the database says of a content."""
+
+    content_id: int
+    is_analysed: bool
+    is_outdated: bool
+
+
+class Store:
+    """The statements of a scan, within one transaction.
+
+    Parameters
+    ----------
+    connection : in a transaction.
+    model_id : row of the model that the scan analyses with.
+    now : seconds since 1970.
+    older_ids : rows of the models that it takes the place of.
+    """
+
+    def __init__(
+        self, connection: Connection, model_id: int, now: float, older_ids: Sequence[int] = ()
+    ) -> None:
+        self._connection = connection
+        self._model_id = model_id
+        self._now = now
+        self._older_ids = older_ids
+
+    @staticmethod
+    def model_row(connection: Connection, model: ModelInfo) -> int | None:
+        """The id of a model's row."""
+        where = and_(models.c.name == model.name, models.c.version == model.version)
+        return connection.scalar(select(models.c.id).where(where))
+
+    @staticmethod
+    def add_model(connection: Connection, model: ModelInfo) -> int:
+        """A row for a model that has none yet; its id."""
+        values = {
+            "name": model.name,
+            "version": model.version,
+            "embedding_dim": model.embedding_dim,
+            "labels": list(model.labels),
+        }
+        return int(connection.execute(insert(models).returning(models.c.id), values).scalar_one())
+
+    # Tracks
+
+    def known(self, paths: Sequence[str]) -> dict[str, KnownTrack]:
+        """The tracks at some paths."""
+        encoded = [os.fsencode(path) for path in paths]
+        return {row.path: row for row in self._known(tracks.c.path.in_(encoded))}
+
+    def known_id(self, track_id: int) -> KnownTrack | None:
+        return next(self._known(tracks.c.id == track_id), None)
+
+    def paths(self, track_ids: Sequence[int]) -> dict[int, bytes]:
+        statement = select(tracks.c.id, tracks.c.path).where(tracks.c.id.in_(track_ids))
+        return {row.id: row.path for row in self._connection.execute(statement)}
+
+    def found(self, track_ids: Sequence[int]) -> dict[int, Digested]:
+        """What reading some tracks' files told when they were read."""
+        columns = (tracks.c.id, tracks.c.path, tracks.c.size_bytes, tracks.c.mtime_ns)
+        statement = (
+            select(*columns, contents.c.digest)
+            .join(contents, contents.c.id == tracks.c.content_id)
+            .where(tracks.c.id.in_(track_ids))
+        )
+        return {
+            row.id: Digested(
+                DigestJob(row.id, row.path), Stamp(row.size_bytes, row.mtime_ns), row.digest
+            )
+            for row in self._connection.execute(statement)
+        }
+
+    def _known(self, where: ColumnElement[bool]) -> Iterator[KnownTrack]:
+        statement = (
+            select(
+                tracks,
+                analyses.c.id.label("analysis_id"),
+                has_analysis(tracks.c.content_id, self._older_ids).label("has_older"),
+                failures.c.id.label("failure_id"),
+                failures.c.retry_at,
+            )
+            .select_from(tracks)
+            .outerjoin(
+                analyses,
+                and_(
+                    analyses.c.content_id == tracks.c.content_id,
+                    analyses.c.model_id == self._model_id,
+                ),
+            )
+            .outerjoin(
+                failures,
+                and_(
+                    failures.c.track_id == tracks.c.id,
+                    or_(failures.c.model_id.is_(None), failures.c.model_id == self._model_id),
+                ),
+            )
+            .where(where)
+        )
+        for row in self._connection.execute(statement):
+            yield KnownTrack(
+                track_id=row.id,
+                path=os.fsdecode(row.path),
+                stamp=None if row.size_bytes is None else Stamp(row.size_bytes, row.mtime_ns),
+                content_id=row.content_id,
+                is_analysed=row.analysis_id is not None,
+                is_outdated=row.analysis_id is None and row.has_older,
+                is_missing=row.missing_at is not None,
+                is_failed=row.failure_id is not None,
+                retry_at=row.retry_at,
+            )
+
+    def add(self, files: Sequence[FoundFile]) -> dict[str, int]:
+        """New tracks, not looked at yet; their ids by path."""
+        if not files:
+            return {}
+        rows = [
+            {
+                "path": os.fsencode(file.path),
+                "path_text": printable(file.path),
+                "size_bytes": file.stamp.size_bytes if file.stamp else None,
+                "mtime_ns": file.stamp.mtime_ns if file.stamp else None,
+                "words": _words(file.path, None),
+                "added_at": self._now,
+            }
+            for file in files
+        ]
+        added = self._connection.execute(insert(tracks).returning(tracks.c.id, tracks.c.path), rows)
+        return {os.fsdecode(row.path): row.id for row in added}
+
+    def is_back(self, track_ids: Iterable[int]) -> None:
+        self._set(tracks.c.id.in_(list(track_ids)), missing_at=None)
+
+    def set_content(self, track_id: int, content_id: int, stamp: Stamp) -> None:
+        """The file at the track's path was read: this is what it holds."""
+        self._set(
+            tracks.c.id == track_id,
+            content_id=content_id,
+            size_bytes=stamp.size_bytes,
+            mtime_ns=stamp.mtime_ns,
+            missing_at=None,
+        )
+        self.refresh_words(tracks.c.id == track_id)
+
+    def set_stamp(self, track_id: int, stamp: Stamp) -> None:
+        self._set(tracks.c.id == track_id, size_bytes=stamp.size_bytes, mtime_ns=stamp.mtime_ns)
+
+    def gone_twin(self, track: KnownTrack, content_id: int) -> KnownTrack | None:
+        """A track with the same content whose file is gone: the same file under its old name."""
+        others = select(tracks.c.id).where(
+            tracks.c.content_id == content_id, tracks.c.id != track.track_id
+        )
+        # A bound, because thousands of empty files have the same content.
+        where = tracks.c.id.in_(others.order_by(tracks.c.id).limit(_MOST_TWINS))
+        twins = [twin for twin in self._known(where) if is_gone(twin.path)]
+        name, folder = os.path.basename(track.path), os.path.dirname(track.path)
+        # Of several, the one that was moved keeping its name, or renamed in its folder.
+        return min(
+            twins,
+            key=lambda twin: (
+                os.path.basename(twin.path) != name,
+                os.path.dirname(twin.path) != folder,
+                twin.track_id,
+            ),
+            default=None,
+        )
+
+    def move(self, track: KnownTrack, new: KnownTrack) -> None:
+        """Give a track the path of a new one, which then is no more."""
+        self._connection.execute(delete(tracks).where(tracks.c.id == new.track_id))
+        self._set(
+            tracks.c.id == track.track_id,
+            path=os.fsencode(new.path),
+            path_text=printable(new.path),
+        )
+
+    def _set(self, where: ColumnElement[bool], **values: Any) -> None:
+        self._connection.execute(update(tracks).where(where).values(**values))
+
+    def refresh_words(self, where: ColumnElement[bool]) -> None:
+        """Bring the words that a search looks at up to date with tags and paths."""
+        statement = select(tracks.c.id, tracks.c.path, *_TAGS).select_from(
+            tracks.join(contents, contents.c.id == tracks.c.content_id)
+        )
+        for row in self._connection.execute(statement.where(where)).all():
+            self._set(tracks.c.id == row.id, words=_words(os.fsdecode(row.path), row))
+
+    # Contents and their analyses
+
+    def content(self, digest: bytes) -> KnownContent:
+        """The content with this hash, made if there is none."""
+        statement = (
+            select(
+                contents.c.id,
+                analyses.c.id.label("analysis_id"),
+                has_analysis(contents.c.id, self._older_ids).label("has_older"),
+            )
+            .outerjoin(
+                analyses,
+                and_(
+                    analyses.c.content_id == contents.c.id,
+                    analyses.c.model_id == self._model_id,
+                ),
+            )
+            .where(contents.c.digest == digest)
+        )
+        row = self._connection.execute(statement).one_or_none()
+        if row is not None:
+            is_analysed = row.analysis_id is not None
+            return KnownContent(row.id, is_analysed, row.has_older and not is_analysed)
+        made = self._connection.execute(
+            insert(contents).returning(contents.c.id), {"digest": digest}
+        )
+        return KnownContent(made.scalar_one(), False, False)
+
+    def put_analyses(self, content_id: int, facts: Facts, by_model: Mapping[int, Analysis]) -> None:
+        """Store what models, by their rows, say of a content; other models' analyses stay."""
+        for model_id, analysis in by_model.items():
+            self._put_analysis(content_id, model_id, analysis)
+        duration_s = float(next(iter(by_model.values())).duration_s)
+        self._connection.execute(
+            update(contents)
+            .where(contents.c.id == content_id)
+            .values(duration_s=duration_s, **asdict(facts))
+        )
+        self.refresh_words(tracks.c.content_id == content_id)
+
+    def _put_analysis(self, content_id: int, model_id: int, analysis: Analysis) -> None:
+        self._connection.execute(
+            delete(analyses).where(
+                analyses.c.content_id == content_id, analyses.c.model_id == model_id
+            )
+        )
+        encoded = encode(analysis)
+        values = {
+            "content_id": content_id,
+            "model_id": model_id,
+            "duration_s": encoded.duration_s,
+            "embedding": encoded.embedding,
+            "probabilities": encoded.probabilities,
+            "genre_set": encoded.genre_set,
+            "notes": encoded.notes,
+            "analysed_at": self._now,
+        }
+        made = self._connection.execute(insert(analyses).returning(analyses.c.id), values)
+        self._connection.execute(
+            insert(excerpts),
+            {
+                "analysis_id": made.scalar_one(),
+                "starts_s": encoded.excerpt_starts_s,
+                "embeddings": encoded.excerpt_embeddings,
+                "scales": encoded.excerpt_scales,
+                "probabilities": encoded.excerpt_probabilities,
+            },
+        )
+
+    def drop_orphans(self) -> None:
+        """Forget contents that no track has any more."""
+        used = exists().where(tracks.c.content_id == contents.c.id)
+        self._connection.execute(delete(contents).where(~used))
+
+    # Failures
+
+    def put_failure(
+        self,
+        subject: int | str,
+        *,
+        kind: str,
+        reason: str,
+        advice: str,
+        in_analysis: bool = False,
+    ) -> Failure:
+        """Store why a track (by id) or a folder (by path) failed.
+
+        Where another model has analysed what this one fails at, the failure is this model's alone.
+        """
+        if isinstance(subject, int):
+            where = failures.c.track_id == subject
+            key: dict[str, Any] = {"track_id": subject}
+        else:
+            where = failures.c.folder == os.fsencode(subject)
+            key = {"folder": os.fsencode(subject)}
+        others = (
+            select(models.c.id)
+            .join(analyses, analyses.c.model_id == models.c.id)
+            .join(tracks, tracks.c.content_id == analyses.c.content_id)
+            .where(tracks.c.id == (subject if in_analysis else None))
+        )
+        key["model_id"] = self._model_id if self._connection.scalar(others) else None
+        before = self._connection.scalar(select(failures.c.attempts).where(where)) or 0
+        self._connection.execute(delete(failures).where(where))
+        retry_at = None
+        if kind in _FIRST_RETRY_S:
+            # Doubled a bounded number of times: 2.0 ** 2000 is an error.
+            pause_s = _FIRST_RETRY_S[kind] * 2.0 ** min(before, 30)
+            retry_at = self._now + min(pause_s, _LAST_RETRY_S)
+        values = {
+            **key,
+            "kind": kind,
+            "reason": reason,
+            "advice": advice,
+            "attempts": before + 1,
+            "failed_at": self._now,
+            "retry_at": retry_at,
+        }
+        self._connection.execute(insert(failures), values)
+        path = func.coalesce(failures.c.folder, tracks.c.path).label("path")
+        row = self._connection.execute(select(failures, path).outerjoin(tracks).where(where)).one()
+        return to_failure(row)
+
+    def drop_failure(self, track_id: int) -> None:
+        self._connection.execute(delete(failures).where(failures.c.track_id == track_id))
+
+    def failing_folders(self) -> list[str]:
+        """The folders that could not be read."""
+        statement = select(failures.c.folder).where(failures.c.folder.is_not(None))
+        return [os.fsdecode(folder) for folder in self._connection.scalars(statement)]
+
+    def drop_folder_failures(self, folders: Iterable[str]) -> None:
+        for folder in folders:
+            self._connection.execute(
+                delete(failures).where(failures.c.folder == os.fsencode(folder))
+            )
+
+    # The end of a scan
+
+    def present_below(self, root: str, after_id: int, limit: int) -> list[tuple[int, str]]:
+        """Id and path of tracks below a folder that are not marked missing, by id."""
+        statement = (
+            select(tracks.c.id, tracks.c.path)
+            .where(below(tracks.c.path, root), tracks.c.missing_at.is_(None))
+            .where(tracks.c.id > after_id)
+            .order_by(tracks.c.id)
+            .limit(limit)
+        )
+        return [(row.id, os.fsdecode(row.path)) for row in self._connection.execute(statement)]
+
+    def count_present_below(self, root: str) -> int:
+        where = and_(below(tracks.c.path, root), tracks.c.missing_at.is_(None))
+        return self._connection.scalar(select(func.count()).where(where)) or 0
+
+    def mark_missing(self, track_ids: Sequence[int]) -> None:
+        """Files that are gone. Of one that was never read there is nothing to keep."""
+        chosen = tracks.c.id.in_(track_ids)
+        self._connection.execute(delete(tracks).where(chosen, tracks.c.content_id.is_(None)))
+        self._set(chosen, missing_at=self._now)
+
+    def next_generation(self) -> None:
+        """Tell whoever keeps something from before that it is out of date."""
+        self._connection.execute(update(state).values(generation=state.c.generation + 1))
+
+
+_TAGS = (contents.c.title, contents.c.artist, contents.c.album_artist, contents.c.album)
+
+
+def below(path: ColumnElement[bytes], folder: str) -> ColumnElement[bool]:
+    """Whether a path column lies below a folder: a range, which an index can answer."""
+    first = os.fsencode(os.path.join(folder, ""))
+    return and_(path >= first, path < first[:-1] + bytes([first[-1] + 1]))
+
+
+def to_failure(row: Row[Any]) -> Failure:
+    """A row of ``failures`` with ``path``."""
+    return Failure(
+        track_id=row.track_id,
+        path=Path(os.fsdecode(row.path)),
+        kind=row.kind,
+        reason=row.reason,
+        advice=row.advice,
+        attempts=row.attempts,
+        failed_at=datetime.fromtimestamp(row.failed_at, UTC),
+        retry_at=None if row.retry_at is None else datetime.fromtimestamp(row.retry_at, UTC),
+    )
+
+
+def _words(path: str, tags: Any) -> str:
+    named = () if tags is None else (tags.artist, tags.title, tags.album, tags.album_artist)
+    return searchable([*named, printable(os.path.basename(path))])

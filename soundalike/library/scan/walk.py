@@ -1,0 +1,239 @@
+"""Finding audio files: walking folders, telling files apart, hashing them."""
+
+from __future__ import annotations
+
+import os
+import re
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
+
+from soundalike.errors import InvalidArgument, printable
+from soundalike.files import Stamp, stamp_of
+
+__all__ = [
+    "AUDIO_SUFFIXES",
+    "FoundFile",
+    "Walk",
+    "WalkProblem",
+    "canonical",
+    "checked_folders",
+    "is_under",
+]
+
+_SUFFIXES = """
+    .3ga .aa .aac .aax .ac3 .adts .aif .aifc .aiff .alac .amr .ape .au .bwf .caf .dff .dsf .dts
+    .eac3 .flac .m4a .m4b .m4p .m4r .mka .mp1 .mp2 .mp3 .mpc .mpga .mpp .oga .ogg .opus .ra .rf64
+    .shn .snd .spx .tak .tta .voc .w64 .wav .wave .weba .wma .wv
+"""
+AUDIO_SUFFIXES = frozenset(_SUFFIXES.split())
+"""Files with other suffixes are not looked at, but counted. Video is left out on purpose."""
+
+# What file servers and Windows put beside the music; names with a leading dot are hidden anyway.
+_SYSTEM_FOLDERS = frozenset({"$recycle.bin", "system volume information", "@eadir", "lost+found"})
+_FILE_SUFFIX = re.compile(r"\.[A-Za-z0-9]{1,5}")
+
+
+@dataclass(frozen=True, slots=True)
+class FoundFile:
+    """An audio file on the walk; ``problem`` says why it has no stamp."""
+
+    path: str
+    stamp: Stamp | None
+    problem: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class WalkProblem:
+    """A folder that could not be listed."""
+
+    path: str
+    reason: str
+
+
+def canonical(path: str | os.PathLike[str]) -> str:
+    """The one name under which a library knows a file: absolute, its folder without links.
+
+    The last part stays as it is, so that a link to a file elsewhere keeps its own name.
+    """
+    folder, name = os.path.split(os.path.abspath(path))
+    return os.path.join(os.path.realpath(folder), name)
+
+
+def is_under(path: str, folder: str) -> bool:
+    """Whether the path is the folder itself or lies below it; both absolute."""
+    return path == folder or path.startswith(os.path.join(folder, ""))
+
+
+def is_audio_name(name: str) -> bool:
+    """Whether the suffix is one of audio."""
+    return os.path.splitext(name)[1].lower() in AUDIO_SUFFIXES
+
+
+def _is_hidden(name: str) -> bool:
+    return name.startswith(".") or name.lower() in _SYSTEM_FOLDERS
+
+
+class Walk:
+    """Every audio file below some folders, each once, in the order of the names.
+
+    Linked folders are followed, each folder is listed once. A link to a file that the walk
+    reaches anyway is left out; one to a file elsewhere counts under its own name, as many
+    collections (git-annex, say) are made of such links. Hidden files and folders are left out,
+    unless a root is one.
+
+    Attributes
+    ----------
+    roots : the folders and files that were asked for, without links.
+    followed : folders outside of the roots that links led to.
+    empty_roots : folders among the roots without any entry: as an unmounted disk looks.
+    ignored : files that are not audio by their names, or hidden.
+    problems : folders that could not be listed.
+    """
+
+    def __init__(self, roots: Iterable[str]) -> None:
+        named = (
+            os.path.realpath(root) if os.path.isdir(root) else canonical(root) for root in roots
+        )
+        self.roots = list(dict.fromkeys(named))
+        self.followed: list[str] = []
+        self.empty_roots: list[str] = []
+        self.ignored = 0
+        self.problems: list[WalkProblem] = []
+        self._folders: set[object] = set()
+        self._link_targets: set[str] = set()
+
+    def __iter__(self) -> Iterator[FoundFile]:
+        # A file that was asked for by name counts whatever its suffix is.
+        for root in self.roots:
+            if os.path.isdir(root) or not os.path.lexists(root):
+                continue
+            if not os.path.islink(root):
+                yield self._found(root)
+            elif not os.path.exists(root) and not is_audio_name(root):
+                self.problems.append(_broken_link(root))
+            elif self._is_new_target(root):
+                yield self._found(root)
+        pending = [root for root in reversed(self.roots) if os.path.isdir(root)]
+        while pending:
+            folder = pending.pop()
+            if self._is_new(folder):
+                below: list[str] = []
+                yield from self._list(folder, below)
+                pending.extend(reversed(below))
+
+    def _is_new(self, folder: str) -> bool:
+        try:
+            found = os.stat(folder)
+        except OSError:
+            return True  # listing it will say what is wrong
+        key: object = (found.st_dev, found.st_ino) if found.st_ino else folder
+        if key in self._folders:
+            return False
+        self._folders.add(key)
+        return True
+
+    def _list(self, folder: str, below: list[str]) -> Iterator[FoundFile]:
+        try:
+            with os.scandir(folder) as listing:
+                entries = sorted(listing, key=lambda entry: entry.name)
+        except FileNotFoundError:
+            return  # went away since its parent was listed
+        except OSError as error:
+            self.problems.append(WalkProblem(folder, _reason(error)))
+            return
+        if not entries and folder in self.roots:
+            self.empty_roots.append(folder)
+        for entry in entries:
+            if entry.is_symlink():
+                yield from self._link(entry, below)
+            elif entry.is_dir(follow_symlinks=False):
+                if not _is_hidden(entry.name):
+                    below.append(entry.path)
+            elif is_audio_name(entry.name) and not _is_hidden(entry.name):
+                if entry.path not in self._link_targets:
+                    yield self._found(entry.path)
+            else:
+                self.ignored += 1
+
+    def _link(self, entry: os.DirEntry[str], below: list[str]) -> Iterator[FoundFile]:
+        if _is_hidden(entry.name):
+            self.ignored += 1
+            return
+        target = os.path.realpath(entry.path)
+        if os.path.isdir(target):
+            if not any(is_under(target, folder) for folder in [*self.roots, *self.followed]):
+                self.followed.append(target)
+            below.append(target)
+        elif is_audio_name(entry.name):
+            if self._is_new_target(entry.path):
+                yield self._found(entry.path)
+        elif not os.path.exists(entry.path) and not _FILE_SUFFIX.fullmatch(
+            os.path.splitext(entry.name)[1]
+        ):
+            # Without a suffix it was most likely a folder: music that is not found is reported.
+            self.problems.append(_broken_link(entry.path))
+        else:
+            self.ignored += 1
+
+    def has_other_name(self, path: str) -> bool:
+        """Whether a path is a link to a file that the walk reaches by itself."""
+        return os.path.islink(path) and self._is_reached(os.path.realpath(path))
+
+    def _is_new_target(self, link: str) -> bool:
+        target = os.path.realpath(link)
+        if self._is_reached(target) or target in self._link_targets:
+            return False
+        self._link_targets.add(target)
+        return True
+
+    def _is_reached(self, target: str) -> bool:
+        """Whether the walk finds a link's target by itself."""
+        if not os.path.isfile(target):
+            return False
+        if target in self.roots:
+            return True
+        for root in self.roots:
+            if is_under(target, root):
+                parts = os.path.relpath(target, root).split(os.sep)
+                return is_audio_name(target) and not any(map(_is_hidden, parts))
+        return False
+
+    def _found(self, path: str) -> FoundFile:
+        try:
+            return FoundFile(path, stamp_of(path))
+        except OSError as error:
+            if os.path.islink(path):
+                return FoundFile(path, None, _broken_link(path).reason)
+            return FoundFile(path, None, _reason(error))
+
+
+def _broken_link(path: str) -> WalkProblem:
+    return WalkProblem(path, f"broken link to {printable(os.path.realpath(path))}")
+
+
+def _reason(error: OSError) -> str:
+    return (error.strerror or str(error)).lower()
+
+
+def checked_folders(folders: Sequence[str | os.PathLike[str]]) -> list[str]:
+    """The folders and files to scan, as text, the user's home filled in.
+
+    Raises
+    ------
+    InvalidArgument : none is given, or one is not there or cannot be read; the message names it.
+    """
+    if isinstance(folders, (str, os.PathLike)):
+        raise InvalidArgument(f"folders must be a list, such as [{os.fspath(folders)!r}]")
+    if not folders:
+        raise InvalidArgument("name at least one folder to scan")
+    checked = [os.path.expanduser(folder) for folder in folders]
+    for folder in checked:
+        try:
+            if os.path.isdir(folder):
+                os.scandir(folder).close()
+            else:
+                os.stat(folder)
+        except OSError as error:
+            reason = (error.strerror or str(error)).lower()
+            raise InvalidArgument(f"{printable(folder)}: {reason}; nothing was scanned") from error
+    return checked

@@ -1,0 +1,1 @@
+"""How a library is kept: tables, migrations, bytes, and the database itself."""

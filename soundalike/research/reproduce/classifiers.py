@@ -1,0 +1,98 @@
+"""Models to experiment on: those that are installed, and networks of training runs."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Protocol
+
+import numpy as np
+import numpy.typing as npt
+
+from soundalike.analyzer import Analyzer
+from soundalike.errors import DataError, ModelError, printable
+from soundalike.frontends.log_mel import excerpts
+from soundalike.models import installed_models
+from soundalike.research.datasets.gtzan import GENRES
+
+__all__ = ["Heard", "Listener", "find_listeners"]
+
+Floats = npt.NDArray[np.float32]
+
+
+@dataclass(frozen=True)
+class Heard:
+    """What a model says of a track: probabilities (n_labels,), embedding (D,)."""
+
+    probabilities: Floats
+    embedding: Floats
+
+
+class Listener(Protocol):
+    """A model, whatever it runs on. ``is_centred``: whether its embeddings have mean zero."""
+
+    name: str
+    labels: tuple[str, ...]
+    is_centred: bool
+
+    def hear(self, log_mel_db: Floats) -> Heard: ...
+
+
+class _Installed:
+    """A model of soundalike's, as the product runs it."""
+
+    def __init__(self, model: str) -> None:
+        self._analyzer = Analyzer(model)
+        self.name = self._analyzer.model.id
+        self.labels = self._analyzer.model.labels
+        self.is_centred = True
+
+    def hear(self, log_mel_db: Floats) -> Heard:
+        analysis = self._analyzer.from_log_mel(log_mel_db)
+        return Heard(analysis.probabilities, analysis.embedding)
+
+
+class _Run:
+    """The network of a training run."""
+
+    def __init__(self, folder: Path) -> None:
+        if not (folder / "checkpoint.pt").is_file():
+            raise DataError(f"{printable(folder)}: no checkpoint.pt, so no run to experiment on")
+        from soundalike.research.checkpoints import load_checkpoint
+
+        config, self._network = load_checkpoint(folder)
+        self.name = f"{config.name} (seed {config.seed})"
+        self.labels: tuple[str, ...] = GENRES
+        self.is_centred = False
+
+    def hear(self, log_mel_db: Floats) -> Heard:
+        import torch
+
+        with torch.inference_mode():
+            output = self._network(torch.from_numpy(excerpts(log_mel_db).frames))
+            probabilities = output.logits.softmax(dim=1).mean(dim=0)
+            embedding = output.embedding.mean(dim=0)
+        return Heard(probabilities.numpy(), embedding.numpy())
+
+
+def find_listeners(
+    models: tuple[str, ...] = (), runs: tuple[Path, ...] = ()
+) -> tuple[Listener, ...]:
+    """Load models by name and runs by folder; without either, all models of genres there are.
+
+    Raises
+    ------
+    ModelError : an unknown model, or one that does not know GTZAN's genres.
+    DataError : a run without a checkpoint.
+    """
+    if not models and not runs:
+        models = tuple(model.id for model in installed_models() if model.kind == "genres")
+    loaded: list[Listener] = [*map(_Installed, models), *map(_Run, runs)]
+    for listener in loaded:
+        missing = sorted(set(GENRES) - set(listener.labels))
+        if missing:
+            raise ModelError(
+                f"{listener.name} does not know {', '.join(missing)}: its accuracy on GTZAN "
+                f"cannot be told"
+            )
+    return tuple(loaded)

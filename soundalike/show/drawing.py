@@ -1,0 +1,290 @@
+"""What the pictures of :mod:`soundalike.show.plots` share: axes with units, colours, any text."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+from functools import lru_cache
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from soundalike.errors import InvalidArgument, MissingExtra
+from soundalike.frontends.dsp import mel_frequencies
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+    from matplotlib.axis import Axis
+    from matplotlib.figure import Figure
+
+    from soundalike.analysis import Analysis
+
+INK, FAINT, EMPTY = "#1f1b2e", "#6b6673", "#d9d7dd"
+SOUND_COLOURS = "magma"  # dark to light with loudness
+MATCH_COLOURS = "cividis"  # another map for another quantity; made for colour-blind readers
+
+_DPI = 150
+_MIN_SIZE_PX = 200
+_TIME_STEPS_S = (0.1, 0.2, 0.5, 1, 2, 5, 10, 15, 30, 60, 120, 300, 600, 900, 1800, 3600)
+_MEL_TICKS_HZ = (125, 250, 500, 1000, 2000, 4000, 8000, 16_000)
+# For what the default font lacks, where they are installed.
+_MORE_FONTS = (
+    "Noto Sans CJK JP",
+    "Noto Sans CJK SC",
+    "Hiragino Sans",
+    "PingFang SC",
+    "Yu Gothic",
+    "Microsoft YaHei",
+    "Malgun Gothic",
+    "WenQuanYi Zen Hei",
+    "Noto Sans",
+    "Arial Unicode MS",
+)
+
+
+def new_figure(width_px: int, height_px: int) -> Figure:
+    """A white figure that is saved at exactly this size.
+
+    Raises
+    ------
+    InvalidArgument : a size under 200 pixels.
+    MissingExtra : matplotlib is not installed.
+    """
+    if min(width_px, height_px) < _MIN_SIZE_PX:
+        raise InvalidArgument(
+            f"a picture of {width_px} x {height_px} pixels is too small; "
+            f"{_MIN_SIZE_PX} is the least"
+        )
+    try:
+        from matplotlib.backends.backend_agg import FigureCanvasAgg
+        from matplotlib.figure import Figure
+    except ImportError as error:
+        raise MissingExtra("plots", "plots") from error
+    figure = Figure(
+        figsize=(width_px / _DPI, height_px / _DPI),
+        dpi=_DPI,
+        layout="constrained",
+        facecolor="white",
+    )
+    FigureCanvasAgg(figure)
+    return figure
+
+
+def style(axes: Axes) -> None:
+    """Thin dark spines, small ticks, no box."""
+    axes.spines[["top", "right"]].set_visible(False)
+    for side in ("left", "bottom"):
+        axes.spines[side].set(color=FAINT, linewidth=0.8)
+    axes.tick_params(labelsize=8, colors=INK, length=3)
+    for axis in (axes.xaxis, axes.yaxis):
+        axis.label.set(fontsize=9, color=INK)
+
+
+def color_bar(figure: Figure, image: Any, label: str, **where: Any) -> None:
+    """A colour bar without a box; ``where`` as for ``Figure.colorbar``."""
+    bar = figure.colorbar(image, **where)
+    bar.set_label(label, color=INK, fontsize=9)
+    bar.ax.tick_params(labelsize=8, colors=INK, length=3)
+    bar.outline.set_visible(False)
+
+
+def power_image(
+    figure: Figure,
+    axes: Axes,
+    decibels: NDArray[np.float32],
+    *,
+    frame_s: float,
+    rows: tuple[float, float],
+    top_db: float,
+    label: str,
+) -> None:
+    """A spectrogram in decibels with its colour bar.
+
+    Parameters
+    ----------
+    decibels : (n_rows, n_frames); frame i is centred on i * frame_s.
+    rows : lower edge of the first row and upper edge of the last, in units of the y axis.
+    top_db : range of the colours under the maximum.
+    """
+    peak = float(decibels.max())
+    image = axes.imshow(
+        decibels,
+        origin="lower",
+        aspect="auto",
+        cmap=SOUND_COLOURS,
+        vmin=peak - top_db,
+        vmax=peak,
+        extent=(-0.5 * frame_s, (decibels.shape[1] - 0.5) * frame_s, *rows),
+    )
+    style(axes)
+    color_bar(figure, image, label, ax=axes, pad=0.02)
+
+
+def clock(time_s: float, step_s: float = 1.0) -> str:
+    """A time as m:ss or h:mm:ss, with a tenth where the step asks for it."""
+    tenths = 10 * round(time_s) if step_s >= 1 else round(10 * time_s)
+    minutes, rest = divmod(tenths, 600)
+    hours, minutes = divmod(minutes, 60)
+    seconds = f"{rest // 10:02d}" if step_s >= 1 else f"{rest / 10:04.1f}"
+    return f"{hours}:{minutes:02d}:{seconds}" if hours else f"{minutes}:{seconds}"
+
+
+def time_axis(axis: Axis, duration_s: float, name: str = "Time", ticks: int = 9) -> None:
+    """Round times along an axis: seconds up to ten, m:ss up to an hour, h:mm:ss beyond."""
+    from matplotlib.ticker import FuncFormatter, MultipleLocator
+
+    step_s = next((s for s in _TIME_STEPS_S if duration_s / s <= ticks), _TIME_STEPS_S[-1])
+    axis.set_major_locator(MultipleLocator(step_s))
+    if duration_s <= 10:
+        unit = "s"
+        axis.set_major_formatter(FuncFormatter(lambda time_s, _: f"{time_s:.2g}"))
+    else:
+        unit = "m:ss" if duration_s < 3600 else "h:mm:ss"
+        axis.set_major_formatter(FuncFormatter(lambda time_s, _: clock(time_s, step_s)))
+    axis.set_label_text(f"{name} ({unit})", fontsize=9, color=INK)
+
+
+def mel_axis(
+    axis: Axis, n_mels: int, fmax_hz: float, ticks_hz: Iterable[float] = _MEL_TICKS_HZ
+) -> None:
+    """Label mel bands (numbered from 0) by their centre frequencies in Hz."""
+    centres_hz = mel_frequencies(n_mels, fmax_hz)[1:-1]
+    shown = [hz for hz in ticks_hz if centres_hz[0] <= hz <= centres_hz[-1]]
+    axis.set_ticks(
+        np.interp(shown, centres_hz, np.arange(n_mels)),
+        [f"{hz / 1000:g}k" if hz >= 1000 else f"{hz:g}" for hz in shown],
+    )
+
+
+def frame_box(
+    axes: Axes, number: int, x: tuple[float, float], y: tuple[float, float], badge: str
+) -> None:
+    """A white frame with a dark rim, legible on every colour, and a numbered badge.
+
+    Parameters
+    ----------
+    x, y : the edges of the frame, in data coordinates.
+    badge : "middle", "top" or "right": where in the frame the number stands.
+    """
+    from matplotlib.patches import Rectangle
+    from matplotlib.patheffects import Normal, Stroke
+
+    box = Rectangle(
+        (x[0], y[0]),
+        x[1] - x[0],
+        y[1] - y[0],
+        fill=False,
+        edgecolor="white",
+        linewidth=1.6,
+        clip_on=False,
+    )
+    box.set_path_effects([Stroke(linewidth=3.4, foreground="black"), Normal()])
+    axes.add_patch(box)
+    across = x[0] + (x[1] - x[0]) * (0.86 if badge == "right" else 0.5)
+    up = y[0] + (y[1] - y[0]) * (0.86 if badge == "top" else 0.5)
+    axes.text(
+        across,
+        up,
+        str(number),
+        ha="center",
+        va="center",
+        fontsize=8.5,
+        fontweight="bold",
+        color="black",
+        bbox={"boxstyle": "circle,pad=0.28", "facecolor": "white", "edgecolor": "black"},
+    )
+
+
+@dataclass(frozen=True)
+class Cells:
+    """Excerpts as cells that cover a track without overlap.
+
+    Attributes
+    ----------
+    edges_s : float64 (n_cells + 1,), seconds.
+    index : int64 (n_cells,), the excerpt of each cell; -1 where there is none (a pause).
+    """
+
+    edges_s: NDArray[np.float64]
+    index: NDArray[np.int64]
+
+    def around(self, start_s: float, end_s: float) -> tuple[float, float]:
+        """Outer edges of the cells whose middle lies in a passage, in seconds."""
+        middles_s = (self.edges_s[:-1] + self.edges_s[1:]) / 2
+        inside = np.flatnonzero((middles_s > start_s) & (middles_s < end_s))
+        if inside.size == 0:
+            return start_s, end_s
+        return float(self.edges_s[inside[0]]), float(self.edges_s[inside[-1] + 1])
+
+
+def excerpt_cells(analysis: Analysis) -> Cells:
+    """Lay the excerpts of a track side by side.
+
+    The last excerpt is aligned to the end of the track and overlaps the one before it: its cell
+    is what it adds. Pauses that were left out become empty cells.
+    """
+    edges_s, index = [0.0], []
+    for excerpt, start_s in enumerate(analysis.excerpt_starts_s):
+        end_s = min(float(start_s) + analysis.excerpt_s, analysis.duration_s)
+        if start_s > edges_s[-1] + 0.05:
+            edges_s.append(float(start_s))
+            index.append(-1)
+        if end_s > edges_s[-1]:
+            edges_s.append(end_s)
+            index.append(excerpt)
+    # What is left at the end is a pause, unless it is the rounding of the last frame.
+    if analysis.duration_s > edges_s[-1] + 0.5:
+        edges_s.append(analysis.duration_s)
+        index.append(-1)
+    else:
+        edges_s[-1] = max(edges_s[-1], analysis.duration_s)
+    return Cells(np.array(edges_s), np.array(index, dtype=np.int64))
+
+
+def shorten(text: str, n_characters: int) -> str:
+    """The text, its middle left out where it is too long: both ends of a file name tell."""
+    text = " ".join(text.split())
+    if len(text) <= n_characters:
+        return text
+    head = (n_characters - 1) * 2 // 3
+    return f"{text[:head].rstrip()}…{text[len(text) - (n_characters - 1 - head) :].lstrip()}"
+
+
+@lru_cache(maxsize=1)
+def _fonts() -> tuple[tuple[str, ...], frozenset[int]]:
+    """Font families for text from files, and every character that one of them can draw."""
+    from matplotlib.font_manager import FontProperties, findfont, fontManager, get_font
+
+    installed = set(fontManager.get_font_names())
+    families = ("DejaVu Sans", *(name for name in _MORE_FONTS if name in installed))
+    known: set[int] = set()
+    for family in families:
+        known.update(get_font(findfont(FontProperties(family=[family]))).get_charmap())
+    return families, frozenset(known)
+
+
+def any_text(write: Callable[..., Any], text: str, n_characters: int, **style: Any) -> None:
+    """Write text that comes from outside: a file name, a title in any script.
+
+    Characters that no installed font has are drawn as a white square, dollar signs are no
+    formulas, and long text loses its middle.
+
+    Parameters
+    ----------
+    write : such as ``axes.set_title``.
+    n_characters : how many fit.
+    style : as for :class:`matplotlib.text.Text`.
+    """
+    families, known = _fonts()
+    drawn = "".join(c if ord(c) in known else "\u25a1" for c in shorten(text, n_characters))
+    write(drawn, fontfamily=list(families), parse_math=False, **style)
+
+
+def headline(figure: Figure, title: str, note: str = "") -> None:
+    """The title over a picture and, small, under it what was measured and how."""
+    n_characters = int(figure.get_figwidth() * 8.5)
+    if title:
+        any_text(figure.suptitle, title, n_characters, fontsize=12, color=INK, fontweight="bold")
+    if note:
+        figure.supxlabel(note, fontsize=7.5, color=FAINT, x=0.5, ha="center")

@@ -1,0 +1,484 @@
+"""Pictures: waveforms, spectrograms, the match of two tracks, genres along a track.
+
+Every function takes arrays or results and returns a :class:`matplotlib.figure.Figure`; ``save``
+writes it. matplotlib is an extra (``pip install 'soundalike[plots]'``) and is imported when the
+first picture is made. Only its object interface is used: no global state, no display.
+
+The colour maps are perceptually uniform and read the same with any colour vision.
+"""
+
+from __future__ import annotations
+
+import math
+import os
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from soundalike.errors import InvalidArgument, printable
+from soundalike.frontends.dsp import mel_spectrogram, power_spectrogram, power_to_db
+from soundalike.frontends.log_mel import FRAME_S, SAMPLE_RATE, TOP_DB
+from soundalike.show.drawing import (
+    EMPTY,
+    FAINT,
+    INK,
+    MATCH_COLOURS,
+    SOUND_COLOURS,
+    any_text,
+    clock,
+    color_bar,
+    excerpt_cells,
+    frame_box,
+    headline,
+    mel_axis,
+    new_figure,
+    power_image,
+    shorten,
+    style,
+    time_axis,
+)
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+    from matplotlib.figure import Figure
+
+    from soundalike.analysis import Analysis
+    from soundalike.similarity.passages import Comparison
+
+__all__ = [
+    "plot_comparison",
+    "plot_genre_timeline",
+    "plot_mel",
+    "plot_spectrogram",
+    "plot_waveform",
+    "save",
+]
+
+_PEAK_COLOUR, _RMS_COLOUR = "#b9a6d3", "#51127c"
+_FORMATS = ("png", "jpg", "jpeg", "webp", "svg", "pdf")
+# More columns than this cannot be told apart in a picture of some 1,000 pixels.
+_MAX_COLUMNS = 4000
+_MIN_HOP = 512
+_MOST_TAGS = 12
+_CHANNELS = {
+    1: ("Mono",),
+    2: ("Left", "Right"),
+    6: ("Front left", "Front right", "Centre", "Bass (LFE)", "Back left", "Back right"),
+}
+
+
+def plot_waveform(
+    waveform: NDArray[np.floating],
+    sample_rate: int,
+    *,
+    title: str = "",
+    width_px: int = 1200,
+    height_px: int | None = None,
+) -> Figure:
+    """The waveform of each channel.
+
+    Where more samples than pixels fall on the picture, it shows the range from the lowest to the
+    highest (light) and the root mean square (dark) of each column, so that no peak gets lost.
+
+    Parameters
+    ----------
+    waveform : (n_samples,) or (n_channels, n_samples), full scale is -1 to 1.
+    sample_rate : Hz.
+    title : above the picture; any text.
+    width_px, height_px : size; by default higher with more channels.
+
+    Raises
+    ------
+    InvalidArgument : no samples, a wrong shape or rate, a size under 200 pixels.
+    MissingExtra : matplotlib is not installed.
+    """
+    channels = np.atleast_2d(np.asarray(waveform, dtype=np.float32))
+    if channels.ndim != 2 or channels.size == 0:
+        raise InvalidArgument(
+            f"waveform must have the shape (n_samples,) or (n_channels, n_samples) with at least "
+            f"one sample, not {np.shape(waveform)}"
+        )
+    if sample_rate <= 0:
+        raise InvalidArgument(f"sample_rate must be positive, not {sample_rate} Hz")
+    n_channels, n_samples = channels.shape
+    figure = new_figure(width_px, height_px or 160 + 300 * n_channels)
+    all_axes = figure.subplots(n_channels, 1, sharex=True, sharey=True, squeeze=False)[:, 0]
+    names = _CHANNELS.get(n_channels, [f"Channel {i + 1}" for i in range(n_channels)])
+    duration_s = n_samples / sample_rate
+    limit = max(1.0, float(np.abs(channels).max()))
+    n_columns = width_px
+    for axes, samples, name in zip(all_axes, channels, names, strict=True):
+        if n_samples <= 4 * n_columns:
+            axes.plot(np.arange(n_samples) / sample_rate, samples, color=_RMS_COLOUR, linewidth=0.8)
+        else:
+            edges = np.linspace(0, n_samples, n_columns + 1).astype(np.int64)
+            low = np.minimum.reduceat(samples, edges[:-1])
+            high = np.maximum.reduceat(samples, edges[:-1])
+            power = np.add.reduceat(samples.astype(np.float64) ** 2, edges[:-1])
+            rms = np.sqrt(power / np.diff(edges))
+            time_s = (edges[:-1] + edges[1:]) / 2 / sample_rate
+            axes.fill_between(time_s, low, high, color=_PEAK_COLOUR, linewidth=0, label="peak")
+            axes.fill_between(time_s, -rms, rms, color=_RMS_COLOUR, linewidth=0, label="RMS")
+        axes.axhline(0.0, color=INK, linewidth=0.4)
+        axes.set_ylim(-1.05 * limit, 1.05 * limit)
+        axes.set_xlim(0.0, duration_s)
+        axes.set_ylabel("Amplitude (full scale = 1)" if n_channels == 1 else "Amplitude")
+        style(axes)
+        axes.set_title(name, loc="left", fontsize=9, color=FAINT)
+    if n_samples > 4 * n_columns:
+        all_axes[0].legend(
+            loc="lower right",
+            bbox_to_anchor=(1.0, 1.0),
+            ncols=2,
+            frameon=False,
+            fontsize=8,
+            borderaxespad=0.1,
+            labelcolor=FAINT,
+        )
+    time_axis(all_axes[-1].xaxis, duration_s)
+    headline(figure, title, f"{n_samples:,} samples at {sample_rate:,} Hz")
+    return figure
+
+
+def plot_spectrogram(
+    waveform: NDArray[np.floating],
+    sample_rate: int,
+    *,
+    k: float = 1.0,
+    n_fft: int = 2048,
+    hop_length: int | None = None,
+    top_db: float = 90.0,
+    title: str = "",
+    width_px: int = 1200,
+    height_px: int = 700,
+) -> Figure:
+    """The power spectrogram in decibels, 10 log10(P / k).
+
+    P is the squared magnitude of the short-time Fourier transform with a Hann window of unit sum:
+    a sine of amplitude 1 (full scale) has P = 0.25, which is -6.0 dB for k = 1.
+
+    Parameters
+    ----------
+    waveform : (n_samples,), mono.
+    sample_rate : Hz; the frequency axis ends at half of it.
+    k : the power that is 0 dB.
+    n_fft, hop_length : samples. By default the hop is 512, more for audio so long that the
+        columns could not be told apart.
+    top_db : range of the colours under the maximum, dB.
+    title, width_px, height_px : see ``plot_waveform``.
+
+    Raises
+    ------
+    InvalidArgument : no samples, several channels, k or top_db not positive.
+    MissingExtra : matplotlib is not installed.
+    """
+    hop = hop_length or _hop(np.size(waveform))
+    power = power_spectrogram(waveform, sample_rate, n_fft, hop)
+    decibels = _to_db(power, k, top_db)
+    figure = new_figure(width_px, height_px)
+    axes = figure.subplots()
+    duration_s = np.size(waveform) / sample_rate
+    power_image(
+        figure,
+        axes,
+        decibels,
+        frame_s=hop / sample_rate,
+        top_db=top_db,
+        rows=(-0.5 * sample_rate / n_fft, (0.5 + n_fft // 2) * sample_rate / n_fft),
+        label=f"Power (dB re k = {k:g})",
+    )
+    axes.set_xlim(0.0, duration_s)
+    axes.set_ylim(0.0, sample_rate / 2)
+    axes.yaxis.set_major_formatter(lambda hz, _: f"{hz / 1000:g}")
+    axes.set_ylabel("Frequency (kHz)")
+    time_axis(axes.xaxis, duration_s)
+    headline(
+        figure,
+        title,
+        f"{sample_rate:,} Hz, n_fft {n_fft}, hop {hop}  |  10 log10(P / {k:g}); "
+        f"a full-scale sine has P = 0.25",
+    )
+    return figure
+
+
+def plot_mel(
+    waveform: NDArray[np.floating],
+    sample_rate: int,
+    *,
+    n_mels: int = 128,
+    k: float = 1.0,
+    n_fft: int = 2048,
+    hop_length: int | None = None,
+    top_db: float = 80.0,
+    title: str = "",
+    width_px: int = 1200,
+    height_px: int = 700,
+) -> Figure:
+    """The mel spectrogram in decibels, 10 log10(P / k): bands as wide as the ear hears them.
+
+    P is the power of ``plot_spectrogram`` under triangular filters of unit area (Slaney), from 0
+    to half the sample rate.
+
+    Parameters
+    ----------
+    n_mels : number of bands.
+    waveform, sample_rate, k, n_fft, hop_length, top_db, title, width_px, height_px : see
+        ``plot_spectrogram``.
+
+    Raises
+    ------
+    InvalidArgument : as ``plot_spectrogram``, and n_mels less than 1.
+    MissingExtra : matplotlib is not installed.
+    """
+    hop = hop_length or _hop(np.size(waveform))
+    power = mel_spectrogram(waveform, sample_rate, n_fft, hop, n_mels)
+    decibels = _to_db(power, k, top_db)
+    figure = new_figure(width_px, height_px)
+    axes = figure.subplots()
+    duration_s = np.size(waveform) / sample_rate
+    power_image(
+        figure,
+        axes,
+        decibels,
+        frame_s=hop / sample_rate,
+        top_db=top_db,
+        rows=(-0.5, n_mels - 0.5),
+        label=f"Power in the band (dB re k = {k:g})",
+    )
+    axes.set_xlim(0.0, duration_s)
+    mel_axis(axes.yaxis, n_mels, sample_rate / 2)
+    axes.set_ylabel("Mel band, centre frequency (Hz)")
+    time_axis(axes.xaxis, duration_s)
+    headline(
+        figure,
+        title,
+        f"{n_mels} mel bands, {sample_rate:,} Hz, n_fft {n_fft}, hop {hop}  |  10 log10(P / {k:g})",
+    )
+    return figure
+
+
+def plot_comparison(
+    comparison: Comparison,
+    log_mel_a: NDArray[np.floating],
+    log_mel_b: NDArray[np.floating],
+    *,
+    title: str = "",
+    width_px: int = 1200,
+    height_px: int | None = None,
+) -> Figure:
+    """Two tracks and where they match.
+
+    Track a runs from left to right along the top, track b from top to bottom along the side,
+    both as mel spectrograms; between them each cell is the similarity of an excerpt of a (its
+    column) and one of b (its row). The best-matching passages are framed and numbered in all
+    three, best first.
+
+    Parameters
+    ----------
+    comparison : what ``compare`` returned.
+    log_mel_a, log_mel_b : (n_mels, n_frames), decibels, as ``log_mel`` returns them.
+    title, width_px, height_px : see ``plot_waveform``.
+
+    Raises
+    ------
+    InvalidArgument : a spectrogram of the wrong shape.
+    MissingExtra : matplotlib is not installed.
+    """
+    for name, spectrogram in (("log_mel_a", log_mel_a), ("log_mel_b", log_mel_b)):
+        if spectrogram.ndim != 2 or spectrogram.size == 0:
+            raise InvalidArgument(
+                f"{name} must have the shape (n_mels, n_frames), not {spectrogram.shape}"
+            )
+    figure = new_figure(width_px, height_px or width_px)
+    grid = figure.add_gridspec(2, 3, width_ratios=(1.15, 3.1, 0.1), height_ratios=(1.05, 3.1))
+    match_axes = figure.add_subplot(grid[1, 1])
+    a_axes = figure.add_subplot(grid[0, 1], sharex=match_axes)
+    b_axes = figure.add_subplot(grid[1, 0], sharey=match_axes)
+    a_cells = excerpt_cells(comparison.a_analysis)
+    b_cells = excerpt_cells(comparison.b_analysis)
+    a_end_s, b_end_s = comparison.a_analysis.duration_s, comparison.b_analysis.duration_s
+
+    # Pauses have no excerpt: their cells stay empty.
+    matrix = np.full((len(b_cells.index), len(a_cells.index)), np.nan)
+    cells = np.ix_(b_cells.index >= 0, a_cells.index >= 0)
+    matrix[cells] = comparison.excerpt_similarity.T[
+        np.ix_(b_cells.index[b_cells.index >= 0], a_cells.index[a_cells.index >= 0])
+    ]
+    mesh = match_axes.pcolormesh(
+        a_cells.edges_s, b_cells.edges_s, matrix, cmap=MATCH_COLOURS, rasterized=True
+    )
+    match_axes.set_facecolor(EMPTY)
+    color_bar(figure, mesh, "Similarity of excerpts (cosine)", cax=figure.add_subplot(grid[1, 2]))
+
+    n_a, n_b = log_mel_a.shape[0], log_mel_b.shape[0]
+    a_image = a_axes.imshow(
+        log_mel_a,
+        origin="lower",
+        aspect="auto",
+        cmap=SOUND_COLOURS,
+        vmin=-TOP_DB,
+        vmax=0.0,
+        extent=(0.0, log_mel_a.shape[1] * FRAME_S, -0.5, n_a - 0.5),
+    )
+    b_axes.imshow(
+        log_mel_b.T,
+        origin="upper",
+        aspect="auto",
+        cmap=SOUND_COLOURS,
+        vmin=-TOP_DB,
+        vmax=0.0,
+        extent=(-0.5, n_b - 0.5, log_mel_b.shape[1] * FRAME_S, 0.0),
+    )
+    color_bar(figure, a_image, "dB under the\nmaximum", cax=figure.add_subplot(grid[0, 2]))
+
+    for axes in (match_axes, a_axes, b_axes):
+        style(axes)
+    match_axes.set_xlim(0.0, a_end_s)
+    match_axes.set_ylim(b_end_s, 0.0)
+    time_axis(match_axes.xaxis, a_end_s, "a: time")
+    time_axis(b_axes.yaxis, b_end_s, "b: time")
+    match_axes.tick_params(labelleft=False)
+    a_axes.tick_params(labelbottom=False)
+    mel_axis(a_axes.yaxis, n_a, SAMPLE_RATE / 2, (250, 1000, 4000))
+    mel_axis(b_axes.xaxis, n_b, SAMPLE_RATE / 2, (250, 1000, 4000))
+    a_axes.set_ylabel("Hz")
+    b_axes.set_xlabel("Hz")
+    any_text(a_axes.set_title, f"a: {comparison.a}", 56, loc="left", fontsize=9, color=INK)
+    any_text(b_axes.set_title, f"b: {comparison.b}", 28, loc="left", fontsize=9, color=INK)
+
+    for number, passage in enumerate(comparison.passages, start=1):
+        a_0, a_1 = passage.a_start_s, min(passage.a_end_s, a_end_s)
+        b_0, b_1 = passage.b_start_s, min(passage.b_end_s, b_end_s)
+        frame_box(a_axes, number, (a_0, a_1), (-0.5, n_a - 0.5), "top")
+        frame_box(b_axes, number, (-0.5, n_b - 0.5), (b_0, b_1), "right")
+        frame_box(match_axes, number, a_cells.around(a_0, a_1), b_cells.around(b_0, b_1), "middle")
+
+    _legend(figure.add_subplot(grid[0, 0]), comparison)
+    headline(figure, title or f"{shorten(comparison.a, 30)} | {shorten(comparison.b, 30)}")
+    return figure
+
+
+def plot_genre_timeline(
+    analysis: Analysis,
+    *,
+    title: str = "",
+    width_px: int = 1200,
+    height_px: int | None = None,
+) -> Figure:
+    """The probability of each genre along a track, one column an excerpt.
+
+    Genres are sorted by their probability over the whole track, which stands beside their names;
+    a dot marks the most probable one of each excerpt. Of a model's tags only the strongest over the
+    whole track are shown.
+
+    Parameters
+    ----------
+    analysis : of the track.
+    title, width_px, height_px : see ``plot_waveform``.
+
+    Raises
+    ------
+    InvalidArgument : a size under 200 pixels.
+    MissingExtra : matplotlib is not installed.
+    """
+    are_tags = analysis.kind == "tags"
+    order = np.argsort(-analysis.probabilities, kind="stable")[: _MOST_TAGS if are_tags else None]
+    n_labels = len(order)
+    figure = new_figure(width_px, height_px or 230 + 46 * n_labels)
+    axes = figure.subplots()
+    cells = excerpt_cells(analysis)
+    shown = cells.index >= 0
+    table = np.full((n_labels, len(cells.index)), np.nan)
+    table[:, shown] = analysis.excerpt_probabilities[cells.index[shown]][:, order].T
+    mesh = axes.pcolormesh(
+        cells.edges_s,
+        np.arange(n_labels + 1) - 0.5,
+        table,
+        cmap=SOUND_COLOURS,
+        vmin=0.0,
+        vmax=1.0,
+        rasterized=True,
+    )
+    axes.set_facecolor(EMPTY)
+    centres_s = (cells.edges_s[:-1] + cells.edges_s[1:]) / 2
+    best = table[:, shown].argmax(axis=0)
+    axes.scatter(centres_s[shown], best, s=18, color="white", edgecolors="black", linewidths=0.8)
+    axes.set_ylim(n_labels - 0.5, -0.5)
+    axes.set_xlim(0.0, cells.edges_s[-1])
+    axes.set_yticks(
+        range(n_labels),
+        [
+            f"{analysis.labels[i]}  {share:.2f}"
+            if are_tags
+            else f"{analysis.labels[i]}  {100 * share:.0f} %"
+            for i, share in zip(order, analysis.probabilities[order], strict=True)
+        ],
+    )
+    style(axes)
+    axes.tick_params(axis="y", length=0)
+    color_bar(figure, mesh, "Activation" if are_tags else "Probability", ax=axes, pad=0.02)
+    time_axis(axes.xaxis, analysis.duration_s)
+    verdict = "unsure" if analysis.unsure else analysis.genre
+    headline(figure, title, f"whole track: {verdict}  |  {analysis.model}")
+    return figure
+
+
+def save(figure: Figure, path: str | os.PathLike[str]) -> None:
+    """Write a picture; the suffix of the path says in which format.
+
+    Raises
+    ------
+    InvalidArgument : an unknown suffix, or a path that cannot be written.
+    """
+    target = Path(path)
+    suffix = target.suffix.lower().removeprefix(".")
+    if suffix not in _FORMATS:
+        raise InvalidArgument(
+            f"{printable(target)}: cannot write a picture as {target.suffix or 'no suffix'!r}; "
+            f"use one of {', '.join('.' + known for known in _FORMATS)}"
+        )
+    try:
+        figure.savefig(target, format=suffix)
+    except OSError as error:
+        raise InvalidArgument(
+            f"{printable(target)}: cannot be written ({error.strerror or error})"
+        ) from error
+
+
+def _hop(n_samples: int) -> int:
+    return max(_MIN_HOP, math.ceil(n_samples / _MAX_COLUMNS))
+
+
+def _to_db(power: NDArray[np.float32], k: float, top_db: float) -> NDArray[np.float32]:
+    """10 log10(power / k), silence included: it lies at the bottom of the range."""
+    if not (k > 0 and math.isfinite(k)):
+        raise InvalidArgument(f"k must be a positive power, not {k}")
+    return power_to_db(power, reference=k, top_db=top_db)
+
+
+def _legend(axes: Axes, comparison: Comparison) -> None:
+    """The corner: how alike, and where each numbered passage begins in both."""
+    axes.set_axis_off()
+    place: dict[str, Any] = {"transform": axes.transAxes, "va": "top", "color": INK}
+    axes.text(0.0, 1.0, f"Similarity {comparison.similarity:.2f}", fontsize=11, **place)
+    if comparison.percentile is not None:
+        note = f"{comparison.percentile:.0f} % of pairs are less alike"
+        axes.text(0.0, 0.87, note, fontsize=7.5, **place)
+    rows = [("", "a", "b", "cosine")]
+    rows += [
+        (
+            str(number),
+            clock(passage.a_start_s),
+            clock(passage.b_start_s),
+            f"{passage.similarity:.2f}",
+        )
+        for number, passage in enumerate(comparison.passages, start=1)
+    ]
+    for line, row in enumerate(rows):
+        colour = {**place, "color": FAINT if line == 0 else INK}
+        for column, text in zip((0.06, 0.36, 0.62, 0.95), row, strict=True):
+            weight = "bold" if column < 0.1 else "normal"
+            up = 0.73 - 0.105 * line
+            axes.text(column, up, text, fontsize=8, ha="right", fontweight=weight, **colour)

@@ -1,0 +1,194 @@
+"""The process that reads and analyses files for a scan, and for whoever else must decode many.
+
+It is started as a fresh interpreter, gets a :class:`Setup` and then jobs on standard input, and
+answers each on standard output. It never sees the database. When its input ends, because the scan
+is over or was killed, it ends at once.
+"""
+
+from __future__ import annotations
+
+import importlib
+import os
+import pickle
+import signal
+import sys
+import threading
+import traceback
+from functools import partial
+from queue import SimpleQueue
+from typing import Any, Protocol, cast
+
+import numpy as np
+from numpy.typing import NDArray
+
+from soundalike.audio import probe, read_tags
+from soundalike.errors import AudioError, ModelError, UnreadableFile
+from soundalike.files import Stamp, content_digest, is_gone, stamp_of
+from soundalike.models import ModelInfo
+from soundalike.workers.jobs import (
+    Analysed,
+    AnalyseJob,
+    Broken,
+    Called,
+    CallJob,
+    Digested,
+    DigestJob,
+    Facts,
+    Failed,
+    Job,
+    Outcome,
+    Setup,
+)
+
+__all__ = ["AnalyzerLike", "load_analyzer", "main"]
+
+_CHANGED = "changed while it was being read"
+_VANISHED = "vanished during the scan"
+_BUG_ADVICE = "this is an error in soundalike: please report it, with the file if you may"
+
+
+class AnalyzerLike(Protocol):
+    """What a scan needs of an analyzer; ``soundalike.Analyzer`` is one."""
+
+    model: ModelInfo
+
+    def from_file(
+        self, path: str | os.PathLike[str], *, start_s: float = 0.0, end_s: float | None = None
+    ) -> Any: ...
+
+    def from_waveform(self, waveform: NDArray[np.floating], sample_rate: int) -> Any: ...
+
+
+def load_analyzer(analyzer: str, model: ModelInfo) -> AnalyzerLike:
+    """The analyzer that ``module:callable`` makes of the model.
+
+    Raises
+    ------
+    ModelError : there is no such callable, or it cannot load the model.
+    """
+    try:
+        factory = _named(analyzer)
+    except (ImportError, AttributeError) as error:
+        raise ModelError(f"the analyzer {analyzer} cannot be loaded: {error}") from error
+    return cast("AnalyzerLike", factory(model))
+
+
+def _named(place: str) -> Any:
+    """What ``module:name`` is."""
+    module, _, name = place.partition(":")
+    return getattr(importlib.import_module(module), name)
+
+
+class Worker:
+    """Does one job after the other; a model is loaded for the first one that needs it."""
+
+    def __init__(self, setup: Setup) -> None:
+        self._setup = setup
+        self._analyzers: dict[str, AnalyzerLike] = {}
+
+    def do(self, job: Job) -> Outcome | Broken:
+        path = os.fsdecode(job.path)
+        outcome: Outcome
+        try:
+            if isinstance(job, DigestJob):
+                return self._digest(job, path)
+            if isinstance(job, CallJob):
+                load = partial(self._analyzer, self._setup.model)
+                outcome = Called(job, _named(job.function)(path, load, *job.arguments))
+            else:
+                outcome = self._analyse(job, path)
+        except ModelError as error:
+            return Broken(error)
+        except AudioError as error:
+            outcome = Failed(job, type(error).__name__, error.reason, error.advice)
+        except OSError as error:
+            outcome = _unreadable(job, (error.strerror or str(error)).lower())
+        except Exception as error:
+            # Recorded for its file with the place it came from, where it is seen and can be
+            # reported; the other files of the scan do not suffer for it.
+            place = traceback.extract_tb(error.__traceback__)[-1]
+            where = f"{os.path.basename(place.filename)}:{place.lineno}"
+            outcome = Failed(job, type(error).__name__, f"{error} ({where})", _BUG_ADVICE)
+        # A change under the reader's hands makes any result worthless, and explains any error
+        # better than the error does.
+        change = _change(job, path)
+        return outcome if change is None else _unreadable(job, change)
+
+    @staticmethod
+    def _digest(job: DigestJob, path: str) -> Outcome:
+        stamp = stamp_of(path)
+        try:
+            digest = content_digest(path)
+        except PermissionError as error:
+            return _unreadable(job, (error.strerror or str(error)).lower(), stamp)
+        if stamp_of(path) != stamp:
+            return _unreadable(job, _CHANGED)
+        return Digested(job, stamp, digest)
+
+    def _analyse(self, job: AnalyseJob, path: str) -> Analysed:
+        # A model that cannot be loaded is none of the file's faults: before anything is read.
+        analyzers = [self._analyzer(model) for model in job.models]
+        info = probe(path)
+        tags = read_tags(path)
+        analyses = tuple(analyzer.from_file(path) for analyzer in analyzers)
+        facts = Facts(
+            sample_rate=info.sample_rate,
+            channels=info.channels,
+            codec=info.codec,
+            title=tags.title,
+            artist=tags.artist,
+            album=tags.album,
+            album_artist=tags.album_artist,
+            genre=tags.genre,
+            year=tags.year,
+            track_number=tags.track_number,
+        )
+        return Analysed(job, facts, analyses)
+
+    def _analyzer(self, model: ModelInfo) -> AnalyzerLike:
+        if model.id not in self._analyzers:
+            self._analyzers[model.id] = load_analyzer(self._setup.analyzer, model)
+        return self._analyzers[model.id]
+
+
+def _change(job: Job, path: str) -> str | None:
+    """How the file is no longer what it was when the scan began with it."""
+    if is_gone(path):
+        return "gone since the scan" if isinstance(job, CallJob) else _VANISHED
+    if not isinstance(job, AnalyseJob):
+        return None
+    try:
+        return None if stamp_of(path) == job.stamp else _CHANGED
+    except OSError as error:
+        return (error.strerror or str(error)).lower()
+
+
+def _unreadable(job: Job, reason: str, stamp: Stamp | None = None) -> Failed:
+    return Failed(job, UnreadableFile.__name__, reason, UnreadableFile.advice, stamp)
+
+
+def main() -> None:
+    """Answer jobs until the input ends."""
+    # Ctrl-C is for the scan, which then ends this process.
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    # Whatever a library prints must not end up between the answers.
+    answers = os.fdopen(os.dup(sys.stdout.fileno()), "wb")
+    os.dup2(sys.stderr.fileno(), sys.stdout.fileno())
+
+    requests: SimpleQueue[Any] = SimpleQueue()
+
+    def listen() -> None:
+        while True:
+            try:
+                requests.put(pickle.load(sys.stdin.buffer))
+            except EOFError:
+                # Also when the scan was killed: nobody waits for the file in work.
+                os._exit(0)
+
+    threading.Thread(target=listen, daemon=True).start()
+    worker = Worker(requests.get())
+    answer: object = "ready"
+    while True:
+        pickle.dump(answer, answers)
+        answers.flush()
+        answer = worker.do(requests.get())
