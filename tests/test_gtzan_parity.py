@@ -35,7 +35,7 @@ def columns(n_frames: int) -> np.ndarray:
 
 
 def frames_of(path: Path) -> np.ndarray:
-    """All frames of a clip at a hop of 512 samples, by the product's own transform and filters: (128, n_frames)."""
+    """All frames of a clip at a hop of 512 samples, by the product's transform: (128, n_frames)."""
     audio = load_audio(path)
     assert audio.sample_rate == 22_050
     power = mel_spectrogram(audio.samples, audio.sample_rate, hop_length=STFT_HOP)
