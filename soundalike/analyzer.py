@@ -14,7 +14,7 @@ from soundalike.analysis import Analysis, genre_sets, softmax, temper, unit
 from soundalike.audio import AudioReader
 from soundalike.errors import InvalidArgument, ModelError, SilentAudio, TooShort
 from soundalike.frontends import find_frontend
-from soundalike.models import DEFAULT_MODEL, ModelInfo, find_model
+from soundalike.models import DEFAULT_MODEL, ModelInfo, ModelKey, find_by_key, find_model
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -35,7 +35,7 @@ class Analyzer:
 
     Parameters
     ----------
-    model : name of an installed model, ``name@version`` for a certain version.
+    model : name of an installed model, ``name@version`` for a certain version; or its key.
     threads : threads that the model may use. A scan runs one process a core instead.
 
     Raises
@@ -49,9 +49,13 @@ class Analyzer:
     ('classical', 0.93)
     """
 
-    def __init__(self, model: str | ModelInfo = DEFAULT_MODEL, *, threads: int = 1) -> None:
+    def __init__(
+        self, model: str | ModelInfo | ModelKey = DEFAULT_MODEL, *, threads: int = 1
+    ) -> None:
         if threads < 1:
             raise InvalidArgument(f"threads must be at least 1, not {threads}")
+        if isinstance(model, ModelKey):
+            model = find_by_key(model)
         self.model = model if isinstance(model, ModelInfo) else find_model(model)
         self._frontend = find_frontend(self.model.frontend)
         options = onnxruntime.SessionOptions()

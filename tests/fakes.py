@@ -14,15 +14,16 @@ import wave
 from collections import Counter
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
 from soundalike.analysis import Analysis
 from soundalike.errors import ModelError, SilentAudio, UnreadableFile
 from soundalike.library import Library
-from soundalike.models import ModelInfo
+from soundalike.models import ModelInfo, ModelKey
 from soundalike.models.lineage import Lineage
-from soundalike.workers.jobs import Job, Setup
+from soundalike.workers.jobs import Job, MakePool, Setup
 from soundalike.workers.process import Worker
 
 LOG = "SOUNDALIKE_TEST_LOG"
@@ -32,6 +33,10 @@ PIDS = "SOUNDALIKE_TEST_PIDS"
 """Environment variable: a folder that gets a file named by the process id of each analyzer."""
 
 
+LABELS = ("calm", "wild", "odd")
+EMBEDDING_DIM = 8
+
+
 def fake_model(version: str = "1", name: str = "fake") -> ModelInfo:
     return ModelInfo(
         name=name,
@@ -39,8 +44,8 @@ def fake_model(version: str = "1", name: str = "fake") -> ModelInfo:
         path=Path("fake.onnx"),
         sha256="",
         size_bytes=0,
-        embedding_dim=8,
-        labels=("calm", "wild", "odd"),
+        embedding_dim=EMBEDDING_DIM,
+        labels=LABELS,
         description="for tests",
     )
 
@@ -62,24 +67,24 @@ def text_of(path: str | os.PathLike[str]) -> str:
     return Path(path).read_bytes()[44:].split(b"|")[0].decode()
 
 
-def fake_analysis(text: str, model: ModelInfo, duration_s: float = 25.0) -> Analysis:
+def fake_analysis(text: str, model: ModelInfo | ModelKey, duration_s: float = 25.0) -> Analysis:
     """The analysis of a text: random, but always the same; three excerpts."""
     seed = int.from_bytes(hashlib.sha256(f"{model.version} {text}".encode()).digest()[:8], "big")
     rng = np.random.default_rng(seed)
-    excerpts = rng.normal(size=(3, model.embedding_dim)).astype(np.float32)
+    excerpts = rng.normal(size=(3, EMBEDDING_DIM)).astype(np.float32)
     excerpts /= np.linalg.norm(excerpts, axis=1, keepdims=True)
     embedding = excerpts.mean(axis=0)
-    probabilities = rng.dirichlet(np.ones(len(model.labels)), size=3).astype(np.float32)
+    probabilities = rng.dirichlet(np.ones(len(LABELS)), size=3).astype(np.float32)
     return Analysis(
         model=model.id,
         duration_s=duration_s,
-        labels=model.labels,
+        labels=LABELS,
         probabilities=probabilities.mean(axis=0),
         embedding=embedding / np.linalg.norm(embedding),
         excerpt_embeddings=excerpts,
         excerpt_probabilities=probabilities,
         excerpt_starts_s=np.array([0.0, 9.94, 15.06]),
-        genre_set=model.labels[:2],
+        genre_set=LABELS[:2],
         notes=(f"text: {text}",),
     )
 
@@ -94,7 +99,7 @@ class FakeAnalyzer:
     afterwards.
     """
 
-    def __init__(self, model: ModelInfo) -> None:
+    def __init__(self, model: ModelKey) -> None:
         self.model = model
         if folder := os.environ.get(PIDS):
             (Path(folder) / str(os.getpid())).touch()
@@ -138,27 +143,14 @@ class FakeAnalyzer:
         return fake_analysis(text + passage, self.model)
 
 
-def unloadable(model: ModelInfo) -> FakeAnalyzer:
+def unloadable(model: ModelKey) -> FakeAnalyzer:
     """An analyzer whose model is no good."""
     raise ModelError(f"{model.id}: damaged model")
-
-
-def open_library(
-    folder: Path, *, version: str = "1", analyzer: str = "fakes:FakeAnalyzer"
-) -> Library:
-    """A library in a folder, that analyses with the fake."""
-    return Library(folder / "library.db", model=fake_model(version), analyzer=analyzer)
 
 
 def line(version: str, *, older: Sequence[str] = ()) -> Lineage:
     """The line of the fake's versions; those of ``older`` are still installed."""
     return Lineage(fake_model(version), installed=tuple(fake_model(each) for each in older))
-
-
-def open_upgraded(folder: Path, version: str, *, older: Sequence[str] = ()) -> Library:
-    """The library of :func:`open_library` after an upgrade, opened without choosing a model."""
-    model = line(version, older=older)
-    return Library(folder / "library.db", model=model, analyzer="fakes:FakeAnalyzer")
 
 
 class InlinePool:
@@ -183,7 +175,7 @@ class InlinePool:
         self.outstanding += 1
         self._jobs.append(job)
 
-    def outcomes(self, timeout_s: float) -> list[object]:
+    def outcomes(self, timeout_s: float) -> list[Any]:
         outcomes = [self._worker.do(job) for job in self._jobs]
         self._jobs.clear()
         self.outstanding = 0
@@ -196,11 +188,30 @@ class InlinePool:
 class OnePool(InlinePool):
     """One answer at a time, so that a scan can be stopped between two."""
 
-    def outcomes(self, timeout_s: float) -> list[object]:
+    def outcomes(self, timeout_s: float) -> list[Any]:
         outcomes = [self._worker.do(job) for job in self._jobs[:1]]
         del self._jobs[:1]
         self.outstanding -= len(outcomes)
         return list(outcomes)
+
+
+def open_library(
+    folder: Path,
+    *,
+    version: str = "1",
+    analyzer: str = "fakes:FakeAnalyzer",
+    pool: MakePool = InlinePool,
+) -> Library:
+    """A library in a folder, that analyses with the fake."""
+    return Library(folder / "library.db", model=fake_model(version), analyzer=analyzer, pool=pool)
+
+
+def open_upgraded(
+    folder: Path, version: str, *, older: Sequence[str] = (), pool: MakePool = InlinePool
+) -> Library:
+    """The library of :func:`open_library` after an upgrade, opened without choosing a model."""
+    model = line(version, older=older)
+    return Library(folder / "library.db", model=model, analyzer="fakes:FakeAnalyzer", pool=pool)
 
 
 def contents_of(library: Library) -> Counter[tuple[str, str, str | None]]:

@@ -226,7 +226,6 @@ def test_a_sample_for_the_baseline_is_drawn_in_whole_folders(place: Path) -> Non
 @pytest.fixture
 def fake_library(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
     """Makes a library of so many fake tracks without tags."""
-    monkeypatch.setattr("soundalike.library.scan.scan.WorkerPool", fakes.InlinePool)
 
     def make(n: int, folders: int = 3) -> Library:
         for number in range(n):

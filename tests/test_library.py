@@ -10,7 +10,7 @@ from pathlib import Path
 import mutagen.wave
 import numpy as np
 import pytest
-from fakes import InlinePool, fake_analysis, fake_model, open_library, write_track
+from fakes import fake_analysis, fake_model, open_library, write_track
 from mutagen.id3 import TALB, TCON, TDRC, TIT2, TPE1, TRCK
 from sqlalchemy import insert
 
@@ -37,11 +37,6 @@ MUSIC = [
     ("b/100.wav", "Nobody", "Six", "Hydra"),
     ("c/Untitled Tape_03.wav", None, None, None),
 ]
-
-
-@pytest.fixture(autouse=True)
-def _inline(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("soundalike.library.scan.scan.WorkerPool", InlinePool)
 
 
 @pytest.fixture
@@ -106,7 +101,7 @@ def test_words_that_mean_several_tracks(library: Library) -> None:
     with pytest.raises(AmbiguousTrack) as caught:
         library.track("sigur ros")
     first, second, third = str(caught.value).splitlines()
-    assert first.startswith("'sigur ros' answers to 2 tracks; name one by its id")
+    assert first.startswith("'sigur ros' matches 2 tracks; name one by its id")
     assert "#1  Sigur Rós - Svefn-g-englar  (" in second
     assert "#2  Sigur Rós - Starálfur  (" in third
 
@@ -136,13 +131,13 @@ def test_a_number_that_is_an_id_and_a_title(library: Library, tmp_path: Path) ->
         write_track(tmp_path / f"more/{number:03}x.wav", f"{number}")
     library.scan([tmp_path / "more"])
     assert library.track("#99").title is None
-    with pytest.raises(AmbiguousTrack, match="'99' answers to 2 tracks"):
+    with pytest.raises(AmbiguousTrack, match="'99' matches 2 tracks"):
         library.track("99")
 
 
 @pytest.mark.parametrize("query", ["nothing like this", "", "   ", "%", "_", "***", "\0"])
 def test_words_that_mean_nothing(library: Library, query: str) -> None:
-    with pytest.raises(TrackNotFound, match="nothing in the library answers to"):
+    with pytest.raises(TrackNotFound, match="nothing in the library matches"):
         library.track(query)
 
 
@@ -400,7 +395,8 @@ def test_the_stored_precision_keeps_cosines() -> None:
     rng = np.random.default_rng(3)
     rows = rng.normal(size=(200, 256)).astype(np.float32)
     rows /= np.linalg.norm(rows, axis=1, keepdims=True)
-    stored = decode_embeddings([row.astype("<f2").tobytes() for row in rows])
+    stored, whole = decode_embeddings([row.astype("<f2").tobytes() for row in rows], 256)
+    assert whole.all()
     assert np.abs(stored @ stored.T - rows @ rows.T).max() < 1e-4
 
 

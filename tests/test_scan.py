@@ -36,12 +36,6 @@ def log(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[[], Counter
     return take
 
 
-@pytest.fixture(autouse=True)
-def _inline(monkeypatch: pytest.MonkeyPatch) -> None:
-    """No processes here; tests/test_scan_processes.py is about those."""
-    monkeypatch.setattr("soundalike.library.scan.scan.WorkerPool", InlinePool)
-
-
 @pytest.fixture
 def music(tmp_path: Path) -> Path:
     """Four tracks in two folders, and what else lies around in a music folder."""

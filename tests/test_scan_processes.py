@@ -19,6 +19,7 @@ from fakes import contents_of, open_library, open_upgraded, text_of, write_track
 
 from soundalike.errors import LibraryError, ModelError
 from soundalike.library import Library
+from soundalike.workers.pool import WorkerPool
 
 POSIX = sys.platform != "win32"
 TRACKS = 8
@@ -29,15 +30,16 @@ import sys
 sys.path.insert(0, sys.argv[1])
 from pathlib import Path
 from fakes import open_library
+from soundalike.workers.pool import WorkerPool
 def show(progress):
     print(progress.phase, progress.done, flush=True)
-report = open_library(Path(sys.argv[2])).scan([sys.argv[3]], jobs=2, progress=show)
+report = open_library(Path(sys.argv[2]), pool=WorkerPool).scan([sys.argv[3]], jobs=2, progress=show)
 print("report", report.analysed, report.interrupted, flush=True)
 """
 
 
 UPGRADE = SCAN.replace("import open_library", "import open_upgraded").replace(
-    "open_library(Path(sys.argv[2]))", "open_upgraded(Path(sys.argv[2]), '2')"
+    "open_library(Path(sys.argv[2])", "open_upgraded(Path(sys.argv[2]), '2'"
 )
 
 
@@ -55,7 +57,7 @@ def music(tmp_path: Path) -> Path:
 
 @pytest.fixture
 def library(tmp_path: Path) -> Iterator[Library]:
-    with open_library(tmp_path) as opened:
+    with open_library(tmp_path, pool=WorkerPool) as opened:
         yield opened
 
 
@@ -135,7 +137,7 @@ def test_a_killed_scan_goes_on_where_it_was(
         process.kill()
     wait_until_gone(pids)
     check_integrity(tmp_path)
-    with open_library(tmp_path) as library:
+    with open_library(tmp_path, pool=WorkerPool) as library:
         stored = {t.content_hash for t in library.tracks("analysed")}
         # All that was reported is stored; at most what came in since then is there too.
         assert len(stored) >= int(moment.split()[1]) - 3  # copies and failures count as done
@@ -158,7 +160,7 @@ def test_ctrl_c_stops_in_order(tmp_path: Path, music: Path, pids: Path, moment: 
     word, analysed, interrupted = last.split()
     assert (word, interrupted) == ("report", "True")
     check_integrity(tmp_path)
-    with open_library(tmp_path) as library:
+    with open_library(tmp_path, pool=WorkerPool) as library:
         assert len({t.content_hash for t in library.tracks("analysed")}) == int(analysed)
         report = library.scan([music], jobs=2)
         assert report.analysed == TRACKS - int(analysed)
@@ -232,11 +234,11 @@ def test_what_libraries_print_does_not_disturb_the_answers(
 def test_an_analyzer_that_cannot_be_loaded_ends_the_scan(
     tmp_path: Path, music: Path, pids: Path, analyzer: str, error: type[Exception], message: str
 ) -> None:
-    with open_library(tmp_path, analyzer=analyzer) as library:
+    with open_library(tmp_path, analyzer=analyzer, pool=WorkerPool) as library:
         with pytest.raises(error, match=message):
             library.scan([music], jobs=2)
         assert library.failures() == []  # it was not the files' fault
-    with open_library(tmp_path) as library:
+    with open_library(tmp_path, pool=WorkerPool) as library:
         assert library.scan([music], jobs=2).analysed == TRACKS
 
 
@@ -252,7 +254,7 @@ def test_two_scans_at_once_are_told_apart(tmp_path: Path, music: Path) -> None:
     with start_scan(tmp_path, music) as process:
         wait_for(process, "analysing 1")
         with (
-            open_library(tmp_path) as library,
+            open_library(tmp_path, pool=WorkerPool) as library,
             pytest.raises(LibraryError, match="another scan of this library is running"),
         ):
             library.scan([music])
@@ -271,7 +273,7 @@ def test_two_scans_at_once_are_told_apart(tmp_path: Path, music: Path) -> None:
 def test_an_upgrade_that_is_killed_loses_nothing_and_goes_on(
     tmp_path: Path, music: Path, pids: Path, moments: list[str], number: signal.Signals
 ) -> None:
-    with open_upgraded(tmp_path, "1") as library:
+    with open_upgraded(tmp_path, "1", pool=WorkerPool) as library:
         library.scan([music], jobs=2)
         expected = library.similar(1, k=20)
     done = 0
@@ -283,7 +285,7 @@ def test_an_upgrade_that_is_killed_loses_nothing_and_goes_on(
             process.stdout.read()
         wait_until_gone(pids)
         check_integrity(tmp_path)
-        with open_upgraded(tmp_path, "2") as library:
+        with open_upgraded(tmp_path, "2", pool=WorkerPool) as library:
             state = library.upgrade()
             assert state is not None
             # Never less than before, and all that was reported.
@@ -292,7 +294,7 @@ def test_an_upgrade_that_is_killed_loses_nothing_and_goes_on(
             done = state.done
             found = library.similar(1, k=20)
             assert (found.model, found.matches) == ("fake@1", expected.matches)
-    with open_upgraded(tmp_path, "2") as library:
+    with open_upgraded(tmp_path, "2", pool=WorkerPool) as library:
         report = library.scan([music], jobs=2)
         assert report.reanalysed == TRACKS + 2 - done
         assert [(m.model, m.tracks) for m in library.info().models] == [("fake@2", TRACKS + 2)]

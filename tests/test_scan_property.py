@@ -8,7 +8,7 @@ import tempfile
 from pathlib import Path
 
 import pytest
-from fakes import InlinePool, contents_of, open_library, text_of, write_track
+from fakes import contents_of, open_library, text_of, write_track
 from hypothesis import HealthCheck, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
@@ -30,7 +30,6 @@ class Files(RuleBasedStateMachine):
         (self.music / "notes.txt").touch()
         self.library = open_library(self.home)
         self.patch = pytest.MonkeyPatch()
-        self.patch.setattr("soundalike.library.scan.scan.WorkerPool", InlinePool)
         self.patch.setenv("SOUNDALIKE_TEST_LOG", str(self.home / "log"))
         # Each write has a time of its own, as nobody writes twice within a nanosecond.
         self.now_ns = 10**18

@@ -101,7 +101,13 @@ def test_several_values_blanks_and_nuls(tmp_path: Path) -> None:
     tags.add(mutagen.id3.TALB(encoding=3, text="  "))
     tags.add(mutagen.id3.TCON(encoding=3, text=["(17)", "Jazz"]))
     tags.save(path)
-    assert read_tags(path) == Tags(title="A title", artist="Ann; Bob", genre="Rock; Jazz")
+    assert read_tags(path) == Tags(
+        title="A title",
+        artist="Ann; Bob",
+        genre="Rock; Jazz",
+        artists=("Ann", "Bob"),
+        genres=("Rock", "Jazz"),
+    )
 
 
 def test_nuls_within_an_mp4_tag(tmp_path: Path) -> None:
@@ -110,7 +116,7 @@ def test_nuls_within_an_mp4_tag(tmp_path: Path) -> None:
     file["\xa9ART"] = ["Ann\0", "Bob\0Cid"]
     file["trkn"] = [(0, 12)]
     file.save()
-    assert read_tags(path) == Tags(artist="Ann; Bob; Cid")
+    assert read_tags(path) == Tags(artist="Ann; Bob; Cid", artists=("Ann", "Bob", "Cid"))
 
 
 @pytest.mark.parametrize(

@@ -11,7 +11,6 @@ import numpy as np
 import pytest
 from fakes import (
     LOG,
-    InlinePool,
     OnePool,
     contents_of,
     fake_analysis,
@@ -27,11 +26,6 @@ from soundalike.models import DEFAULT_MODEL, ModelInfo
 from soundalike.models.lineage import Lineage, default_lineage
 
 TEXTS = {f"{folder}/{number}.wav": f"{folder} {number}" for folder in "ab" for number in range(4)}
-
-
-@pytest.fixture(autouse=True)
-def _inline(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("soundalike.library.scan.scan.WorkerPool", InlinePool)
 
 
 @pytest.fixture
@@ -75,16 +69,11 @@ def stop_after(done: int) -> Callable[[ScanProgress], None]:
     return stop
 
 
-@pytest.fixture
-def one_by_one(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("soundalike.library.scan.scan.WorkerPool", OnePool)
-
-
 @pytest.mark.usefixtures("old")
 def test_the_old_model_answers_until_the_new_one_has_all_tracks(
-    tmp_path: Path, music: Path, one_by_one: None, log: Callable[[], Counter[str]]
+    tmp_path: Path, music: Path, log: Callable[[], Counter[str]]
 ) -> None:
-    with open_upgraded(tmp_path, "2") as library:
+    with open_upgraded(tmp_path, "2", pool=OnePool) as library:
         before = library.similar(music / "a/0.wav")
         state = library.upgrade()
         assert state is not None
@@ -118,11 +107,11 @@ def test_the_old_model_answers_until_the_new_one_has_all_tracks(
 
 @pytest.mark.usefixtures("old")
 def test_progress_counts_the_whole_upgrade_and_says_for_which_model(
-    tmp_path: Path, music: Path, one_by_one: None
+    tmp_path: Path, music: Path
 ) -> None:
     write_track(music / "new.wav", "new file")
     steps: list[ScanProgress] = []
-    with open_upgraded(tmp_path, "2") as library:
+    with open_upgraded(tmp_path, "2", pool=OnePool) as library:
         library.scan([music], progress=stop_after(3))
         library.scan([music], progress=steps.append)
     again = [step for step in steps if step.phase == "re-analysing"]
@@ -135,11 +124,11 @@ def test_progress_counts_the_whole_upgrade_and_says_for_which_model(
 
 @pytest.mark.usefixtures("old")
 def test_new_and_changed_files_come_first_and_are_found_at_once(
-    tmp_path: Path, music: Path, one_by_one: None, log: Callable[[], Counter[str]]
+    tmp_path: Path, music: Path, log: Callable[[], Counter[str]]
 ) -> None:
     write_track(music / "z/new.wav", "fresh")
     write_track(music / "a/3.wav", "changed")
-    with open_upgraded(tmp_path, "2", older=["1"]) as library:
+    with open_upgraded(tmp_path, "2", older=["1"], pool=OnePool) as library:
         # The two are done by then.
         report = library.scan([music], progress=stop_after(3))
         assert (report.analysed, report.reanalysed) == (2, 1)
@@ -154,11 +143,11 @@ def test_new_and_changed_files_come_first_and_are_found_at_once(
 
 @pytest.mark.usefixtures("old")
 def test_without_the_old_model_new_files_wait_for_the_end_of_the_upgrade(
-    tmp_path: Path, music: Path, one_by_one: None
+    tmp_path: Path, music: Path
 ) -> None:
     write_track(music / "z/new.wav", "fresh")
     stranger = write_track(tmp_path / "stranger.wav", "stranger")
-    with open_upgraded(tmp_path, "2") as library:
+    with open_upgraded(tmp_path, "2", pool=OnePool) as library:
         library.scan([music], progress=stop_after(1))
         found = library.similar(music / "a/0.wav")
         assert (found.model, found.searched, found.not_searched) == ("fake@1", 7, 1)
@@ -170,7 +159,7 @@ def test_without_the_old_model_new_files_wait_for_the_end_of_the_upgrade(
         library.scan([music])
         assert library.similar(stranger).searched == 9
         assert library.similar(music / "z/new.wav").searched == 8
-    with open_upgraded(tmp_path, "3", older=["1", "2"]) as library:
+    with open_upgraded(tmp_path, "3", older=["1", "2"], pool=OnePool) as library:
         assert library.similar(stranger).model == "fake@2"  # analysed by it for this
 
 
@@ -224,13 +213,13 @@ def contents_of_a_new_library(
 
 @pytest.mark.usefixtures("old")
 def test_what_the_new_model_cannot_analyse_is_listed_and_answers_to_the_end(
-    tmp_path: Path, music: Path, one_by_one: None
+    tmp_path: Path, music: Path
 ) -> None:
     write_track(music / "0.wav", "since 2")
-    with open_upgraded(tmp_path, "1") as library:
+    with open_upgraded(tmp_path, "1", pool=OnePool) as library:
         library.scan([music])
         library.scan([music])
-    with open_upgraded(tmp_path, "2") as library:
+    with open_upgraded(tmp_path, "2", pool=OnePool) as library:
         report = library.scan([music], progress=stop_after(2))
         (failure,) = report.failed
         assert failure.path == music / "0.wav"
@@ -279,12 +268,10 @@ def test_copies_moves_and_touched_files_share_one_re_analysis(
 
 
 @pytest.mark.usefixtures("old")
-def test_versions_that_were_never_finished_give_way_together(
-    tmp_path: Path, music: Path, one_by_one: None
-) -> None:
-    with open_upgraded(tmp_path, "2") as library:
+def test_versions_that_were_never_finished_give_way_together(tmp_path: Path, music: Path) -> None:
+    with open_upgraded(tmp_path, "2", pool=OnePool) as library:
         library.scan([music], progress=stop_after(3))
-    with open_upgraded(tmp_path, "10") as library:
+    with open_upgraded(tmp_path, "10", pool=OnePool) as library:
         state = library.upgrade()
         assert state is not None
         assert (state.former, state.query_model) == (("fake@1", "fake@2"), "fake@1")

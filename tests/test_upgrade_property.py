@@ -27,7 +27,6 @@ class Upgrades(RuleBasedStateMachine):
         self.version = 1
         self.texts = 0
         self.patch = pytest.MonkeyPatch()
-        self.patch.setattr("soundalike.library.scan.scan.WorkerPool", OnePool)
         for name in NAMES[:4]:
             self.write(name)
         self.scan(None, True)
@@ -78,22 +77,22 @@ class Upgrades(RuleBasedStateMachine):
 
         answering = self.answering(older)
         text_at_scan = {path: text_of(path) for path in self.music.iterdir()}
-        with open_upgraded(self.home, str(self.version), older=older) as library:
+        with open_upgraded(self.home, str(self.version), older=older, pool=OnePool) as library:
             report = library.scan([self.music], progress=look)
         if report.interrupted:
             return
-        with open_upgraded(self.home, str(self.version)) as library:
+        with open_upgraded(self.home, str(self.version), pool=OnePool) as library:
             assert library.upgrade() is None
             models = {each.model: each.tracks for each in library.info().models}
             assert models == {f"fake@{self.version}": len(text_at_scan)}
             home = Path(tempfile.mkdtemp(dir=self.home))
-            with open_upgraded(home, str(self.version)) as fresh:
+            with open_upgraded(home, str(self.version), pool=OnePool) as fresh:
                 fresh.scan([self.music])
                 assert contents_of(library) == contents_of(fresh)
 
     def answering(self, older: list[str]) -> dict[Path, str]:
         """What can be found now, all by one model, and of which content that is."""
-        with open_upgraded(self.home, str(self.version), older=older) as library:
+        with open_upgraded(self.home, str(self.version), older=older, pool=OnePool) as library:
             tracks = library.tracks("analysed")
             models = {library.analysis(track.track_id).model for track in tracks}
             assert len(models) <= 1

@@ -1,12 +1,26 @@
 """Audio files: what they hold, and their samples.
 
 ``reader`` is the way in; ``decoder`` turns packets into blocks of samples, ``headers`` reads what
-a file says of its own length, ``tags`` its tags, ``effects`` changes a waveform.
+a file says of its own length, ``tags`` its tags, ``effects`` changes a waveform. FFmpeg is loaded
+with the first use of a reader, not with this package.
 """
 
-from soundalike.audio.decoder import AudioInfo
-from soundalike.audio.reader import Audio, AudioReader, Resampler, load_audio, probe, read_tags
-from soundalike.audio.tags import Tags
+from __future__ import annotations
+
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from soundalike.audio.decoder import AudioInfo
+    from soundalike.audio.reader import (
+        Audio,
+        AudioReader,
+        Resampler,
+        load_audio,
+        probe,
+        read_tags,
+    )
+    from soundalike.audio.tags import Tags
 
 __all__ = [
     "Audio",
@@ -18,3 +32,13 @@ __all__ = [
     "probe",
     "read_tags",
 ]
+
+_HOMES = {"AudioInfo": "soundalike.audio.decoder", "Tags": "soundalike.audio.tags"}
+
+
+def __getattr__(name: str) -> Any:
+    if name not in __all__:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    value = getattr(import_module(_HOMES.get(name, "soundalike.audio.reader")), name)
+    globals()[name] = value
+    return value

@@ -1,4 +1,8 @@
-"""Tags of an audio file, whatever they are called in its format."""
+"""Tags of an audio file, whatever they are called in its format.
+
+A new tag is a field of :class:`Tags` and a row of ``_NAMES``; everything else takes the record as
+a whole.
+"""
 
 from __future__ import annotations
 
@@ -6,21 +10,23 @@ import re
 import struct
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, fields
-from typing import Any
-
-import mutagen
-from mutagen.apev2 import APEv2
-from mutagen.id3 import ID3
-from mutagen.mp4 import MP4Tags
+from typing import Any, NamedTuple
 
 __all__ = ["Tags", "tags_from_mapping", "tags_from_mutagen"]
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True)
 class Tags:
-    """What a file says of itself; None where it says nothing.
+    """What a file says of itself; None, or an empty tuple, where it says nothing.
 
-    Several values of one field are joined by ``"; "``.
+    Attributes
+    ----------
+    title, artist, album, album_artist, genre : text; several values are joined by ``"; "``.
+    year, track_number, disc_number : numbers.
+    artists, genres : the values one by one, where there are several.
+    isrc : International Standard Recording Code.
+    musicbrainz_recording_id, musicbrainz_release_id : UUIDs of MusicBrainz.
+    musicbrainz_artist_ids : one for each artist.
     """
 
     title: str | None = None
@@ -30,50 +36,115 @@ class Tags:
     genre: str | None = None
     year: int | None = None
     track_number: int | None = None
+    disc_number: int | None = None
+    artists: tuple[str, ...] = ()
+    genres: tuple[str, ...] = ()
+    isrc: str | None = None
+    musicbrainz_recording_id: str | None = None
+    musicbrainz_release_id: str | None = None
+    musicbrainz_artist_ids: tuple[str, ...] = ()
+
+    def to_json(self) -> dict[str, Any]:
+        """What is there, by name, as ``json`` can write it."""
+        values = {field.name: getattr(self, field.name) for field in fields(self)}
+        return {
+            name: list(value) if isinstance(value, tuple) else value
+            for name, value in values.items()
+            if value not in (None, ())
+        }
+
+    @classmethod
+    def from_json(cls, values: Mapping[str, Any]) -> Tags:
+        """What :meth:`to_json` gave; names that this version does not know are left out."""
+        known: dict[str, Any] = {
+            field.name: tuple(value) if isinstance(value, list) else value
+            for field in fields(cls)
+            if (value := values.get(field.name)) is not None
+        }
+        return cls(**known)
 
 
-# mutagen raises these on structures that lie about their sizes, besides its own class.
-_BROKEN_TAGS = (
-    mutagen.MutagenError,
-    ArithmeticError,
-    AttributeError,
-    EOFError,
-    LookupError,
-    MemoryError,
-    RecursionError,
-    TypeError,
-    ValueError,
-    struct.error,
-)
+class _Names(NamedTuple):
+    """Where a field stands: ID3 frames, MP4 atoms, and the keys of Vorbis comments, APEv2, ASF and
+    FFmpeg, in lower case. The first that is there wins. ``read`` makes the field of the texts.
+    """
 
-# The names of each field: ID3 frames, MP4 atoms, and the keys of Vorbis comments, APEv2, ASF
-# and FFmpeg, in lower case. The first that is there wins.
-_ID3 = {
-    "title": ("TIT2",),
-    "artist": ("TPE1",),
-    "album": ("TALB",),
-    "album_artist": ("TPE2",),
-    "genre": ("TCON",),
-    "year": ("TDRC", "TDOR", "TYER"),
-    "track_number": ("TRCK",),
-}
-_MP4 = {
-    "title": ("\xa9nam",),
-    "artist": ("\xa9ART",),
-    "album": ("\xa9alb",),
-    "album_artist": ("aART",),
-    "genre": ("\xa9gen",),
-    "year": ("\xa9day",),
-    "track_number": ("trkn",),
-}
-_NAMED = {
-    "title": ("title",),
-    "artist": ("artist", "author"),
-    "album": ("album", "wm/albumtitle"),
-    "album_artist": ("albumartist", "album artist", "album_artist", "wm/albumartist"),
-    "genre": ("genre", "wm/genre"),
-    "year": ("date", "year", "wm/year", "originaldate"),
-    "track_number": ("tracknumber", "track", "wm/tracknumber"),
+    read: Callable[[list[str]], Any]
+    id3: tuple[str, ...]
+    mp4: tuple[str, ...]
+    named: tuple[str, ...]
+
+
+def _joined(texts: list[str]) -> str:
+    return "; ".join(texts)
+
+
+def _first(texts: list[str]) -> str:
+    return texts[0]
+
+
+def _several(texts: list[str]) -> tuple[str, ...]:
+    return tuple(texts) if len(texts) > 1 else ()
+
+
+def _year(texts: list[str]) -> int | None:
+    year = re.search(r"(?<!\d)[12]\d{3}(?!\d)", texts[0]) or re.match(r"[12]\d{3}", texts[0])
+    return int(year[0]) if year else None
+
+
+def _number(texts: list[str]) -> int | None:
+    number = re.match(r"\d{1,6}", texts[0])
+    return (int(number[0]) or None) if number else None
+
+
+_ITUNES = "----:com.apple.iTunes:"
+_NAMES = {
+    "title": _Names(_joined, ("TIT2",), ("\xa9nam",), ("title",)),
+    "artist": _Names(_joined, ("TPE1",), ("\xa9ART",), ("artist", "author")),
+    "album": _Names(_joined, ("TALB",), ("\xa9alb",), ("album", "wm/albumtitle")),
+    "album_artist": _Names(
+        _joined,
+        ("TPE2",),
+        ("aART",),
+        ("albumartist", "album artist", "album_artist", "wm/albumartist"),
+    ),
+    "genre": _Names(_joined, ("TCON",), ("\xa9gen",), ("genre", "wm/genre")),
+    "year": _Names(
+        _year, ("TDRC", "TDOR", "TYER"), ("\xa9day",), ("date", "year", "wm/year", "originaldate")
+    ),
+    "track_number": _Names(
+        _number, ("TRCK",), ("trkn",), ("tracknumber", "track", "wm/tracknumber")
+    ),
+    "disc_number": _Names(
+        _number, ("TPOS",), ("disk",), ("discnumber", "disc", "disk", "wm/partofset")
+    ),
+    # Files that have the artists one by one keep one line of them as well, with "feat." in it.
+    "artists": _Names(
+        _several,
+        ("TXXX:ARTISTS", "TXXX:Artists", "TPE1"),
+        (_ITUNES + "ARTISTS", "\xa9ART"),
+        ("artists", "wm/artists", "artist", "author"),
+    ),
+    "genres": _Names(_several, ("TCON",), ("\xa9gen",), ("genre", "wm/genre")),
+    "isrc": _Names(_first, ("TSRC",), (_ITUNES + "ISRC",), ("isrc", "tsrc", "wm/isrc")),
+    "musicbrainz_recording_id": _Names(
+        _first,
+        ("UFID:http://musicbrainz.org",),
+        (_ITUNES + "MusicBrainz Track Id",),
+        ("musicbrainz_trackid", "musicbrainz/track id", "musicbrainz track id"),
+    ),
+    "musicbrainz_release_id": _Names(
+        _first,
+        ("TXXX:MusicBrainz Album Id",),
+        (_ITUNES + "MusicBrainz Album Id",),
+        ("musicbrainz_albumid", "musicbrainz/album id", "musicbrainz album id"),
+    ),
+    "musicbrainz_artist_ids": _Names(
+        tuple,
+        ("TXXX:MusicBrainz Artist Id",),
+        (_ITUNES + "MusicBrainz Artist Id",),
+        ("musicbrainz_artistid", "musicbrainz/artist id", "musicbrainz artist id"),
+    ),
 }
 
 
@@ -89,13 +160,30 @@ def tags_from_mutagen(path: str, *, is_mpeg: bool) -> Tags:
     ------
     OSError : the file cannot be read.
     """
+    # Here, so that the record of a track costs nobody the import of a tag reader.
+    import mutagen
+    from mutagen.apev2 import APEv2
+
+    # mutagen raises these on structures that lie about their sizes, besides its own class.
+    broken_tags = (
+        mutagen.MutagenError,
+        ArithmeticError,
+        AttributeError,
+        EOFError,
+        LookupError,
+        MemoryError,
+        RecursionError,
+        TypeError,
+        ValueError,
+        struct.error,
+    )
     readers: list[Callable[[str], Any]] = [lambda name: getattr(mutagen.File(name), "tags", None)]
     if is_mpeg:
         readers.append(APEv2)
     for read in readers:
         try:
             found = _tags(read(path))
-        except _BROKEN_TAGS as error:
+        except broken_tags as error:
             # mutagen wraps the errors of the disk, too.
             if isinstance(error.__cause__, OSError):
                 raise error.__cause__ from None
@@ -106,46 +194,46 @@ def tags_from_mutagen(path: str, *, is_mpeg: bool) -> Tags:
 
 
 def _tags(tags: Any) -> Tags:
+    from mutagen.id3 import ID3
+    from mutagen.mp4 import MP4Tags
+
     if tags is None:
         return Tags()
     if isinstance(tags, ID3):
-        return _fields({key: _id3_values(tags, key) for key in tags}, _ID3)
+        return _fields({key: _id3_values(tags, key) for key in tags}, "id3")
     if isinstance(tags, MP4Tags):
-        return _fields({key: _as_list(tags[key]) for key in tags}, _MP4)
-    return _fields({str(key).lower(): _as_list(tags[key]) for key in set(tags.keys())}, _NAMED)
+        return _fields({key: _as_list(tags[key]) for key in tags}, "mp4")
+    return _fields({str(key).lower(): _as_list(tags[key]) for key in set(tags.keys())}, "named")
 
 
 def tags_from_mapping(values: Mapping[str, str]) -> Tags:
     """Tags from FFmpeg's names for them."""
-    return _fields({key.lower(): [value] for key, value in values.items()}, _NAMED)
+    return _fields({key.lower(): [value] for key, value in values.items()}, "named")
 
 
-def _id3_values(tags: ID3, key: str) -> list[Any]:
+def _id3_values(tags: Any, key: str) -> list[Any]:
     frame = tags[key]
+    if key.startswith("UFID:"):
+        return [frame.data]
     # A genre may be a number of a list from 1996: mutagen knows their names.
     return list(frame.genres if key == "TCON" else getattr(frame, "text", ()))
 
 
 def _as_list(value: Any) -> list[Any]:
-    return list(value) if isinstance(value, Iterable) and not isinstance(value, str) else [value]
+    return (
+        list(value)
+        if isinstance(value, Iterable) and not isinstance(value, (str, bytes))
+        else [value]
+    )
 
 
-def _fields(values: Mapping[str, list[Any]], names: Mapping[str, tuple[str, ...]]) -> Tags:
+def _fields(values: Mapping[str, list[Any]], form: str) -> Tags:
     found: dict[str, Any] = {}
-    for field in fields(Tags):
-        texts = next((t for key in names[field.name] if (t := _texts(values.get(key, [])))), [])
-        if not texts:
-            continue
-        if field.name == "year":
-            year = re.search(r"(?<!\d)[12]\d{3}(?!\d)", texts[0]) or re.match(
-                r"[12]\d{3}", texts[0]
-            )
-            found["year"] = int(year[0]) if year else None
-        elif field.name == "track_number":
-            number = re.match(r"\d{1,6}", texts[0])
-            found["track_number"] = (int(number[0]) or None) if number else None
-        else:
-            found[field.name] = "; ".join(texts)
+    for name, names in _NAMES.items():
+        keys: tuple[str, ...] = getattr(names, form)
+        texts = next((t for key in keys if (t := _texts(values.get(key, [])))), [])
+        if texts:
+            found[name] = names.read(texts)
     return Tags(**found)
 
 

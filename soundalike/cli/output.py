@@ -79,7 +79,10 @@ def terminal_width() -> int:
 
 
 def to_json(value: Any) -> Any:
-    """The value as what ``json`` can write: dataclasses by field name, arrays as lists."""
+    """The value as what ``json`` can write: dataclasses by field name, unless they
+    have a ``to_json`` of their own, arrays as lists."""
+    if hasattr(value, "to_json"):
+        return to_json(value.to_json())
     if dataclasses.is_dataclass(value) and not isinstance(value, type):
         return {
             field.name: to_json(getattr(value, field.name)) for field in dataclasses.fields(value)

@@ -6,45 +6,24 @@ from collections.abc import Callable, Hashable, Sequence
 from dataclasses import dataclass
 
 from soundalike.library.records import Track
-from soundalike.library.words import plain
+from soundalike.library.words import album_key, artist_key, genre_key
 
 __all__ = ["QUESTIONS", "Question", "album_of", "artist_of", "folder_of", "genre_of"]
 
-# Names that stand for nobody in particular.
-_NO_ARTIST = {"various artists", "various", "va", "v a", "unknown", "unknown artist", "artist"}
-_NO_GENRE = {"unknown", "other", "misc", "none", "genre", "undefined"}
-_NO_ALBUM = {"unknown", "unknown album", "album", "untitled"}
-
-
-def _word(text: str | None, nothing: set[str]) -> str | None:
-    """The text without case, accents and punctuation; None where it names nothing."""
-    if not text or not text.strip():
-        return None
-    # Of "!!!" nothing would be left.
-    word = plain(text) or text.strip().casefold()
-    return None if word in nothing else word
-
 
 def artist_of(track: Track) -> str | None:
-    """The artist, as it is written, without case and accents; None for "Various Artists"."""
-    return _word(track.artist, _NO_ARTIST)
+    """The artist, without case and accents; None for "Various Artists"."""
+    return artist_key(track.artist)
 
 
 def album_of(track: Track) -> tuple[str, str] | None:
-    """The album together with the album artist, or with the folder where there is none.
-
-    Many albums are called "Greatest Hits"; the name alone would throw them together.
-    """
-    album = _word(track.album, _NO_ALBUM)
-    if album is None:
-        return None
-    whose = _word(track.album_artist, set())
-    return album, whose or folder_of(track)
+    """The album together with the album artist, or with the folder where there is none."""
+    return album_key(track.album, track.album_artist, folder_of(track))
 
 
 def genre_of(track: Track) -> str | None:
     """The first genre of the tag: "Hip-Hop; Rap" counts as "hip hop"."""
-    return _word(track.genre.split(";")[0] if track.genre else None, _NO_GENRE)
+    return genre_key(track.genre)
 
 
 def folder_of(track: Track) -> str:

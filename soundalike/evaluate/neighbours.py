@@ -30,7 +30,7 @@ from soundalike.evaluate.timbre import standardised
 from soundalike.library import Library, Track
 from soundalike.similarity.hubness import LocalScaling, MutualProximity, measure_hubness
 from soundalike.similarity.matrix import CosineSimilarities, Similarities
-from soundalike.workers.calls import Call, Refused, run_calls
+from soundalike.workers.calls import Call, Refused
 
 __all__ = [
     "BASELINE_TRACKS",
@@ -106,7 +106,7 @@ def evaluate_library(
     by_status: dict[str, list[Track]] = defaultdict(list)
     for track in library.tracks():
         by_status[track.status].append(track)
-    index = library.embeddings()
+    index = library.index()
     by_id = {track.track_id: track for track in by_status["analysed"]}
     if not len(index.track_ids):
         raise LibraryError(
@@ -237,8 +237,7 @@ def _listen(
     results: list[Any] = []
     if calls:
         step = f"listening to {len(calls):,} files"
-        results = run_calls(
-            library.setup,
+        results = library.run_calls(
             [call for _, call in calls],
             jobs=jobs,
             progress=lambda done, left: tell(EvaluationProgress(step, done, len(calls), left)),

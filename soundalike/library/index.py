@@ -1,115 +1,339 @@
-"""The embeddings of a library in memory, for an exact search."""
+"""The embeddings of a library in memory, for an exact search, and how they keep up with it."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass
-from functools import cached_property
+import hashlib
+import os
+import threading
+from collections import Counter
+from collections.abc import Callable, Hashable, Mapping
+from contextlib import suppress
+from dataclasses import dataclass, field, fields, replace
+from functools import lru_cache
+from pathlib import Path
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from sqlalchemy import Connection, Select, and_, func, or_, select
 
+from soundalike.errors import SoundalikeError
+from soundalike.library.changes import NO_TRACK, Position, changed_since, position
+from soundalike.library.snapshot import Snapshot
 from soundalike.library.storage.encoding import decode_embeddings
-from soundalike.library.storage.schema import analyses, contents, failures, models, state, tracks
-from soundalike.models.lineage import EmbeddingSpace
+from soundalike.library.storage.index_file import read_arrays, write_arrays
+from soundalike.library.storage.schema import analyses, contents, tracks
+from soundalike.library.words import album_key, artist_key
 from soundalike.similarity.distribution import PairDistribution
 
-__all__ = ["EmbeddingIndex", "artists_of", "load_index", "models_in_use"]
+__all__ = ["Index", "IndexKeeper", "Rows"]
+
+# Rows of one query, under the number of parameters that a statement may have.
+_BATCH = 500
+# Where a larger share of the tracks changed, it is quicker to start anew.
+_MOST_CHANGED = 0.2
+# The distribution of a library of which one track in a hundred changed is still its distribution.
+_STALE_SHARE = 0.01
+# A new file is written when this share of the tracks is not in the old one.
+_UNWRITTEN_SHARE = 0.01
 
 
 @dataclass(frozen=True)
-class EmbeddingIndex:
-    """All tracks that can be found: analysed with one model, not missing, not failing now.
+class Rows:
+    """What is known of some tracks, one row each, ascending by track id.
 
     Attributes
     ----------
-    generation : of the database when this was loaded.
-    model : that made the embeddings, ``name@version``.
-    track_ids, content_ids : int64 (n_tracks,), by track id; copies have the same content.
-    embeddings : float32 (n_tracks, embedding_dim), unit length.
+    track_ids, content_ids : int64 (n,); copies have the same content.
+    artist_codes, album_codes : int64 (n,), equal for the same artist or album; 0 for unknown.
+    durations_s : float32 (n,), seconds.
+    embeddings : float32 (n, embedding_dim), unit length.
     """
 
-    generation: int
-    model: str
     track_ids: NDArray[np.int64]
     content_ids: NDArray[np.int64]
+    artist_codes: NDArray[np.int64]
+    album_codes: NDArray[np.int64]
+    durations_s: NDArray[np.float32]
     embeddings: NDArray[np.float32]
 
-    @cached_property
+    def __len__(self) -> int:
+        return len(self.track_ids)
+
+    def columns(self) -> dict[str, Any]:
+        return {each.name: getattr(self, each.name) for each in fields(Rows)}
+
+
+@dataclass(frozen=True, eq=False)
+class Index(Rows):
+    """All tracks that a search can find: analysed with one model, not missing, not failing now.
+
+    Attributes
+    ----------
+    model : that made the embeddings, ``name@version``.
+    position : how much of the library's log of changes this knows.
+    counts : tracks by status.
+    """
+
+    model: str
+    position: Position
+    counts: Mapping[str, int]
+    # How many rows are other than when the distribution was measured.
+    _stale: int = 0
+    _measured: list[PairDistribution] = field(default_factory=list, repr=False)
+    _room: _Room | None = field(default=None, repr=False)
+
+    @property
     def distribution(self) -> PairDistribution:
-        """How alike the library's pairs of tracks are."""
-        return PairDistribution.from_embeddings(self.embeddings)
+        """How alike the library's pairs of tracks are, measured when first asked for."""
+        if not self._measured:
+            self._measured.append(PairDistribution.from_embeddings(self.embeddings))
+        return self._measured[0]
+
+    def row_of(self, track_id: int) -> int | None:
+        """The row of a track; None for one that a search cannot find."""
+        row = int(np.searchsorted(self.track_ids, track_id))
+        return row if row < len(self) and self.track_ids[row] == track_id else None
 
 
-def generation(connection: Connection) -> int:
-    """A number that grows with every change."""
-    return int(connection.execute(select(state.c.generation)).scalar_one())
+class _Room:
+    """Arrays that are longer than what they hold, so that rows can be added without copying.
+
+    An index shows the first ``n`` rows. Whoever adds behind them leaves it as it is.
+    """
+
+    def __init__(self, rows: Rows) -> None:
+        self.n = len(rows)
+        capacity = self.n + max(1024, self.n // 4)
+        self._arrays = {}
+        for name, column in rows.columns().items():
+            array = np.empty((capacity, *column.shape[1:]), column.dtype)
+            array[: self.n] = column
+            self._arrays[name] = array
+
+    def add(self, rows: Rows) -> bool:
+        """Whether there was room."""
+        stop = self.n + len(rows)
+        if stop > len(self._arrays["track_ids"]):
+            return False
+        for name, column in rows.columns().items():
+            self._arrays[name][self.n : stop] = column
+        self.n = stop
+        return True
+
+    def shown(self) -> dict[str, Any]:
+        views = {name: array[: self.n] for name, array in self._arrays.items()}
+        for view in views.values():
+            view.flags.writeable = False
+        return views
 
 
-def load_index(connection: Connection, model: EmbeddingSpace) -> EmbeddingIndex:
-    """Read the embeddings of a model; about 20 ms for 10,000 tracks."""
-    columns = (tracks.c.id, tracks.c.content_id, analyses.c.embedding)
-    rows = connection.execute(_searchable(select(*columns), model).order_by(tracks.c.id)).all()
-    # Three columns at once, not row by row: this is what takes the time of a search.
-    ids, content_ids, encoded = zip(*rows, strict=True) if rows else ((), (), ())
-    return EmbeddingIndex(
-        generation=generation(connection),
-        model=model.id,
-        track_ids=np.array(ids, np.int64),
-        content_ids=np.array(content_ids, np.int64),
-        embeddings=decode_embeddings(list(encoded))
-        if rows
-        else np.zeros((0, model.embedding_dim), np.float32),
-    )
+class IndexKeeper:
+    """The index of a library as it is now, whichever model answers.
 
+    Parameters
+    ----------
+    folder_and_name : path of the database, beside which the files lie; None for none.
+    on_damage : told the tracks whose stored embedding cannot be used.
+    """
 
-def artists_of(
-    connection: Connection, model: EmbeddingSpace, track_ids: NDArray[np.int64]
-) -> Sequence[str | None]:
-    """The artists of an index's tracks, without regard to case."""
-    columns = (tracks.c.id, contents.c.artist)
-    statement = _searchable(select(*columns), model)
-    found = {row.id: row.artist for row in connection.execute(statement)}
-    artists = (found.get(int(track_id)) for track_id in track_ids)
-    return [artist.casefold() if artist else None for artist in artists]
+    def __init__(self, database: Path | None, on_damage: Callable[[list[int], str], None]) -> None:
+        self._database = database
+        self._on_damage = on_damage
+        self._kept: Index | None = None
+        self._unwritten = 0
+        self._lock = threading.Lock()
 
+    def current(self, snapshot: Snapshot) -> Index:
+        """The index of this moment: the one at hand, as far as nothing changed.
 
-def models_in_use(connection: Connection) -> dict[str, int]:
-    """How many tracks that are not missing are analysed with which model (``name@version``)."""
-    count = func.count(tracks.c.id)
-    statement = (
-        select(models.c.name, models.c.version, count.label("tracks"))
-        .join(analyses, analyses.c.model_id == models.c.id)
-        .join(tracks, tracks.c.content_id == analyses.c.content_id)
-        .where(tracks.c.missing_at.is_(None))
-        .group_by(models.c.id)
-        .order_by(count.desc(), models.c.id)
-    )
-    return {f"{row.name}@{row.version}": row.tracks for row in connection.execute(statement)}
+        Else it catches up with what did, from the one in memory or the one in the file; if that
+        cannot be done, all is read anew.
+        """
+        with self._lock:
+            kept = self._kept
+            if kept is None or kept.model != snapshot.space.id:
+                self._unwritten = 0
+                kept = self._read(snapshot)
+            found = None if kept is None else self._caught_up(kept, snapshot)
+            if found is None:
+                found = self._from_scratch(snapshot)
+            self._kept = found
+            return found
 
+    def save(self) -> None:
+        """Write the index to its file, where that is worth it; a failure is no harm."""
+        with self._lock:
+            index = self._kept
+            if index is None or self._unwritten <= _UNWRITTEN_SHARE * len(index):
+                return
+            path = self._path(index.model)
+            if path is None:
+                return
+            arrays = index.columns() | {"pairs": index.distribution.pair_similarities}
+            statement = {
+                "model": index.model,
+                "position": [index.position.last_id, index.position.token],
+                "counts": dict(index.counts),
+                "stale": index._stale,
+                "n_tracks": index.distribution.n_tracks,
+                "sampled_tracks": index.distribution.sampled_tracks,
+            }
+            with suppress(SoundalikeError, OSError):
+                write_arrays(path, arrays, statement)
+                self._unwritten = 0
 
-def _searchable(
-    statement: Select[tuple[int, object]], model: EmbeddingSpace
-) -> Select[tuple[int, object]]:
-    return (
-        statement.select_from(tracks)
-        .join(contents, contents.c.id == tracks.c.content_id)
-        .join(analyses, analyses.c.content_id == contents.c.id)
-        .join(
-            models,
-            and_(
-                models.c.id == analyses.c.model_id,
-                models.c.name == model.name,
-                models.c.version == model.version,
-            ),
+    def _path(self, model: str) -> Path | None:
+        if self._database is None:
+            return None
+        return self._database.with_name(f"{self._database.name}.{model}.index")
+
+    def _read(self, snapshot: Snapshot) -> Index | None:
+        """The index in the file of the model that answers."""
+        path = self._path(snapshot.space.id)
+        found = None if path is None else read_arrays(path)
+        if found is None:
+            return None
+        arrays: dict[str, Any] = found[0]
+        statement = found[1]
+        try:
+            distribution = PairDistribution(
+                arrays.pop("pairs"), statement["n_tracks"], statement["sampled_tracks"]
+            )
+            index = Index(
+                **arrays,
+                model=statement["model"],
+                position=Position(*statement["position"]),
+                counts=statement["counts"],
+                _stale=statement["stale"],
+                _measured=[distribution],
+            )
+        except (KeyError, TypeError):
+            return None  # of another version
+        fits = index.embeddings.shape == (len(index), snapshot.space.embedding_dim)
+        return index if fits and index.model == snapshot.space.id else None
+
+    def _from_scratch(self, snapshot: Snapshot) -> Index:
+        rows = self._load(snapshot)
+        self._unwritten = len(rows) + 1
+        return Index(
+            **rows.columns(),
+            model=snapshot.space.id,
+            position=position(snapshot.connection),
+            counts=self._counts(snapshot, len(rows)),
         )
-        .outerjoin(
-            failures,
-            and_(
-                failures.c.track_id == tracks.c.id,
-                or_(failures.c.model_id.is_(None), failures.c.model_id == models.c.id),
-            ),
+
+    def _caught_up(self, index: Index, snapshot: Snapshot) -> Index | None:
+        """The index with what has changed since; None where it is better made anew."""
+        end = position(snapshot.connection)
+        if end == index.position:
+            return index
+        changed = changed_since(snapshot.connection, index.position)
+        if changed is None or len(changed) > max(100, _MOST_CHANGED * len(index)):
+            return None
+        ids = np.array(sorted(changed - {NO_TRACK}), np.int64)
+        rows = self._load(snapshot, ids.tolist())
+        merged, room = _merged(index, ids, rows)
+        is_same = len(rows) == 0 and len(merged["track_ids"]) == len(index)
+        stale = index._stale + (0 if is_same else len(ids))
+        self._unwritten += 0 if is_same else len(ids)
+        is_stale = stale > _STALE_SHARE * len(merged["track_ids"])
+        return replace(
+            index,
+            **merged,
+            position=end,
+            counts=self._counts(snapshot, len(merged["track_ids"])),
+            _stale=0 if is_stale else stale,
+            _measured=[] if is_stale else index._measured,
+            _room=room,
         )
-        .where(tracks.c.missing_at.is_(None), failures.c.id.is_(None))
-    )
+
+    @staticmethod
+    def _counts(snapshot: Snapshot, n_rows: int) -> Counter[str]:
+        return snapshot.count_by_status(analysed=n_rows)
+
+    def _load(self, snapshot: Snapshot, track_ids: list[int] | None = None) -> Rows:
+        """The rows of all tracks, or of some, as the database has them now."""
+        statement = snapshot.searchable(
+            tracks.c.id,
+            tracks.c.content_id,
+            tracks.c.path,
+            contents.c.duration_s,
+            contents.c.tags["artist"].as_string(),
+            contents.c.tags["album"].as_string(),
+            contents.c.tags["album_artist"].as_string(),
+            analyses.c.embedding,
+        ).order_by(tracks.c.id)
+        found: list[Any] = []
+        if track_ids is None:
+            found += snapshot.connection.execute(statement).all()
+        else:
+            for start in range(0, len(track_ids), _BATCH):
+                some = statement.where(tracks.c.id.in_(track_ids[start : start + _BATCH]))
+                found += snapshot.connection.execute(some).all()
+        # Column by column, not row by row: this is what takes the time.
+        columns = list(zip(*found, strict=True)) if found else [()] * 8
+        ids, content_ids, paths, durations, artists, albums, album_artists, encoded = columns
+        embeddings, whole = decode_embeddings(encoded, snapshot.space.embedding_dim)
+        rows = Rows(
+            track_ids=np.array(ids, np.int64)[whole],
+            content_ids=np.array(content_ids, np.int64)[whole],
+            artist_codes=np.array([_artist_code(artist) for artist in artists], np.int64)[whole],
+            album_codes=np.array(
+                [
+                    0 if album is None else _album_code(album, artist, os.path.dirname(path))
+                    for album, artist, path in zip(albums, album_artists, paths, strict=True)
+                ],
+                np.int64,
+            )[whole],
+            durations_s=np.array(durations, np.float32)[whole],
+            embeddings=embeddings,
+        )
+        damaged = np.array(ids, np.int64)[~whole]
+        if len(damaged):
+            self._on_damage(damaged.tolist(), snapshot.space.id)
+        return rows
+
+
+def _merged(
+    index: Index, changed: NDArray[np.int64], rows: Rows
+) -> tuple[dict[str, Any], _Room | None]:
+    """The rows of an index with those of the changed tracks instead of what it had of them."""
+    old = np.isin(index.track_ids, changed, assume_unique=True)
+    last = int(index.track_ids[-1]) if len(index) else 0
+    if not old.any() and (len(rows) == 0 or rows.track_ids[0] > last):
+        # New tracks alone, as while a scan runs: they have higher ids than all before them.
+        if len(rows) == 0:
+            return index.columns(), index._room
+        room = index._room
+        if room is None or room.n != len(index) or not room.add(rows):
+            room = _Room(index)
+            if not room.add(rows):
+                return _stacked(index.columns(), rows), None
+        return room.shown(), room
+    kept = {name: column[~old] for name, column in index.columns().items()}
+    return _stacked(kept, rows), None
+
+
+def _stacked(kept: Mapping[str, NDArray[Any]], rows: Rows) -> dict[str, Any]:
+    order = np.argsort(np.concatenate([kept["track_ids"], rows.track_ids]), kind="stable")
+    return {
+        name: np.concatenate([kept[name], column])[order] for name, column in rows.columns().items()
+    }
+
+
+@lru_cache(maxsize=65_536)
+def _artist_code(artist: str | None) -> int:
+    return _code(artist_key(artist))
+
+
+@lru_cache(maxsize=65_536)
+def _album_code(album: str, album_artist: str | None, folder: bytes) -> int:
+    return _code(album_key(album, album_artist, os.fsdecode(folder)))
+
+
+def _code(key: Hashable | None) -> int:
+    """A number that stands for a name, the same in every process; 0 for none."""
+    if key is None:
+        return 0
+    digest = hashlib.blake2b(repr(key).encode("utf-8", "surrogatepass"), digest_size=8).digest()
+    return int.from_bytes(digest, "little", signed=True) or 1

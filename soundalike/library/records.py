@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from datetime import datetime
 from pathlib import Path
-from typing import Literal
+from typing import Any, Literal
 
+from soundalike.audio.tags import Tags
 from soundalike.errors import printable
 
 __all__ = [
@@ -35,7 +36,7 @@ class Track:
     ----------
     track_id : stays the same when the file is moved, renamed or changed; never given out twice.
     path : absolute, the folder without symbolic links.
-    title ... track_number : the file's tags; None where it has none.
+    tags : of the file; the commonest are attributes of the track as well.
     duration_s : seconds that were decoded; None while nothing was.
     sample_rate, channels, codec : of the file; None while unknown.
     size_bytes : of the file when it was last seen; None when it could not be looked at.
@@ -46,13 +47,7 @@ class Track:
 
     track_id: int
     path: Path
-    title: str | None
-    artist: str | None
-    album: str | None
-    album_artist: str | None
-    genre: str | None
-    year: int | None
-    track_number: int | None
+    tags: Tags
     duration_s: float | None
     sample_rate: int | None
     channels: int | None
@@ -62,11 +57,46 @@ class Track:
     status: TrackStatus
 
     @property
+    def title(self) -> str | None:
+        return self.tags.title
+
+    @property
+    def artist(self) -> str | None:
+        return self.tags.artist
+
+    @property
+    def album(self) -> str | None:
+        return self.tags.album
+
+    @property
+    def album_artist(self) -> str | None:
+        return self.tags.album_artist
+
+    @property
+    def genre(self) -> str | None:
+        return self.tags.genre
+
+    @property
+    def year(self) -> int | None:
+        return self.tags.year
+
+    @property
+    def track_number(self) -> int | None:
+        return self.tags.track_number
+
+    @property
     def name(self) -> str:
         """``artist - title`` as far as the tags have them, else the name of the file."""
         if not self.title:
             return printable(self.path.name)
         return f"{self.artist} - {self.title}" if self.artist else self.title
+
+    def to_json(self) -> dict[str, Any]:
+        """All of it by name, the tags among the rest, for programs."""
+        values = {field.name: getattr(self, field.name) for field in fields(self)}
+        tags = values.pop("tags")
+        first = {name: values.pop(name) for name in ("track_id", "path")}
+        return first | {field.name: getattr(tags, field.name) for field in fields(Tags)} | values
 
 
 @dataclass(frozen=True, slots=True)

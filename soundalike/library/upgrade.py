@@ -13,6 +13,7 @@ from typing import Any
 from sqlalchemy import Connection, Select, and_, case, delete, exists, func, or_, select
 from sqlalchemy.sql import ColumnElement
 
+from soundalike.library.changes import NO_TRACK, log_changes
 from soundalike.library.records import Upgrade
 from soundalike.library.storage.schema import analyses, failures, models, tracks
 from soundalike.models.lineage import EmbeddingSpace, Lineage
@@ -98,6 +99,8 @@ def drop_older(connection: Connection, lineage: Lineage) -> bool:
         return False
     ids = [model.model_id for model in older]
     connection.execute(delete(analyses).where(analyses.c.model_id.in_(ids)))
+    # No track's status changes, but another model answers from now on.
+    log_changes(connection, (NO_TRACK,))
     return True
 
 

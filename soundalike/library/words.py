@@ -1,4 +1,4 @@
-"""Text as a search compares it: without case, accents and punctuation."""
+"""Text as it is compared: without case, accents and punctuation."""
 
 from __future__ import annotations
 
@@ -6,10 +6,16 @@ import re
 import unicodedata
 from collections.abc import Iterable
 
-__all__ = ["plain", "searchable"]
+__all__ = ["album_key", "artist_key", "genre_key", "plain", "searchable"]
 
 # Letters that Unicode does not take apart into a plain one and an accent.
 _LETTERS = str.maketrans({"ø": "o", "đ": "d", "ł": "l", "ħ": "h", "æ": "ae", "œ": "oe"})
+# Names that stand for nobody in particular.
+_NO_ARTIST = frozenset(
+    {"various artists", "various", "va", "v a", "unknown", "unknown artist", "artist"}
+)
+_NO_GENRE = frozenset({"unknown", "other", "misc", "none", "genre", "undefined"})
+_NO_ALBUM = frozenset({"unknown", "unknown album", "album", "untitled"})
 _NO_LETTER = re.compile(r"[\W_]+")
 
 
@@ -31,3 +37,31 @@ def searchable(parts: Iterable[str | None]) -> str:
     'sigur ros agaetis byrjun'
     """
     return " ".join(dict.fromkeys(plain(part) for part in parts if part))
+
+
+def artist_key(artist: str | None) -> str | None:
+    """An artist without case and accents; None for nobody in particular ("Various Artists")."""
+    return _key(artist, _NO_ARTIST)
+
+
+def album_key(album: str | None, album_artist: str | None, folder: str) -> tuple[str, str] | None:
+    """An album together with the album artist, or with the folder where there is none.
+
+    Many albums are called "Greatest Hits"; the name alone would throw them together.
+    """
+    key = _key(album, _NO_ALBUM)
+    return None if key is None else (key, _key(album_artist, frozenset()) or folder)
+
+
+def genre_key(genre: str | None) -> str | None:
+    """The first genre of the tag: "Hip-Hop; Rap" counts as "hip hop"."""
+    return _key(genre.split(";")[0] if genre else None, _NO_GENRE)
+
+
+def _key(text: str | None, nothing: frozenset[str]) -> str | None:
+    """The text without case, accents and punctuation; None where it names nothing."""
+    if not text or not text.strip():
+        return None
+    # Of "!!!" nothing would be left.
+    word = plain(text) or text.strip().casefold()
+    return None if word in nothing else word

@@ -22,7 +22,9 @@ __all__ = [
     "DEFAULT_MODEL",
     "FORMER_DEFAULTS",
     "ModelInfo",
+    "ModelKey",
     "builtin_models",
+    "find_by_key",
     "find_model",
     "installed_models",
     "models_folder",
@@ -36,6 +38,26 @@ DEFAULT_MODEL = "soundalike"
 FORMER_DEFAULTS: tuple[str, ...] = ("gtzan-resnet",)
 
 _WEIGHTS = Path(__file__).parents[1] / "weights"
+
+
+@dataclass(frozen=True, slots=True)
+class ModelKey:
+    """What names a model on any machine; where its file lies is each machine's own affair.
+
+    Attributes
+    ----------
+    name, version : as in :class:`ModelInfo`.
+    sha256 : of the file.
+    """
+
+    name: str
+    version: str
+    sha256: str
+
+    @property
+    def id(self) -> str:
+        """``name@version``."""
+        return f"{self.name}@{self.version}"
 
 
 @dataclass(frozen=True)
@@ -73,6 +95,11 @@ class ModelInfo:
     def id(self) -> str:
         """Name and version, as they are stored with every embedding: ``name@version``."""
         return f"{self.name}@{self.version}"
+
+    @property
+    def key(self) -> ModelKey:
+        """What another process, or another machine, finds the model by."""
+        return ModelKey(self.name, self.version, self.sha256)
 
     @property
     def card(self) -> str:
@@ -177,6 +204,25 @@ def find_model(name: str = DEFAULT_MODEL) -> ModelInfo:
     raise ModelError(
         f"unknown model {name!r}; installed: {known}. More: soundalike models pull --help"
     )
+
+
+def find_by_key(key: ModelKey) -> ModelInfo:
+    """The installed model that a key names.
+
+    Raises
+    ------
+    ModelError : it is not installed here, or only with another file.
+    """
+    found = [model for model in installed_models() if model.id == key.id]
+    for model in found:
+        if model.sha256 == key.sha256:
+            return model
+    if found:
+        raise ModelError(
+            f"{key.id} is installed here with the checksum {found[0].sha256[:12]}, but "
+            f"{key.sha256[:12]} was asked for: install the same file on all machines"
+        )
+    return find_model(key.id)  # says which there are
 
 
 def _read_registry(folder: Path, repair: str) -> list[ModelInfo]:

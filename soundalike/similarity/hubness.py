@@ -67,12 +67,12 @@ def neighbours(similarities: Similarities, k: int = 10) -> NDArray[np.int64]:
         raise InvalidArgument(f"k is {k}: ask for at least 1 neighbour")
     n = similarities.n_items
     found = np.empty((n, min(k, max(n - 1, 0))), np.int64)
-    everybody = np.arange(n)
     for start, rows in blocks(similarities):
         for offset, row in enumerate(rows):
             query = start + offset
-            others = np.delete(everybody, query)
-            found[query] = best_first(row, others, k)
+            others = row.copy()
+            others[query] = -np.inf
+            found[query] = best_first(others, k)
     return found
 
 

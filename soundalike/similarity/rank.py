@@ -24,6 +24,9 @@ __all__ = [
     "similarities",
 ]
 
+# Scores in a column of the table whose maxima bound a ranking: few enough that not many of a column
+# are above the bound, many enough that finding it costs little.
+_TABLE_ROWS = 64
 
 # Rows turned to float32 at a time when the embeddings are stored as float16.
 _BLOCK_ROWS = 65_536
@@ -82,7 +85,7 @@ def rank(
     *,
     k: int = 10,
     exclude: Sequence[int] = (),
-    artists: Sequence[Hashable | None] | None = None,
+    artists: Sequence[Hashable | None] | NDArray[np.integer] | None = None,
     max_per_artist: int | None = None,
     distribution: PairDistribution | None = None,
 ) -> tuple[Ranked, ...]:
@@ -94,8 +97,8 @@ def rank(
     embeddings : (n, D), unit length. Rows of equal similarity keep their order.
     k : how many at most; fewer when there are no more.
     exclude : rows that must not come out, such as the query's own.
-    artists : one a row, needed for max_per_artist; None stands for an unknown artist and is never
-        limited, because two unknown artists need not be the same.
+    artists : one a row, needed for max_per_artist; None or 0 stands for an unknown artist and is
+        never limited, because two unknown artists need not be the same.
     max_per_artist : at most this many rows with the same artist.
     distribution : gives each result its percentile.
 
@@ -109,30 +112,28 @@ def rank(
         raise InvalidArgument(
             f"max_per_artist needs one artist for each of the {len(embeddings)} rows, got {given}"
         )
-    scores = np.round(similarities(embedding, embeddings), DECIMALS)
-    allowed = np.ones(len(scores), dtype=bool)
-    allowed[list(exclude)] = False
-    candidates = np.flatnonzero(allowed)
-
+    scores = similarities(embedding, embeddings)
+    scores[list(exclude)] = -np.inf
     chosen: list[Ranked] = []
     taken: dict[Hashable, int] = {}
     # Without a limit the first k are the answer; with one, look deeper until k are found.
-    depth = k
-    seen = 0
-    while len(chosen) < k and seen < len(candidates):
-        best = best_first(scores, candidates, depth)
+    depth, seen = k, 0
+    while len(chosen) < k and seen < len(scores):
+        best = best_first(scores, depth, decimals=DECIMALS)
         for row in best[seen:]:
-            index, similarity = int(row), float(scores[row])
-            percentile = distribution.percentile(similarity) if distribution else None
+            index, similarity = int(row), round(float(scores[row]), DECIMALS)
             artist = artists[index] if artists is not None else None
-            if max_per_artist is not None and artist is not None:
+            if max_per_artist is not None and artist:
                 if taken.get(artist, 0) >= max_per_artist:
                     continue
                 taken[artist] = taken.get(artist, 0) + 1
+            percentile = distribution.percentile(similarity) if distribution else None
             chosen.append(Ranked(index, similarity, percentile))
             if len(chosen) == k:
                 break
-        seen = len(best)
+        if len(best) < depth:
+            break
+        seen = depth
         depth *= 4
     return tuple(chosen)
 
@@ -167,24 +168,39 @@ def check_min_percentile(min_percentile: float, distribution: PairDistribution) 
 
 
 def best_first(
-    scores: NDArray[np.floating], candidates: NDArray[np.intp], depth: int
+    scores: NDArray[np.floating], depth: int, *, decimals: int | None = None
 ) -> NDArray[np.intp]:
-    """The ``depth`` best of the candidate rows, best first, equal ones in their order.
+    """The rows of the ``depth`` highest scores, best first, equal ones in their order.
 
     Parameters
     ----------
-    scores : (n,), of all rows.
-    candidates : rows that may come out, ascending.
+    scores : (n,), no NaN. A row with minus infinity does not come out.
+    decimals : scores that are equal when rounded to so many places count as equal.
+
+    Returns
+    -------
+    (at most depth,), fewer where there are no more.
     """
-    values = scores[candidates]
-    if depth < len(values):
-        # argpartition cuts anywhere through a group of equals; taking all that reach the last
-        # value and sorting them makes the cut the same on every run.
-        last = np.partition(values, len(values) - depth)[len(values) - depth]
-        candidates = candidates[values >= last]
-        values = scores[candidates]
-    order = np.argsort(-values, kind="stable")
-    return candidates[order[:depth]]
+    # All that reach the last place, among which the order decides, are found by a bound under it
+    # that costs one pass: of the maxima of the columns of a table of all scores, so many reach it
+    # as there are places.
+    columns = len(scores) // _TABLE_ROWS
+    if depth <= columns:
+        maxima = scores[: columns * _TABLE_ROWS].reshape(_TABLE_ROWS, columns).max(axis=0)
+        bound = np.partition(maxima, columns - depth)[columns - depth]
+    elif depth < len(scores):
+        bound = np.partition(scores, len(scores) - depth)[len(scores) - depth]
+    else:
+        bound = -np.inf
+    if decimals is not None:
+        # What rounds to the same as the last place lies at most one unit of rounding below it.
+        bound -= 2 * 10.0**-decimals
+    rows = np.flatnonzero(scores >= bound)
+    values = scores[rows].astype(np.float64)
+    if decimals is not None:
+        values = np.round(values, decimals)
+    order = np.argsort(-values, kind="stable")[:depth]
+    return rows[order[values[order] > -np.inf]]
 
 
 def _check_limits(k: int, max_per_artist: int | None) -> None:

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from soundalike.errors import DecoderCrashed, InvalidArgument
-from soundalike.workers.jobs import Called, CallJob, Crashed, Failed, Setup
+from soundalike.workers.jobs import Called, CallJob, Crashed, Failed, MakePool, Setup
 from soundalike.workers.pool import WorkerPool, available_cores
 
 __all__ = ["Call", "Refused", "run_calls"]
@@ -48,6 +48,7 @@ def run_calls(
     calls: Sequence[Call],
     *,
     jobs: int | None = None,
+    pool: MakePool = WorkerPool,
     progress: Callable[[int, float | None], None] | None = None,
 ) -> list[Any]:
     """Run all, several at a time, each in a process that may die without harm to the others.
@@ -55,6 +56,7 @@ def run_calls(
     Parameters
     ----------
     jobs : processes; by default one for each core.
+    pool : makes what does the work.
     progress : called in this thread with the number of calls done and the seconds left, None
         while unknown.
 
@@ -72,12 +74,12 @@ def run_calls(
     results: list[Any] = [None] * len(calls)
     started, done, done_cost = time.monotonic(), 0, 0.0
     total_cost = sum(call.cost for call in calls)
-    with WorkerPool(setup, jobs or available_cores()) as pool:
+    with pool(setup, jobs or available_cores()) as workers:
         for number, call in enumerate(calls):
             path = os.fsencode(call.path)
-            pool.submit(CallJob(number, path, call.function, call.arguments))
+            workers.submit(CallJob(number, path, call.function, call.arguments))
         while done < len(calls):
-            for outcome in pool.outcomes(_POLL_S):
+            for outcome in workers.outcomes(_POLL_S):
                 assert isinstance(outcome, (Called, Failed, Crashed))
                 assert isinstance(outcome.job, CallJob)
                 results[outcome.job.track_id] = _result(outcome)

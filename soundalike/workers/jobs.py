@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any
+from types import TracebackType
+from typing import Any, Protocol
 
 from soundalike.analysis import Analysis
+from soundalike.audio.tags import Tags
 from soundalike.files import Stamp
-from soundalike.models import ModelInfo
+from soundalike.models import ModelKey
 
 __all__ = [
     "AnalyseJob",
@@ -21,17 +24,25 @@ __all__ = [
     "Facts",
     "Failed",
     "Job",
+    "MakePool",
     "Outcome",
+    "Pool",
     "Setup",
 ]
 
 
 @dataclass(frozen=True, slots=True)
 class Setup:
-    """The first message to a worker. ``analyzer`` is "module:callable", called with the model."""
+    """The first message to a worker.
+
+    Attributes
+    ----------
+    analyzer : "module:callable", called with the key of a model.
+    model : that a job without models of its own is about.
+    """
 
     analyzer: str
-    model: ModelInfo
+    model: ModelKey
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,7 +67,7 @@ class AnalyseJob:
     path: bytes
     stamp: Stamp
     digest: bytes
-    models: tuple[ModelInfo, ...]
+    models: tuple[ModelKey, ...]
     is_again: bool
 
 
@@ -84,13 +95,7 @@ class Facts:
     sample_rate: int | None
     channels: int | None
     codec: str | None
-    title: str | None
-    artist: str | None
-    album: str | None
-    album_artist: str | None
-    genre: str | None
-    year: int | None
-    track_number: int | None
+    tags: Tags
 
 
 @dataclass(frozen=True, slots=True)
@@ -149,3 +154,39 @@ class Broken:
 
 
 Outcome = Digested | Analysed | Called | Failed | Crashed
+
+
+class Pool(Protocol):
+    """What does jobs: worker processes here, other machines elsewhere, this process in tests.
+
+    Attributes
+    ----------
+    size : jobs that are done at the same time.
+    outstanding : jobs whose outcome was not handed out yet.
+    """
+
+    size: int
+    outstanding: int
+
+    def __enter__(self) -> Pool: ...
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None: ...
+
+    def submit(self, job: Job) -> None: ...
+
+    def outcomes(self, timeout_s: float) -> list[Outcome]:
+        """What is finished by now; waits for the first up to the timeout."""
+        ...
+
+    def close(self, *, at_once: bool) -> None:
+        """Stop; ``at_once`` in the middle of a job."""
+        ...
+
+
+MakePool = Callable[[Setup, int], Pool]
+"""Called with the setup and the number of jobs to do at the same time."""

@@ -24,7 +24,7 @@ from numpy.typing import NDArray
 from soundalike.audio import probe, read_tags
 from soundalike.errors import AudioError, ModelError, UnreadableFile
 from soundalike.files import Stamp, content_digest, is_gone, stamp_of
-from soundalike.models import ModelInfo
+from soundalike.models import ModelKey
 from soundalike.workers.jobs import (
     Analysed,
     AnalyseJob,
@@ -50,7 +50,8 @@ _BUG_ADVICE = "this is an error in soundalike: please report it, with the file i
 class AnalyzerLike(Protocol):
     """What a scan needs of an analyzer; ``soundalike.Analyzer`` is one."""
 
-    model: ModelInfo
+    @property
+    def model(self) -> Any: ...
 
     def from_file(
         self, path: str | os.PathLike[str], *, start_s: float = 0.0, end_s: float | None = None
@@ -59,8 +60,8 @@ class AnalyzerLike(Protocol):
     def from_waveform(self, waveform: NDArray[np.floating], sample_rate: int) -> Any: ...
 
 
-def load_analyzer(analyzer: str, model: ModelInfo) -> AnalyzerLike:
-    """The analyzer that ``module:callable`` makes of the model.
+def load_analyzer(analyzer: str, model: ModelKey) -> AnalyzerLike:
+    """The analyzer that ``module:callable`` makes of a model's key.
 
     Raises
     ------
@@ -129,23 +130,11 @@ class Worker:
         # A model that cannot be loaded is none of the file's faults: before anything is read.
         analyzers = [self._analyzer(model) for model in job.models]
         info = probe(path)
-        tags = read_tags(path)
         analyses = tuple(analyzer.from_file(path) for analyzer in analyzers)
-        facts = Facts(
-            sample_rate=info.sample_rate,
-            channels=info.channels,
-            codec=info.codec,
-            title=tags.title,
-            artist=tags.artist,
-            album=tags.album,
-            album_artist=tags.album_artist,
-            genre=tags.genre,
-            year=tags.year,
-            track_number=tags.track_number,
-        )
+        facts = Facts(info.sample_rate, info.channels, info.codec, read_tags(path))
         return Analysed(job, facts, analyses)
 
-    def _analyzer(self, model: ModelInfo) -> AnalyzerLike:
+    def _analyzer(self, model: ModelKey) -> AnalyzerLike:
         if model.id not in self._analyzers:
             self._analyzers[model.id] = load_analyzer(self._setup.analyzer, model)
         return self._analyzers[model.id]

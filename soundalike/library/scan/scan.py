@@ -16,19 +16,22 @@ import time
 from array import array
 from collections import deque
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Literal
 
-from soundalike.errors import DecoderCrashed, InvalidArgument, UnreadableFile, printable
+from soundalike.errors import DecoderCrashed, InvalidArgument, UnreadableFile
 from soundalike.files import is_gone
-from soundalike.library.records import Failure, ScanPhase, ScanProgress, ScanReport
+from soundalike.library.records import ScanPhase, ScanProgress, ScanReport
 from soundalike.library.scan.interrupt import StopOnInterrupt
+from soundalike.library.scan.missing import mark_missing
 from soundalike.library.scan.pace import Pace
 from soundalike.library.scan.store import KnownTrack, Store
-from soundalike.library.scan.transactions import Session
+from soundalike.library.scan.tally import Tally
+from soundalike.library.scan.transactions import Transactions
 from soundalike.library.scan.walk import FoundFile, Walk, is_under
 from soundalike.library.storage.database import Database
+from soundalike.models import ModelInfo
 from soundalike.models.lineage import Lineage
 from soundalike.workers.jobs import (
     Analysed,
@@ -38,7 +41,9 @@ from soundalike.workers.jobs import (
     DigestJob,
     Failed,
     Job,
+    MakePool,
     Outcome,
+    Pool,
     Setup,
 )
 from soundalike.workers.pool import WorkerPool, available_cores
@@ -48,25 +53,11 @@ __all__ = ["Scan"]
 # Rows in one query, well under the number of parameters that a statement may have.
 _BATCH = 500
 _POLL_S = 0.25
-# More than half of a folder gone at once, and not just a handful: worth a word.
-_MANY_MISSING = 20
+# Thousands of empty files have the same content.
+_MOST_TWINS = 200
 
 # How a file whose content turned out to be known got there.
 _Origin = Literal["unchanged", "moved", "copied", "reanalysed"]
-
-
-@dataclass
-class _Counts:
-    analysed: int = 0
-    reanalysed: int = 0
-    unchanged: int = 0
-    moved: int = 0
-    copied: int = 0
-    returned: int = 0
-    missing: int = 0
-    still_failing: int = 0
-    failed: list[Failure] = field(default_factory=list)
-    notes: list[str] = field(default_factory=list)
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,23 +76,22 @@ class Scan:
         self,
         database: Database,
         setup: Setup,
+        model: ModelInfo,
         paths: Sequence[str],
         *,
+        pool: MakePool = WorkerPool,
         lineage: Lineage | None = None,
-        jobs: int | None = None,
-        retry: bool = False,
-        progress: Callable[[ScanProgress], None] | None = None,
     ) -> None:
-        if jobs is not None and jobs < 1:
-            raise InvalidArgument(f"jobs must be at least 1, not {jobs}")
         self._database = database
         self._setup = setup
+        self._model = model
         self._lineage = lineage
         self._walk = Walk(paths)
-        self._jobs = jobs or available_cores()
-        self._retry = retry
-        self._progress = progress
-        self._counts = _Counts()
+        self._make_pool = pool
+        self._jobs = 1
+        self._retry = False
+        self._progress: Callable[[ScanProgress], None] | None = None
+        self._counts = Tally()
         # Ids only: 200,000 files must not cost more than some megabytes.
         self._seen: set[int] = set()
         self._returned: set[int] = set()
@@ -109,6 +99,8 @@ class Scan:
         self._outdated: array[int] = array("q")
         # By hash, the contents that are being analysed, and the other files that have them.
         self._waiting: dict[bytes, list[_Waiting]] = {}
+        # By content, the tracks that the walk did not come by; None until they are asked for.
+        self._elsewhere: dict[int, list[int]] | None = None
         # Jobs over which a worker died, and the one of them that is tried again.
         self._suspects: deque[Job] = deque()
         self._on_trial: Job | None = None
@@ -118,12 +110,23 @@ class Scan:
         self._upgraded = self._to_upgrade = 0
         self._pace = Pace()
 
-    def run(self) -> ScanReport:
+    def run(
+        self,
+        *,
+        jobs: int | None = None,
+        retry: bool = False,
+        progress: Callable[[ScanProgress], None] | None = None,
+    ) -> ScanReport:
+        if jobs is not None and jobs < 1:
+            raise InvalidArgument(f"jobs must be at least 1, not {jobs}")
+        self._jobs = jobs or available_cores()
+        self._retry = retry
+        self._progress = progress
         started = time.monotonic()
         interrupted = False
         with self._database.scan_lock(), StopOnInterrupt() as stop:
             try:
-                self._session = Session(self._database, self._setup.model, self._lineage)
+                self._session = Transactions(self._database, self._model, self._lineage)
                 self._look(stop)
                 if not stop.requested:
                     self._read(stop)
@@ -133,21 +136,10 @@ class Scan:
                 # A second Ctrl-C, or the first where the caller handles signals.
                 interrupted = True
             interrupted = interrupted or stop.requested
-        counts = self._counts
-        return ScanReport(
-            analysed=counts.analysed,
-            reanalysed=counts.reanalysed,
-            unchanged=counts.unchanged,
-            moved=counts.moved,
-            copied=counts.copied,
-            returned=counts.returned,
-            missing=counts.missing,
-            failed=tuple(counts.failed),
-            still_failing=counts.still_failing,
+        return self._counts.report(
             ignored=self._walk.ignored,
             elapsed_s=time.monotonic() - started,
             interrupted=interrupted,
-            notes=tuple(counts.notes),
         )
 
     # First: which files are there
@@ -226,7 +218,7 @@ class Scan:
         files = len(self._work) + len(self._outdated)
         if not files:
             return
-        with WorkerPool(self._setup, min(self._jobs, files)) as pool:
+        with self._make_pool(self._setup, min(self._jobs, files)) as pool:
             if self._work:
                 self._begin("analysing")
                 self._do(pool, self._digest_jobs(), stop)
@@ -234,7 +226,7 @@ class Scan:
                 self._begin("re-analysing")
                 self._do(pool, self._reanalyse_jobs(), stop)
 
-    def _do(self, pool: WorkerPool, jobs: Iterator[Job], stop: StopOnInterrupt) -> None:
+    def _do(self, pool: Pool, jobs: Iterator[Job], stop: StopOnInterrupt) -> None:
         while True:
             room = max(0, 2 * pool.size - pool.outstanding)
             for job in itertools.islice(jobs, room):
@@ -290,7 +282,7 @@ class Scan:
                     self._waiting[file.found.digest] = []
                     yield self._job(file)
 
-    def _take_in(self, pool: WorkerPool | None, outcomes: Sequence[Outcome]) -> None:
+    def _take_in(self, pool: Pool | None, outcomes: Sequence[Outcome]) -> None:
         """Store what the workers found; without a pool, nothing follows from it."""
         if self._phase == "re-analysing":
             for outcome in outcomes:
@@ -298,7 +290,7 @@ class Scan:
         elif outcomes:
             self._store_all(pool, outcomes)
 
-    def _store_all(self, pool: WorkerPool | None, outcomes: Sequence[Outcome]) -> None:
+    def _store_all(self, pool: Pool | None, outcomes: Sequence[Outcome]) -> None:
         with self._session.writing() as store:
             for outcome in outcomes:
                 if isinstance(outcome, Crashed) and outcome.job != self._on_trial:
@@ -324,7 +316,7 @@ class Scan:
             self._counts.analysed += 1
         self._share(store, job.digest)
 
-    def _identify(self, store: Store, pool: WorkerPool | None, found: Digested) -> None:
+    def _identify(self, store: Store, pool: Pool | None, found: Digested) -> None:
         """A file was read: is its content known, and does it have to be analysed?"""
         job = found.job
         track = self._current(store, job)
@@ -333,7 +325,7 @@ class Scan:
         content = store.content(found.digest)
         origin: _Origin = "unchanged" if track.content_id == content.content_id else "copied"
         if track.content_id is None:
-            old = store.gone_twin(track, content.content_id)
+            old = self._gone_twin(store, track, content.content_id)
             if old is not None:
                 store.move(old, track)
                 self._seen.add(old.track_id)
@@ -360,6 +352,26 @@ class Scan:
             self._waiting[found.digest] = []
             self._analyse(pool, _Waiting(track.track_id, found, origin))
 
+    def _gone_twin(self, store: Store, track: KnownTrack, content_id: int) -> KnownTrack | None:
+        """A track with the same content whose file is gone: the same file under its old name."""
+        if self._elsewhere is None:
+            # Only what the walk did not come by can be gone. Once for all files: asked one by
+            # one, thousands of copies of a content are each compared with all the others.
+            self._elsewhere = store.by_content(without=self._seen)
+        found = [each for each in self._elsewhere.get(content_id, ()) if each not in self._seen]
+        twins = [twin for twin in store.known_ids(found[:_MOST_TWINS]) if is_gone(twin.path)]
+        name, folder = os.path.basename(track.path), os.path.dirname(track.path)
+        # Of several, the one that was moved keeping its name, or renamed in its folder.
+        return min(
+            twins,
+            key=lambda twin: (
+                os.path.basename(twin.path) != name,
+                os.path.dirname(twin.path) != folder,
+                twin.track_id,
+            ),
+            default=None,
+        )
+
     def _current(self, store: Store, job: Job) -> KnownTrack | None:
         """The track of a job; None when its file has moved on to another track meanwhile."""
         track = store.known_id(job.track_id)
@@ -368,7 +380,7 @@ class Scan:
         self._done += 1
         return None
 
-    def _analyse(self, pool: WorkerPool | None, file: _Waiting) -> None:
+    def _analyse(self, pool: Pool | None, file: _Waiting) -> None:
         if pool is not None:
             pool.submit(self._job(file))
 
@@ -385,7 +397,7 @@ class Scan:
             store.drop_failure(file.track_id)
             self._count(file.track_id, file.origin)
 
-    def _give_up(self, store: Store, pool: WorkerPool | None, outcome: Failed | Crashed) -> None:
+    def _give_up(self, store: Store, pool: Pool | None, outcome: Failed | Crashed) -> None:
         job = outcome.job
         if isinstance(job, AnalyseJob):
             # The next file with this content has its own chance, as this one may have vanished.
@@ -429,25 +441,7 @@ class Scan:
     # Third: which files are no more
 
     def _finish(self) -> None:
-        files = [root for root in self._walk.roots if not os.path.isdir(root)]
-        for start in range(0, len(files), _BATCH):
-            batch = files[start : start + _BATCH]
-            with self._session.reading() as store:
-                known = store.known(batch)
-            self._mark_gone([(track.track_id, path) for path, track in known.items()])
-        for root in self._walk.roots + self._walk.followed:
-            if not os.path.isdir(root):
-                continue
-            if root in self._walk.empty_roots:
-                with self._session.reading() as store:
-                    count = store.count_present_below(root)
-                if count:
-                    self._counts.notes.append(
-                        f"{printable(root)} is empty, but the library knows {count} tracks there: "
-                        f"is its disk mounted? None of them was marked as missing."
-                    )
-                continue
-            self._mark_missing(root)
+        mark_missing(self._session, self._walk, self._seen, self._counts)
         # A scan that changed nothing leaves the database, and what others keep of it, alone.
         if self._work or self._counts.missing:
             with self._session.writing() as store:
@@ -455,37 +449,6 @@ class Scan:
         note = self._session.finish_upgrade()
         if note is not None:
             self._counts.notes.append(note)
-
-    def _mark_missing(self, root: str) -> None:
-        present = missing = last_id = 0
-        while True:
-            with self._session.reading() as store:
-                page = store.present_below(root, last_id, _BATCH)
-            if not page:
-                break
-            last_id = page[-1][0]
-            present += len(page)
-            missing += self._mark_gone(page)
-        if missing >= _MANY_MISSING and 2 * missing > present:
-            self._counts.notes.append(
-                f"{missing} of the {present} tracks below {printable(root)} are gone and now "
-                f"marked as missing; they come back, with their analyses, when their files do."
-            )
-
-    def _mark_gone(self, files: Sequence[tuple[int, str]]) -> int:
-        """Mark those of some tracks as missing whose files are gone; how many."""
-        # A file that the walk left out may still be there: hidden now, or in a folder that
-        # cannot be read.
-        gone = [
-            track_id
-            for track_id, path in files
-            if track_id not in self._seen and (is_gone(path) or self._walk.has_other_name(path))
-        ]
-        if gone:
-            with self._session.writing() as store:
-                store.mark_missing(gone)
-        self._counts.missing += len(gone)
-        return len(gone)
 
     def _tell(self, path: str | None) -> None:
         if self._progress is None:

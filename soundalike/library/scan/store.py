@@ -3,18 +3,19 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import asdict, dataclass
-from datetime import UTC, datetime
-from pathlib import Path
+from collections.abc import Iterable, Iterator, Mapping, Sequence, Set
+from dataclasses import dataclass
 from typing import Any
 
-from sqlalchemy import Connection, Row, and_, delete, exists, func, insert, or_, select, update
+from sqlalchemy import Connection, and_, delete, exists, func, insert, select, update
 from sqlalchemy.sql import ColumnElement
 
 from soundalike.analysis import Analysis
+from soundalike.audio.tags import Tags
 from soundalike.errors import printable
-from soundalike.files import Stamp, is_gone
+from soundalike.files import Stamp
+from soundalike.library.changes import log_changes
+from soundalike.library.overview import to_failure
 from soundalike.library.records import Failure
 from soundalike.library.scan.walk import FoundFile
 from soundalike.library.storage.encoding import encode
@@ -22,9 +23,9 @@ from soundalike.library.storage.schema import (
     analyses,
     contents,
     excerpts,
+    failure_counts,
     failures,
     models,
-    state,
     tracks,
 )
 from soundalike.library.upgrade import has_analysis
@@ -37,14 +38,12 @@ __all__ = [
     "KnownTrack",
     "Store",
     "below",
-    "to_failure",
 ]
 
 # UnreadableFile (a disk, a permission, a file being written) may pass by itself, and what killed
 # a decoder may have been a lack of memory. What is wrong inside a file stays wrong.
 _FIRST_RETRY_S = {"UnreadableFile": 60.0, "DecoderCrashed": 86_400.0}
 _LAST_RETRY_S = 7 * 86_400.0
-_MOST_TWINS = 200
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,6 +91,8 @@ class Store:
         self._model_id = model_id
         self._now = now
         self._older_ids = older_ids
+        # Tracks whose status or analysis may no longer be what an index knows of them.
+        self._changed: set[int] = set()
 
     @staticmethod
     def model_row(connection: Connection, model: ModelInfo) -> int | None:
@@ -119,6 +120,9 @@ class Store:
 
     def known_id(self, track_id: int) -> KnownTrack | None:
         return next(self._known(tracks.c.id == track_id), None)
+
+    def known_ids(self, track_ids: Sequence[int]) -> list[KnownTrack]:
+        return list(self._known(tracks.c.id.in_(track_ids))) if track_ids else []
 
     def paths(self, track_ids: Sequence[int]) -> dict[int, bytes]:
         statement = select(tracks.c.id, tracks.c.path).where(tracks.c.id.in_(track_ids))
@@ -160,7 +164,7 @@ class Store:
                 failures,
                 and_(
                     failures.c.track_id == tracks.c.id,
-                    or_(failures.c.model_id.is_(None), failures.c.model_id == self._model_id),
+                    failure_counts(self._model_id),
                 ),
             )
             .where(where)
@@ -188,16 +192,19 @@ class Store:
                 "path_text": printable(file.path),
                 "size_bytes": file.stamp.size_bytes if file.stamp else None,
                 "mtime_ns": file.stamp.mtime_ns if file.stamp else None,
-                "words": _words(file.path, None),
+                "words": _words(file.path, Tags()),
                 "added_at": self._now,
             }
             for file in files
         ]
         added = self._connection.execute(insert(tracks).returning(tracks.c.id, tracks.c.path), rows)
-        return {os.fsdecode(row.path): row.id for row in added}
+        ids = {os.fsdecode(row.path): row.id for row in added}
+        self._changed.update(ids.values())
+        return ids
 
-    def is_back(self, track_ids: Iterable[int]) -> None:
-        self._set(tracks.c.id.in_(list(track_ids)), missing_at=None)
+    def is_back(self, track_ids: Sequence[int]) -> None:
+        self._set(tracks.c.id.in_(track_ids), missing_at=None)
+        self._changed.update(track_ids)
 
     def set_content(self, track_id: int, content_id: int, stamp: Stamp) -> None:
         """The file at the track's path was read: this is what it holds."""
@@ -208,34 +215,25 @@ class Store:
             mtime_ns=stamp.mtime_ns,
             missing_at=None,
         )
-        self.refresh_words(tracks.c.id == track_id)
+        self._changed.add(track_id)
+        self._refresh_words(tracks.c.id == track_id)
 
     def set_stamp(self, track_id: int, stamp: Stamp) -> None:
         self._set(tracks.c.id == track_id, size_bytes=stamp.size_bytes, mtime_ns=stamp.mtime_ns)
 
-    def gone_twin(self, track: KnownTrack, content_id: int) -> KnownTrack | None:
-        """A track with the same content whose file is gone: the same file under its old name."""
-        others = select(tracks.c.id).where(
-            tracks.c.content_id == content_id, tracks.c.id != track.track_id
-        )
-        # A bound, because thousands of empty files have the same content.
-        where = tracks.c.id.in_(others.order_by(tracks.c.id).limit(_MOST_TWINS))
-        twins = [twin for twin in self._known(where) if is_gone(twin.path)]
-        name, folder = os.path.basename(track.path), os.path.dirname(track.path)
-        # Of several, the one that was moved keeping its name, or renamed in its folder.
-        return min(
-            twins,
-            key=lambda twin: (
-                os.path.basename(twin.path) != name,
-                os.path.dirname(twin.path) != folder,
-                twin.track_id,
-            ),
-            default=None,
-        )
+    def by_content(self, *, without: Set[int]) -> dict[int, list[int]]:
+        """The ids of the tracks that were read once, by content, but for some."""
+        statement = select(tracks.c.content_id, tracks.c.id).where(tracks.c.content_id.is_not(None))
+        found: dict[int, list[int]] = {}
+        for content_id, track_id in self._connection.execute(statement.order_by(tracks.c.id)):
+            if track_id not in without:
+                found.setdefault(content_id, []).append(track_id)
+        return found
 
     def move(self, track: KnownTrack, new: KnownTrack) -> None:
         """Give a track the path of a new one, which then is no more."""
         self._connection.execute(delete(tracks).where(tracks.c.id == new.track_id))
+        self._changed.update((track.track_id, new.track_id))
         self._set(
             tracks.c.id == track.track_id,
             path=os.fsencode(new.path),
@@ -245,13 +243,14 @@ class Store:
     def _set(self, where: ColumnElement[bool], **values: Any) -> None:
         self._connection.execute(update(tracks).where(where).values(**values))
 
-    def refresh_words(self, where: ColumnElement[bool]) -> None:
+    def _refresh_words(self, where: ColumnElement[bool]) -> None:
         """Bring the words that a search looks at up to date with tags and paths."""
-        statement = select(tracks.c.id, tracks.c.path, *_TAGS).select_from(
+        statement = select(tracks.c.id, tracks.c.path, contents.c.tags).select_from(
             tracks.join(contents, contents.c.id == tracks.c.content_id)
         )
         for row in self._connection.execute(statement.where(where)).all():
-            self._set(tracks.c.id == row.id, words=_words(os.fsdecode(row.path), row))
+            words = _words(os.fsdecode(row.path), Tags.from_json(row.tags))
+            self._set(tracks.c.id == row.id, words=words)
 
     # Contents and their analyses
 
@@ -289,9 +288,17 @@ class Store:
         self._connection.execute(
             update(contents)
             .where(contents.c.id == content_id)
-            .values(duration_s=duration_s, **asdict(facts))
+            .values(
+                duration_s=duration_s,
+                sample_rate=facts.sample_rate,
+                channels=facts.channels,
+                codec=facts.codec,
+                tags=facts.tags.to_json(),
+            )
         )
-        self.refresh_words(tracks.c.content_id == content_id)
+        having = select(tracks.c.id).where(tracks.c.content_id == content_id)
+        self._changed.update(self._connection.scalars(having))
+        self._refresh_words(tracks.c.content_id == content_id)
 
     def _put_analysis(self, content_id: int, model_id: int, analysis: Analysis) -> None:
         self._connection.execute(
@@ -343,6 +350,7 @@ class Store:
         Where another model has analysed what this one fails at, the failure is this model's alone.
         """
         if isinstance(subject, int):
+            self._changed.add(subject)
             where = failures.c.track_id == subject
             key: dict[str, Any] = {"track_id": subject}
         else:
@@ -377,7 +385,9 @@ class Store:
         return to_failure(row)
 
     def drop_failure(self, track_id: int) -> None:
-        self._connection.execute(delete(failures).where(failures.c.track_id == track_id))
+        found = self._connection.execute(delete(failures).where(failures.c.track_id == track_id))
+        if found.rowcount:
+            self._changed.add(track_id)
 
     def failing_folders(self) -> list[str]:
         """The folders that could not be read."""
@@ -412,13 +422,12 @@ class Store:
         chosen = tracks.c.id.in_(track_ids)
         self._connection.execute(delete(tracks).where(chosen, tracks.c.content_id.is_(None)))
         self._set(chosen, missing_at=self._now)
+        self._changed.update(track_ids)
 
-    def next_generation(self) -> None:
-        """Tell whoever keeps something from before that it is out of date."""
-        self._connection.execute(update(state).values(generation=state.c.generation + 1))
-
-
-_TAGS = (contents.c.title, contents.c.artist, contents.c.album_artist, contents.c.album)
+    def log_changes(self) -> None:
+        """Tell whoever keeps an index which tracks to look at again; the end of a transaction."""
+        log_changes(self._connection, self._changed)
+        self._changed.clear()
 
 
 def below(path: ColumnElement[bytes], folder: str) -> ColumnElement[bool]:
@@ -427,20 +436,6 @@ def below(path: ColumnElement[bytes], folder: str) -> ColumnElement[bool]:
     return and_(path >= first, path < first[:-1] + bytes([first[-1] + 1]))
 
 
-def to_failure(row: Row[Any]) -> Failure:
-    """A row of ``failures`` with ``path``."""
-    return Failure(
-        track_id=row.track_id,
-        path=Path(os.fsdecode(row.path)),
-        kind=row.kind,
-        reason=row.reason,
-        advice=row.advice,
-        attempts=row.attempts,
-        failed_at=datetime.fromtimestamp(row.failed_at, UTC),
-        retry_at=None if row.retry_at is None else datetime.fromtimestamp(row.retry_at, UTC),
-    )
-
-
-def _words(path: str, tags: Any) -> str:
-    named = () if tags is None else (tags.artist, tags.title, tags.album, tags.album_artist)
+def _words(path: str, tags: Tags) -> str:
+    named = (tags.artist, tags.title, tags.album, tags.album_artist)
     return searchable([*named, printable(os.path.basename(path))])

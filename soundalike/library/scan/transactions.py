@@ -12,13 +12,13 @@ from soundalike.library.records import Upgrade
 from soundalike.library.scan.store import Store
 from soundalike.library.storage.database import Database
 from soundalike.library.upgrade import drop_older, query_space, stored_line, upgrade_state
-from soundalike.models import ModelInfo
+from soundalike.models import ModelInfo, ModelKey
 from soundalike.models.lineage import Lineage
 
-__all__ = ["Session"]
+__all__ = ["Transactions"]
 
 
-class Session:
+class Transactions:
     """Transactions of one scan.
 
     Parameters
@@ -42,7 +42,7 @@ class Session:
                 found = Store.add_model(connection, model)
         self._model_id = found
         self._older_ids: list[int] = []
-        self.models: tuple[ModelInfo, ...] = (model,)
+        self.models: tuple[ModelKey, ...] = (model.key,)
         self.model_ids = {model.id: found}
         if lineage is None:
             return
@@ -53,7 +53,7 @@ class Session:
         self._older_ids = list(older.values())
         self.model_ids |= older
         # What is new is to be found at once, not only after the upgrade.
-        self.models += tuple(each for each in lineage.installed if each.id == answers)
+        self.models += tuple(each.key for each in lineage.installed if each.id == answers)
 
     @contextmanager
     def reading(self) -> Iterator[Store]:
@@ -65,7 +65,7 @@ class Session:
         with self._database.write() as connection:
             store = self._store(connection)
             yield store
-            store.next_generation()
+            store.log_changes()
 
     def _store(self, connection: Connection) -> Store:
         return Store(connection, self._model_id, time.time(), self._older_ids)
@@ -89,5 +89,4 @@ class Session:
             )
         with self._database.write() as connection:
             drop_older(connection, self._lineage)
-            self._store(connection).next_generation()
         return f"All tracks are analysed with {state.model}: the answers come from it now."

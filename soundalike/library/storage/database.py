@@ -3,40 +3,21 @@
 from __future__ import annotations
 
 import os
-import random
-import sqlite3
-import sys
-import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from pathlib import Path
-from typing import IO, Any
 
-from sqlalchemy import Connection, Engine, create_engine, event
+from sqlalchemy import Connection
 from sqlalchemy.engine import URL, make_url
 from sqlalchemy.exc import ArgumentError, DBAPIError
-from sqlalchemy.pool import StaticPool
 
-from soundalike.errors import InvalidArgument, LibraryError, printable
+from soundalike.errors import InvalidArgument, LibraryError
 from soundalike.library.storage.schema import SCHEMA_VERSION
+from soundalike.library.storage.sqlite import WRITES, SQLite, url_of_path
 
 __all__ = ["Database", "default_location"]
 
-BUSY_TIMEOUT_S = 10.0
 _MIGRATIONS = Path(__file__).parent / "migrations"
-_WRITES = "soundalike_writes"
-
-_ADVICE = {
-    "SQLITE_NOTADB": "the file is no SQLite database; name another one",
-    "SQLITE_CORRUPT": "the database is damaged; restore it from a backup, or delete it and scan",
-    "SQLITE_READONLY": "the database cannot be written; check the permissions of file and folder",
-    "SQLITE_CANTOPEN": "the database cannot be opened; check the permissions of file and folder",
-    "SQLITE_PERM": "the database cannot be opened; check the permissions of file and folder",
-    "SQLITE_BUSY": "another program holds the database; close it, or try again later",
-    "SQLITE_LOCKED": "another program holds the database; close it, or try again later",
-    "SQLITE_FULL": "the disk is full; make room and run the command again, nothing is lost",
-    "SQLITE_IOERR": "the disk reports an error; check it and its free space",
-}
 
 
 def default_location() -> Path:
@@ -55,6 +36,11 @@ class Database:
         it, the user's data folder.
     create : make a new database if there is none.
 
+    Attributes
+    ----------
+    location : the file, or the URL without its password, as text.
+    path : the file; None where there is none.
+
     Raises
     ------
     LibraryError : it cannot be opened, is none of soundalike's, or comes from a newer soundalike.
@@ -66,14 +52,11 @@ class Database:
     ) -> None:
         if location is None:
             location = os.environ.get("SOUNDALIKE_LIBRARY") or default_location()
-        url = _url_of(location)
-        in_memory = url.database in (None, "", ":memory:")
-        self.path = None if in_memory else Path(os.path.abspath(url.database or ""))
-        self.location = printable(self.path) if self.path else url.render_as_string()
-        if self.path is not None:
-            self._prepare(self.path, create)
-        self.engine = _engine(url, in_memory)
-        self._writing = self.engine.execution_options(**{_WRITES: True})
+        self._backend = SQLite(_url_of(location))
+        self.location, self.path = self._backend.location, self._backend.path
+        self._backend.prepare(create)
+        self.engine = self._backend.engine()
+        self._writing = self.engine.execution_options(**{WRITES: True})
         try:
             self._bring_up_to_date()
         except BaseException:
@@ -84,11 +67,8 @@ class Database:
         self.engine.dispose()
 
     def size_bytes(self) -> int | None:
-        """Bytes of the database with its write-ahead log; None in memory."""
-        if self.path is None:
-            return None
-        files = (self.path, self.path.with_name(self.path.name + "-wal"))
-        return sum(file.stat().st_size for file in files if file.exists())
+        """Bytes on disk; None in memory."""
+        return self._backend.size_bytes()
 
     @contextmanager
     def read(self) -> Iterator[Connection]:
@@ -102,47 +82,14 @@ class Database:
         with self._errors(), self._writing.begin() as connection:
             yield connection
 
-    @contextmanager
-    def scan_lock(self) -> Iterator[None]:
-        """Held by the one scan that may run; the system lets go of it when its process dies.
+    def scan_lock(self) -> AbstractContextManager[None]:
+        """Held by the one scan that may run; gone when its process dies.
 
         Raises
         ------
         LibraryError : another scan holds it.
         """
-        if self.path is None:
-            yield
-            return
-        lock_path = self.path.with_name(self.path.name + ".scan-lock")
-        try:
-            file = open(lock_path, "a+b")  # noqa: SIM115 - closed below, on every way out
-        except OSError as error:
-            raise LibraryError(
-                f"{printable(lock_path)}: {error.strerror}; check the permissions of its folder"
-            ) from error
-        with file:
-            if not _try_lock(file):
-                raise LibraryError(
-                    f"{self.location}: another scan of this library is running; "
-                    f"wait for it to end, or stop it"
-                )
-            yield
-
-    @staticmethod
-    def _prepare(path: Path, create: bool) -> None:
-        if path.is_dir():
-            raise LibraryError(f"{printable(path)}: a folder; name a file for the database")
-        if path.exists():
-            return
-        if not create:
-            raise LibraryError(f"{printable(path)}: there is no library; scan a folder to make one")
-        try:
-            path.parent.mkdir(parents=True, exist_ok=True)
-        except OSError as error:
-            raise LibraryError(
-                f"{printable(path)}: its folder cannot be made: {error.strerror}; "
-                f"name another place for the library"
-            ) from error
+        return self._backend.scan_lock()
 
     def _bring_up_to_date(self) -> None:
         with self.read() as connection:
@@ -157,11 +104,7 @@ class Database:
 
     def _version(self, connection: Connection) -> str | None:
         """The database's schema version, None for an empty database."""
-        names = set(
-            connection.exec_driver_sql("SELECT name FROM sqlite_master WHERE type = 'table'")
-            .scalars()
-            .all()
-        )
+        names = self._backend.table_names(connection)
         if not names:
             return None
         version = (
@@ -185,22 +128,17 @@ class Database:
         try:
             yield
         # An error while a new connection is set up arrives as the driver's own.
-        except (DBAPIError, sqlite3.Error) as error:
+        except Exception as error:
             cause = error.orig if isinstance(error, DBAPIError) else error
-            if not isinstance(cause, sqlite3.Error) or isinstance(cause, sqlite3.IntegrityError):
+            advice = self._backend.advice(cause)
+            if advice is None:
                 raise
-            # Extended names such as SQLITE_READONLY_DBMOVED begin with the plain one.
-            name = getattr(cause, "sqlite_errorname", "")
-            for prefix, advice in _ADVICE.items():
-                if name.startswith(prefix):
-                    raise LibraryError(f"{self.location}: {cause}: {advice}") from error
-            raise
+            raise LibraryError(f"{self.location}: {cause}: {advice}") from error
 
 
 def _url_of(location: str | os.PathLike[str]) -> URL:
     if not isinstance(location, str) or "://" not in location:
-        path = os.path.expanduser(os.fspath(location))
-        return URL.create("sqlite", database=os.path.abspath(path))
+        return url_of_path(location)
     try:
         url = make_url(location)
     except ArgumentError as error:
@@ -210,57 +148,7 @@ def _url_of(location: str | os.PathLike[str]) -> URL:
             f"{url.render_as_string()!r}: this version keeps libraries in SQLite only; "
             f"give a path or a URL such as sqlite:////home/me/library.db"
         )
-    if (url.database or "").startswith("file:"):
-        raise InvalidArgument(f"{location!r}: SQLite's own file: URIs are not supported")
     return url
-
-
-def _engine(url: URL, in_memory: bool) -> Engine:
-    options: dict[str, Any] = {"connect_args": {"timeout": BUSY_TIMEOUT_S}}
-    if in_memory:
-        # Every connection would have a database of its own.
-        options["poolclass"] = StaticPool
-        options["connect_args"]["check_same_thread"] = False
-    engine = create_engine(url, **options)
-
-    @event.listens_for(engine, "connect")
-    def set_up(connection: Any, _record: object) -> None:
-        # The driver begins transactions by itself only before some statements; with None it
-        # leaves them to begin() below, so that schema changes roll back as well.
-        connection.isolation_level = None
-        connection.execute("PRAGMA foreign_keys = ON").close()
-        _write_ahead(connection)
-        connection.execute("PRAGMA synchronous = NORMAL").close()
-
-    @event.listens_for(engine, "begin")
-    def begin(connection: Connection) -> None:
-        # Taking the write lock at once: a transaction that reads first and finds the database
-        # changed when it wants to write cannot wait, it fails.
-        writes = connection.get_execution_options().get(_WRITES, False)
-        connection.exec_driver_sql("BEGIN IMMEDIATE" if writes else "BEGIN")
-
-    return engine
-
-
-def _write_ahead(connection: sqlite3.Connection) -> None:
-    """Set the journal mode that lets others read during a write; wait for who holds the file.
-
-    Raises
-    ------
-    sqlite3.OperationalError : the file is still held after ``BUSY_TIMEOUT_S``.
-    """
-    # A database changes into this mode by turning a read lock into an exclusive one. Where two
-    # try that at once, SQLite refuses one of them without the wait of its timeout, which would
-    # be a deadlock.
-    deadline = time.monotonic() + BUSY_TIMEOUT_S
-    while True:
-        try:
-            connection.execute("PRAGMA journal_mode = WAL").close()
-            return
-        except sqlite3.OperationalError as error:
-            if error.sqlite_errorcode != sqlite3.SQLITE_BUSY or time.monotonic() >= deadline:
-                raise
-        time.sleep(random.uniform(0.001, 0.02))
 
 
 def _upgrade(connection: Connection) -> None:
@@ -272,25 +160,3 @@ def _upgrade(connection: Connection) -> None:
     config.set_main_option("script_location", str(_MIGRATIONS).replace("%", "%%"))
     config.attributes["connection"] = connection
     command.upgrade(config, "head")
-
-
-if sys.platform == "win32":
-    import msvcrt
-
-    def _try_lock(file: IO[bytes]) -> bool:
-        try:
-            file.seek(0)
-            msvcrt.locking(file.fileno(), msvcrt.LK_NBLCK, 1)
-        except OSError:
-            return False
-        return True
-
-else:
-    import fcntl
-
-    def _try_lock(file: IO[bytes]) -> bool:
-        try:
-            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
-            return False
-        return True

@@ -2,16 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
 
+from soundalike.analysis import Analysis, unit
 from soundalike.frontends.log_mel import EXCERPT_S
-
-if TYPE_CHECKING:
-    from soundalike.analysis import Analysis
 
 __all__ = ["EncodedAnalysis", "decode", "decode_embeddings", "encode"]
 
@@ -71,12 +69,21 @@ def decode(
     model : ``name@version`` that made the analysis.
     labels : of that model, in the order of its outputs.
     kind, excerpt_s : of that model, as in ``Analysis``.
-    """
-    from soundalike.analysis import Analysis
 
+    Raises
+    ------
+    ValueError : the bytes do not fit together, or hold no numbers.
+    """
+    embeddings, whole = decode_embeddings(
+        [encoded.embedding], len(encoded.embedding) // _F16.itemsize
+    )
+    if not whole.all():
+        raise ValueError("the embedding holds values that are no finite numbers")
     starts_s = np.frombuffer(encoded.excerpt_starts_s, _F64).astype(np.float64)
     scales = np.frombuffer(encoded.excerpt_scales, _F32)
     excerpts = np.frombuffer(encoded.excerpt_embeddings, _I8).reshape(len(starts_s), -1)
+    if excerpts.shape[1] != embeddings.shape[1]:
+        raise ValueError(f"excerpts have {excerpts.shape[1]} numbers, not {embeddings.shape[1]}")
     probabilities = np.frombuffer(encoded.excerpt_probabilities, _F16)
     excerpt_probabilities = probabilities.reshape(len(starts_s), len(labels)).astype(np.float32)
     if kind == "genres":
@@ -87,8 +94,8 @@ def decode(
         duration_s=encoded.duration_s,
         labels=labels,
         probabilities=np.frombuffer(encoded.probabilities, _F32).astype(np.float32),
-        embedding=decode_embeddings([encoded.embedding])[0],
-        excerpt_embeddings=_unit(excerpts * scales[:, None]),
+        embedding=embeddings[0],
+        excerpt_embeddings=unit(excerpts * scales[:, None]),
         excerpt_probabilities=excerpt_probabilities,
         excerpt_starts_s=starts_s,
         genre_set=tuple(encoded.genre_set),
@@ -98,13 +105,23 @@ def decode(
     )
 
 
-def decode_embeddings(encoded: list[bytes]) -> NDArray[np.float32]:
-    """Embeddings of one model, float32 (n, embedding_dim), of unit length again."""
-    joined = np.frombuffer(b"".join(encoded), _F16).astype(np.float32)
-    return _unit(joined.reshape(len(encoded), -1))
+def decode_embeddings(
+    encoded: Sequence[bytes], embedding_dim: int
+) -> tuple[NDArray[np.float32], NDArray[np.bool_]]:
+    """The embeddings of one model, of unit length again, and which of them are whole.
 
-
-def _unit(embeddings: NDArray[np.float32]) -> NDArray[np.float32]:
-    lengths = np.sqrt(np.einsum("ij,ij->i", embeddings, embeddings))
-    scaled: NDArray[np.float32] = embeddings / np.maximum(lengths, 1e-12)[:, None]
-    return scaled.astype(np.float32, copy=False)
+    Returns
+    -------
+    float32 (n_whole, embedding_dim), and bool (n,): False where a row has another length than
+    it should, or holds what is no finite number, or nothing but zeros.
+    """
+    size = embedding_dim * _F16.itemsize
+    whole = np.fromiter((len(row) == size for row in encoded), np.bool_, len(encoded))
+    joined = b"".join(row for row in encoded if len(row) == size)
+    embeddings = np.frombuffer(joined, _F16).astype(np.float32).reshape(-1, embedding_dim)
+    squares = np.einsum("ij,ij->i", embeddings, embeddings)
+    sound = np.isfinite(squares) & (squares > 0)
+    whole[whole] = sound
+    if not sound.all():
+        embeddings, squares = embeddings[sound], squares[sound]
+    return embeddings / np.sqrt(squares)[:, None], whole

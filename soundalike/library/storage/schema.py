@@ -8,10 +8,13 @@
     analyses what a model says of a content
     excerpts the same along the track, apart so that a search reads none of it
     failures why a track could not be analysed, or a folder not be read
-    state    one row; its generation grows with every change, so that a cache knows its age
+    changes  which tracks' rows changed, in order, so that an index can catch up with them
 
 An analysis belongs to the content, not to the path: a moved, renamed, swapped, copied or returned
 file finds it again by its hash, and nothing is ever copied between rows.
+
+On SQLite, ``storage.sqlite`` adds an index of the words of each track, kept up to date by triggers
+on ``tracks``: a migration that makes that table anew has to make them anew as well.
 
 Paths are bytes (``os.fsencode``), so that a name in any encoding survives; ``path_text`` is for
 people. Arrays are little-endian bytes in C order. Times are seconds since 1970 (UTC) as floating
@@ -34,21 +37,24 @@ from sqlalchemy import (
     Table,
     Text,
     UniqueConstraint,
+    or_,
 )
+from sqlalchemy.sql import ColumnElement
 
 __all__ = [
     "SCHEMA_VERSION",
     "analyses",
+    "changes",
     "contents",
     "excerpts",
+    "failure_counts",
     "failures",
     "metadata",
     "models",
-    "state",
     "tracks",
 ]
 
-SCHEMA_VERSION = "0002"
+SCHEMA_VERSION = "0003"
 """The newest migration; kept here too, so that opening a library need not import Alembic."""
 
 metadata = MetaData(
@@ -81,13 +87,8 @@ contents = Table(
     Column("sample_rate", Integer),
     Column("channels", Integer),
     Column("codec", Text),
-    Column("title", Text),
-    Column("artist", Text),
-    Column("album", Text),
-    Column("album_artist", Text),
-    Column("genre", Text),
-    Column("year", Integer),
-    Column("track_number", Integer),
+    # ``audio.tags.Tags`` as JSON: what is there, by name.
+    Column("tags", JSON, nullable=False, server_default="{}"),
 )
 
 tracks = Table(
@@ -106,6 +107,9 @@ tracks = Table(
     Column("added_at", Double, nullable=False),
     Column("missing_at", Double),
     Index(None, "content_id"),
+    # A file is looked for by its size where its path is not known.
+    Index(None, "size_bytes"),
+    Index(None, "missing_at"),
     # People write ids down; one that was given to another track since would mislead them.
     sqlite_autoincrement=True,
 )
@@ -166,9 +170,19 @@ failures = Table(
     CheckConstraint("(track_id IS NULL) <> (folder IS NULL)", name="one_subject"),
 )
 
-state = Table(
-    "state",
+changes = Table(
+    "changes",
     metadata,
-    Column("id", Integer, primary_key=True),
-    Column("generation", BigInteger, nullable=False),
+    # Their order. Never given out twice, so that an index knows which it has seen.
+    Column("id", BigInteger().with_variant(Integer, "sqlite"), primary_key=True),
+    Column("track_id", Integer, nullable=False),
+    # The same for all changes of a transaction, drawn at random. A database that was restored
+    # from a backup has the numbers of an index made before, but not its tokens.
+    Column("token", BigInteger, nullable=False),
+    sqlite_autoincrement=True,
 )
+
+
+def failure_counts(model_id: ColumnElement[int] | int) -> ColumnElement[bool]:
+    """Whether a row of ``failures`` counts for a model: the file's own failures and the model's."""
+    return or_(failures.c.model_id.is_(None), failures.c.model_id == model_id)

@@ -1,0 +1,125 @@
+"""What a library holds as a whole: counts, models, and what could not be analysed."""
+
+from __future__ import annotations
+
+import os
+import time
+from collections.abc import Sequence
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+from sqlalchemy import Connection, Row, delete, func, insert, select
+
+from soundalike.library.changes import log_changes
+from soundalike.library.records import Failure, LibraryInfo, ModelTracks, Upgrade
+from soundalike.library.snapshot import Snapshot
+from soundalike.library.storage.database import Database
+from soundalike.library.storage.schema import (
+    SCHEMA_VERSION,
+    analyses,
+    contents,
+    failures,
+    models,
+    tracks,
+)
+
+__all__ = ["describe", "failures_of", "models_in_use", "note_damage", "to_failure"]
+
+
+def describe(snapshot: Snapshot, database: Database, upgrade: Upgrade | None) -> LibraryInfo:
+    """What ``Library.info`` gives."""
+    analysed, duration_s = snapshot.connection.execute(
+        snapshot.searchable(func.count(), func.sum(contents.c.duration_s))
+    ).one()
+    counted = snapshot.count_by_status(analysed)
+    in_use = models_in_use(snapshot.connection)
+    return LibraryInfo(
+        location=database.location,
+        model=snapshot.space.id,
+        upgrade=upgrade,
+        models=tuple(ModelTracks(model, count) for model, count in in_use.items()),
+        tracks=counted["analysed"] + counted["failed"] + counted["pending"],
+        analysed=counted["analysed"],
+        failed=counted["failed"],
+        pending=counted["pending"],
+        missing=counted["missing"],
+        duration_s=float(duration_s or 0.0),
+        size_bytes=database.size_bytes(),
+        schema_version=SCHEMA_VERSION,
+    )
+
+
+def models_in_use(connection: Connection) -> dict[str, int]:
+    """How many tracks that are not missing are analysed with which model (``name@version``)."""
+    count = func.count(tracks.c.id)
+    statement = (
+        select(models.c.name, models.c.version, count.label("tracks"))
+        .join(analyses, analyses.c.model_id == models.c.id)
+        .join(tracks, tracks.c.content_id == analyses.c.content_id)
+        .where(tracks.c.missing_at.is_(None))
+        .group_by(models.c.id)
+        .order_by(count.desc(), models.c.id)
+    )
+    return {f"{row.name}@{row.version}": row.tracks for row in connection.execute(statement)}
+
+
+def failures_of(connection: Connection) -> list[Failure]:
+    """What cannot be analysed and why, by path."""
+    path = func.coalesce(failures.c.folder, tracks.c.path).label("path")
+    statement = (
+        select(failures, path)
+        .outerjoin(tracks, tracks.c.id == failures.c.track_id)
+        .where(tracks.c.missing_at.is_(None))
+        .order_by(path)
+    )
+    return [to_failure(row) for row in connection.execute(statement)]
+
+
+def to_failure(row: Row[Any]) -> Failure:
+    """A row of ``failures`` with ``path``."""
+    return Failure(
+        track_id=row.track_id,
+        path=Path(os.fsdecode(row.path)),
+        kind=row.kind,
+        reason=row.reason,
+        advice=row.advice,
+        attempts=row.attempts,
+        failed_at=datetime.fromtimestamp(row.failed_at, UTC),
+        retry_at=None if row.retry_at is None else datetime.fromtimestamp(row.retry_at, UTC),
+    )
+
+
+def note_damage(connection: Connection, track_ids: Sequence[int], model: str) -> None:
+    """Drop analyses that cannot be used, and say so; the next scan makes them anew.
+
+    Parameters
+    ----------
+    connection : in a transaction that writes.
+    track_ids : tracks whose stored embedding is damaged.
+    model : that made it, ``name@version``.
+    """
+    name, _, version = model.rpartition("@")
+    model_id = connection.scalar(
+        select(models.c.id).where(models.c.name == name, models.c.version == version)
+    )
+    now = time.time()
+    for track_id in track_ids:
+        content = select(tracks.c.content_id).where(tracks.c.id == track_id).scalar_subquery()
+        connection.execute(
+            delete(analyses).where(
+                analyses.c.content_id == content, analyses.c.model_id == model_id
+            )
+        )
+        connection.execute(delete(failures).where(failures.c.track_id == track_id))
+        values = {
+            "track_id": track_id,
+            "kind": "DamagedAnalysis",
+            "reason": f"what the library kept of it from {model} was damaged",
+            "advice": "scan its folder again: it is analysed anew",
+            "attempts": 1,
+            "failed_at": now,
+            "retry_at": now,
+        }
+        connection.execute(insert(failures), values)
+    log_changes(connection, track_ids)

@@ -1,0 +1,226 @@
+"""The read side: a question takes a snapshot, an index, and perhaps a new analysis."""
+
+from __future__ import annotations
+
+from contextlib import suppress
+from typing import TYPE_CHECKING, cast
+
+from sqlalchemy import Connection
+
+from soundalike.errors import LibraryError, ModelMismatch, TrackNotFound, printable
+from soundalike.library import overview
+from soundalike.library.changes import Position, position
+from soundalike.library.index import Index, IndexKeeper
+from soundalike.library.records import Failure, LibraryInfo, SimilarResult, Track, Upgrade
+from soundalike.library.search import search
+from soundalike.library.snapshot import Found, Query, Snapshot
+from soundalike.library.storage.database import Database
+from soundalike.library.upgrade import query_space, to_reanalyse, upgrade_state
+from soundalike.models import ModelInfo
+from soundalike.models.lineage import EmbeddingSpace, Lineage
+from soundalike.similarity.passages import compare_analyses
+from soundalike.similarity.rank import check_min_percentile
+
+if TYPE_CHECKING:
+    from soundalike.analysis import Analysis
+    from soundalike.similarity.passages import Comparison
+    from soundalike.workers.process import AnalyzerLike
+
+__all__ = ["Reader"]
+
+
+class Reader:
+    """Answers questions; ``Library`` says what each means and raises.
+
+    Parameters
+    ----------
+    database : open.
+    model : that was asked for, or the newest of the line.
+    lineage : the line that the model ends, or None where somebody chose the model.
+    analyzer : "module:callable", for what is not stored.
+    """
+
+    def __init__(
+        self, database: Database, model: ModelInfo, lineage: Lineage | None, analyzer: str
+    ) -> None:
+        self._database = database
+        self._model = model
+        self._lineage = lineage
+        self._analyzer = analyzer
+        self._analyzers: dict[str, AnalyzerLike] = {}
+        self._damaged: list[tuple[list[int], str]] = []
+        self._index = IndexKeeper(
+            database.path, lambda ids, model: self._damaged.append((ids, model))
+        )
+        # Which model answers costs a look at all analyses while one takes over from another.
+        self._answering: tuple[Position, EmbeddingSpace] | None = None
+
+    def tracks(self) -> list[Track]:
+        with self._database.read() as connection:
+            return list(self._snapshot(connection).tracks())
+
+    def track(self, query: Query) -> Track:
+        with self._database.read() as connection:
+            found = self._snapshot(connection).find(query)
+        if found.track is not None:
+            return found.track
+        advice = "scan its folder first" if found.path.exists() else "there is no such file"
+        raise TrackNotFound(f"{printable(found.path)}: not in the library; {advice}")
+
+    def failures(self) -> list[Failure]:
+        with self._database.read() as connection:
+            return overview.failures_of(connection)
+
+    def info(self) -> LibraryInfo:
+        with self._database.read() as connection:
+            snapshot = self._snapshot(connection)
+            return overview.describe(snapshot, self._database, self._upgrade(connection))
+
+    def upgrade(self) -> Upgrade | None:
+        with self._database.read() as connection:
+            return self._upgrade(connection)
+
+    def to_reanalyse(self) -> list[bytes]:
+        """The paths of the tracks that an upgrade still has to go through."""
+        with self._database.read() as connection:
+            return to_reanalyse(connection, self._lineage) if self._lineage else []
+
+    def index(self) -> Index:
+        with self._database.read() as connection:
+            index = self._current(self._snapshot(connection))
+        self._tidy()
+        return index
+
+    def analysis(self, track_id: int) -> Analysis:
+        with self._database.read() as connection:
+            snapshot = self._snapshot(connection)
+            found = snapshot.find(track_id)
+            analysis = self._stored(snapshot, found)
+        if analysis is None:
+            raise LibraryError(f"#{track_id} {found.name} is not analysed (yet)")
+        return analysis
+
+    def similar(
+        self,
+        query: Query,
+        k: int,
+        *,
+        start_s: float | None,
+        end_s: float | None,
+        max_per_artist: int | None,
+        min_percentile: float | None,
+    ) -> SimilarResult:
+        with self._database.read() as connection:
+            snapshot = self._snapshot(connection)
+            index = self._current(snapshot)
+            if min_percentile is not None:
+                check_min_percentile(min_percentile, index.distribution)
+            found = snapshot.find(query)
+            embedding = None
+            if start_s is None and end_s is None:
+                row = index.row_of(found.track.track_id) if found.track else None
+                if row is not None:
+                    embedding = index.embeddings[row]
+                elif (analysis := self._stored(snapshot, found)) is not None:
+                    embedding = analysis.embedding
+        if embedding is None:
+            # Outside of any transaction: this may take a while. Whatever happens to the library
+            # meanwhile, the answer is about one model.
+            embedding = self._analyse(found, snapshot.space, start_s, end_s).embedding
+        with self._database.read() as connection:
+            result = search(
+                index,
+                Snapshot(connection, snapshot.space),
+                found,
+                embedding,
+                k=k,
+                start_s=start_s,
+                end_s=end_s,
+                max_per_artist=max_per_artist,
+                min_percentile=min_percentile,
+            )
+        self._tidy()
+        return result
+
+    def compare(self, a: Query, b: Query) -> Comparison:
+        with self._database.read() as connection:
+            snapshot = self._snapshot(connection)
+            both = [snapshot.find(query) for query in (a, b)]
+            stored = [self._stored(snapshot, found) for found in both]
+            distribution = self._index.current(snapshot).distribution
+        a_analysis, b_analysis = (
+            self._analyse(found, snapshot.space) if analysis is None else analysis
+            for found, analysis in zip(both, stored, strict=True)
+        )
+        self._tidy()
+        return compare_analyses(
+            a_analysis,
+            b_analysis,
+            a=both[0].name,
+            b=both[1].name,
+            a_path=both[0].path,
+            b_path=both[1].path,
+            distribution=distribution,
+        )
+
+    def _upgrade(self, connection: Connection) -> Upgrade | None:
+        return None if self._lineage is None else upgrade_state(connection, self._lineage)
+
+    def _snapshot(self, connection: Connection) -> Snapshot:
+        """The library in this transaction, as the model that answers in it sees it."""
+        if self._lineage is None:
+            return Snapshot(connection, self._model)
+        here = position(connection)
+        if self._answering is None or self._answering[0] != here:
+            self._answering = (here, query_space(connection, self._lineage))
+        return Snapshot(connection, self._answering[1])
+
+    def _current(self, snapshot: Snapshot) -> Index:
+        """The index; refused where there is none because of the model."""
+        index = self._index.current(snapshot)
+        others = {} if len(index) else overview.models_in_use(snapshot.connection)
+        if others:
+            raise ModelMismatch(
+                f"the library's tracks are analysed with {', '.join(others)}, but it was opened "
+                f"with {self._model.id}: scan its folders again, or open it with that model"
+            )
+        return index
+
+    def _tidy(self) -> None:
+        """What a question leaves to do: keep the index, and name what was damaged in it."""
+        damaged, self._damaged = self._damaged, []
+        for track_ids, model in damaged:
+            # A library that cannot be written answers from what is whole all the same.
+            with suppress(LibraryError), self._database.write() as connection:
+                overview.note_damage(connection, track_ids, model)
+        self._index.save()
+
+    def _stored(self, snapshot: Snapshot, found: Found) -> Analysis | None:
+        was_chosen = self._lineage is None or snapshot.space.id == self._model.id
+        return snapshot.stored(found, was_chosen=was_chosen)
+
+    def _analyse(
+        self,
+        found: Found,
+        space: EmbeddingSpace,
+        start_s: float | None = None,
+        end_s: float | None = None,
+    ) -> Analysis:
+        """A new analysis, of what is not stored."""
+        older = self._lineage.installed if self._lineage else ()
+        model = next((each for each in (self._model, *older) if each.id == space.id), None)
+        if model is None:
+            raise ModelMismatch(
+                f"{found.name} would have to be analysed with {space.id}, from which the "
+                f"library's answers come until all of its tracks are re-analysed, but which is "
+                f"not installed any more: go on with the re-analysis for {self._model.id} "
+                f"(soundalike scan --upgrade), then ask again"
+            )
+        if model.id not in self._analyzers:
+            from soundalike.workers.process import load_analyzer
+
+            self._analyzers[model.id] = load_analyzer(self._analyzer, model.key)
+        return cast(
+            "Analysis",
+            self._analyzers[model.id].from_file(found.path, start_s=start_s or 0.0, end_s=end_s),
+        )

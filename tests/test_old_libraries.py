@@ -1,0 +1,102 @@
+"""Libraries as earlier versions left them: each opens, answers as it did, and can be upgraded.
+
+``tests/data/make_library.py`` made them, one for each schema, of the composed music.
+"""
+
+from __future__ import annotations
+
+import os
+import shutil
+import sqlite3
+from contextlib import closing
+from pathlib import Path
+
+import numpy as np
+import pytest
+from fakes import InlinePool, fake_model, write_track
+
+from soundalike.library import Library
+from soundalike.library.storage.schema import SCHEMA_VERSION
+from soundalike.models.lineage import Lineage
+
+FOLDER = Path(__file__).parent / "data" / "libraries"
+LIBRARIES = sorted(FOLDER.glob("*.db"))
+
+# What the version that made the oldest of them answered: ids, similarities, percentiles.
+ANSWERS = {
+    2: [(4, 0.93088, 98.72), (5, 0.90847, 97.95), (3, 0.8781, 97.05), (6, 0.831, 95.13)],
+    17: [(19, 0.92123, 98.21), (20, 0.91306, 98.08), (21, 0.80596, 94.1), (18, 0.69648, 90.9)],
+    41: [(37, 0.847, 96.28), (38, 0.84694, 96.15), (39, 0.82876, 94.87), (40, 0.71883, 91.28)],
+}
+
+
+@pytest.fixture(params=LIBRARIES, ids=lambda path: path.stem)
+def place(request: pytest.FixtureRequest, tmp_path: Path) -> Path:
+    return Path(shutil.copyfile(request.param, tmp_path / "library.db"))
+
+
+def test_there_is_one_of_every_schema_from_the_second_on() -> None:
+    known = [f"{number:04d}" for number in range(2, int(SCHEMA_VERSION) + 1)]
+    assert [path.stem for path in LIBRARIES] == known
+
+
+def test_it_answers_as_it_did(place: Path) -> None:
+    with Library(place, create=False) as library:
+        facts = library.info()
+        assert facts.schema_version == SCHEMA_VERSION
+        assert (facts.model, facts.analysed, facts.failed) == ("soundalike@1", 40, 1)
+        assert facts.duration_s == pytest.approx(1067.572, abs=0.001)
+        for track_id, expected in ANSWERS.items():
+            found = library.similar(track_id, len(expected)).matches
+            assert [match.track.track_id for match in found] == [each[0] for each in expected]
+            for match, (_, similarity, percentile) in zip(found, expected, strict=True):
+                assert match.similarity == pytest.approx(similarity, abs=2e-5)
+                assert match.percentile == pytest.approx(percentile, abs=0.01)
+
+
+def test_it_knows_its_tracks(place: Path) -> None:
+    with Library(place, create=False) as library:
+        (failure,) = library.failures()
+        assert (failure.track_id, failure.path.name) == (1, "broken.mp3")
+        assert failure.kind == "UnsupportedAudio"
+        track = library.track("strobe theory basement")
+        assert (track.track_id, track.status) == (2, "analysed")
+        assert (track.artist, track.title) == ("Basement Division", "Strobe Theory")
+        assert track.path == Path(track.path.anchor) / "music" / track.path.relative_to("/music")
+        assert track.album is not None
+        analysis = library.analysis(2)
+        assert analysis.embedding.shape == (80,)
+        assert np.linalg.norm(analysis.excerpt_embeddings, axis=1) == pytest.approx(1.0, abs=1e-5)
+        assert sum(analysis.genres.values()) == pytest.approx(1.0, abs=1e-5)
+        assert library.compare(2, 3).similarity == pytest.approx(0.8781, abs=1e-3)
+
+
+def move_music(place: Path, music: Path) -> None:
+    """Put a small file where each track lies, below another folder than the library says."""
+    with closing(sqlite3.connect(place)) as database:
+        rows = database.execute("SELECT id, path FROM tracks").fetchall()
+        for track_id, path in rows:
+            below = os.path.relpath(os.fsdecode(path), "/music")
+            file = write_track(music / below, f"track {track_id}")
+            found = file.stat()
+            database.execute(
+                "UPDATE tracks SET path = ?, size_bytes = ?, mtime_ns = ? WHERE id = ?",
+                (os.fsencode(file), found.st_size, found.st_mtime_ns, track_id),
+            )
+        database.commit()
+
+
+def test_it_is_upgraded_to_a_new_model(place: Path, tmp_path: Path) -> None:
+    music = tmp_path / "music"
+    move_music(place, music)
+    newer = Lineage(fake_model("99", name="soundalike"))
+    with Library(place, model=newer, analyzer="fakes:FakeAnalyzer", pool=InlinePool) as library:
+        state = library.upgrade()
+        assert state is not None
+        assert (state.done, state.remaining, state.query_model) == (0, 40, "soundalike@1")
+        assert library.similar(2, 1).matches[0].track.track_id == ANSWERS[2][0][0]
+        report = library.scan([music])
+        assert (report.reanalysed, report.unchanged, report.missing) == (40, 40, 0)
+        assert library.upgrade() is None
+        answer = library.similar(2, 50)
+        assert (answer.model, len(answer.matches)) == ("soundalike@99", 39)
