@@ -16,20 +16,79 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from soundalike.analysis import Analysis
     from soundalike.analyzer import Analyzer
-    from soundalike.audio import Audio, load_audio
-    from soundalike.errors import SoundalikeError
+    from soundalike.audio.reader import Audio, load_audio
+    from soundalike.audio.tags import Tags
+    from soundalike.errors import (
+        AmbiguousTrack,
+        AudioError,
+        DamagedAudio,
+        DataError,
+        DecoderCrashed,
+        InvalidArgument,
+        LibraryError,
+        MissingExtra,
+        ModelError,
+        ModelMismatch,
+        ProtectedAudio,
+        SilentAudio,
+        SoundalikeError,
+        TooShort,
+        TrackNotFound,
+        UnreadableFile,
+        UnsupportedAudio,
+    )
     from soundalike.evaluate.neighbours import evaluate_library
+    from soundalike.evaluate.records import LibraryEvaluation
     from soundalike.frontends.log_mel import log_mel
     from soundalike.library import Library
-    from soundalike.similarity.passages import Comparison, compare
+    from soundalike.library.records import (
+        Failure,
+        LibraryInfo,
+        Match,
+        ScanProgress,
+        ScanReport,
+        SimilarResult,
+        Track,
+        Upgrade,
+    )
+    from soundalike.models.registry import ModelInfo
+    from soundalike.similarity.passages import Comparison, Passage, compare
 
 __all__ = [
+    "AmbiguousTrack",
     "Analysis",
     "Analyzer",
     "Audio",
+    "AudioError",
     "Comparison",
+    "DamagedAudio",
+    "DataError",
+    "DecoderCrashed",
+    "Failure",
+    "InvalidArgument",
     "Library",
+    "LibraryError",
+    "LibraryEvaluation",
+    "LibraryInfo",
+    "Match",
+    "MissingExtra",
+    "ModelError",
+    "ModelInfo",
+    "ModelMismatch",
+    "Passage",
+    "ProtectedAudio",
+    "ScanProgress",
+    "ScanReport",
+    "SilentAudio",
+    "SimilarResult",
     "SoundalikeError",
+    "Tags",
+    "TooShort",
+    "Track",
+    "TrackNotFound",
+    "UnreadableFile",
+    "UnsupportedAudio",
+    "Upgrade",
     "__version__",
     "compare",
     "evaluate_library",
@@ -40,23 +99,60 @@ __all__ = [
 __version__ = "0.1.0"
 
 _HOMES = {
-    "Analysis": "soundalike.analyzer",
-    "Analyzer": "soundalike.analyzer",
-    "Audio": "soundalike.audio",
-    "Comparison": "soundalike.similarity.passages",
-    "Library": "soundalike.library",
-    "SoundalikeError": "soundalike.errors",
-    "compare": "soundalike.similarity.passages",
-    "evaluate_library": "soundalike.evaluate.neighbours",
-    "load_audio": "soundalike.audio",
-    "log_mel": "soundalike.frontends.log_mel",
+    "soundalike.analysis": ("Analysis",),
+    "soundalike.analyzer": ("Analyzer",),
+    "soundalike.audio.reader": (
+        "Audio",
+        "load_audio",
+    ),
+    "soundalike.audio.tags": ("Tags",),
+    "soundalike.errors": (
+        "AmbiguousTrack",
+        "AudioError",
+        "DamagedAudio",
+        "DataError",
+        "DecoderCrashed",
+        "InvalidArgument",
+        "LibraryError",
+        "MissingExtra",
+        "ModelError",
+        "ModelMismatch",
+        "ProtectedAudio",
+        "SilentAudio",
+        "SoundalikeError",
+        "TooShort",
+        "TrackNotFound",
+        "UnreadableFile",
+        "UnsupportedAudio",
+    ),
+    "soundalike.evaluate.neighbours": ("evaluate_library",),
+    "soundalike.evaluate.records": ("LibraryEvaluation",),
+    "soundalike.frontends.log_mel": ("log_mel",),
+    "soundalike.library": ("Library",),
+    "soundalike.library.records": (
+        "Failure",
+        "LibraryInfo",
+        "Match",
+        "ScanProgress",
+        "ScanReport",
+        "SimilarResult",
+        "Track",
+        "Upgrade",
+    ),
+    "soundalike.models.registry": ("ModelInfo",),
+    "soundalike.similarity.passages": (
+        "Comparison",
+        "Passage",
+        "compare",
+    ),
 }
+_HOME_OF = {name: home for home, names in _HOMES.items() for name in names}
 
 
 def __getattr__(name: str) -> Any:
-    if name not in _HOMES:
+    if name not in _HOME_OF:
         raise AttributeError(f"module 'soundalike' has no attribute {name!r}")
-    value = getattr(import_module(_HOMES[name]), name)
+    value = getattr(import_module(_HOME_OF[name]), name)
     globals()[name] = value
     return value
 

@@ -21,6 +21,8 @@ import numpy as np
 from soundalike.analysis import Analysis
 from soundalike.errors import ModelError, SilentAudio, UnreadableFile
 from soundalike.library import Library
+from soundalike.library.index import Index, IndexKeeper
+from soundalike.library.snapshot import Snapshot
 from soundalike.models import ModelInfo, ModelKey
 from soundalike.models.lineage import Lineage
 from soundalike.workers.jobs import Job, MakePool, Setup
@@ -226,3 +228,16 @@ def contents_of(library: Library) -> Counter[tuple[str, str, str | None]]:
             (heard,) = library.analysis(track.track_id).notes
         found[str(track.path), track.status, heard] += 1
     return found
+
+
+def fresh_index(library: Library) -> Index:
+    """The index of a library of the fake's, read anew from the database."""
+    with library._database.read() as connection:
+        snapshot = Snapshot(connection, library.model)
+        return IndexKeeper(None, lambda *_: None).current(snapshot)
+
+
+def same_index(a: Index, b: Index) -> bool:
+    """Whether two indexes hold the same, wherever they got it from."""
+    columns = all(np.array_equal(x, b.columns()[name]) for name, x in a.columns().items())
+    return columns and a.counts == b.counts and a.position == b.position and a.model == b.model

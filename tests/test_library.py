@@ -11,8 +11,10 @@ import mutagen.wave
 import numpy as np
 import pytest
 from fakes import fake_analysis, fake_model, open_library, write_track
+from hypothesis import given, settings
+from hypothesis import strategies as st
 from mutagen.id3 import TALB, TCON, TDRC, TIT2, TPE1, TRCK
-from sqlalchemy import insert
+from sqlalchemy import insert, select
 
 from soundalike.errors import (
     AmbiguousTrack,
@@ -25,6 +27,7 @@ from soundalike.errors import (
 from soundalike.library import Library
 from soundalike.library.storage.encoding import decode, decode_embeddings, encode
 from soundalike.library.storage.schema import analyses, contents, excerpts, models, tracks
+from soundalike.library.storage.sqlite import has_words
 from soundalike.library.words import plain
 
 MUSIC = [
@@ -484,3 +487,45 @@ def insert_synthetic(library: Library, embeddings: np.ndarray) -> None:
         )
         nothing = {"starts_s": b"", "embeddings": b"", "scales": b"", "probabilities": b""}
         connection.execute(insert(excerpts), [{"analysis_id": i, **nothing} for i in ids])
+
+
+WORDS = st.text("abcdü1", min_size=1, max_size=5)
+
+
+@settings(max_examples=60)
+@given(names=st.lists(st.lists(WORDS, min_size=1, max_size=3), max_size=8), query=st.lists(WORDS))
+def test_words_are_found_as_a_look_at_every_row_would(
+    names: list[list[str]], query: list[str]
+) -> None:
+    with Library("sqlite://", model=fake_model()) as library, library._database.write() as writing:
+        for number, words in enumerate(names):
+            row = {"path": b"%d" % number, "path_text": "", "words": plain(" ".join(words))}
+            writing.execute(insert(tracks), {**row, "added_at": 0.0})
+        words = plain(" ".join(query)).split()
+        if not words:
+            return
+        found = set(writing.scalars(select(tracks.c.words).where(has_words(words))))
+    rows = {plain(" ".join(each)) for each in names}
+    if any(len(word) >= 3 for word in words):
+        assert found == {row for row in rows if all(word in row for word in words)}
+    else:
+        starts = {row: row.split() for row in rows}
+        assert found == {
+            row
+            for row, each in starts.items()
+            if all(any(part.startswith(word) for part in each) for word in words)
+        }
+
+
+def test_words_follow_renames_and_tags(library: Library, tmp_path: Path, music: Path) -> None:
+    old = library.track(1)
+    moved = old.path.with_name("completely different.wav")
+    old.path.rename(moved)
+    library.scan([music])
+    assert library.track("completely differ").track_id == old.track_id
+    with pytest.raises(TrackNotFound):
+        library.track(old.path.name + " zzz")
+    moved.unlink()
+    write_track(music / "brand new.wav", "text brand new")
+    library.scan([music])
+    assert library.track("brand new").path.name == "brand new.wav"

@@ -12,12 +12,12 @@ from typing import Any
 
 import numpy as np
 import pytest
-from fakes import open_library, open_upgraded, write_track
+from fakes import fresh_index, open_library, open_upgraded, same_index, write_track
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from soundalike.library import Library
-from soundalike.library.index import Index, IndexKeeper
+from soundalike.library.index import IndexKeeper
 from soundalike.library.storage.index_file import read_arrays, write_arrays
 
 
@@ -39,24 +39,6 @@ def file_of(folder: Path, version: str = "1") -> Path:
     return folder / f"library.db.fake@{version}.index"
 
 
-def same(a: Index, b: Index) -> bool:
-    """Whether two indexes hold the same, wherever they got it from."""
-    columns = all(np.array_equal(x, b.columns()[name]) for name, x in a.columns().items())
-    return columns and a.counts == b.counts and a.position == b.position and a.model == b.model
-
-
-def from_scratch(folder: Path) -> Index:
-    """The index of a library that has none, in memory or in a file."""
-    place = folder / "copy"
-    place.mkdir()
-    with closing(sqlite3.connect(folder / "library.db")) as whole:
-        whole.execute("VACUUM INTO ?", (str(place / "library.db"),))
-    with open_library(place) as copy:
-        found = copy.index()
-    shutil.rmtree(place)
-    return found
-
-
 def forbid_reading_all(monkeypatch: pytest.MonkeyPatch) -> None:
     def refuse(*_: object) -> None:
         raise AssertionError("all embeddings are read from the database")
@@ -72,7 +54,7 @@ def test_a_new_process_opens_what_the_scan_left(
     forbid_reading_all(monkeypatch)
     with open_library(tmp_path) as other:
         assert other.similar(3, 5).matches == expected
-        assert same(other.index(), library.index())
+        assert same_index(other.index(), library.index())
 
 
 def test_what_changes_is_caught_up_with(
@@ -94,7 +76,7 @@ def test_what_changes_is_caught_up_with(
             scanning.scan([music])
             caught_up = library.index()
             monkeypatch.undo()
-            assert same(caught_up, from_scratch(tmp_path))
+            assert same_index(caught_up, fresh_index(library))
             forbid_reading_all(monkeypatch)
 
 
@@ -206,7 +188,7 @@ def test_a_library_from_a_backup_has_another_history(
         # The file beside it is of a future that never came.
         assert len(restored.index()) == 30
         restored.scan([music])
-        assert same(restored.index(), from_scratch(tmp_path))
+        assert same_index(restored.index(), fresh_index(restored))
 
 
 def test_a_folder_that_cannot_be_written_is_no_harm(

@@ -11,7 +11,13 @@ from numpy.typing import NDArray
 
 from soundalike.errors import InvalidArgument
 from soundalike.similarity.distribution import MIN_TRACKS_FOR_PERCENTILE, PairDistribution
-from soundalike.similarity.rank import check_min_percentile, cut_below, rank, similarities
+from soundalike.similarity.rank import (
+    best_first,
+    check_min_percentile,
+    cut_below,
+    rank,
+    similarities,
+)
 
 
 def unit(rows: NDArray[np.floating]) -> NDArray[np.float32]:
@@ -218,3 +224,21 @@ def test_what_is_no_percentile(least: float) -> None:
 def test_max_tracks_too_small() -> None:
     with pytest.raises(InvalidArgument, match="max_tracks is 1"):
         PairDistribution.from_embeddings(random_units(20), max_tracks=1)
+
+
+@settings(max_examples=200)
+@given(data=st.data(), n=st.integers(0, 400), depth=st.integers(1, 60), ties=st.booleans())
+def test_the_best_are_those_of_a_full_sort(
+    data: st.DataObject, n: int, depth: int, ties: bool
+) -> None:
+    rng = np.random.default_rng(data.draw(st.integers(0, 10**6)))
+    scores = rng.normal(size=n).astype(np.float32)
+    if ties:
+        scores = np.round(scores, 1)
+    scores[rng.random(n) < 0.1] = -np.inf
+    decimals = data.draw(st.sampled_from([None, 1, 6]))
+    values = scores.astype(np.float64)
+    if decimals is not None:
+        values = np.round(values, decimals)
+    expected = [row for row in np.argsort(-values, kind="stable") if values[row] > -np.inf]
+    assert best_first(scores, depth, decimals=decimals).tolist() == expected[:depth]

@@ -8,7 +8,7 @@ import tempfile
 from pathlib import Path
 
 import pytest
-from fakes import contents_of, open_library, text_of, write_track
+from fakes import contents_of, fresh_index, open_library, same_index, text_of, write_track
 from hypothesis import HealthCheck, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
@@ -110,6 +110,8 @@ class Files(RuleBasedStateMachine):
         with tempfile.TemporaryDirectory() as folder, open_library(Path(folder)) as fresh:
             fresh.scan([self.music])
             assert contents_of(self.library) == contents_of(fresh)
+        # It caught up with each step; what is read anew is the same.
+        assert same_index(self.library.index(), fresh_index(self.library))
         assert len(self.library.tracks("analysed")) == sum(
             text_of(path) in ("one", "two", "three") for path in self.files()
         )

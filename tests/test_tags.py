@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import struct
 import sys
@@ -9,6 +10,7 @@ from pathlib import Path
 
 import mutagen.aiff
 import mutagen.apev2
+import mutagen.flac
 import mutagen.id3
 import mutagen.mp4
 import mutagen.wave
@@ -204,3 +206,80 @@ def test_unreadable_files(tmp_path: Path) -> None:
     for path in (tmp_path, tmp_path / "none.mp3"):
         with pytest.raises(UnreadableFile):
             read_tags(path)
+
+
+IDS = {
+    "musicbrainz_trackid": "0b2a8b3c-1111-4c1f-9a6e-5f2f6d1c0001",
+    "musicbrainz_albumid": "0b2a8b3c-2222-4c1f-9a6e-5f2f6d1c0002",
+    "musicbrainz_artistid": "0b2a8b3c-3333-4c1f-9a6e-5f2f6d1c0003",
+}
+NEW = Tags(
+    artist="Ann feat. Bob",
+    artists=("Ann", "Bob"),
+    disc_number=2,
+    isrc="DEAA11000001",
+    musicbrainz_recording_id=IDS["musicbrainz_trackid"],
+    musicbrainz_release_id=IDS["musicbrainz_albumid"],
+    musicbrainz_artist_ids=(IDS["musicbrainz_artistid"],),
+)
+
+
+def test_identifiers_and_several_artists_in_vorbis_comments(tmp_path: Path) -> None:
+    path = make(tmp_path / "piece", "flac")
+    file = mutagen.flac.FLAC(path)
+    file["artist"] = "Ann feat. Bob"
+    file["artists"] = ["Ann", "Bob"]
+    file["discnumber"] = "2/3"
+    file["isrc"] = "DEAA11000001"
+    for name, value in IDS.items():
+        file[name] = value
+    file.save()
+    assert read_tags(path) == NEW
+
+
+def test_identifiers_and_several_artists_in_id3(tmp_path: Path) -> None:
+    path = make(tmp_path / "piece", "mp3-cbr")
+    tags = mutagen.id3.ID3()
+    tags.add(mutagen.id3.TPE1(encoding=3, text="Ann feat. Bob"))
+    tags.add(mutagen.id3.TXXX(encoding=3, desc="ARTISTS", text=["Ann", "Bob"]))
+    tags.add(mutagen.id3.TPOS(encoding=3, text="2/3"))
+    tags.add(mutagen.id3.TSRC(encoding=3, text="DEAA11000001"))
+    recording = IDS["musicbrainz_trackid"].encode()
+    tags.add(mutagen.id3.UFID(owner="http://musicbrainz.org", data=recording))
+    for desc, name in (("Album", "albumid"), ("Artist", "artistid")):
+        text = IDS[f"musicbrainz_{name}"]
+        tags.add(mutagen.id3.TXXX(encoding=3, desc=f"MusicBrainz {desc} Id", text=text))
+    tags.save(path)
+    assert read_tags(path) == NEW
+
+
+def test_identifiers_and_several_artists_in_mp4(tmp_path: Path) -> None:
+    path = make(tmp_path / "piece", "aac")
+    file = mutagen.mp4.MP4(path)
+    file["\xa9ART"] = "Ann feat. Bob"
+    file["disk"] = [(2, 3)]
+    free = {
+        "ARTISTS": ["Ann", "Bob"],
+        "ISRC": ["DEAA11000001"],
+        "MusicBrainz Track Id": [IDS["musicbrainz_trackid"]],
+        "MusicBrainz Album Id": [IDS["musicbrainz_albumid"]],
+        "MusicBrainz Artist Id": [IDS["musicbrainz_artistid"]],
+    }
+    for name, values in free.items():
+        file[f"----:com.apple.iTunes:{name}"] = [value.encode() for value in values]
+    file.save()
+    assert read_tags(path) == NEW
+
+
+@given(
+    st.builds(
+        Tags,
+        title=st.none() | st.text(),
+        year=st.none() | st.integers(1000, 2999),
+        artists=st.lists(st.text()).map(tuple),
+        isrc=st.none() | st.text(),
+    )
+)
+def test_tags_survive_json(tags: Tags) -> None:
+    assert Tags.from_json(json.loads(json.dumps(tags.to_json()))) == tags
+    assert Tags.from_json({**tags.to_json(), "of a later version": 1}) == tags

@@ -11,7 +11,6 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-from soundalike.audio import Resampler
 from soundalike.errors import InvalidArgument
 from soundalike.frontends.dsp import check_waveform, mel_filterbank, power_frames
 from soundalike.frontends.log_mel import Excerpts
@@ -49,6 +48,9 @@ class PatchStream:
     """
 
     def __init__(self, sample_rate: int) -> None:
+        # Here, so that FFmpeg is loaded only where there is audio.
+        from soundalike.audio import Resampler
+
         if sample_rate <= 0:
             raise InvalidArgument(f"sample_rate must be positive, not {sample_rate} Hz")
         self.sample_rate = sample_rate
