@@ -7,9 +7,8 @@ import os
 import stat
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
-from dataclasses import dataclass
 from pathlib import Path
-from typing import BinaryIO
+from typing import BinaryIO, NamedTuple
 
 from soundalike.errors import DataError, printable
 
@@ -42,22 +41,21 @@ def replaced_at_once(path: Path) -> Iterator[BinaryIO]:
 _BLOCK_BYTES = 1 << 20
 
 
-@dataclass(frozen=True, slots=True)
-class Stamp:
+class Stamp(NamedTuple):
     """What tells without reading whether a file was changed."""
 
     size_bytes: int
     mtime_ns: int
 
 
-def stamp_of(path: str) -> Stamp:
+def stamp_of(path: str | os.DirEntry[str]) -> Stamp:
     """Size and modification time of a regular file, links followed.
 
     Raises
     ------
     OSError : there is none, or it is a folder, a pipe or a device.
     """
-    found = os.stat(path)
+    found = path.stat() if isinstance(path, os.DirEntry) else os.stat(path)
     if not stat.S_ISREG(found.st_mode):
         raise OSError("not a regular file")
     return Stamp(found.st_size, found.st_mtime_ns)

@@ -22,6 +22,7 @@ from fakes import (
 
 from soundalike.errors import ModelMismatch
 from soundalike.library import Library, ScanProgress
+from soundalike.library.reader import Reader
 from soundalike.models import DEFAULT_MODEL, ModelInfo
 from soundalike.models.lineage import Lineage, default_lineage
 
@@ -387,17 +388,17 @@ def test_an_answer_is_about_one_model_though_the_library_changes_meanwhile(
         expected = library.similar(stranger)
         assert expected.model == "fake@1"
     with open_upgraded(tmp_path, "2", older=["1"]) as library:
-        analyse = Library._analyse
+        analyse = Reader._analyse
 
-        def scan_meanwhile(self: Library, *arguments: object) -> object:
+        def scan_meanwhile(self: Reader, *arguments: object) -> object:
             with open_upgraded(tmp_path, "2") as other:
                 assert other.scan([music]).reanalysed == 8
             return analyse(self, *arguments)  # type: ignore[arg-type]
 
-        monkeypatch.setattr(Library, "_analyse", scan_meanwhile)
+        monkeypatch.setattr(Reader, "_analyse", scan_meanwhile)
         found = library.similar(stranger)
         assert found.model == "fake@1"
         same = [(m.track.track_id, m.similarity) for m in found.matches]
         assert same == [(m.track.track_id, m.similarity) for m in expected.matches]
-        monkeypatch.setattr(Library, "_analyse", analyse)
+        monkeypatch.setattr(Reader, "_analyse", analyse)
         assert library.similar(stranger).model == "fake@2"

@@ -59,15 +59,19 @@ def _mark_below(
     transactions: Transactions, walk: Walk, seen: Set[int], root: str
 ) -> tuple[int, int]:
     """How many tracks below a folder there were, and how many of them are missing now."""
-    present = missing = last_id = 0
-    while True:
+    with transactions.reading() as store:
+        if [root] == walk.roots and not walk.followed and store.are_all_below(root, seen):
+            # As nearly always: then nobody needs to look at each of them.
+            return len(seen), 0
+        present = store.present_below(root)
+    unseen = [track_id for track_id in present if track_id not in seen]
+    missing = 0
+    for start in range(0, len(unseen), _BATCH):
         with transactions.reading() as store:
-            page = store.present_below(root, last_id, _BATCH)
-        if not page:
-            return present, missing
-        last_id = page[-1][0]
-        present += len(page)
+            paths = store.paths(unseen[start : start + _BATCH])
+        page = [(track_id, os.fsdecode(path)) for track_id, path in sorted(paths.items())]
         missing += _mark_gone(transactions, walk, seen, page)
+    return len(present), missing
 
 
 def _mark_gone(

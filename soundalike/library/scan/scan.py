@@ -26,6 +26,7 @@ from soundalike.library.records import ScanPhase, ScanProgress, ScanReport
 from soundalike.library.scan.interrupt import StopOnInterrupt
 from soundalike.library.scan.missing import mark_missing
 from soundalike.library.scan.pace import Pace
+from soundalike.library.scan.settled import Settled
 from soundalike.library.scan.store import KnownTrack, Store
 from soundalike.library.scan.tally import Tally
 from soundalike.library.scan.transactions import Transactions
@@ -53,6 +54,8 @@ __all__ = ["Scan"]
 # Rows in one query, well under the number of parameters that a statement may have.
 _BATCH = 500
 _POLL_S = 0.25
+# Files that workers have at hand: as many results can come in one transaction.
+_JOBS_AHEAD = 8
 # Thousands of empty files have the same content.
 _MOST_TWINS = 200
 
@@ -145,9 +148,18 @@ class Scan:
     # First: which files are there
 
     def _look(self, stop: StopOnInterrupt) -> None:
+        known = Settled(self._session)
         files = iter(self._walk)
         while batch := list(itertools.islice(files, _BATCH)):
-            self._compare(batch)
+            unsettled = []
+            for file in batch:
+                track_id = known.unchanged(file)
+                if track_id is None:
+                    unsettled.append(file)
+                elif track_id not in self._seen:
+                    self._seen.add(track_id)
+                    self._counts.unchanged += 1
+            self._compare(unsettled)
             self._tell(os.path.dirname(batch[-1].path))
             if stop.requested:
                 return
@@ -168,6 +180,8 @@ class Scan:
 
     def _compare(self, batch: Sequence[FoundFile]) -> None:
         """Tell new and changed files of the walk from those that are as they were."""
+        if not batch:
+            return
         now = time.time()
         with self._session.reading() as store:
             known = store.known([file.path for file in batch])
@@ -228,7 +242,7 @@ class Scan:
 
     def _do(self, pool: Pool, jobs: Iterator[Job], stop: StopOnInterrupt) -> None:
         while True:
-            room = max(0, 2 * pool.size - pool.outstanding)
+            room = max(0, _JOBS_AHEAD * pool.size - pool.outstanding)
             for job in itertools.islice(jobs, room):
                 pool.submit(job)
             if pool.outstanding == 0:
@@ -328,13 +342,14 @@ class Scan:
             old = self._gone_twin(store, track, content.content_id)
             if old is not None:
                 store.move(old, track)
+                self._seen.discard(track.track_id)
                 self._seen.add(old.track_id)
-                track, origin = old, "moved"
+                track, origin = replace(old, path=track.path), "moved"
         if track.content_id != content.content_id:
             # Whatever failed was another content, or could not be read.
             store.drop_failure(track.track_id)
             track = replace(track, is_failed=False, retry_at=None)
-        store.set_content(track.track_id, content.content_id, found.stamp)
+        store.set_content(track, content, found.stamp)
         if content.is_analysed:
             store.drop_failure(track.track_id)
             self._count(track.track_id, origin)

@@ -5,9 +5,21 @@ from __future__ import annotations
 import os
 from collections.abc import Iterable, Iterator, Mapping, Sequence, Set
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Any
 
-from sqlalchemy import Connection, and_, delete, exists, func, insert, select, update
+from sqlalchemy import (
+    Connection,
+    Select,
+    and_,
+    bindparam,
+    delete,
+    exists,
+    func,
+    insert,
+    select,
+    update,
+)
 from sqlalchemy.sql import ColumnElement
 
 from soundalike.analysis import Analysis
@@ -40,6 +52,9 @@ __all__ = [
     "below",
 ]
 
+# Objects that live long while many are made keep the garbage collector busy.
+_ROWS_AT_ONCE = 1000
+
 # UnreadableFile (a disk, a permission, a file being written) may pass by itself, and what killed
 # a decoder may have been a lack of memory. What is wrong inside a file stays wrong.
 _FIRST_RETRY_S = {"UnreadableFile": 60.0, "DecoderCrashed": 86_400.0}
@@ -71,6 +86,7 @@ class KnownContent:
     content_id: int
     is_analysed: bool
     is_outdated: bool
+    tags: Tags
 
 
 class Store:
@@ -85,7 +101,7 @@ class Store:
     """
 
     def __init__(
-        self, connection: Connection, model_id: int, now: float, older_ids: Sequence[int] = ()
+        self, connection: Connection, model_id: int, now: float, older_ids: tuple[int, ...] = ()
     ) -> None:
         self._connection = connection
         self._model_id = model_id
@@ -144,31 +160,7 @@ class Store:
         }
 
     def _known(self, where: ColumnElement[bool]) -> Iterator[KnownTrack]:
-        statement = (
-            select(
-                tracks,
-                analyses.c.id.label("analysis_id"),
-                has_analysis(tracks.c.content_id, self._older_ids).label("has_older"),
-                failures.c.id.label("failure_id"),
-                failures.c.retry_at,
-            )
-            .select_from(tracks)
-            .outerjoin(
-                analyses,
-                and_(
-                    analyses.c.content_id == tracks.c.content_id,
-                    analyses.c.model_id == self._model_id,
-                ),
-            )
-            .outerjoin(
-                failures,
-                and_(
-                    failures.c.track_id == tracks.c.id,
-                    failure_counts(self._model_id),
-                ),
-            )
-            .where(where)
-        )
+        statement = _known_statement(self._model_id, self._older_ids).where(where)
         for row in self._connection.execute(statement):
             yield KnownTrack(
                 track_id=row.id,
@@ -181,6 +173,29 @@ class Store:
                 is_failed=row.failure_id is not None,
                 retry_at=row.retry_at,
             )
+
+    def settled_below(self, folder: str) -> Iterator[Sequence[Any]]:
+        """Path, id, size and time of the tracks below a folder that need nothing while they stay.
+
+        These are there, analysed with the scan's model, and not failing. Some rows at a time.
+        """
+        statement = (
+            select(tracks.c.path, tracks.c.id, tracks.c.size_bytes, tracks.c.mtime_ns)
+            .join(
+                analyses,
+                and_(
+                    analyses.c.content_id == tracks.c.content_id,
+                    analyses.c.model_id == self._model_id,
+                ),
+            )
+            .outerjoin(
+                failures,
+                and_(failures.c.track_id == tracks.c.id, failure_counts(self._model_id)),
+            )
+            .where(below(tracks.c.path, folder))
+            .where(tracks.c.missing_at.is_(None), failures.c.id.is_(None))
+        )
+        return self._connection.execute(statement).partitions(_ROWS_AT_ONCE)
 
     def add(self, files: Sequence[FoundFile]) -> dict[str, int]:
         """New tracks, not looked at yet; their ids by path."""
@@ -206,17 +221,17 @@ class Store:
         self._set(tracks.c.id.in_(track_ids), missing_at=None)
         self._changed.update(track_ids)
 
-    def set_content(self, track_id: int, content_id: int, stamp: Stamp) -> None:
+    def set_content(self, track: KnownTrack, content: KnownContent, stamp: Stamp) -> None:
         """The file at the track's path was read: this is what it holds."""
         self._set(
-            tracks.c.id == track_id,
-            content_id=content_id,
+            tracks.c.id == track.track_id,
+            content_id=content.content_id,
             size_bytes=stamp.size_bytes,
             mtime_ns=stamp.mtime_ns,
             missing_at=None,
+            words=_words(track.path, content.tags),
         )
-        self._changed.add(track_id)
-        self._refresh_words(tracks.c.id == track_id)
+        self._changed.add(track.track_id)
 
     def set_stamp(self, track_id: int, stamp: Stamp) -> None:
         self._set(tracks.c.id == track_id, size_bytes=stamp.size_bytes, mtime_ns=stamp.mtime_ns)
@@ -243,42 +258,20 @@ class Store:
     def _set(self, where: ColumnElement[bool], **values: Any) -> None:
         self._connection.execute(update(tracks).where(where).values(**values))
 
-    def _refresh_words(self, where: ColumnElement[bool]) -> None:
-        """Bring the words that a search looks at up to date with tags and paths."""
-        statement = select(tracks.c.id, tracks.c.path, contents.c.tags).select_from(
-            tracks.join(contents, contents.c.id == tracks.c.content_id)
-        )
-        for row in self._connection.execute(statement.where(where)).all():
-            words = _words(os.fsdecode(row.path), Tags.from_json(row.tags))
-            self._set(tracks.c.id == row.id, words=words)
-
     # Contents and their analyses
 
     def content(self, digest: bytes) -> KnownContent:
         """The content with this hash, made if there is none."""
-        statement = (
-            select(
-                contents.c.id,
-                analyses.c.id.label("analysis_id"),
-                has_analysis(contents.c.id, self._older_ids).label("has_older"),
-            )
-            .outerjoin(
-                analyses,
-                and_(
-                    analyses.c.content_id == contents.c.id,
-                    analyses.c.model_id == self._model_id,
-                ),
-            )
-            .where(contents.c.digest == digest)
-        )
-        row = self._connection.execute(statement).one_or_none()
+        statement = _content_statement(self._model_id, self._older_ids)
+        row = self._connection.execute(statement, {"digest": digest}).one_or_none()
         if row is not None:
             is_analysed = row.analysis_id is not None
-            return KnownContent(row.id, is_analysed, row.has_older and not is_analysed)
+            is_outdated = row.has_older and not is_analysed
+            return KnownContent(row.id, is_analysed, is_outdated, Tags.from_json(row.tags))
         made = self._connection.execute(
             insert(contents).returning(contents.c.id), {"digest": digest}
         )
-        return KnownContent(made.scalar_one(), False, False)
+        return KnownContent(made.scalar_one(), False, False, Tags())
 
     def put_analyses(self, content_id: int, facts: Facts, by_model: Mapping[int, Analysis]) -> None:
         """Store what models, by their rows, say of a content; other models' analyses stay."""
@@ -296,9 +289,10 @@ class Store:
                 tags=facts.tags.to_json(),
             )
         )
-        having = select(tracks.c.id).where(tracks.c.content_id == content_id)
-        self._changed.update(self._connection.scalars(having))
-        self._refresh_words(tracks.c.content_id == content_id)
+        having = select(tracks.c.id, tracks.c.path).where(tracks.c.content_id == content_id)
+        for row in self._connection.execute(having).all():
+            self._set(tracks.c.id == row.id, words=_words(os.fsdecode(row.path), facts.tags))
+            self._changed.add(row.id)
 
     def _put_analysis(self, content_id: int, model_id: int, analysis: Analysis) -> None:
         self._connection.execute(
@@ -402,16 +396,22 @@ class Store:
 
     # The end of a scan
 
-    def present_below(self, root: str, after_id: int, limit: int) -> list[tuple[int, str]]:
-        """Id and path of tracks below a folder that are not marked missing, by id."""
-        statement = (
-            select(tracks.c.id, tracks.c.path)
-            .where(below(tracks.c.path, root), tracks.c.missing_at.is_(None))
-            .where(tracks.c.id > after_id)
-            .order_by(tracks.c.id)
-            .limit(limit)
-        )
-        return [(row.id, os.fsdecode(row.path)) for row in self._connection.execute(statement)]
+    def present_below(self, root: str) -> list[int]:
+        """Ids of the tracks below a folder that are not marked missing."""
+        where = and_(below(tracks.c.path, root), tracks.c.missing_at.is_(None))
+        return list(self._connection.scalars(select(tracks.c.id).where(where)).all())
+
+    def are_all_below(self, root: str, track_ids: Set[int]) -> bool:
+        """Whether these are all tracks below a folder that are not marked missing.
+
+        Parameters
+        ----------
+        track_ids : of tracks that are below it, and not marked.
+        """
+        where = and_(below(tracks.c.path, root), tracks.c.missing_at.is_(None))
+        statement = select(func.count(), func.sum(tracks.c.id)).where(where)
+        count, total = self._connection.execute(statement).one()
+        return bool(count == len(track_ids) and (total or 0) == sum(track_ids))
 
     def count_present_below(self, root: str) -> int:
         where = and_(below(tracks.c.path, root), tracks.c.missing_at.is_(None))
@@ -428,6 +428,44 @@ class Store:
         """Tell whoever keeps an index which tracks to look at again; the end of a transaction."""
         log_changes(self._connection, self._changed)
         self._changed.clear()
+
+
+# Statements that every file needs, composed once: that takes longer than running them.
+
+
+@lru_cache(maxsize=8)
+def _known_statement(model_id: int, older_ids: tuple[int, ...]) -> Select[Any]:
+    """What :class:`KnownTrack` is made of, for all tracks."""
+    own = and_(analyses.c.content_id == tracks.c.content_id, analyses.c.model_id == model_id)
+    own_failure = and_(failures.c.track_id == tracks.c.id, failure_counts(model_id))
+    return (
+        select(
+            tracks,
+            analyses.c.id.label("analysis_id"),
+            has_analysis(tracks.c.content_id, older_ids).label("has_older"),
+            failures.c.id.label("failure_id"),
+            failures.c.retry_at,
+        )
+        .select_from(tracks)
+        .outerjoin(analyses, own)
+        .outerjoin(failures, own_failure)
+    )
+
+
+@lru_cache(maxsize=8)
+def _content_statement(model_id: int, older_ids: tuple[int, ...]) -> Select[Any]:
+    """What :class:`KnownContent` is made of, for the content with a ``digest``."""
+    own = and_(analyses.c.content_id == contents.c.id, analyses.c.model_id == model_id)
+    return (
+        select(
+            contents.c.id,
+            contents.c.tags,
+            analyses.c.id.label("analysis_id"),
+            has_analysis(contents.c.id, older_ids).label("has_older"),
+        )
+        .outerjoin(analyses, own)
+        .where(contents.c.digest == bindparam("digest"))
+    )
 
 
 def below(path: ColumnElement[bytes], folder: str) -> ColumnElement[bool]:

@@ -41,7 +41,7 @@ class Transactions:
             with database.write() as connection:
                 found = Store.add_model(connection, model)
         self._model_id = found
-        self._older_ids: list[int] = []
+        self._older_ids: tuple[int, ...] = ()
         self.models: tuple[ModelKey, ...] = (model.key,)
         self.model_ids = {model.id: found}
         if lineage is None:
@@ -50,7 +50,7 @@ class Transactions:
             line = stored_line(connection, lineage)
             answers = query_space(connection, lineage).id
         older = {each.id: each.model_id for each in line if each.id != model.id}
-        self._older_ids = list(older.values())
+        self._older_ids = tuple(older.values())
         self.model_ids |= older
         # What is new is to be found at once, not only after the upgrade.
         self.models += tuple(each.key for each in lineage.installed if each.id == answers)

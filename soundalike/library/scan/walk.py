@@ -6,6 +6,7 @@ import os
 import re
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
+from typing import NamedTuple
 
 from soundalike.errors import InvalidArgument, printable
 from soundalike.files import Stamp, stamp_of
@@ -33,8 +34,7 @@ _SYSTEM_FOLDERS = frozenset({"$recycle.bin", "system volume information", "@eadi
 _FILE_SUFFIX = re.compile(r"\.[A-Za-z0-9]{1,5}")
 
 
-@dataclass(frozen=True, slots=True)
-class FoundFile:
+class FoundFile(NamedTuple):
     """An audio file on the walk; ``problem`` says why it has no stamp."""
 
     path: str
@@ -66,7 +66,9 @@ def is_under(path: str, folder: str) -> bool:
 
 def is_audio_name(name: str) -> bool:
     """Whether the suffix is one of audio."""
-    return os.path.splitext(name)[1].lower() in AUDIO_SUFFIXES
+    dot = name.rfind(".")
+    suffix = name[dot:]
+    return dot > 0 and (suffix in AUDIO_SUFFIXES or suffix.lower() in AUDIO_SUFFIXES)
 
 
 def _is_hidden(name: str) -> bool:
@@ -149,9 +151,9 @@ class Walk:
             elif entry.is_dir(follow_symlinks=False):
                 if not _is_hidden(entry.name):
                     below.append(entry.path)
-            elif is_audio_name(entry.name) and not _is_hidden(entry.name):
-                if entry.path not in self._link_targets:
-                    yield self._found(entry.path)
+            elif is_audio_name(entry.name) and entry.name[0] != ".":
+                if not self._link_targets or entry.path not in self._link_targets:
+                    yield self._found(entry.path, entry)
             else:
                 self.ignored += 1
 
@@ -198,9 +200,9 @@ class Walk:
                 return is_audio_name(target) and not any(map(_is_hidden, parts))
         return False
 
-    def _found(self, path: str) -> FoundFile:
+    def _found(self, path: str, entry: os.DirEntry[str] | None = None) -> FoundFile:
         try:
-            return FoundFile(path, stamp_of(path))
+            return FoundFile(path, stamp_of(path if entry is None else entry))
         except OSError as error:
             if os.path.islink(path):
                 return FoundFile(path, None, _broken_link(path).reason)
