@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 
 from soundalike.analysis import Analysis
-from soundalike.errors import InvalidArgument, MissingExtra
+from soundalike.errors import InvalidArgument, MissingExtra, OutputError
 from soundalike.frontends.log_mel import EXCERPT_S, FRAME_S
 from soundalike.similarity.passages import Comparison, Passage
 
@@ -325,7 +325,7 @@ def test_an_unknown_suffix_is_refused_by_name(name: str, tmp_path: Path) -> None
 
 def test_a_target_that_cannot_be_written_is_named(tmp_path: Path) -> None:
     target = tmp_path / "missing" / "picture.png"
-    with pytest.raises(InvalidArgument, match=r"missing.*picture\.png: cannot be written"):
+    with pytest.raises(OutputError, match=r"missing.*picture\.png: cannot be written"):
         save(plot_waveform(sine(440, 22_050), 22_050), target)
 
 

@@ -25,6 +25,7 @@ from soundalike.cli.params import (
 )
 from soundalike.cli.progress import evaluation_progress
 from soundalike.errors import InvalidArgument, printable
+from soundalike.files import write_file
 
 if TYPE_CHECKING:
     from typing import Any
@@ -126,7 +127,7 @@ def evaluate(
     if html is not None:
         from soundalike.evaluate.page import evaluation_page
 
-        html.write_text(evaluation_page(evaluation), encoding="utf-8")
+        write_file(html, evaluation_page(evaluation))
     if as_json:
         print_json(_json(evaluation))
     else:

@@ -16,8 +16,8 @@ from xml.etree.ElementTree import Element
 
 from soundalike.errors import DataError, InvalidArgument, printable
 from soundalike.evaluate.intervals import Interval
+from soundalike.files import output_folder, why, write_file
 from soundalike.research.classification import Evaluation, spread
-from soundalike.research.outputs import output_folder, write_file
 from soundalike.show import charts
 from soundalike.show.charts import Bar, Curve
 from soundalike.show.html import (
@@ -146,7 +146,8 @@ def write_report(folder: Path, summary: RunSummary) -> Path:
 
     Raises
     ------
-    InvalidArgument : no evaluation, or the folder cannot be written to.
+    InvalidArgument : no evaluation.
+    OutputError : the folder cannot be written to.
     MissingExtra : matplotlib is not installed.
     """
     if not summary.evaluations:
@@ -184,7 +185,7 @@ def read_summary(folder: Path) -> RunSummary:
     try:
         return RunSummary.from_json(json.loads(path.read_text(encoding="utf-8")))
     except OSError as error:
-        raise DataError(f"{printable(path)}: {error.strerror or error}") from error
+        raise DataError(f"{printable(path)}: {why(error)}") from error
     except (ValueError, KeyError, TypeError, AttributeError) as error:
         raise DataError(f"{printable(path)} is no report of a run ({error!r})") from error
 
@@ -349,7 +350,8 @@ def write_comparison(
 
     Raises
     ------
-    InvalidArgument : no runs, a run that was not evaluated on that, or an unwritable folder.
+    InvalidArgument : no runs, or a run that was not evaluated on that.
+    OutputError : the folder cannot be written to.
     """
     if not runs:
         raise InvalidArgument("a comparison needs at least one run")

@@ -24,6 +24,7 @@ import torch
 from torch import nn
 
 from soundalike.errors import InvalidArgument, printable
+from soundalike.files import output_folder, write_file
 from soundalike.research import classification
 from soundalike.research.checkpoints import (
     CHECKPOINT,
@@ -39,7 +40,6 @@ from soundalike.research.datasets.cifar10 import Cifar10
 from soundalike.research.distill.pool_file import read_pool
 from soundalike.research.distill.task import DistillTask
 from soundalike.research.environment import describe_environment
-from soundalike.research.outputs import output_folder, write_file
 from soundalike.research.report import RunSummary
 from soundalike.research.runs import finish
 from soundalike.research.tasks import (
@@ -139,8 +139,8 @@ def train(
 
     Raises
     ------
-    InvalidArgument : the folder holds a run with another config, or cannot be written to (a full
-        disk too), or the loss is no longer a number.
+    InvalidArgument : the folder holds a run with another config, or the loss is no longer a number.
+    OutputError : the folder cannot be written to, or the disk is full.
     DataError : the split leaks, or the checkpoint there is damaged.
     KeyboardInterrupt : Ctrl-C; the folder can be gone on with.
     """

@@ -18,6 +18,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from soundalike.errors import InvalidArgument, printable
+from soundalike.files import replaced_at_once
 from soundalike.frontends.dsp import mel_spectrogram, power_spectrogram, power_to_db
 from soundalike.frontends.log_mel import FRAME_S, SAMPLE_RATE, TOP_DB
 from soundalike.show.drawing import (
@@ -430,7 +431,8 @@ def save(figure: Figure, path: str | os.PathLike[str]) -> None:
 
     Raises
     ------
-    InvalidArgument : an unknown suffix, or a path that cannot be written.
+    InvalidArgument : an unknown suffix.
+    OutputError : the file cannot be written.
     """
     target = Path(path)
     suffix = target.suffix.lower().removeprefix(".")
@@ -439,12 +441,8 @@ def save(figure: Figure, path: str | os.PathLike[str]) -> None:
             f"{printable(target)}: cannot write a picture as {target.suffix or 'no suffix'!r}; "
             f"use one of {', '.join('.' + known for known in _FORMATS)}"
         )
-    try:
-        figure.savefig(target, format=suffix)
-    except OSError as error:
-        raise InvalidArgument(
-            f"{printable(target)}: cannot be written ({error.strerror or error})"
-        ) from error
+    with replaced_at_once(target) as file:
+        figure.savefig(file, format=suffix)
 
 
 def _hop(n_samples: int) -> int:

@@ -18,6 +18,7 @@ from sqlalchemy.exc import ArgumentError, DBAPIError
 from sqlalchemy.pool import StaticPool
 
 from soundalike.errors import InvalidArgument, LibraryError, printable
+from soundalike.files import why
 from soundalike.library.storage.schema import SCHEMA_VERSION
 
 __all__ = ["Database", "default_location"]
@@ -118,7 +119,7 @@ class Database:
             file = open(lock_path, "a+b")  # noqa: SIM115 - closed below, on every way out
         except OSError as error:
             raise LibraryError(
-                f"{printable(lock_path)}: {error.strerror}; check the permissions of its folder"
+                f"{printable(lock_path)}: {why(error)}; check the permissions of its folder"
             ) from error
         with file:
             if not _try_lock(file):
@@ -140,7 +141,7 @@ class Database:
             path.parent.mkdir(parents=True, exist_ok=True)
         except OSError as error:
             raise LibraryError(
-                f"{printable(path)}: its folder cannot be made: {error.strerror}; "
+                f"{printable(path)}: its folder cannot be made: {why(error)}; "
                 f"name another place for the library"
             ) from error
 

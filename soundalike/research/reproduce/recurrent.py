@@ -19,12 +19,12 @@ import numpy as np
 
 from soundalike.errors import InvalidArgument
 from soundalike.evaluate.intervals import Interval
+from soundalike.files import write_file
 from soundalike.research import classification
 from soundalike.research.augment import AugmentConfig
 from soundalike.research.classification import spread
 from soundalike.research.config import TrainConfig, read_config
 from soundalike.research.datasets import gtzan
-from soundalike.research.outputs import write_file
 from soundalike.research.report import (
     QUICK_WARNING,
     RunSummary,
