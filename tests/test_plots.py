@@ -19,7 +19,7 @@ pytest.importorskip("matplotlib")
 
 from matplotlib.image import imread
 
-from soundalike.show.drawing import clock, excerpt_cells, shorten
+from soundalike.show.drawing import excerpt_cells, shorten
 from soundalike.show.plots import (
     plot_comparison,
     plot_genre_timeline,
@@ -28,6 +28,7 @@ from soundalike.show.plots import (
     plot_waveform,
     save,
 )
+from soundalike.show.times import show_time
 
 N_FFT = 2205  # at 22,050 Hz the bins are exactly 10 Hz apart
 
@@ -356,7 +357,7 @@ def test_pictures_leave_no_global_state_and_need_no_display(tmp_path: Path) -> N
     ],
 )
 def test_times_read_like_a_clock(time_s: float, step_s: float, text: str) -> None:
-    assert clock(time_s, step_s) == text
+    assert show_time(time_s, step_s) == text
 
 
 def test_long_names_lose_their_middle() -> None:

@@ -3,9 +3,6 @@
 from __future__ import annotations
 
 import dataclasses
-import sys
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -13,10 +10,10 @@ import click
 
 from soundalike.cli.output import Column, note, print_json, print_table
 from soundalike.cli.params import ExampleCommand, ExampleGroup, json_option, library_option
-from soundalike.cli.progress import bytes_progress
+from soundalike.cli.progress import bytes_progress, work_progress
 
 if TYPE_CHECKING:
-    from soundalike.research.datasets.prepare import PrepareReport, Progress
+    from soundalike.research.datasets.prepare import PrepareReport
 
 __all__ = ["data"]
 
@@ -95,7 +92,8 @@ def get(name: str, folder: Path | None, parts: tuple[str, ...], as_json: bool) -
     from soundalike.research.datasets.catalog import get as get_data
 
     note(f"Licence: {find_data_set(name).licence}")
-    got = get_data(name, folder, parts=parts, progress=bytes_progress)
+    with bytes_progress() as progress:
+        got = get_data(name, folder, parts=parts, progress=progress)
     if as_json:
         print_json(got)
         return
@@ -167,7 +165,11 @@ def prepare(
     if name == "cifar10":
         _prepare_cifar10(source or home(name), out or home(name), skip_broken, as_json)
         return
-    with _track_progress() as progress:
+    with work_progress("tracks") as show:
+
+        def progress(done: int, total: int, _name: str) -> None:
+            show("decoding", done, total)
+
         if name == "gtzan":
             report = prepare_gtzan(
                 source or home(name), out or home(name), skip_broken=skip_broken, progress=progress
@@ -245,8 +247,12 @@ def _own_tracks(name: str, source: Path | None, library: str | None) -> Any:
 def _prepare_cifar10(source: Path, out: Path, skip_broken: bool, as_json: bool) -> None:
     from soundalike.research.datasets import cifar10
 
-    with _track_progress() as progress:
-        images = cifar10.load(source, skip_broken=skip_broken, progress=progress)
+    with work_progress("pictures") as show:
+        images = cifar10.load(
+            source,
+            skip_broken=skip_broken,
+            progress=lambda done, total, _name: show("decoding", done, total),
+        )
     path = out / "cifar10.npz"
     cifar10.write_npz(path, images)
     result = {
@@ -283,26 +289,3 @@ def _as_json(data_set: Any) -> dict[str, Any]:
     from soundalike.research.datasets.catalog import home
 
     return {**dataclasses.asdict(data_set), "place": home(data_set.name)}
-
-
-@contextmanager
-def _track_progress() -> Iterator[Progress]:
-    """A callback for tracks: a bar on a terminal, a line every 100 tracks elsewhere."""
-    if not sys.stderr.isatty():
-
-        def line(done: int, total: int, _name: str) -> None:
-            if done % 100 == 0 or done == total:
-                note(f"{done} of {total}")
-
-        yield line
-        return
-    from rich.console import Console
-    from rich.progress import Progress as Display
-
-    with Display(console=Console(stderr=True, highlight=False), transient=True) as display:
-        task = display.add_task("decoding", total=None)
-
-        def show(done: int, total: int, _name: str) -> None:
-            display.update(task, completed=done, total=total)
-
-        yield show

@@ -7,25 +7,13 @@ from typing import TYPE_CHECKING
 
 import click
 
-from soundalike.cli.output import (
-    Column,
-    echo,
-    note,
-    print_json,
-    print_table,
-    show_percent,
-    to_json,
-)
-from soundalike.cli.params import (
-    ExampleCommand,
-    json_option,
-    library_option,
-    model_option,
-    show_duration,
-)
+from soundalike.cli.output import Column, echo, note, print_json, print_table, to_json
+from soundalike.cli.params import ExampleCommand, json_option, library_option, model_option
 from soundalike.cli.progress import evaluation_progress
 from soundalike.errors import InvalidArgument, printable
 from soundalike.files import write_file
+from soundalike.show.amounts import show_percent
+from soundalike.show.times import show_duration
 
 if TYPE_CHECKING:
     from typing import Any
@@ -148,7 +136,7 @@ def _print(evaluation: LibraryEvaluation) -> None:
 
     echo(
         f"{evaluation.n_tracks:,} tracks, {evaluation.model}, {evaluation.k} neighbours each, "
-        f"in {show_duration(evaluation.elapsed_s)}"
+        f"in {show_duration(evaluation.elapsed_s, on_a_clock=True)}"
     )
     for line in left_out_words(evaluation):
         echo(f"not counted: {line}")

@@ -7,11 +7,13 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from soundalike.cli.output import Column, bar, echo, note, print_json, print_table, show_percent
-from soundalike.cli.params import AUDIO_FILE, ExampleCommand, json_option, model_option, show_time
+from soundalike.cli.output import Column, bar, echo, note, print_json, print_table
+from soundalike.cli.params import AUDIO_FILE, ExampleCommand, json_option, model_option
 from soundalike.cli.views import analysis_json, genre_words, set_words
 from soundalike.errors import AudioError, printable
 from soundalike.models import DEFAULT_MODEL
+from soundalike.show.amounts import show_percent
+from soundalike.show.times import show_time
 
 if TYPE_CHECKING:
     from soundalike.analysis import Analysis

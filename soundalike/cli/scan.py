@@ -14,10 +14,10 @@ from soundalike.cli.params import (
     json_option,
     library_option,
     model_option,
-    show_duration,
 )
 from soundalike.cli.progress import scan_progress
 from soundalike.errors import printable
+from soundalike.show.times import show_duration
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -177,7 +177,7 @@ def _print_report(report: ScanReport) -> None:
         for name, count in counts.items()
         if count or name in ("analysed", "failed")
     ]
-    echo(f"{', '.join(shown)} in {show_duration(report.elapsed_s)}")
+    echo(f"{', '.join(shown)} in {show_duration(report.elapsed_s, on_a_clock=True)}")
     for remark in report.notes:
         echo(f"note: {remark}")
     if report.failed:

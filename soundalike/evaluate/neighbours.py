@@ -28,6 +28,7 @@ from soundalike.evaluate.retrieval import QueryScores, retrieve, summarise
 from soundalike.evaluate.robustness import MAX_DURATION_S, MIN_DURATION_S, find_again
 from soundalike.evaluate.timbre import standardised
 from soundalike.library import Library, Track
+from soundalike.pace import Pace
 from soundalike.similarity.hubness import LocalScaling, MutualProximity, measure_hubness
 from soundalike.similarity.matrix import CosineSimilarities, Similarities
 from soundalike.workers.calls import Call, Refused, run_calls
@@ -359,10 +360,10 @@ def _answer(
 
     def scores(similarities: Similarities, rows: Sequence[int] | None = None) -> QueryScores:
         some = tracks if rows is None else [tracks[row] for row in rows]
-        began = time.monotonic()
+        pace = Pace()
 
         def show(done: int) -> None:
-            left_s = (time.monotonic() - began) / done * (len(some) - done)
+            _, left_s = pace.at(done, len(some))
             tell(EvaluationProgress(question.name, done, len(some), left_s))
 
         return retrieve(

@@ -35,6 +35,7 @@ from soundalike.show.html import (
     table,
     tiles,
 )
+from soundalike.show.times import show_duration
 
 __all__ = [
     "QUICK_WARNING",
@@ -42,7 +43,6 @@ __all__ = [
     "RunSummary",
     "evaluation_parts",
     "read_summary",
-    "show_duration",
     "show_interval",
     "write_comparison",
     "write_report",
@@ -129,16 +129,6 @@ class RunSummary:
 def show_interval(interval: Interval) -> str:
     """``61.4 % (55.9 to 66.9)``."""
     return f"{100 * interval.value:.1f} % ({100 * interval.low:.1f} to {100 * interval.high:.1f})"
-
-
-def show_duration(seconds: float) -> str:
-    """``42 s``, ``8 min 05 s``, ``2 h 10 min``."""
-    if seconds < 60:
-        return f"{seconds:.0f} s" if seconds >= 10 else f"{seconds:.1f} s"
-    minutes, rest = divmod(round(seconds), 60)
-    if minutes < 60:
-        return f"{minutes} min {rest:02d} s"
-    return f"{minutes // 60} h {minutes % 60:02d} min"
 
 
 def write_report(folder: Path, summary: RunSummary) -> Path:

@@ -28,7 +28,6 @@ from soundalike.show.drawing import (
     MATCH_COLOURS,
     SOUND_COLOURS,
     any_text,
-    clock,
     color_bar,
     excerpt_cells,
     frame_box,
@@ -40,6 +39,7 @@ from soundalike.show.drawing import (
     style,
     time_axis,
 )
+from soundalike.show.times import show_time
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -468,8 +468,8 @@ def _legend(axes: Axes, comparison: Comparison) -> None:
     rows += [
         (
             str(number),
-            clock(passage.a_start_s),
-            clock(passage.b_start_s),
+            show_time(passage.a_start_s),
+            show_time(passage.b_start_s),
             f"{passage.similarity:.2f}",
         )
         for number, passage in enumerate(comparison.passages, start=1)

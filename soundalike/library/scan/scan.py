@@ -24,12 +24,12 @@ from soundalike.errors import DecoderCrashed, InvalidArgument, UnreadableFile, p
 from soundalike.files import is_gone
 from soundalike.library.records import Failure, ScanPhase, ScanProgress, ScanReport
 from soundalike.library.scan.interrupt import StopOnInterrupt
-from soundalike.library.scan.pace import Pace
 from soundalike.library.scan.store import KnownTrack, Store
 from soundalike.library.scan.transactions import Session
 from soundalike.library.scan.walk import FoundFile, Walk, is_under
 from soundalike.library.storage.database import Database
 from soundalike.models.lineage import Lineage
+from soundalike.pace import Pace
 from soundalike.workers.jobs import (
     Analysed,
     AnalyseJob,

@@ -28,7 +28,6 @@ from soundalike.research.datasets import gtzan
 from soundalike.research.report import (
     QUICK_WARNING,
     RunSummary,
-    show_duration,
     show_interval,
     write_comparison,
 )
@@ -38,6 +37,7 @@ from soundalike.research.reproduce.series import PlannedRun, Progress, run_all
 from soundalike.research.runs import read_predictions
 from soundalike.show import charts
 from soundalike.show.html import bullets, element, fields, figure, page, paragraph, section, table
+from soundalike.show.times import show_duration
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
