@@ -2,14 +2,19 @@
 
 from __future__ import annotations
 
-import dataclasses
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
 
-from soundalike.cli.output import Column, note, print_json, print_table
-from soundalike.cli.params import ExampleCommand, ExampleGroup, json_option, library_option
+from soundalike.cli.output import Column, echo, note, print_json, print_table, to_json
+from soundalike.cli.params import (
+    PATH,
+    ExampleCommand,
+    ExampleGroup,
+    json_option,
+    library_option,
+)
 from soundalike.cli.progress import bytes_progress, work_progress
 
 if TYPE_CHECKING:
@@ -17,7 +22,6 @@ if TYPE_CHECKING:
 
 __all__ = ["data"]
 
-_FOLDER = click.Path(path_type=Path)
 _NAMES = click.Choice(["gtzan", "cifar10", "folder", "library"])
 
 
@@ -80,7 +84,7 @@ def list_data(as_json: bool) -> None:
     ),
 )
 @click.argument("name", type=_NAMES)
-@click.option("--to", "folder", type=_FOLDER, help="Where to put it. Default: your data folder.")
+@click.option("--to", "folder", type=PATH, help="Where to put it. Default: your data folder.")
 @click.option("--part", "parts", multiple=True, help="Only this part; may be given again.")
 @json_option
 def get(name: str, folder: Path | None, parts: tuple[str, ...], as_json: bool) -> None:
@@ -98,9 +102,9 @@ def get(name: str, folder: Path | None, parts: tuple[str, ...], as_json: bool) -
         print_json(got)
         return
     for file in got.files:
-        click.echo(f"{file}  (checksum right)")
+        echo(f"{file}  (checksum right)")
     if got.unpacked:
-        click.echo(f"{got.unpacked} tracks in {got.folder}; next: soundalike data prepare {name}")
+        echo(f"{got.unpacked} tracks in {got.folder}; next: soundalike data prepare {name}")
 
 
 @data.command(
@@ -118,8 +122,8 @@ def get(name: str, folder: Path | None, parts: tuple[str, ...], as_json: bool) -
     ),
 )
 @click.argument("name", type=_NAMES)
-@click.argument("source", type=_FOLDER, required=False)
-@click.option("--out", type=_FOLDER, help="Folder to write to. Default: your data folder.")
+@click.argument("source", type=PATH, required=False)
+@click.option("--out", type=PATH, help="Folder to write to. Default: your data folder.")
 @click.option("--skip-broken", is_flag=True, help="Go on without missing or broken files.")
 @click.option("--label", "labels", multiple=True, help="Keep this label; may be given again.")
 @click.option(
@@ -198,7 +202,7 @@ def prepare(
     ),
 )
 @click.argument("name", type=_NAMES)
-@click.argument("folder", type=_FOLDER, required=False)
+@click.argument("folder", type=PATH, required=False)
 @json_option
 @click.pass_context
 def info(ctx: click.Context, name: str, folder: Path | None, as_json: bool) -> None:
@@ -213,18 +217,18 @@ def info(ctx: click.Context, name: str, folder: Path | None, as_json: bool) -> N
     if as_json:
         print_json(_as_json(data_set) | {"check": result})
     else:
-        click.echo(f"{data_set.title}: {data_set.description}")
-        click.echo(f"Cite: {data_set.citation}")
-        click.echo(f"Licence: {data_set.licence}")
-        click.echo("Layouts: " + "; ".join(data_set.layouts))
-        click.echo(f"Checked: {result.folder}")
+        echo(f"{data_set.title}: {data_set.description}")
+        echo(f"Cite: {data_set.citation}")
+        echo(f"Licence: {data_set.licence}")
+        echo("Layouts: " + "; ".join(data_set.layouts))
+        echo(f"Checked: {result.folder}")
         for title, lines in (
             ("Found", result.found),
             ("Known", result.notes),
             ("Missing or broken", result.problems),
         ):
             for line in lines:
-                click.echo(f"{title}: {line}")
+                echo(f"{title}: {line}")
     if result.problems:
         ctx.exit(1)
 
@@ -267,7 +271,7 @@ def _prepare_cifar10(source: Path, out: Path, skip_broken: bool, as_json: bool) 
         return
     for line in images.notes:
         note(line)
-    click.echo(f"{path}: {result['train']} training and {result['test']} test images")
+    echo(f"{path}: {result['train']} training and {result['test']} test images")
 
 
 def _show(report: PrepareReport, as_json: bool) -> None:
@@ -278,7 +282,7 @@ def _show(report: PrepareReport, as_json: bool) -> None:
         note(f"left out: {item}")
     for line in report.notes:
         note(line)
-    click.echo(f"{report.store}: {report.tracks} tracks")
+    echo(f"{report.store}: {report.tracks} tracks")
     print_table(
         [Column("label"), Column("tracks", justify="right")],
         [[label, str(count)] for label, count in report.labels.items()],
@@ -288,4 +292,4 @@ def _show(report: PrepareReport, as_json: bool) -> None:
 def _as_json(data_set: Any) -> dict[str, Any]:
     from soundalike.research.datasets.catalog import home
 
-    return {**dataclasses.asdict(data_set), "place": home(data_set.name)}
+    return {**to_json(data_set), "place": home(data_set.name)}

@@ -8,7 +8,13 @@ from typing import TYPE_CHECKING
 import click
 
 from soundalike.cli.output import Column, echo, note, print_json, print_table, to_json
-from soundalike.cli.params import ExampleCommand, json_option, library_option, model_option
+from soundalike.cli.params import (
+    ExampleCommand,
+    jobs_option,
+    json_option,
+    library_option,
+    model_option,
+)
 from soundalike.cli.progress import evaluation_progress
 from soundalike.errors import InvalidArgument, printable
 from soundalike.files import write_file
@@ -63,13 +69,7 @@ _LISTED = 5
     "--no-baseline", is_flag=True, help="Compare with no baseline: decode nothing for it."
 )
 @click.option("--seed", default=0, show_default=True, metavar="N", help="Of all that is drawn.")
-@click.option(
-    "--jobs",
-    "-j",
-    type=click.IntRange(min=1),
-    metavar="N",
-    help="How many files at a time. Default: one per processor core.",
-)
+@jobs_option
 @model_option
 @library_option
 @json_option

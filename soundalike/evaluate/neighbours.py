@@ -29,6 +29,7 @@ from soundalike.evaluate.robustness import MAX_DURATION_S, MIN_DURATION_S, find_
 from soundalike.evaluate.timbre import standardised
 from soundalike.library import Library, Track
 from soundalike.pace import Pace
+from soundalike.show.amounts import show_count
 from soundalike.similarity.hubness import LocalScaling, MutualProximity, measure_hubness
 from soundalike.similarity.matrix import CosineSimilarities, Similarities
 from soundalike.workers.calls import Call, Refused, run_calls
@@ -287,7 +288,7 @@ def _robustness(
         return (), "left out on request"
     if len(collection.tracks) < MIN_TRACKS:
         return (), (
-            f"finding one of {_count(len(collection.tracks), 'track')} is no feat: it takes "
+            f"finding one of {show_count(len(collection.tracks), 'track')} is no feat: it takes "
             f"{MIN_TRACKS}"
         )
     if not heard.n_asked:
@@ -296,7 +297,7 @@ def _robustness(
             f"{MAX_DURATION_S / 60:.0f} minutes"
         )
     if not heard.copies:
-        return (), f"none of the {_count(heard.n_asked, 'file')} of the sample could be read"
+        return (), f"none of the {show_count(heard.n_asked, 'file')} of the sample could be read"
     return find_again(heard.copies, collection.embeddings, k), None
 
 
@@ -405,7 +406,7 @@ def _baseline(
     mfcc = scores(CosineSimilarities(statistics), rows)
     if len(mfcc.queries) < MIN_QUERIES:
         return None, (
-            f"only {_count(len(mfcc.queries), 'track')} of the {len(rows)} that were decoded "
+            f"only {show_count(len(mfcc.queries), 'track')} of the {len(rows)} that were decoded "
             f"could be asked about: it takes {MIN_QUERIES}"
         )
     own = scores(CosineSimilarities(collection.embeddings[rows]), rows)
@@ -442,13 +443,9 @@ def _why_no_queries(question: Question, scores: QueryScores) -> str | None:
     if n_queries < MIN_QUERIES:
         share = question.name.removeprefix("same ").replace(",", " among")
         return (
-            f"only {_count(n_queries, 'track')} with another of the same {share}: a figure takes "
-            f"{MIN_QUERIES}"
+            f"only {show_count(n_queries, 'track')} with another of the same {share}: a figure "
+            f"takes {MIN_QUERIES}"
         )
     if (scores.n_relevant == scores.n_candidates).all():
         return "every neighbour that could come would be right: nothing to tell apart"
     return None
-
-
-def _count(number: int, noun: str) -> str:
-    return f"{number:,} {noun}" if number == 1 else f"{number:,} {noun}s"

@@ -1,8 +1,13 @@
-"""Bytes and shares as people read them."""
+"""Numbers, bytes and shares as people read them."""
 
 from __future__ import annotations
 
-__all__ = ["show_bytes", "show_percent", "show_percentile"]
+__all__ = ["show_bytes", "show_count", "show_percent", "show_percentile"]
+
+
+def show_count(number: int, noun: str) -> str:
+    """``1 track``, ``1,234 tracks``."""
+    return f"{number:,} {noun}" if number == 1 else f"{number:,} {noun}s"
 
 
 def show_bytes(size: float) -> str:
