@@ -43,6 +43,7 @@ from benchmarks.workers import (
     digest,
 )
 from soundalike.errors import DataError, SoundalikeError
+from soundalike.files import why, write_file
 from soundalike.models import installed_models
 from soundalike.research.datasets import gtzan
 from soundalike.similarity.matrix import GivenSimilarities
@@ -239,9 +240,7 @@ def _collections(folder: Path, asked: Sequence[str]) -> list[Collection]:
     try:
         digests = {track.path: digest(track.path) for track in chosen}
     except OSError as error:
-        raise DataError(
-            f"{error.filename}: {error.strerror}; fetch the soundtracks again"
-        ) from error
+        raise DataError(f"{error.filename}: {why(error)}; fetch the soundtracks again") from error
     return [
         distinct(name, [track for track in chosen if track.package in wanted], digests)
         for name, wanted in packages.items()
@@ -338,8 +337,7 @@ def _run(options: argparse.Namespace) -> int:
                 "systems": {name: asdict(summary) for name, summary in genres.items()},
             },
         }
-        options.out.parent.mkdir(parents=True, exist_ok=True)
-        options.out.write_text(json.dumps(written, indent=1), encoding="utf-8")
+        write_file(options.out, json.dumps(written, indent=1), parents=True)
     return 1 if any(comparison.failures for comparison in comparisons) else 0
 
 

@@ -21,6 +21,7 @@ from pathlib import Path
 
 from soundalike.audio import probe, read_tags
 from soundalike.errors import AudioError, DataError, InvalidArgument, SoundalikeError
+from soundalike.files import why, write_file
 
 # May be looked at while a model is being made: for training, choosing and trying.
 from soundalike.research.distill.pool import PACKAGES as TUNING_PACKAGES
@@ -161,7 +162,7 @@ def read_manifest(folder: Path) -> tuple[Track, ...]:
         )
     except OSError as error:
         raise DataError(
-            f"{path}: {error.strerror}; `python -m benchmarks.soundtracks {folder}` fetches the "
+            f"{path}: {why(error)}; `python -m benchmarks.soundtracks {folder}` fetches the "
             f"music and writes it"
         ) from error
     except (ValueError, KeyError, TypeError) as error:
@@ -234,7 +235,7 @@ def write_manifest(folder: Path) -> tuple[Track, ...]:
                         "title": tags.title or "",
                     }
                 )
-    (folder / MANIFEST).write_text(json.dumps(rows, indent=1), encoding="utf-8")
+    write_file(folder / MANIFEST, json.dumps(rows, indent=1))
     return read_manifest(folder)
 
 

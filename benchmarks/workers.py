@@ -8,13 +8,12 @@ from __future__ import annotations
 
 import hashlib
 import json
+import math
 import os
 import signal
 import subprocess
-import sys
 import tempfile
 import threading
-import time
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
@@ -26,7 +25,7 @@ import numpy as np
 import numpy.typing as npt
 
 from benchmarks.systems import Analyser, System
-from soundalike.cli.params import show_time
+from soundalike.cli.progress import work_progress
 from soundalike.errors import InvalidArgument, SoundalikeError
 from soundalike.evaluate.timbre import standardised
 from soundalike.similarity.matrix import CosineSimilarities, GivenSimilarities
@@ -249,9 +248,11 @@ def analyse(
     results = {name: folder / f"{name}.npz" for name in files}
     missing = [name for name in files if not results[name].exists()]
     failures = []
-    progress = _Progress(analyser.name, sum(durations_s[name] for name in missing), len(missing))
-    with Worker(_command(analyser, python)) as worker:
+    step = f"{analyser.name}, minutes of music"
+    done_s, music_s = 0.0, sum(durations_s[name] for name in missing)
+    with Worker(_command(analyser, python)) as worker, work_progress() as show:
         for name in missing:
+            show(step, int(done_s / 60), math.ceil(music_s / 60))
             request = {
                 "task": "analyse",
                 "path": str(files[name].absolute()),
@@ -264,7 +265,8 @@ def analyse(
             except WorkerFailed as error:
                 failures.append(Failure(analyser.name, files[name], str(error)))
                 del results[name]
-            progress.add(durations_s[name])
+            done_s += durations_s[name]
+        show(step, math.ceil(music_s / 60), math.ceil(music_s / 60))
     cpu_s = {name: float(np.load(path)["cpu_s"]) for name, path in results.items()}
     return Analysed(results, cpu_s, tuple(failures))
 
@@ -320,27 +322,3 @@ def _by_embedding(system: System, results: Sequence[Path]) -> npt.NDArray[np.flo
 
 def _command(analyser: Analyser, python: Path) -> list[str]:
     return [str(python), "-m", f"benchmarks.peers.{analyser.worker}", *analyser.arguments]
-
-
-class _Progress:
-    """A line on standard error at the start and every 15 s: how far, and how long still."""
-
-    def __init__(self, name: str, music_s: float, n_files: int) -> None:
-        self._name, self._music_s, self._n_files = name, music_s, n_files
-        self._done_s, self._n_done = 0.0, 0
-        self._began = self._shown = time.monotonic()
-        if n_files:
-            print(f"{name}: {n_files} files to analyse", file=sys.stderr)
-
-    def add(self, music_s: float) -> None:
-        self._done_s += music_s
-        self._n_done += 1
-        now = time.monotonic()
-        if now - self._shown < 15.0 and self._n_done < self._n_files:
-            return
-        self._shown = now
-        words = f"{self._name}: {self._n_done} of {self._n_files}"
-        if self._n_done < self._n_files:
-            left_s = (now - self._began) / self._done_s * (self._music_s - self._done_s)
-            words += f", {show_time(left_s)} left"
-        print(words, file=sys.stderr)

@@ -19,6 +19,7 @@ from demo_music.synthesis import SAMPLE_RATE
 from matplotlib.figure import Figure
 
 from soundalike.analyzer import Analyzer
+from soundalike.files import write_file
 from soundalike.research.reproduce import pictures
 from soundalike.research.reproduce.phrase import phrase
 from soundalike.research.reproduce.signals import png
@@ -84,7 +85,7 @@ def main(arguments: list[str] | None = None) -> int:
     options.out.mkdir(parents=True, exist_ok=True)
     for name in options.names or PICTURES:
         path = options.out / f"guide-{name}.png"
-        path.write_bytes(png(PICTURES[name]()))
+        write_file(path, png(PICTURES[name]()))
         print(f"{path}: {path.stat().st_size / 1000:.0f} kB", flush=True)
     return 0
 

@@ -18,7 +18,8 @@
     │   ├── TrackNotFound        nothing in the library answers to the query
     │   └── AmbiguousTrack       more than one track answers to the query
     ├── MissingExtra             an optional dependency is not installed
-    └── DataError                a data set that is missing, damaged or laid out differently
+    ├── DataError                a data set that is missing, damaged or laid out differently
+    └── OutputError              a file or folder cannot be written
 
 The command line catches the root, prints ``Type: message`` and exits with 1.
 """
@@ -40,6 +41,7 @@ __all__ = [
     "MissingExtra",
     "ModelError",
     "ModelMismatch",
+    "OutputError",
     "ProtectedAudio",
     "SilentAudio",
     "SoundalikeError",
@@ -166,3 +168,7 @@ class MissingExtra(SoundalikeError):
 
 class DataError(SoundalikeError):
     """A data set that is missing, damaged or laid out differently than expected."""
+
+
+class OutputError(SoundalikeError):
+    """A file or folder cannot be written; the message names it, the reason and what to do."""

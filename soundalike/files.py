@@ -1,44 +1,123 @@
-"""How files are written so that nobody ever finds half of one."""
+"""Files on disk: written whole or not at all, whether they changed, and why they cannot be used."""
 
 from __future__ import annotations
 
+import errno
 import hashlib
 import os
 import stat
+import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import BinaryIO, NamedTuple
 
-from soundalike.errors import DataError, printable
+from soundalike.errors import OutputError, printable
 
-__all__ = ["Stamp", "content_digest", "is_gone", "replaced_at_once", "stamp_of"]
+__all__ = [
+    "Stamp",
+    "cannot_write",
+    "content_digest",
+    "is_gone",
+    "output_folder",
+    "replaced_at_once",
+    "stamp_of",
+    "why",
+    "write_file",
+]
 
 _BLOCK_BYTES = 1 << 20
+
+
+def why(error: BaseException) -> str:
+    """An error's own words in lower case, without its number and path."""
+    words = getattr(error, "strerror", None) or str(error) or type(error).__name__
+    return str(words).lower()
+
+
+def cannot_write(path: str | os.PathLike[str], error: OSError) -> OutputError:
+    """The error to raise when a file or folder cannot be written."""
+    advice = "make room" if error.errno == errno.ENOSPC else "check its folder and permissions"
+    return OutputError(
+        f"{printable(path)}: cannot be written ({why(error)}); {advice}, or choose another one"
+    )
 
 
 @contextmanager
-def replaced_at_once(path: Path) -> Iterator[BinaryIO]:
+def replaced_at_once(path: str | os.PathLike[str], *, parents: bool = False) -> Iterator[BinaryIO]:
     """A file to write to that takes the place of ``path`` when all is written, or not at all.
+
+    A link stays a link: the file that it leads to is replaced. A file keeps its permissions. What
+    is no regular file, such as a pipe or ``/dev/stdout``, is written to directly.
+
+    Parameters
+    ----------
+    parents : make the folders above it, where they are missing.
 
     Raises
     ------
-    DataError : it cannot be written, or the disk is full.
+    OutputError : it cannot be written, or the disk is full.
     """
-    partial = path.with_name(path.name + ".part")
+    target = Path(os.path.realpath(path))
     try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        with partial.open("wb") as file:
-            yield file
-        partial.replace(path)
+        if parents:
+            target.parent.mkdir(parents=True, exist_ok=True)
+        mode = target.stat().st_mode if target.exists() else None
+        if mode is not None and not stat.S_ISREG(mode):
+            with target.open("wb") as file:
+                yield file
+            return
+        # Beside the target, since only within one file system a file can be renamed at once. By a
+        # name of its own, since two programs may write the same file, and a short one, since the
+        # target's may be as long as names can be.
+        partial = target.with_name(f".soundalike-{os.urandom(8).hex()}.part")
+        try:
+            with partial.open("xb") as file:
+                yield file
+            if mode is not None:
+                # Some file systems, such as FAT, have no permissions to keep.
+                with suppress(OSError):
+                    partial.chmod(stat.S_IMODE(mode))
+            partial.replace(target)
+        finally:
+            with suppress(OSError):
+                partial.unlink()
     except OSError as error:
-        raise DataError(f"{printable(path)}: cannot be written ({error.strerror})") from error
-    finally:
-        with suppress(OSError):
-            partial.unlink()
+        raise cannot_write(path, error) from error
 
 
-_BLOCK_BYTES = 1 << 20
+def write_file(
+    path: str | os.PathLike[str], content: str | bytes, *, parents: bool = False
+) -> Path:
+    """Write a whole file as :func:`replaced_at_once` does, and return its path.
+
+    Text is UTF-8; what UTF-8 cannot carry (a file name with stray bytes) is shown as ``\\\\udcNN``.
+
+    Raises
+    ------
+    OutputError : it cannot be written, or the disk is full.
+    """
+    data = content.encode("utf-8", "backslashreplace") if isinstance(content, str) else content
+    with replaced_at_once(path, parents=parents) as file:
+        file.write(data)
+    return Path(path)
+
+
+def output_folder(path: str | os.PathLike[str]) -> Path:
+    """The folder, made if need be, and tried out, so that no hour of work ends in front of a wall.
+
+    Raises
+    ------
+    OutputError : it is a file, or nothing can be written there.
+    """
+    folder = Path(path)
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        with tempfile.TemporaryFile(dir=folder):
+            pass
+    except OSError as error:
+        raise cannot_write(folder, error) from error
+    return folder
 
 
 class Stamp(NamedTuple):

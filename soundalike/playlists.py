@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import contextlib
 import os
 from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
-from soundalike.errors import InvalidArgument, LibraryError, printable
+from soundalike.errors import InvalidArgument, printable
+from soundalike.files import write_file
 
 __all__ = ["PlaylistEntry", "m3u8", "write_m3u8"]
 
@@ -77,30 +77,10 @@ def write_m3u8(
     Raises
     ------
     InvalidArgument : a path that the format cannot hold.
-    LibraryError : the file cannot be written.
+    OutputError : the file cannot be written.
     """
-    target = Path(os.path.realpath(file))
-    content = m3u8(entries, relative_to=Path(file).absolute().parent if relative else None)
-    try:
-        if target.exists() and not target.is_file():
-            target.write_bytes(content)  # a pipe or a device, which must not be replaced by a file
-        else:
-            _replace(target, content)
-    except OSError as error:
-        raise LibraryError(
-            f"cannot write the playlist {printable(file)}: {error.strerror or error}"
-        ) from error
-
-
-def _replace(target: Path, content: bytes) -> None:
     # A player may watch the file: it sees the old playlist or the new one, never half of one.
-    draft = target.with_name(f".{target.name}.{os.getpid()}.tmp")
-    try:
-        draft.write_bytes(content)
-        draft.replace(target)
-    finally:
-        with contextlib.suppress(OSError):
-            draft.unlink()
+    write_file(file, m3u8(entries, relative_to=Path(file).absolute().parent if relative else None))
 
 
 def _located(path: Path, relative_to: Path | None) -> str:

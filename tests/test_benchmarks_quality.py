@@ -137,7 +137,7 @@ def test_a_manifest_is_written_and_read(
 @pytest.mark.parametrize(
     ("content", "why"),
     [
-        (None, "No such file or directory; `python -m benchmarks.soundtracks"),
+        (None, "no such file or directory; `python -m benchmarks.soundtracks"),
         ("{", "damaged"),
         ('[{"path": "a.ogg"}]', "damaged .'package'"),
         ("[]", "lists no tracks"),

@@ -19,6 +19,7 @@ from soundalike.cli import cli, output, params
 from soundalike.cli.app import SECTIONS
 from soundalike.cli.output import Column
 from soundalike.errors import TrackNotFound
+from soundalike.show import amounts, times
 
 HEAVY = {
     "alembic",
@@ -206,7 +207,7 @@ def test_a_closed_pipe_is_silent() -> None:
     ],
 )
 def test_times(text: str, seconds: float) -> None:
-    assert params.parse_time(text) == seconds
+    assert times.parse_time(text) == seconds
 
 
 @pytest.mark.parametrize(
@@ -215,13 +216,13 @@ def test_times(text: str, seconds: float) -> None:
 )
 def test_what_is_no_time(text: str) -> None:
     with pytest.raises(ValueError, match="is not a time: write seconds"):
-        params.parse_time(text)
+        times.parse_time(text)
 
 
 @settings(deadline=None)
 @given(st.integers(0, 400_000))
 def test_times_read_back_what_is_shown(seconds: int) -> None:
-    assert params.parse_time(params.show_time(seconds)) == seconds
+    assert times.parse_time(times.show_time(seconds)) == seconds
 
 
 def test_passages() -> None:
@@ -242,7 +243,7 @@ def test_passages() -> None:
     ],
 )
 def test_percentiles(percentile: float | None, shown: str) -> None:
-    assert output.show_percentile(percentile) == shown
+    assert amounts.show_percentile(percentile) == shown
 
 
 @pytest.mark.parametrize(
@@ -250,7 +251,7 @@ def test_percentiles(percentile: float | None, shown: str) -> None:
     [(0, "0 bytes"), (999, "999 bytes"), (3_400_000, "3.4 MB"), (12_000_000_000, "12.0 GB")],
 )
 def test_sizes(size: int, shown: str) -> None:
-    assert output.show_bytes(size) == shown
+    assert amounts.show_bytes(size) == shown
 
 
 COLUMNS = (

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 from audio_files import write_audio, write_wav
 
-from soundalike.errors import DataError
+from soundalike.errors import DataError, OutputError
 from soundalike.research.datasets import catalog, gtzan_faults, prepare
 from soundalike.research.datasets import gtzan as gtzan_set
 from soundalike.research.datasets.frames import (
@@ -171,7 +171,7 @@ def test_a_damaged_store_is_named(tmp_path: Path) -> None:
 
 def test_a_store_that_cannot_be_written_leaves_nothing(tmp_path: Path) -> None:
     (tmp_path / "file").touch()
-    with pytest.raises(DataError, match="cannot be written"):
+    with pytest.raises(OutputError, match="cannot be written"):
         make_store(tmp_path / "file")
     assert [path.name for path in tmp_path.iterdir()] == ["file"]
 

@@ -94,7 +94,7 @@ def test_soundtracks_are_of_the_packages_asked_for(music: Path) -> None:
 
 
 def test_what_is_missing_is_named(music: Path, store: Path, tmp_path: Path) -> None:
-    with pytest.raises(DataError, match=r"manifest\.json: No such file"):
+    with pytest.raises(DataError, match=r"manifest\.json: no such file"):
         command.find_soundtracks(tmp_path)
     listed = [{"path": "gone.ogg", "package": "one"}]
     (tmp_path / "manifest.json").write_text(json.dumps(listed), encoding="utf-8")

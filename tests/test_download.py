@@ -14,7 +14,7 @@ from pathlib import Path
 
 import pytest
 
-from soundalike.errors import DataError, InvalidArgument
+from soundalike.errors import DataError, InvalidArgument, OutputError
 from soundalike.models.download import Remote, fetch
 from soundalike.research.datasets import catalog
 
@@ -217,3 +217,10 @@ def test_tracks_are_unpacked_by_their_names_alone(tmp_path: Path) -> None:
     archive.write_bytes(b"no archive")
     with pytest.raises(DataError, match=r"genres\.tar\.gz: cannot be unpacked"):
         catalog.unpack_gtzan(archive, folder)
+
+
+def test_a_folder_that_cannot_be_made_is_told(server: Server, tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("")
+    with pytest.raises(OutputError, match=r"a\.bin: cannot be written"):
+        fetch(remote(server), tmp_path / "file")
+    assert server.ranges == []

@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 
 from soundalike.analysis import Analysis
-from soundalike.errors import InvalidArgument, MissingExtra
+from soundalike.errors import InvalidArgument, MissingExtra, OutputError
 from soundalike.frontends.log_mel import EXCERPT_S, FRAME_S
 from soundalike.similarity.passages import Comparison, Passage
 
@@ -19,7 +19,7 @@ pytest.importorskip("matplotlib")
 
 from matplotlib.image import imread
 
-from soundalike.show.drawing import clock, excerpt_cells, shorten
+from soundalike.show.drawing import excerpt_cells, shorten
 from soundalike.show.plots import (
     plot_comparison,
     plot_genre_timeline,
@@ -28,6 +28,7 @@ from soundalike.show.plots import (
     plot_waveform,
     save,
 )
+from soundalike.show.times import show_time
 
 N_FFT = 2205  # at 22,050 Hz the bins are exactly 10 Hz apart
 
@@ -325,7 +326,7 @@ def test_an_unknown_suffix_is_refused_by_name(name: str, tmp_path: Path) -> None
 
 def test_a_target_that_cannot_be_written_is_named(tmp_path: Path) -> None:
     target = tmp_path / "missing" / "picture.png"
-    with pytest.raises(InvalidArgument, match=r"missing.*picture\.png: cannot be written"):
+    with pytest.raises(OutputError, match=r"missing.*picture\.png: cannot be written"):
         save(plot_waveform(sine(440, 22_050), 22_050), target)
 
 
@@ -356,7 +357,7 @@ def test_pictures_leave_no_global_state_and_need_no_display(tmp_path: Path) -> N
     ],
 )
 def test_times_read_like_a_clock(time_s: float, step_s: float, text: str) -> None:
-    assert clock(time_s, step_s) == text
+    assert show_time(time_s, step_s) == text
 
 
 def test_long_names_lose_their_middle() -> None:

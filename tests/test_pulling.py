@@ -150,7 +150,7 @@ def test_a_wheel_with_another_checksum_is_deleted(
     assert (links / WHEEL_NAME).exists()
     assert not folder.exists()
     gone = call("models", "pull", "musicnn", "--wheel", tmp_path / "no.whl", code=1)
-    assert "no.whl: No such file or directory" in gone.stderr
+    assert "no.whl: no such file or directory" in gone.stderr
 
 
 def test_offline(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -214,7 +214,7 @@ def test_what_is_damaged_is_named_and_can_be_repaired(
     with pytest.raises(ModelError, match=rf"musicnn\.onnx: the checksum is .*damaged; {repair}"):
         Analyzer("musicnn")
     (musicnn / "musicnn.onnx").unlink()
-    with pytest.raises(ModelError, match=rf"No such file or directory; {repair}"):
+    with pytest.raises(ModelError, match=rf"no such file or directory; {repair}"):
         Analyzer("musicnn")
     said: list[str] = []
     assert not pulling.pull("musicnn", wheel=musicnn_wheel, say=said.append).was_there

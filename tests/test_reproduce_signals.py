@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 pytest.importorskip("matplotlib", reason="needs soundalike[plots]")
 
 from soundalike.cli import cli
-from soundalike.errors import InvalidArgument, UnreadableFile
+from soundalike.errors import InvalidArgument, OutputError, UnreadableFile
 from soundalike.research import reproduce
 from soundalike.research.reproduce import pictures, signals
 from soundalike.research.reproduce.phrase import Sound, chirp, phrase, pluck
@@ -185,7 +185,7 @@ def test_an_unknown_experiment_is_named_with_those_there_are() -> None:
 
 def test_bad_input_is_refused_before_the_work(tmp_path: Path) -> None:
     (tmp_path / "file").write_text("")
-    with pytest.raises(InvalidArgument, match="choose another one"):
+    with pytest.raises(OutputError, match="choose another one"):
         reproduce.run("signals", tmp_path / "file")
     with pytest.raises(InvalidArgument, match="needs a file"):
         reproduce.run("signals", tmp_path / "out", start_s=5.0)

@@ -3,7 +3,7 @@
 ``{"task": "analyse", "path": FILE, "out": NPZ}`` writes what was found out about one file and
 answers ``{"cpu_s": SECONDS}``; ``{"task": "compare", "files": [NPZ, ...], "variant": NAME, "out":
 NPY}`` writes the similarities of all pairs and answers ``{}``. Where it fails the answer is
-``{"error": WHY}``. Needs NumPy alone.
+``{"error": WHY}``. Needs NumPy, and a part of soundalike that needs nothing.
 """
 
 from __future__ import annotations
@@ -17,6 +17,8 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+
+from soundalike.files import replaced_at_once
 
 __all__ = ["Analyse", "Arrays", "Compare", "serve"]
 
@@ -48,19 +50,17 @@ def serve(analyse: Analyse, compare: Compare | None = None) -> None:
 
 def _answer(request: dict[str, Any], analyse: Analyse, compare: Compare | None) -> dict[str, Any]:
     out = Path(request["out"])
-    partial = out.with_name(out.name + ".part")
     if request["task"] == "analyse":
         start = time.process_time()
         arrays = analyse(request["path"])
         cpu_s = time.process_time() - start
-        with partial.open("wb") as file:
+        with replaced_at_once(out) as file:
             np.savez(file, cpu_s=cpu_s, **arrays)
-        partial.replace(out)
         return {"cpu_s": cpu_s}
     if compare is None:
         raise ValueError("this worker compares nothing")
     files = [dict(np.load(path)) for path in request["files"]]
-    with partial.open("wb") as file:
-        np.save(file, np.asarray(compare(files, request["variant"]), dtype=np.float64))
-    partial.replace(out)
+    similarities = np.asarray(compare(files, request["variant"]), dtype=np.float64)
+    with replaced_at_once(out) as file:
+        np.save(file, similarities)
     return {}

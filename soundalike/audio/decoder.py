@@ -21,12 +21,13 @@ from av.container import InputContainer
 from numpy.typing import NDArray
 
 from soundalike.audio.headers import read_header
-from soundalike.audio.source import Source, StrPath, describe
+from soundalike.audio.source import Source, StrPath
 from soundalike.errors import (
     DamagedAudio,
     ProtectedAudio,
     UnsupportedAudio,
 )
+from soundalike.files import why
 
 __all__ = ["SAMPLE_RATES", "AudioInfo", "Decoder", "open_container"]
 
@@ -201,7 +202,7 @@ class Decoder:
                 ) from error
             if header.kind is not None:
                 raise DamagedAudio(
-                    path, f"the {header.kind} header is damaged or cut off: {describe(error)}"
+                    path, f"the {header.kind} header is damaged or cut off: {why(error)}"
                 ) from error
             raise self._no_audio() from error
 
@@ -293,7 +294,7 @@ class Decoder:
 
     def _damage(self, error: av.error.FFmpegError) -> None:
         self._n_damaged_at_end += 1
-        self._last_error = describe(error)
+        self._last_error = why(error)
 
     def _plain_channel_order(self, context: Any) -> None:
         """Have PCM decoded as so many channels, in whatever order.

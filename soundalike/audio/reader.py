@@ -16,9 +16,10 @@ from numpy.typing import NDArray
 
 from soundalike.audio.decoder import SAMPLE_RATES, AudioInfo, Decoder, open_container
 from soundalike.audio.headers import read_header
-from soundalike.audio.source import Source, StrPath, describe
+from soundalike.audio.source import Source, StrPath
 from soundalike.audio.tags import Tags, tags_from_mapping, tags_from_mutagen
 from soundalike.errors import InvalidArgument, UnreadableFile, printable
+from soundalike.files import why
 
 __all__ = [
     "Audio",
@@ -76,7 +77,7 @@ def read_tags(path: StrPath) -> Tags:
         try:
             tags = tags_from_mutagen(str(Path(path)), is_mpeg=is_mpeg)
         except OSError as error:
-            raise UnreadableFile(path, describe(error)) from error
+            raise UnreadableFile(path, why(error)) from error
         if tags != Tags() or source.size == 0:
             return tags
         # mutagen knows neither Matroska nor the INFO chunk of WAV, FFmpeg does.

@@ -12,8 +12,9 @@ import stat
 from pathlib import Path
 
 from soundalike.errors import UnreadableFile, printable
+from soundalike.files import why
 
-__all__ = ["Source", "StrPath", "describe"]
+__all__ = ["Source", "StrPath"]
 
 StrPath = str | os.PathLike[str]
 
@@ -55,13 +56,13 @@ class Source:
         if isinstance(error, FileNotFoundError) and os.path.islink(self.path):
             target = printable(os.readlink(self.path))
             return f"is a broken link: it points to {target}, which does not exist"
-        return describe(error)
+        return why(error)
 
     def read(self, n_bytes: int) -> bytes:
         try:
             return self._file.read(n_bytes) or b""
         except OSError as error:
-            raise UnreadableFile(self.path, f"could not be read on: {describe(error)}") from error
+            raise UnreadableFile(self.path, f"could not be read on: {why(error)}") from error
 
     def read_at(self, offset: int, n_bytes: int) -> bytes:
         return self.read(n_bytes) if self.seek(offset) == offset else b""
@@ -91,8 +92,3 @@ class Source:
         names = ("st_dev", "st_ino", "st_size", "st_mtime_ns")
         if any(getattr(now, name) != getattr(self._before, name) for name in names):
             raise UnreadableFile(self.path, "changed while it was read")
-
-
-def describe(error: BaseException) -> str:
-    """An error's own words, without number and path."""
-    return (getattr(error, "strerror", None) or str(error)).lower()

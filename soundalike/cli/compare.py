@@ -7,24 +7,12 @@ from typing import TYPE_CHECKING
 
 import click
 
-from soundalike.cli.output import (
-    Column,
-    echo,
-    note,
-    print_json,
-    print_table,
-    show_percentile,
-    to_json,
-)
-from soundalike.cli.params import (
-    ExampleCommand,
-    json_option,
-    library_option,
-    model_option,
-    show_time,
-)
+from soundalike.cli.output import Column, echo, note, print_json, print_table, to_json
+from soundalike.cli.params import ExampleCommand, json_option, library_option, model_option
 from soundalike.cli.views import analysis_json, genre_words, note_upgrade
 from soundalike.errors import LibraryError, printable
+from soundalike.show.amounts import show_percentile
+from soundalike.show.times import show_time
 
 if TYPE_CHECKING:
     import numpy as np

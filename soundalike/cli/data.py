@@ -2,25 +2,26 @@
 
 from __future__ import annotations
 
-import dataclasses
-import sys
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
 
-from soundalike.cli.output import Column, note, print_json, print_table
-from soundalike.cli.params import ExampleCommand, ExampleGroup, json_option, library_option
-from soundalike.cli.progress import bytes_progress
+from soundalike.cli.output import Column, echo, note, print_json, print_table, to_json
+from soundalike.cli.params import (
+    PATH,
+    ExampleCommand,
+    ExampleGroup,
+    json_option,
+    library_option,
+)
+from soundalike.cli.progress import bytes_progress, work_progress
 
 if TYPE_CHECKING:
-    from soundalike.research.datasets.prepare import PrepareReport, Progress
+    from soundalike.research.datasets.prepare import PrepareReport
 
 __all__ = ["data"]
 
-_FOLDER = click.Path(path_type=Path)
 _NAMES = click.Choice(["gtzan", "cifar10", "folder", "library"])
 
 
@@ -83,7 +84,7 @@ def list_data(as_json: bool) -> None:
     ),
 )
 @click.argument("name", type=_NAMES)
-@click.option("--to", "folder", type=_FOLDER, help="Where to put it. Default: your data folder.")
+@click.option("--to", "folder", type=PATH, help="Where to put it. Default: your data folder.")
 @click.option("--part", "parts", multiple=True, help="Only this part; may be given again.")
 @json_option
 def get(name: str, folder: Path | None, parts: tuple[str, ...], as_json: bool) -> None:
@@ -95,14 +96,15 @@ def get(name: str, folder: Path | None, parts: tuple[str, ...], as_json: bool) -
     from soundalike.research.datasets.catalog import get as get_data
 
     note(f"Licence: {find_data_set(name).licence}")
-    got = get_data(name, folder, parts=parts, progress=bytes_progress)
+    with bytes_progress() as progress:
+        got = get_data(name, folder, parts=parts, progress=progress)
     if as_json:
         print_json(got)
         return
     for file in got.files:
-        click.echo(f"{file}  (checksum right)")
+        echo(f"{file}  (checksum right)")
     if got.unpacked:
-        click.echo(f"{got.unpacked} tracks in {got.folder}; next: soundalike data prepare {name}")
+        echo(f"{got.unpacked} tracks in {got.folder}; next: soundalike data prepare {name}")
 
 
 @data.command(
@@ -120,8 +122,8 @@ def get(name: str, folder: Path | None, parts: tuple[str, ...], as_json: bool) -
     ),
 )
 @click.argument("name", type=_NAMES)
-@click.argument("source", type=_FOLDER, required=False)
-@click.option("--out", type=_FOLDER, help="Folder to write to. Default: your data folder.")
+@click.argument("source", type=PATH, required=False)
+@click.option("--out", type=PATH, help="Folder to write to. Default: your data folder.")
 @click.option("--skip-broken", is_flag=True, help="Go on without missing or broken files.")
 @click.option("--label", "labels", multiple=True, help="Keep this label; may be given again.")
 @click.option(
@@ -167,7 +169,11 @@ def prepare(
     if name == "cifar10":
         _prepare_cifar10(source or home(name), out or home(name), skip_broken, as_json)
         return
-    with _track_progress() as progress:
+    with work_progress("tracks") as show:
+
+        def progress(done: int, total: int, _name: str) -> None:
+            show("decoding", done, total)
+
         if name == "gtzan":
             report = prepare_gtzan(
                 source or home(name), out or home(name), skip_broken=skip_broken, progress=progress
@@ -196,7 +202,7 @@ def prepare(
     ),
 )
 @click.argument("name", type=_NAMES)
-@click.argument("folder", type=_FOLDER, required=False)
+@click.argument("folder", type=PATH, required=False)
 @json_option
 @click.pass_context
 def info(ctx: click.Context, name: str, folder: Path | None, as_json: bool) -> None:
@@ -211,18 +217,18 @@ def info(ctx: click.Context, name: str, folder: Path | None, as_json: bool) -> N
     if as_json:
         print_json(_as_json(data_set) | {"check": result})
     else:
-        click.echo(f"{data_set.title}: {data_set.description}")
-        click.echo(f"Cite: {data_set.citation}")
-        click.echo(f"Licence: {data_set.licence}")
-        click.echo("Layouts: " + "; ".join(data_set.layouts))
-        click.echo(f"Checked: {result.folder}")
+        echo(f"{data_set.title}: {data_set.description}")
+        echo(f"Cite: {data_set.citation}")
+        echo(f"Licence: {data_set.licence}")
+        echo("Layouts: " + "; ".join(data_set.layouts))
+        echo(f"Checked: {result.folder}")
         for title, lines in (
             ("Found", result.found),
             ("Known", result.notes),
             ("Missing or broken", result.problems),
         ):
             for line in lines:
-                click.echo(f"{title}: {line}")
+                echo(f"{title}: {line}")
     if result.problems:
         ctx.exit(1)
 
@@ -245,8 +251,12 @@ def _own_tracks(name: str, source: Path | None, library: str | None) -> Any:
 def _prepare_cifar10(source: Path, out: Path, skip_broken: bool, as_json: bool) -> None:
     from soundalike.research.datasets import cifar10
 
-    with _track_progress() as progress:
-        images = cifar10.load(source, skip_broken=skip_broken, progress=progress)
+    with work_progress("pictures") as show:
+        images = cifar10.load(
+            source,
+            skip_broken=skip_broken,
+            progress=lambda done, total, _name: show("decoding", done, total),
+        )
     path = out / "cifar10.npz"
     cifar10.write_npz(path, images)
     result = {
@@ -261,7 +271,7 @@ def _prepare_cifar10(source: Path, out: Path, skip_broken: bool, as_json: bool) 
         return
     for line in images.notes:
         note(line)
-    click.echo(f"{path}: {result['train']} training and {result['test']} test images")
+    echo(f"{path}: {result['train']} training and {result['test']} test images")
 
 
 def _show(report: PrepareReport, as_json: bool) -> None:
@@ -272,7 +282,7 @@ def _show(report: PrepareReport, as_json: bool) -> None:
         note(f"left out: {item}")
     for line in report.notes:
         note(line)
-    click.echo(f"{report.store}: {report.tracks} tracks")
+    echo(f"{report.store}: {report.tracks} tracks")
     print_table(
         [Column("label"), Column("tracks", justify="right")],
         [[label, str(count)] for label, count in report.labels.items()],
@@ -282,27 +292,4 @@ def _show(report: PrepareReport, as_json: bool) -> None:
 def _as_json(data_set: Any) -> dict[str, Any]:
     from soundalike.research.datasets.catalog import home
 
-    return {**dataclasses.asdict(data_set), "place": home(data_set.name)}
-
-
-@contextmanager
-def _track_progress() -> Iterator[Progress]:
-    """A callback for tracks: a bar on a terminal, a line every 100 tracks elsewhere."""
-    if not sys.stderr.isatty():
-
-        def line(done: int, total: int, _name: str) -> None:
-            if done % 100 == 0 or done == total:
-                note(f"{done} of {total}")
-
-        yield line
-        return
-    from rich.console import Console
-    from rich.progress import Progress as Display
-
-    with Display(console=Console(stderr=True, highlight=False), transient=True) as display:
-        task = display.add_task("decoding", total=None)
-
-        def show(done: int, total: int, _name: str) -> None:
-            display.update(task, completed=done, total=total)
-
-        yield show
+    return {**to_json(data_set), "place": home(data_set.name)}

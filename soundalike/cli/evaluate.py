@@ -7,24 +7,19 @@ from typing import TYPE_CHECKING
 
 import click
 
-from soundalike.cli.output import (
-    Column,
-    echo,
-    note,
-    print_json,
-    print_table,
-    show_percent,
-    to_json,
-)
+from soundalike.cli.output import Column, echo, note, print_json, print_table, to_json
 from soundalike.cli.params import (
     ExampleCommand,
+    jobs_option,
     json_option,
     library_option,
     model_option,
-    show_duration,
 )
 from soundalike.cli.progress import evaluation_progress
 from soundalike.errors import InvalidArgument, printable
+from soundalike.files import write_file
+from soundalike.show.amounts import show_percent
+from soundalike.show.times import show_duration
 
 if TYPE_CHECKING:
     from typing import Any
@@ -74,13 +69,7 @@ _LISTED = 5
     "--no-baseline", is_flag=True, help="Compare with no baseline: decode nothing for it."
 )
 @click.option("--seed", default=0, show_default=True, metavar="N", help="Of all that is drawn.")
-@click.option(
-    "--jobs",
-    "-j",
-    type=click.IntRange(min=1),
-    metavar="N",
-    help="How many files at a time. Default: one per processor core.",
-)
+@jobs_option
 @model_option
 @library_option
 @json_option
@@ -126,7 +115,7 @@ def evaluate(
     if html is not None:
         from soundalike.evaluate.page import evaluation_page
 
-        html.write_text(evaluation_page(evaluation), encoding="utf-8")
+        write_file(html, evaluation_page(evaluation))
     if as_json:
         print_json(_json(evaluation))
     else:
@@ -147,7 +136,7 @@ def _print(evaluation: LibraryEvaluation) -> None:
 
     echo(
         f"{evaluation.n_tracks:,} tracks, {evaluation.model}, {evaluation.k} neighbours each, "
-        f"in {show_duration(evaluation.elapsed_s)}"
+        f"in {show_duration(evaluation.elapsed_s, on_a_clock=True)}"
     )
     for line in left_out_words(evaluation):
         echo(f"not counted: {line}")

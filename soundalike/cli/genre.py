@@ -7,11 +7,13 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from soundalike.cli.output import Column, bar, echo, note, print_json, print_table, show_percent
-from soundalike.cli.params import AUDIO_FILE, ExampleCommand, json_option, model_option, show_time
+from soundalike.cli.output import Column, bar, echo, note, print_json, print_table
+from soundalike.cli.params import PATH, ExampleCommand, json_option, model_option
 from soundalike.cli.views import analysis_json, genre_words, set_words
 from soundalike.errors import AudioError, printable
 from soundalike.models import DEFAULT_MODEL
+from soundalike.show.amounts import show_percent
+from soundalike.show.times import show_time
 
 if TYPE_CHECKING:
     from soundalike.analysis import Analysis
@@ -30,7 +32,7 @@ _TAGS_SHOWN = 10
         ("soundalike genre --model musicnn piece.flac", "the tags of another model"),
     ),
 )
-@click.argument("files", nargs=-1, required=True, type=AUDIO_FILE, metavar="FILE...")
+@click.argument("files", nargs=-1, required=True, type=PATH, metavar="FILE...")
 @click.option("--timeline", is_flag=True, help="Also how it changes along the track.")
 @model_option
 @json_option

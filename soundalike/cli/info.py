@@ -6,16 +6,12 @@ from typing import TYPE_CHECKING
 
 import click
 
-from soundalike.cli.output import note, print_fields, print_json, show_bytes, show_percent, to_json
-from soundalike.cli.params import (
-    ExampleCommand,
-    json_option,
-    library_option,
-    model_option,
-    show_time,
-)
+from soundalike.cli.output import note, print_fields, print_json, to_json
+from soundalike.cli.params import ExampleCommand, json_option, library_option, model_option
 from soundalike.cli.views import analysis_json, genre_words, note_upgrade
 from soundalike.errors import printable
+from soundalike.show.amounts import show_bytes, show_count, show_percent
+from soundalike.show.times import show_hours, show_time
 
 if TYPE_CHECKING:
     from soundalike.analysis import Analysis
@@ -70,7 +66,7 @@ def _print_library(facts: LibraryInfo) -> None:
         "missing": facts.missing,
     }
     fields += [("  " + name, f"{count:,}") for name, count in counts.items() if count]
-    fields.append(("music", _long_time(facts.duration_s)))
+    fields.append(("music", show_hours(facts.duration_s)))
     fields.append(("model", f"{facts.model}: {_tracks(facts, facts.model)}"))
     fields += [
         ("  also analysed with", f"{other.model}: {_tracks(facts, other.model)}")
@@ -136,9 +132,4 @@ def _print_track(track: Track, analysis: Analysis | None) -> None:
 
 def _tracks(facts: LibraryInfo, model: str) -> str:
     count = sum(each.tracks for each in facts.models if each.model == model)
-    return "1 track" if count == 1 else f"{count:,} tracks"
-
-
-def _long_time(seconds: float) -> str:
-    hours = seconds / 3600
-    return f"{hours:,.1f} hours" if hours >= 1 else f"{seconds / 60:.0f} minutes"
+    return show_count(count, "track")

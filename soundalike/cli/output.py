@@ -24,9 +24,6 @@ __all__ = [
     "print_fields",
     "print_json",
     "print_table",
-    "show_bytes",
-    "show_percent",
-    "show_percentile",
     "terminal_width",
     "to_json",
 ]
@@ -111,34 +108,6 @@ def print_json(value: Any) -> None:
     text = json.dumps(to_json(value), indent=2, ensure_ascii=not can_show_unicode())
     # The surrogates are the one thing that UTF-8 cannot carry.
     echo(text.encode("utf-8", "backslashreplace").decode("utf-8"))
-
-
-def show_bytes(size: int) -> str:
-    """``3.4 MB``, with decimal units."""
-    value = float(size)
-    for unit in ("bytes", "kB", "MB"):
-        if value < 1000:
-            return f"{value:.0f} {unit}" if unit == "bytes" else f"{value:.1f} {unit}"
-        value /= 1000
-    return f"{value:.1f} GB"
-
-
-def show_percent(share: float) -> str:
-    """A share of 0 to 1 as ``83 %``; ``<1 %`` rather than a zero that isn't one."""
-    if 0 < share < 0.01:
-        return "<1 %"
-    if 0.99 < share < 1:
-        return ">99 %"
-    return f"{100 * share:.0f} %"
-
-
-def show_percentile(percentile: float | None) -> str:
-    """``81.4 %``, with two places near the end, where neighbours lie; ``-`` when unknown."""
-    if percentile is None:
-        return "-"
-    if 99.99 < percentile < 100:
-        return ">99.99 %"
-    return f"{percentile:.2f} %" if percentile >= 99 else f"{percentile:.1f} %"
 
 
 def bar(share: float, width: int = 20) -> str:

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import math
-import re
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -11,67 +9,25 @@ from typing import Any, TypeVar
 
 import click
 
+from soundalike.show.times import parse_time
+
 __all__ = [
-    "AUDIO_FILE",
+    "PATH",
     "ExampleCommand",
     "ExampleGroup",
     "PassageRange",
+    "jobs_option",
     "json_option",
     "library_option",
     "model_option",
-    "parse_time",
-    "show_duration",
-    "show_time",
     "to_passage",
     "to_time",
 ]
 
 Decorated = TypeVar("Decorated", bound=Callable[..., Any])
 
-# Not checked here: the library reports a missing or unreadable file with a reason, and goes on.
-AUDIO_FILE = click.Path(path_type=Path)
-
-_TIME_FORMS = "write seconds (70), minutes (1:10) or hours (1:02:03.5)"
-_NUMBER = re.compile(r"\d+(\.\d*)?|\.\d+", re.ASCII)
-
-
-def parse_time(text: str) -> float:
-    """Seconds from ``70``, ``1:10`` or ``1:02:03.5``.
-
-    Raises
-    ------
-    ValueError : anything else; the message says what is accepted.
-    """
-    fields = text.strip().split(":")
-    # Only the last field may have a fraction, and only the first may pass 59.
-    well_formed = (
-        len(fields) <= 3
-        and all(field.isascii() and field.isdigit() for field in fields[:-1])
-        and _NUMBER.fullmatch(fields[-1]) is not None
-        and all(float(field) < 60 for field in fields[1:])
-    )
-    if not well_formed:
-        raise ValueError(f"{text!r} is not a time: {_TIME_FORMS}")
-    seconds = 0.0
-    for field in fields:
-        seconds = 60 * seconds + float(field)
-    return seconds
-
-
-def show_time(seconds: float | None) -> str:
-    """``1:10``, ``1:02:03``, to the nearest second; ``-`` when unknown."""
-    if seconds is None or not math.isfinite(seconds):
-        return "-"
-    minutes, rest = divmod(round(seconds), 60)
-    hours, minutes = divmod(minutes, 60)
-    return f"{hours}:{minutes:02d}:{rest:02d}" if hours else f"{minutes}:{rest:02d}"
-
-
-def show_duration(seconds: float) -> str:
-    """How long something took: ``0.8 s``, ``42 s``, then as ``show_time``."""
-    if seconds < 10:
-        return f"{seconds:.1f} s"
-    return f"{seconds:.0f} s" if seconds < 60 else show_time(seconds)
+# Not checked here: what opens it says better what is wrong with it, and may go on with the others.
+PATH = click.Path(path_type=Path)
 
 
 @dataclass(frozen=True)
@@ -140,6 +96,17 @@ class ExampleGroup(_Examples, click.Group):
     ) -> None:
         super().__init__(*args, **extra)
         self.examples = examples
+
+
+def jobs_option(command: Decorated) -> Decorated:
+    """``--jobs``: how many processes."""
+    return click.option(
+        "--jobs",
+        "-j",
+        type=click.IntRange(min=1),
+        metavar="N",
+        help="How many files at a time. Default: one per processor core.",
+    )(command)
 
 
 def json_option(command: Decorated) -> Decorated:

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 import click
 
 from soundalike.cli.output import note
-from soundalike.cli.params import AUDIO_FILE, ExampleCommand, ExampleGroup, to_time
+from soundalike.cli.params import PATH, ExampleCommand, ExampleGroup, to_time
 from soundalike.errors import printable
 
 if TYPE_CHECKING:
@@ -73,7 +73,7 @@ def _shared(command: Decorated) -> Decorated:
             metavar="PICTURE",
             help="The picture to write: .png, .svg, .pdf, .jpg or .webp.",
         ),
-        click.argument("file", type=AUDIO_FILE),
+        click.argument("file", type=PATH),
     ):
         command = decorate(command)
     return command

@@ -1,7 +1,8 @@
-"""Progress of long work and of downloads: a bar on a terminal, now and then a line elsewhere."""
+"""Progress of long work, on standard error: a bar on a terminal, now and then a line elsewhere."""
 
 from __future__ import annotations
 
+import math
 import sys
 import time
 from collections.abc import Callable, Iterator
@@ -9,147 +10,227 @@ from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
 from soundalike.cli.output import note
-from soundalike.cli.params import show_time
+from soundalike.pace import Pace
+from soundalike.show.times import show_time
 
 if TYPE_CHECKING:
+    from rich.progress import Progress, TaskID
+
     from soundalike.evaluate.records import EvaluationProgress
     from soundalike.library import ScanProgress
+    from soundalike.research.train import TrainProgress
 
-__all__ = ["bytes_progress", "evaluation_progress", "scan_progress"]
+__all__ = [
+    "bytes_progress",
+    "evaluation_progress",
+    "scan_progress",
+    "training_progress",
+    "work_progress",
+]
 
 # In a log file, a line this often shows that it lives without filling the disk.
 _LINE_EVERY_S = 15.0
 
-ProgressCallback = Callable[["ScanProgress"], None]
-
 
 @contextmanager
-def scan_progress() -> Iterator[ProgressCallback]:
-    """A callback for ``Library.scan`` that shows on standard error how far it is."""
-    if not sys.stderr.isatty():
-        lines = _Lines()
-
-        def print_line(progress: ScanProgress) -> None:
-            if progress.phase == "walking":
-                return
-            again = progress.phase == "re-analysing"
-            head = (
-                f"re-analysing for {progress.model}: 0 of {progress.total:,}"
-                if again
-                else f"{progress.total:,} files to analyse"
-            )
-            lines.show(head, _words(progress), progress.done, progress.total)
-
-        yield print_line
-        return
-    with _bar("looking for files") as display:
+def scan_progress() -> Iterator[Callable[[ScanProgress], None]]:
+    """A callback for ``Library.scan``."""
+    with _display() as display:
+        display.wait("looking for files")
 
         def show(progress: ScanProgress) -> None:
-            walking = progress.phase == "walking"
-            display(_words(progress), progress.done, None if walking else progress.total)
+            if progress.phase == "walking":
+                display.wait(f"looking for files: {progress.total:,}")
+                return
+            so_far, head = _count(progress.done, progress.total), ""
+            if progress.phase == "re-analysing":
+                so_far = f"re-analysing for {progress.model}: {so_far}"
+                head = f"re-analysing for {progress.model}: {_count(0, progress.total)}"
+            speed = f"{progress.tracks_per_s:.1f} tracks/s" if progress.tracks_per_s else ""
+            display.show(
+                _words(so_far, speed, progress.left_s),
+                progress.done,
+                progress.total,
+                step=progress.phase,
+                head=head or f"{progress.total:,} files to analyse",
+            )
 
         yield show
 
 
 @contextmanager
 def evaluation_progress() -> Iterator[Callable[[EvaluationProgress], None]]:
-    """A callback for ``evaluate_library`` that shows on standard error how far it is."""
-    if not sys.stderr.isatty():
-        lines = _Lines()
+    """A callback for ``evaluate_library``."""
+    with _display() as display:
+        display.wait("reading the library")
 
-        def print_line(progress: EvaluationProgress) -> None:
-            lines.show(progress.step, _step_words(progress), progress.done, progress.total)
+        def show(progress: EvaluationProgress) -> None:
+            so_far = f"{progress.step}: {_count(progress.done, progress.total)}"
+            display.show(
+                _words(so_far, "", progress.left_s),
+                progress.done,
+                progress.total,
+                step=progress.step,
+                head=progress.step,
+            )
 
-        yield print_line
-        return
-    with _bar("reading the library") as display:
-        yield lambda progress: display(_step_words(progress), progress.done, progress.total)
+        yield show
 
 
 @contextmanager
-def _bar(words: str) -> Iterator[Callable[[str, int, int | None], None]]:
-    """A bar on the terminal; what is yielded takes words, what is done and the total."""
-    from rich.console import Console
-    from rich.progress import BarColumn, Progress, SpinnerColumn, TextColumn
+def training_progress() -> Iterator[Callable[[TrainProgress], None]]:
+    """A callback for ``research.train.train``."""
+    with _display() as display:
 
-    with Progress(
-        SpinnerColumn("line"),
-        BarColumn(bar_width=None),
-        TextColumn("{task.fields[words]}"),
-        console=Console(stderr=True, highlight=False, soft_wrap=False),
-        transient=True,
-        expand=True,
-    ) as display:
-        task = display.add_task("work", total=None, words=words)
-        yield lambda words, done, total: display.update(
-            task, completed=done, total=total, words=words
+        def show(progress: TrainProgress) -> None:
+            so_far = f"epoch {progress.epoch} of {progress.epochs}, loss {progress.loss:.3f}"
+            if progress.valid_accuracy is not None:
+                so_far += f", valid {100 * progress.valid_accuracy:.1f} %"
+            display.show(_words(so_far, "", progress.left_s), progress.step, progress.steps)
+
+        yield show
+
+
+@contextmanager
+def work_progress(unit: str = "") -> Iterator[Callable[[str, int, int], None]]:
+    """A callback for work that is counted; it takes what is being done, the number done, and all.
+
+    Parameters
+    ----------
+    unit : what is counted, for the speed, such as "tracks"; without it no speed is shown.
+    """
+    paces: dict[str, Pace] = {}
+    with _display() as display:
+
+        def show(step: str, done: int, total: int) -> None:
+            # What was there when a step began counts for nothing in its speed.
+            pace = paces.setdefault(step, Pace(done, window_s=math.inf))
+            per_s, left_s = pace.at(done, total)
+            so_far = f"{step}: {_count(done, total)}" if step else _count(done, total)
+            speed = f"{per_s:.1f} {unit}/s" if unit and per_s else ""
+            display.show(_words(so_far, speed, left_s), done, total, step=step)
+
+        yield show
+
+
+@contextmanager
+def bytes_progress() -> Iterator[Callable[[str], Callable[[int, int | None], None]]]:
+    """From the name of a file to a callback for its download."""
+    with _display() as display:
+
+        def named(file_name: str) -> Callable[[int, int | None], None]:
+            pace: Pace | None = None
+
+            def show(have: int, total: int | None) -> None:
+                nonlocal pace
+                # What an earlier download has left counts for nothing in the speed of this one.
+                pace = pace or Pace(have)
+                per_s, left_s = pace.at(have, total or have)
+                of_all = f" of {total / 1e6:.0f}" if total else ""
+                so_far = f"{file_name}: {have / 1e6:.0f}{of_all} MB"
+                speed = f"{per_s / 1e6:.1f} MB/s" if per_s else ""
+                display.show(_words(so_far, speed, left_s), have, total, step=file_name)
+
+            return show
+
+        yield named
+
+
+def _count(done: int, total: int) -> str:
+    return f"{done:,} of {total:,}"
+
+
+def _words(so_far: str, speed: str, left_s: float | None) -> str:
+    left = f"{show_time(left_s)} left" if left_s else ""
+    return ", ".join(filter(None, (so_far, speed, left)))
+
+
+@contextmanager
+def _display() -> Iterator[_Bar | _Lines]:
+    if not sys.stderr.isatty():
+        yield _Lines()
+        return
+    bar = _Bar()
+    try:
+        yield bar
+    finally:
+        bar.close()
+
+
+class _Bar:
+    """A bar that is gone when the work is done; it appears when there is something to tell."""
+
+    def __init__(self) -> None:
+        self._shown: tuple[Progress, TaskID] | None = None
+        self._total: int | None = None
+
+    def wait(self, words: str) -> None:
+        """While it is not known how much there is to do."""
+        self._update(words, 0, None)
+
+    def show(
+        self, words: str, done: int, total: int | None, *, step: str = "", head: str = ""
+    ) -> None:
+        self._update(words, done, total)
+
+    def close(self) -> None:
+        if self._shown is not None:
+            self._shown[0].stop()
+
+    def _update(self, words: str, done: int, total: int | None) -> None:
+        display, task = self._shown = self._shown or self._start(words)
+        if total is None and self._total is not None:
+            display.reset(task, total=None)
+        self._total = total
+        display.update(task, completed=done, total=total, words=words)
+
+    @staticmethod
+    def _start(words: str) -> tuple[Progress, TaskID]:
+        from rich.console import Console
+        from rich.progress import BarColumn, Progress, SpinnerColumn, TextColumn
+
+        display = Progress(
+            SpinnerColumn("line"),
+            BarColumn(bar_width=None),
+            TextColumn("{task.fields[words]}", markup=False),
+            console=Console(stderr=True, highlight=False, soft_wrap=False),
+            transient=True,
+            expand=True,
+            # Results go to standard output, where rich would take them from.
+            redirect_stdout=False,
         )
+        task = display.add_task("work", total=None, words=words)
+        display.start()
+        return display, task
 
 
 class _Lines:
     """Prints a line when the work begins, one every 15 s, and one when what it told of ends."""
 
     def __init__(self) -> None:
-        self._head: str | None = None
+        self._step: str | None = None
         self._told = False
         self._next_at = 0.0
 
-    def show(self, head: str, words: str, done: int, total: int) -> None:
-        if not total:
+    def wait(self, words: str) -> None:
+        """What cannot be counted is no news."""
+
+    def show(
+        self, words: str, done: int, total: int | None, *, step: str = "", head: str = ""
+    ) -> None:
+        """``step`` tells parts of the work apart; ``head`` is the first line, or else the words."""
+        if total == 0:
             return
         now = time.monotonic()
-        if self._head is None:
-            note(head)
+        if self._step is None:
+            note(head or words)
         else:
-            self._told = self._told and head == self._head
+            self._told = self._told and step == self._step
             # The end of a step is news where its beginning was.
             if now < self._next_at and not (self._told and done == total):
-                self._head = head
+                self._step = step
                 return
             note(words)
-        self._told = done < total
-        self._head = head
+        self._told = done != total
+        self._step = step
         self._next_at = now + _LINE_EVERY_S
-
-
-def _words(progress: ScanProgress) -> str:
-    if progress.phase == "walking":
-        return f"looking for files: {progress.total:,}"
-    words = f"{progress.done:,} of {progress.total:,}"
-    if progress.phase == "re-analysing":
-        words = f"re-analysing for {progress.model}: {words}"
-    if progress.tracks_per_s:
-        words += f", {progress.tracks_per_s:.1f} tracks/s"
-    if progress.left_s is not None and progress.done < progress.total:
-        words += f", {show_time(progress.left_s)} left"
-    return words
-
-
-def _step_words(progress: EvaluationProgress) -> str:
-    words = f"{progress.step}: {progress.done:,} of {progress.total:,}"
-    if progress.left_s is not None and progress.done < progress.total:
-        words += f", {show_time(progress.left_s)} left"
-    return words
-
-
-def bytes_progress(file_name: str) -> Callable[[int, int | None], None]:
-    """A callback for the bytes of one download: a line every 10 %, or every 50 MB."""
-    shown = 0
-    begun: tuple[float, int] | None = None
-
-    def show(have: int, total: int | None) -> None:
-        nonlocal shown, begun
-        now = time.monotonic()
-        # What an earlier download has left counts for nothing in the speed of this one.
-        begun = begun or (now, have)
-        step = total // 10 if total else 50_000_000
-        if have - shown < max(step, 1_000_000):
-            return
-        shown = have
-        words = f"{file_name}: {have / 1e6:.0f}{f' of {total / 1e6:.0f}' if total else ''} MB"
-        since, before = begun
-        if total and have > before and now > since:
-            words += f", {show_time((total - have) * (now - since) / (have - before))} left"
-        note(words)
-
-    return show

@@ -4,16 +4,15 @@ from __future__ import annotations
 
 import shlex
 import sys
-import time
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
 
 from soundalike.cli.output import echo, note
-from soundalike.cli.params import AUDIO_FILE, ExampleCommand, ExampleGroup, show_time, to_time
+from soundalike.cli.params import PATH, ExampleCommand, ExampleGroup, to_time
+from soundalike.cli.progress import work_progress
 from soundalike.errors import printable
 
 if TYPE_CHECKING:
@@ -22,10 +21,6 @@ if TYPE_CHECKING:
 __all__ = ["reproduce"]
 
 Decorated = TypeVar("Decorated", bound=Callable[..., Any])
-
-_FOLDER = click.Path(path_type=Path)
-# In a log file, a line this often shows that it lives.
-_LINE_EVERY_S = 15.0
 
 
 class _Experiments(ExampleGroup):
@@ -61,7 +56,7 @@ def _shared(command: Decorated) -> Decorated:
         click.option("--quick", is_flag=True, help="Do less, and say so on the report."),
         click.option(
             "--out",
-            type=_FOLDER,
+            type=PATH,
             metavar="DIR",
             help="Folder for the report.  [default: runs/NAME]",
         ),
@@ -70,10 +65,18 @@ def _shared(command: Decorated) -> Decorated:
     return command
 
 
-def _run(name: str, out: Path | None, **options: Any) -> None:
+def _run(name: str, out: Path | None, **options: Any) -> Outcome:
     from soundalike.research.reproduce import run
 
-    outcome: Outcome = run(name, out or Path("runs") / name, **options)
+    return run(name, out or Path("runs") / name, **options)
+
+
+def _run_long(name: str, out: Path | None, **options: Any) -> Outcome:
+    with work_progress() as show:
+        return _run(name, out, progress=lambda done, total: show("", done, total), **options)
+
+
+def _print(outcome: Outcome) -> None:
     for line in outcome.lines:
         echo(line)
     note(f"report: {printable(outcome.report)}")
@@ -86,7 +89,7 @@ def _run(name: str, out: Path | None, **options: Any) -> None:
         ("soundalike reproduce signals piece.flac --start 1:10", "ten seconds of your music"),
     ),
 )
-@click.argument("file", type=AUDIO_FILE, required=False)
+@click.argument("file", type=PATH, required=False)
 @click.option(
     "--start", "start_s", type=to_time, default="0", metavar="TIME", help="Where to begin: 1:10."
 )
@@ -98,7 +101,7 @@ def signals(file: Path | None, start_s: float, out: Path | None, quick: bool) ->
     rates without and with a filter, the waveform of each channel, the spectrogram in decibels, the
     mel spectrogram at 22,050 and 44,100 Hz. Takes about ten seconds.
     """
-    _run("signals", out, file=file, start_s=start_s, quick=quick)
+    _print(_run("signals", out, file=file, start_s=start_s, quick=quick))
 
 
 @reproduce.command(
@@ -108,9 +111,9 @@ def signals(file: Path | None, start_s: float, out: Path | None, quick: bool) ->
         ("soundalike reproduce stress --run runs/lstm-0", "the network of a training run"),
     ),
 )
-@click.option("--data", type=_FOLDER, metavar="DIR", help="The data folder, else SOUNDALIKE_DATA.")
+@click.option("--data", type=PATH, metavar="DIR", help="The data folder, else SOUNDALIKE_DATA.")
 @click.option("--model", "models", multiple=True, metavar="NAME", help="Only this model; repeat.")
-@click.option("--run", "runs", multiple=True, type=_FOLDER, metavar="DIR", help="A training run.")
+@click.option("--run", "runs", multiple=True, type=PATH, metavar="DIR", help="A training run.")
 @click.option("--seed", type=int, default=0, show_default=True, help="Of the noise.")
 @_shared
 def stress(
@@ -131,8 +134,8 @@ def stress(
     words += [f"--model={model}" for model in models] + [f"--run={run}" for run in runs]
     words += [f"--seed={seed}"] if seed else []
     words += ["--quick"] if quick else []
-    with _progress() as progress:
-        _run(
+    _print(
+        _run_long(
             "stress",
             out,
             data=data,
@@ -141,12 +144,12 @@ def stress(
             quick=quick,
             seed=seed,
             command=shlex.join(words),
-            progress=progress,
         )
+    )
 
 
 _data_option = click.option(
-    "--data", type=_FOLDER, metavar="DIR", help="The data folder, else SOUNDALIKE_DATA."
+    "--data", type=PATH, metavar="DIR", help="The data folder, else SOUNDALIKE_DATA."
 )
 
 
@@ -154,11 +157,11 @@ def _train(name: str, out: Path | None, quick: bool, **options: Any) -> None:
     """An experiment that trains; what it says after Ctrl-C is how to go on."""
     command = shlex.join(["soundalike", *sys.argv[1:]])
     try:
-        with _progress() as progress:
-            _run(name, out, quick=quick, command=command, progress=progress, **options)
+        outcome = _run_long(name, out, quick=quick, command=command, **options)
     except KeyboardInterrupt:
         note("\nStopped. The same command goes on where it was.")
         raise
+    _print(outcome)
 
 
 @reproduce.command(
@@ -222,7 +225,7 @@ def recurrent(data: Path | None, out: Path | None, quick: bool) -> None:
         ("soundalike reproduce best --config configs/gtzan-resnet.json", "another recipe"),
     ),
 )
-@click.option("--config", type=_FOLDER, metavar="FILE", help="Settings that differ from the usual.")
+@click.option("--config", type=PATH, metavar="FILE", help="Settings that differ from the usual.")
 @_data_option
 @_shared
 def best(config: Path | None, data: Path | None, out: Path | None, quick: bool) -> None:
@@ -232,27 +235,3 @@ def best(config: Path | None, data: Path | None, out: Path | None, quick: bool) 
     40 minutes on one core.
     """
     _train("best", out, quick, data=data, config=config)
-
-
-@contextmanager
-def _progress() -> Iterator[Callable[[int, int], None]]:
-    """A callback that shows how much is done, and how long the rest will take."""
-    begun_s = shown_s = time.monotonic()
-    every_s = 0.2 if sys.stderr.isatty() else _LINE_EVERY_S
-
-    def show(done: int, total: int) -> None:
-        nonlocal shown_s
-        now_s = time.monotonic()
-        if now_s - shown_s < every_s:
-            return
-        shown_s = now_s
-        left_s = (now_s - begun_s) / done * (total - done)
-        words = f"{done} of {total}, {show_time(left_s)} left"
-        if sys.stderr.isatty():
-            click.echo(f"\r{words:<40}", err=True, nl=False)
-        else:
-            note(words)
-
-    yield show
-    if sys.stderr.isatty():
-        click.echo(f"\r{'':<40}\r", err=True, nl=False)

@@ -7,17 +7,20 @@ from typing import TYPE_CHECKING
 
 import click
 
+from soundalike.cli.app import INTERRUPTED
 from soundalike.cli.output import echo, note, print_json
 from soundalike.cli.params import (
-    AUDIO_FILE,
+    PATH,
     ExampleCommand,
+    jobs_option,
     json_option,
     library_option,
     model_option,
-    show_duration,
 )
 from soundalike.cli.progress import scan_progress
 from soundalike.errors import printable
+from soundalike.show.amounts import show_count
+from soundalike.show.times import show_duration
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -28,15 +31,6 @@ __all__ = ["failures", "scan"]
 
 # Of each kind, after a scan: more would push the summary off the screen. `failures` lists all.
 _FAILURES_SHOWN = 3
-_INTERRUPTED = 130
-
-_jobs_option = click.option(
-    "--jobs",
-    "-j",
-    type=click.IntRange(min=1),
-    metavar="N",
-    help="How many files at a time. Default: one per processor core.",
-)
 
 
 @click.command(
@@ -52,8 +46,8 @@ _jobs_option = click.option(
         ("soundalike scan --upgrade", "re-analyse with a new model what an older one analysed"),
     ),
 )
-@click.argument("folders", nargs=-1, type=AUDIO_FILE, metavar="FOLDER...")
-@_jobs_option
+@click.argument("folders", nargs=-1, type=PATH, metavar="FOLDER...")
+@jobs_option
 @click.option("--retry", is_flag=True, help="Also try again, now, the files that failed before.")
 @model_option
 @click.option(
@@ -112,7 +106,7 @@ def scan(
     ),
 )
 @click.option("--retry", is_flag=True, help="Analyse these files again, now.")
-@_jobs_option
+@jobs_option
 @model_option
 @library_option
 @json_option
@@ -141,7 +135,8 @@ def failures(
         print_json(failed)
     elif failed:
         _print_failures(failed)
-        note(f"{_files(len(failed))}. Once repaired: soundalike failures --retry")
+        n_failed = show_count(len(failed), "file")
+        note(f"{n_failed} failed. Once repaired: soundalike failures --retry")
     else:
         note("No failures.")
 
@@ -154,7 +149,7 @@ def _finish(report: ScanReport, *, as_json: bool) -> int:
         _print_report(report)
     if report.interrupted:
         note("Interrupted. Nothing is lost: the same command goes on from here.")
-        return _INTERRUPTED
+        return INTERRUPTED
     return 1 if report.failed else 0
 
 
@@ -177,7 +172,7 @@ def _print_report(report: ScanReport) -> None:
         for name, count in counts.items()
         if count or name in ("analysed", "failed")
     ]
-    echo(f"{', '.join(shown)} in {show_duration(report.elapsed_s)}")
+    echo(f"{', '.join(shown)} in {show_duration(report.elapsed_s, on_a_clock=True)}")
     for remark in report.notes:
         echo(f"note: {remark}")
     if report.failed:
@@ -199,7 +194,3 @@ def _print_failures(failed: Sequence[Failure], *, most: int | None = None) -> No
             echo(f"  {printable(failure.path)}: {failure.reason}")
         if most is not None and len(group) > most:
             echo(f"  ... and {len(group) - most:,} more")
-
-
-def _files(count: int) -> str:
-    return "1 file failed" if count == 1 else f"{count} files failed"

@@ -7,19 +7,20 @@ from typing import TYPE_CHECKING
 
 import click
 
-from soundalike.cli.output import Column, note, print_json, print_table, show_percentile
+from soundalike.cli.output import Column, note, print_json, print_table
 from soundalike.cli.params import (
     ExampleCommand,
     PassageRange,
     json_option,
     library_option,
     model_option,
-    show_time,
     to_passage,
 )
 from soundalike.cli.views import note_upgrade
 from soundalike.errors import printable
 from soundalike.playlists import PlaylistEntry, write_m3u8
+from soundalike.show.amounts import show_percentile
+from soundalike.show.times import show_time
 
 if TYPE_CHECKING:
     from soundalike.library import SimilarResult

@@ -5,26 +5,17 @@ from __future__ import annotations
 import json
 import shlex
 import sys
-import time
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 import click
 
 from soundalike.cli.output import note, print_fields, print_json
-from soundalike.cli.params import ExampleCommand, json_option, show_duration, show_time
+from soundalike.cli.params import PATH, ExampleCommand, json_option
+from soundalike.cli.progress import training_progress
 from soundalike.errors import MissingExtra, printable
-
-if TYPE_CHECKING:
-    from soundalike.research.train import TrainProgress
+from soundalike.show.times import show_duration
 
 __all__ = ["train"]
-
-_PATH = click.Path(path_type=Path)
-# In a log file, a line this often shows that it lives.
-_LINE_EVERY_S = 15.0
 
 
 @click.command(
@@ -35,7 +26,7 @@ _LINE_EVERY_S = 15.0
         ("soundalike train --data ~/mine --set augment.mixup=0", "your own music, no mixup"),
     ),
 )
-@click.option("--config", type=_PATH, metavar="FILE", help="Settings that differ from the usual.")
+@click.option("--config", type=PATH, metavar="FILE", help="Settings that differ from the usual.")
 @click.option(
     "--network",
     metavar="NAME",
@@ -48,15 +39,18 @@ _LINE_EVERY_S = 15.0
 )
 @click.option(
     "--data",
-    type=_PATH,
+    type=PATH,
     metavar="DIR",
     help="A prepared data set, or a folder of several, else SOUNDALIKE_DATA.",
 )
 @click.option(
-    "--pool", type=_PATH, metavar="FILE", help="What a listener learns from besides the data set."
+    "--pool",
+    type=PATH,
+    metavar="FILE",
+    help="What a listener learns from besides the data set.",
 )
 @click.option(
-    "--out", type=_PATH, metavar="DIR", help="The run's folder.  [default: runs/NAME-SEED]"
+    "--out", type=PATH, metavar="DIR", help="The run's folder.  [default: runs/NAME-SEED]"
 )
 @click.option("--skip-missing", is_flag=True, help="Go on without missing or broken examples.")
 @click.option("--test", is_flag=True, help="Evaluate on the test split too, once all is decided.")
@@ -95,51 +89,25 @@ def train(
     given = read_config(config, [*chosen, *settings])
     folder = out or Path("runs") / f"{given.name}-{given.seed}"
     found = load_for(given.network, data, skip_missing=skip_missing)
-    with _progress(folder) as progress:
-        summary = train_network(
-            given,
-            found.data,
-            folder,
-            test=test,
-            data_set=found.words,
-            command=shlex.join(["soundalike", *sys.argv[1:]]),
-            progress=progress,
-        )
+    try:
+        with training_progress() as progress:
+            summary = train_network(
+                given,
+                found.data,
+                folder,
+                test=test,
+                data_set=found.words,
+                command=shlex.join(["soundalike", *sys.argv[1:]]),
+                progress=progress,
+            )
+    except KeyboardInterrupt:
+        note(f"\nStopped. The same command goes on from {printable(folder)}.")
+        raise
     if as_json:
         print_json(summary.to_json())
         return
     rows = [("network", f"{summary.network}, {summary.n_parameters:,} parameters")]
     for side, evaluation in summary.evaluations.items():
         rows.append((f"accuracy, {side}", show_interval(evaluation.track_accuracy)))
-    print_fields([*rows, ("trained in", show_duration(summary.duration_s))])
+    print_fields([*rows, ("trained in", show_duration(summary.duration_s, on_a_clock=True))])
     note(f"report: {printable(folder / 'report.html')}")
-
-
-@contextmanager
-def _progress(folder: Path) -> Iterator[Callable[[TrainProgress], None]]:
-    """A callback that shows how far the run is, and says after Ctrl-C how to go on."""
-    is_terminal = sys.stderr.isatty()
-    every_s = 0.2 if is_terminal else _LINE_EVERY_S
-    shown_s = time.monotonic()
-
-    def show(progress: TrainProgress) -> None:
-        nonlocal shown_s
-        if time.monotonic() - shown_s < every_s:
-            return
-        shown_s = time.monotonic()
-        words = f"epoch {progress.epoch} of {progress.epochs}, loss {progress.loss:.3f}"
-        if progress.valid_accuracy is not None:
-            words += f", valid {100 * progress.valid_accuracy:.1f} %"
-        words += f", {show_time(progress.left_s)} left"
-        if is_terminal:
-            click.echo(f"\r{words:<70}", err=True, nl=False)
-        else:
-            note(words)
-
-    try:
-        yield show
-    except KeyboardInterrupt:
-        note(f"\nStopped. The same command goes on from {printable(folder)}.")
-        raise
-    if is_terminal:
-        click.echo(f"\r{'':<70}\r", err=True, nl=False)

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from soundalike.cli.output import note, show_percent
+from soundalike.cli.output import note
+from soundalike.show.amounts import show_percent
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

@@ -28,6 +28,8 @@ from soundalike.evaluate.retrieval import QueryScores, retrieve, summarise
 from soundalike.evaluate.robustness import MAX_DURATION_S, MIN_DURATION_S, find_again
 from soundalike.evaluate.timbre import standardised
 from soundalike.library import Library, Track
+from soundalike.pace import Pace
+from soundalike.show.amounts import show_count
 from soundalike.similarity.hubness import LocalScaling, MutualProximity, measure_hubness
 from soundalike.similarity.matrix import CosineSimilarities, Similarities
 from soundalike.workers.calls import Call, Refused
@@ -285,7 +287,7 @@ def _robustness(
         return (), "left out on request"
     if len(collection.tracks) < MIN_TRACKS:
         return (), (
-            f"finding one of {_count(len(collection.tracks), 'track')} is no feat: it takes "
+            f"finding one of {show_count(len(collection.tracks), 'track')} is no feat: it takes "
             f"{MIN_TRACKS}"
         )
     if not heard.n_asked:
@@ -294,7 +296,7 @@ def _robustness(
             f"{MAX_DURATION_S / 60:.0f} minutes"
         )
     if not heard.copies:
-        return (), f"none of the {_count(heard.n_asked, 'file')} of the sample could be read"
+        return (), f"none of the {show_count(heard.n_asked, 'file')} of the sample could be read"
     return find_again(heard.copies, collection.embeddings, k), None
 
 
@@ -358,10 +360,10 @@ def _answer(
 
     def scores(similarities: Similarities, rows: Sequence[int] | None = None) -> QueryScores:
         some = tracks if rows is None else [tracks[row] for row in rows]
-        began = time.monotonic()
+        pace = Pace()
 
         def show(done: int) -> None:
-            left_s = (time.monotonic() - began) / done * (len(some) - done)
+            _, left_s = pace.at(done, len(some))
             tell(EvaluationProgress(question.name, done, len(some), left_s))
 
         return retrieve(
@@ -403,7 +405,7 @@ def _baseline(
     mfcc = scores(CosineSimilarities(statistics), rows)
     if len(mfcc.queries) < MIN_QUERIES:
         return None, (
-            f"only {_count(len(mfcc.queries), 'track')} of the {len(rows)} that were decoded "
+            f"only {show_count(len(mfcc.queries), 'track')} of the {len(rows)} that were decoded "
             f"could be asked about: it takes {MIN_QUERIES}"
         )
     own = scores(CosineSimilarities(collection.embeddings[rows]), rows)
@@ -440,13 +442,9 @@ def _why_no_queries(question: Question, scores: QueryScores) -> str | None:
     if n_queries < MIN_QUERIES:
         share = question.name.removeprefix("same ").replace(",", " among")
         return (
-            f"only {_count(n_queries, 'track')} with another of the same {share}: a figure takes "
-            f"{MIN_QUERIES}"
+            f"only {show_count(n_queries, 'track')} with another of the same {share}: a figure "
+            f"takes {MIN_QUERIES}"
         )
     if (scores.n_relevant == scores.n_candidates).all():
         return "every neighbour that could come would be right: nothing to tell apart"
     return None
-
-
-def _count(number: int, noun: str) -> str:
-    return f"{number:,} {noun}" if number == 1 else f"{number:,} {noun}s"

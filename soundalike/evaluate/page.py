@@ -15,6 +15,7 @@ from soundalike.evaluate.words import (
     left_out_words,
     untagged_words,
 )
+from soundalike.show.amounts import show_percent
 from soundalike.show.html import Tile, bullets, element, page, paragraph, section, table, tiles
 
 __all__ = ["evaluation_page"]
@@ -67,14 +68,14 @@ def _tiles(evaluation: LibraryEvaluation) -> Element:
         if answer.figures is not None:
             figure = answer.figures.precision
             times = figure.value / figure.chance if figure.chance else 0.0
-            shown.append(Tile(answer.question, _percent(figure.value), f"{times:.1f} x chance"))
+            shown.append(Tile(answer.question, show_percent(figure.value), f"{times:.1f} x chance"))
     if evaluation.hubness:
         share = evaluation.hubness[0].antihub_share
-        shown.append(Tile("never recommended", _percent(share), "of the tracks"))
+        shown.append(Tile("never recommended", show_percent(share), "of the tracks"))
     for each in evaluation.robustness:
         if each.name in ("excerpt", "mp3"):
             name = "10 s find their track" if each.name == "excerpt" else "MP3 finds its track"
-            shown.append(Tile(name, _percent(each.first.value), f"{each.n_tracks} tried"))
+            shown.append(Tile(name, show_percent(each.first.value), f"{each.n_tracks} tried"))
     return tiles(shown)
 
 
@@ -131,7 +132,7 @@ def _strip(answer: Answer) -> Strip:
         other = answer.baseline.mfcc.precision
         marks.append(Mark("other", other.value))
     marks.append(Mark("main", figure.value, figure.low, figure.high))
-    return Strip(answer.question, _percent(figure.value), tuple(marks))
+    return Strip(answer.question, show_percent(figure.value), tuple(marks))
 
 
 def _figures_table(measured: list[Answer], k: int) -> Element:
@@ -234,7 +235,7 @@ def _hubs(evaluation: LibraryEvaluation) -> Element:
             f"With {k} neighbours a track, each track is a neighbour of {k} others on average. "
             "Some turn up everywhere without being alike (hubs), some never: no list of "
             f"neighbours ever shows them. Here “{plain.largest_hub.name}” is a neighbour of "
-            f"{plain.largest_occurrences:,} tracks, and {_percent(plain.antihub_share)} of the "
+            f"{plain.largest_occurrences:,} tracks, and {show_percent(plain.antihub_share)} of the "
             "tracks are nobody's neighbour.",
         ),
         *(
@@ -255,7 +256,7 @@ def _hubs(evaluation: LibraryEvaluation) -> Element:
                     each.method,
                     each.largest_hub.name,
                     f"{each.largest_occurrences:,}",
-                    _percent(each.antihub_share),
+                    show_percent(each.antihub_share),
                     f"{each.skewness:.2f}",
                 ]
                 for each in evaluation.hubness
@@ -277,13 +278,13 @@ def _copies(evaluation: LibraryEvaluation) -> Element:
         paragraph(
             f"Of {evaluation.robustness[0].n_tracks} tracks drawn at random, copies were made "
             "and changed, and each was the query. Guessing finds the track "
-            f"{_percent(evaluation.robustness[0].chance_first)} of the time.",
+            f"{show_percent(evaluation.robustness[0].chance_first)} of the time.",
         ),
         strips(
             [
                 Strip(
                     each.meaning,
-                    _percent(each.first.value),
+                    show_percent(each.first.value),
                     (
                         Mark("other", each.within_k.value),
                         Mark("main", each.first.value, each.first.low, each.first.high),
@@ -303,9 +304,9 @@ def _copies(evaluation: LibraryEvaluation) -> Element:
                 [
                     each.meaning,
                     str(each.n_tracks),
-                    _percent(each.first.value),
-                    f"{_percent(each.first.low)} to {_percent(each.first.high)}",
-                    _percent(each.within_k.value),
+                    show_percent(each.first.value),
+                    f"{show_percent(each.first.low)} to {show_percent(each.first.high)}",
+                    show_percent(each.within_k.value),
                     f"{each.median_rank:g}",
                     _three(each.mean_similarity),
                 ]
@@ -364,12 +365,3 @@ def _three(value: float) -> str:
 
 def _signed(value: float) -> str:
     return f"{round(value, 3) + 0.0:+.3f}"  # no -0.000
-
-
-def _percent(share: float) -> str:
-    """Whole per cents, but never a 0 or a 100 that isn't one."""
-    if 0 < share < 0.01:
-        return "<1 %"
-    if 0.99 < share < 1:
-        return ">99 %"
-    return f"{100 * share:.0f} %"

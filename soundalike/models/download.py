@@ -13,6 +13,7 @@ from typing import Final
 from urllib.parse import urlsplit
 
 from soundalike.errors import DataError, InvalidArgument, printable
+from soundalike.files import cannot_write
 
 __all__ = ["Progress", "Remote", "checksum_problem", "fetch"]
 
@@ -68,8 +69,9 @@ def fetch(
 
     Raises
     ------
-    DataError : no network, no such file on the server, more bytes than announced, a wrong checksum,
-        or no room. The message says how to get the file by hand.
+    DataError : no network, no such file on the server, more bytes than announced, or a wrong
+        checksum. The message says how to get the file by hand.
+    OutputError : it cannot be written, or the disk is full.
     """
     path = folder / remote.file_name
     if path.exists():
@@ -109,9 +111,7 @@ def fetch(
             )
         partial.replace(path)
     except OSError as error:
-        raise DataError(
-            f"{printable(path)}: cannot be written ({error.strerror or error})"
-        ) from error
+        raise cannot_write(path, error) from error
     return path
 
 

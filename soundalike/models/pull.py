@@ -25,8 +25,8 @@ import numpy as np
 import onnxruntime
 
 from soundalike.analyzer import Analyzer
-from soundalike.errors import DataError, InvalidArgument, ModelError, printable
-from soundalike.files import replaced_at_once
+from soundalike.errors import DataError, InvalidArgument, ModelError, OutputError, printable
+from soundalike.files import why, write_file
 from soundalike.models import ModelInfo, builtin_models, models_folder, pulled_models
 from soundalike.models.download import Progress, Remote, fetch
 
@@ -172,7 +172,7 @@ def pull_url(
             content = path.read_bytes()
         finally:
             path.unlink()
-    except (DataError, OSError) as error:
+    except (DataError, OutputError, OSError) as error:
         raise ModelError(str(error)) from error
     return Pulled(_install(content, None, source=source), was_there=False)
 
@@ -185,6 +185,7 @@ def remove(name: str) -> ModelInfo:
     Raises
     ------
     ModelError : no pulled model has this name, or it cannot be deleted.
+    OutputError : the registry cannot be written.
     """
     for model in pulled_models():
         if name in (model.name, model.id):
@@ -199,7 +200,7 @@ def remove(name: str) -> ModelInfo:
         for path in _files(model.path.parent, model.name):
             path.unlink(missing_ok=True)
     except OSError as error:
-        raise ModelError(f"{printable(model.path)}: {error.strerror or error}") from error
+        raise ModelError(f"{printable(model.path)}: {why(error)}") from error
     return model
 
 
@@ -259,7 +260,7 @@ def _check_wheel(wheel: Path, source: Wheel, *, is_ours: bool) -> None:
     try:
         found = hashlib.sha256(wheel.read_bytes()).hexdigest()
     except OSError as error:
-        raise ModelError(f"{printable(wheel)}: {error.strerror or error}") from error
+        raise ModelError(f"{printable(wheel)}: {why(error)}") from error
     if found == source.sha256:
         return
     problem = f"its sha256 is {found}, not {source.sha256}"
@@ -297,13 +298,11 @@ def _install(
                 trial.unlink()
         onnx_path, card_path = _files(folder, model_name)
         info = _info(entry, onnx_path)
-        with replaced_at_once(onnx_path) as written:
-            written.write(content)
-        with replaced_at_once(card_path) as written:
-            written.write((card or _plain_card(info)).encode("utf-8"))
+        write_file(onnx_path, content, parents=True)
+        write_file(card_path, card or _plain_card(info))
         _write_registry({model_name: entry})
-    except (DataError, OSError) as error:
-        reason = error.strerror if isinstance(error, OSError) else error
+    except (OutputError, OSError) as error:
+        reason = why(error) if isinstance(error, OSError) else error
         raise ModelError(f"the model cannot be stored: {reason}") from error
     return info
 
@@ -392,7 +391,7 @@ def _write_registry(changes: Mapping[str, dict[str, Any] | None]) -> None:
 
     Raises
     ------
-    DataError : it cannot be written.
+    OutputError : it cannot be written.
     """
     path = models_folder() / "registry.json"
     entries = []
@@ -401,5 +400,4 @@ def _write_registry(changes: Mapping[str, dict[str, Any] | None]) -> None:
         entries = json.loads(path.read_text(encoding="utf-8"))
     kept = [entry for entry in entries if entry["name"] not in changes]
     added = [entry for entry in changes.values() if entry is not None]
-    with replaced_at_once(path) as file:
-        file.write((json.dumps([*kept, *added], indent=1) + "\n").encode("utf-8"))
+    write_file(path, json.dumps([*kept, *added], indent=1) + "\n", parents=True)

@@ -17,6 +17,7 @@ from functools import lru_cache
 from pathlib import Path
 
 from soundalike.errors import ModelError, printable
+from soundalike.files import why
 
 __all__ = [
     "DEFAULT_MODEL",
@@ -257,4 +258,4 @@ def _from_entry(folder: Path, entry: dict[str, object]) -> ModelInfo:
 
 
 def _why(error: Exception) -> str:
-    return (isinstance(error, OSError) and error.strerror) or repr(error)
+    return why(error) if isinstance(error, OSError) else repr(error)

@@ -21,6 +21,7 @@ from soundalike.analyzer import Analyzer
 from soundalike.errors import DataError, InvalidArgument, SoundalikeError, printable
 from soundalike.evaluate.intervals import Interval, mean_interval
 from soundalike.evaluate.retrieval import neighbour_precision
+from soundalike.files import write_file
 from soundalike.models import DEFAULT_MODEL
 from soundalike.research import calibration, classification
 from soundalike.research.calibration import Believability, CalibrationError, LabelCoverage
@@ -243,15 +244,6 @@ def _check_picture(picture: Path | None, splits: Sequence[str]) -> None:
         )
 
 
-def _write(path: Path, content: bytes) -> None:
-    try:
-        path.write_bytes(content)
-    except OSError as error:
-        raise InvalidArgument(
-            f"{printable(path)}: cannot be written: {error.strerror}; name another place"
-        ) from error
-
-
 def main(arguments: list[str] | None = None) -> int:
     """The command line; returns the exit status."""
     parser = argparse.ArgumentParser(description="Measure an installed model on stored frames.")
@@ -271,7 +263,7 @@ def main(arguments: list[str] | None = None) -> int:
         analyzer, data = Analyzer(options.model), gtzan.load(options.data)
         found = [measure(analyzer, data, split) for split in options.split]
         if options.reliability is not None:
-            _write(options.reliability, draw(found[0], options.split[0]))
+            write_file(options.reliability, draw(found[0], options.split[0]))
     except SoundalikeError as error:
         print(f"{type(error).__name__}: {error}", file=sys.stderr)
         return 1

@@ -17,9 +17,9 @@ import torch
 from torch import nn
 
 from soundalike.errors import DataError, InvalidArgument, printable
+from soundalike.files import why, write_file
 from soundalike.research import networks
 from soundalike.research.config import TrainConfig, config_from_dict
-from soundalike.research.outputs import write_file
 
 __all__ = [
     "CHECKPOINT",
@@ -73,7 +73,7 @@ def write_checkpoint(path: Path, checkpoint: Checkpoint) -> None:
 
     Raises
     ------
-    InvalidArgument : the disk is full, or the folder cannot be written to.
+    OutputError : the disk is full, or the folder cannot be written to.
     """
     buffer = io.BytesIO()
     torch.save(
@@ -116,7 +116,7 @@ def read_checkpoint(path: Path) -> Checkpoint:
             stored["training"],
         )
     except OSError as error:
-        raise DataError(f"{printable(path)}: {error.strerror or error}") from error
+        raise DataError(f"{printable(path)}: {why(error)}") from error
     except (
         RuntimeError,
         ValueError,

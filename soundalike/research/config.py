@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any, Final
 
 from soundalike.errors import InvalidArgument, printable
+from soundalike.files import why
 from soundalike.research import networks
 from soundalike.research.augment import AugmentConfig
 from soundalike.research.distill.task import DistillConfig
@@ -107,7 +108,7 @@ def read_config(path: Path | None, settings: Sequence[str] = ()) -> TrainConfig:
         try:
             values = json.loads(path.read_text(encoding="utf-8"))
         except OSError as error:
-            raise InvalidArgument(f"{printable(path)}: {error.strerror or error}") from error
+            raise InvalidArgument(f"{printable(path)}: {why(error)}") from error
         except ValueError as error:
             raise InvalidArgument(f"{printable(path)} is no JSON ({error})") from error
         if not isinstance(values, dict):

@@ -34,6 +34,7 @@ from torch import Tensor, nn
 
 from soundalike.analysis import temper
 from soundalike.errors import DataError, SoundalikeError
+from soundalike.files import write_file
 from soundalike.frontends.log_mel import EXCERPT_FRAMES, N_MELS
 from soundalike.research import classification
 from soundalike.research.datasets import gtzan
@@ -149,7 +150,7 @@ def write_onnx(
     _strip_traces(model)
     onnx.helper.set_model_props(model, metadata)
     onnx.checker.check_model(model, full_check=True)
-    onnx.save(model, path)
+    write_file(path, model.SerializeToString())
 
 
 def _strip_traces(model: onnx.ModelProto) -> None:
@@ -184,7 +185,7 @@ def store_as_float16(path: Path) -> None:
     del graph.node[:]
     graph.node.extend(nodes)
     onnx.checker.check_model(model, full_check=True)
-    onnx.save(model, path)
+    write_file(path, model.SerializeToString())
 
 
 def fit_projected(
@@ -281,13 +282,14 @@ def register(registry: Path, entry: dict[str, object]) -> None:
     Raises
     ------
     DataError : the registry is not a JSON list.
+    OutputError : it cannot be written.
     """
     try:
         entries = json.loads(registry.read_text(encoding="utf-8")) if registry.exists() else []
         others = [other for other in entries if other["name"] != entry["name"]]
     except (ValueError, TypeError, KeyError) as error:
         raise DataError(f"{registry}: not a registry of models ({error})") from error
-    registry.write_text(json.dumps([*others, entry], indent=1) + "\n", encoding="utf-8")
+    write_file(registry, json.dumps([*others, entry], indent=1) + "\n")
 
 
 def main(arguments: list[str] | None = None) -> int:

@@ -16,8 +16,8 @@ from xml.etree.ElementTree import Element
 
 from soundalike.errors import DataError, InvalidArgument, printable
 from soundalike.evaluate.intervals import Interval
+from soundalike.files import output_folder, why, write_file
 from soundalike.research.classification import Evaluation, spread
-from soundalike.research.outputs import output_folder, write_file
 from soundalike.show import charts
 from soundalike.show.charts import Bar, Curve
 from soundalike.show.html import (
@@ -35,6 +35,7 @@ from soundalike.show.html import (
     table,
     tiles,
 )
+from soundalike.show.times import show_duration
 
 __all__ = [
     "QUICK_WARNING",
@@ -42,7 +43,6 @@ __all__ = [
     "RunSummary",
     "evaluation_parts",
     "read_summary",
-    "show_duration",
     "show_interval",
     "write_comparison",
     "write_report",
@@ -131,22 +131,13 @@ def show_interval(interval: Interval) -> str:
     return f"{100 * interval.value:.1f} % ({100 * interval.low:.1f} to {100 * interval.high:.1f})"
 
 
-def show_duration(seconds: float) -> str:
-    """``42 s``, ``8 min 05 s``, ``2 h 10 min``."""
-    if seconds < 60:
-        return f"{seconds:.0f} s" if seconds >= 10 else f"{seconds:.1f} s"
-    minutes, rest = divmod(round(seconds), 60)
-    if minutes < 60:
-        return f"{minutes} min {rest:02d} s"
-    return f"{minutes // 60} h {minutes % 60:02d} min"
-
-
 def write_report(folder: Path, summary: RunSummary) -> Path:
     """Write ``report.html`` and ``report.json``; returns the path of the former.
 
     Raises
     ------
-    InvalidArgument : no evaluation, or the folder cannot be written to.
+    InvalidArgument : no evaluation.
+    OutputError : the folder cannot be written to.
     MissingExtra : matplotlib is not installed.
     """
     if not summary.evaluations:
@@ -184,7 +175,7 @@ def read_summary(folder: Path) -> RunSummary:
     try:
         return RunSummary.from_json(json.loads(path.read_text(encoding="utf-8")))
     except OSError as error:
-        raise DataError(f"{printable(path)}: {error.strerror or error}") from error
+        raise DataError(f"{printable(path)}: {why(error)}") from error
     except (ValueError, KeyError, TypeError, AttributeError) as error:
         raise DataError(f"{printable(path)} is no report of a run ({error!r})") from error
 
@@ -349,7 +340,8 @@ def write_comparison(
 
     Raises
     ------
-    InvalidArgument : no runs, a run that was not evaluated on that, or an unwritable folder.
+    InvalidArgument : no runs, or a run that was not evaluated on that.
+    OutputError : the folder cannot be written to.
     """
     if not runs:
         raise InvalidArgument("a comparison needs at least one run")

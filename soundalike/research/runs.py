@@ -17,6 +17,7 @@ from torch import nn
 
 from soundalike.errors import DataError, printable
 from soundalike.evaluate.retrieval import neighbour_precision
+from soundalike.files import why, write_file
 from soundalike.research import classification, networks
 from soundalike.research.checkpoints import (
     CHECKPOINT,
@@ -26,7 +27,6 @@ from soundalike.research.checkpoints import (
 )
 from soundalike.research.classification import Evaluation
 from soundalike.research.datasets.frames import LogMelSet
-from soundalike.research.outputs import write_file
 from soundalike.research.report import Epoch, RunSummary, write_report
 from soundalike.research.tasks import LogMelTask, Predictions, Task, predict, track_embeddings
 from soundalike.show import charts
@@ -179,4 +179,4 @@ def read_predictions(path: Path) -> Predictions:
             nothing: npt.NDArray[np.float32] = np.empty((len(probabilities), 0), dtype=np.float32)
             return Predictions(probabilities, nothing, stored["tracks"], stored["labels"])
     except (OSError, ValueError, KeyError, EOFError, zipfile.BadZipFile) as error:
-        raise DataError(f"{printable(path)}: missing or damaged ({error})") from error
+        raise DataError(f"{printable(path)}: missing or damaged ({why(error)})") from error

@@ -24,6 +24,8 @@ import torch
 from torch import nn
 
 from soundalike.errors import InvalidArgument, printable
+from soundalike.files import output_folder, write_file
+from soundalike.pace import Pace
 from soundalike.research import classification
 from soundalike.research.checkpoints import (
     CHECKPOINT,
@@ -39,7 +41,6 @@ from soundalike.research.datasets.cifar10 import Cifar10
 from soundalike.research.distill.pool_file import read_pool
 from soundalike.research.distill.task import DistillTask
 from soundalike.research.environment import describe_environment
-from soundalike.research.outputs import output_folder, write_file
 from soundalike.research.report import RunSummary
 from soundalike.research.runs import finish
 from soundalike.research.tasks import (
@@ -74,7 +75,7 @@ class TrainProgress:
     step, steps : batches done, and all of them.
     loss : mean over the epoch so far, nats.
     valid_accuracy : share, when last measured.
-    left_s : about how many seconds it will take from here.
+    left_s : about how many seconds it will take from here; None while unknown.
     """
 
     epoch: int
@@ -83,7 +84,7 @@ class TrainProgress:
     steps: int
     loss: float
     valid_accuracy: float | None
-    left_s: float
+    left_s: float | None
 
 
 Progress = Callable[[TrainProgress], None]
@@ -139,8 +140,8 @@ def train(
 
     Raises
     ------
-    InvalidArgument : the folder holds a run with another config, or cannot be written to (a full
-        disk too), or the loss is no longer a number.
+    InvalidArgument : the folder holds a run with another config, or the loss is no longer a number.
+    OutputError : the folder cannot be written to, or the disk is full.
     DataError : the split leaks, or the checkpoint there is damaged.
     KeyboardInterrupt : Ctrl-C; the folder can be gone on with.
     """
@@ -220,8 +221,10 @@ def _fit(
     """The loop."""
     steps_per_epoch, rounds = _epoch(config, task.n_examples)
     steps = steps_per_epoch * config.epochs
-    step = first_step = state.epoch * steps_per_epoch
+    step = state.epoch * steps_per_epoch
     begun_s, before_s = time.perf_counter(), state.elapsed_s
+    # Over all of the time, since each epoch ends with something slow.
+    pace = Pace(step, window_s=math.inf)
     for epoch in range(state.epoch, config.epochs):
         torch.manual_seed(config.seed * 100_003 + epoch + 1)
         state.network.train()
@@ -250,7 +253,7 @@ def _fit(
             for name, value in loss.parts.items():
                 parts[name] = parts.get(name, 0.0) + value.item()
             if progress is not None:
-                per_step_s = (time.perf_counter() - begun_s) / (step - first_step)
+                _, left_s = pace.at(step, steps)
                 progress(
                     TrainProgress(
                         epoch + 1,
@@ -259,7 +262,7 @@ def _fit(
                         steps,
                         losses / (number + 1),
                         _last(state.curve, "valid_accuracy"),
-                        per_step_s * (steps - step),
+                        left_s,
                     )
                 )
         if not math.isfinite(losses):

@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 
 from soundalike.errors import InvalidArgument, MissingExtra
 from soundalike.frontends.dsp import mel_frequencies
+from soundalike.show.times import show_time
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -121,15 +122,6 @@ def power_image(
     color_bar(figure, image, label, ax=axes, pad=0.02)
 
 
-def clock(time_s: float, step_s: float = 1.0) -> str:
-    """A time as m:ss or h:mm:ss, with a tenth where the step asks for it."""
-    tenths = 10 * round(time_s) if step_s >= 1 else round(10 * time_s)
-    minutes, rest = divmod(tenths, 600)
-    hours, minutes = divmod(minutes, 60)
-    seconds = f"{rest // 10:02d}" if step_s >= 1 else f"{rest / 10:04.1f}"
-    return f"{hours}:{minutes:02d}:{seconds}" if hours else f"{minutes}:{seconds}"
-
-
 def time_axis(axis: Axis, duration_s: float, name: str = "Time", ticks: int = 9) -> None:
     """Round times along an axis: seconds up to ten, m:ss up to an hour, h:mm:ss beyond."""
     from matplotlib.ticker import FuncFormatter, MultipleLocator
@@ -141,7 +133,7 @@ def time_axis(axis: Axis, duration_s: float, name: str = "Time", ticks: int = 9)
         axis.set_major_formatter(FuncFormatter(lambda time_s, _: f"{time_s:.2g}"))
     else:
         unit = "m:ss" if duration_s < 3600 else "h:mm:ss"
-        axis.set_major_formatter(FuncFormatter(lambda time_s, _: clock(time_s, step_s)))
+        axis.set_major_formatter(FuncFormatter(lambda time_s, _: show_time(time_s, step_s)))
     axis.set_label_text(f"{name} ({unit})", fontsize=9, color=INK)
 
 

@@ -18,6 +18,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from soundalike.errors import InvalidArgument, printable
+from soundalike.files import replaced_at_once
 from soundalike.frontends.dsp import mel_spectrogram, power_spectrogram, power_to_db
 from soundalike.frontends.log_mel import FRAME_S, SAMPLE_RATE, TOP_DB
 from soundalike.show.drawing import (
@@ -27,7 +28,6 @@ from soundalike.show.drawing import (
     MATCH_COLOURS,
     SOUND_COLOURS,
     any_text,
-    clock,
     color_bar,
     excerpt_cells,
     frame_box,
@@ -39,6 +39,7 @@ from soundalike.show.drawing import (
     style,
     time_axis,
 )
+from soundalike.show.times import show_time
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -430,7 +431,8 @@ def save(figure: Figure, path: str | os.PathLike[str]) -> None:
 
     Raises
     ------
-    InvalidArgument : an unknown suffix, or a path that cannot be written.
+    InvalidArgument : an unknown suffix.
+    OutputError : the file cannot be written.
     """
     target = Path(path)
     suffix = target.suffix.lower().removeprefix(".")
@@ -439,12 +441,8 @@ def save(figure: Figure, path: str | os.PathLike[str]) -> None:
             f"{printable(target)}: cannot write a picture as {target.suffix or 'no suffix'!r}; "
             f"use one of {', '.join('.' + known for known in _FORMATS)}"
         )
-    try:
-        figure.savefig(target, format=suffix)
-    except OSError as error:
-        raise InvalidArgument(
-            f"{printable(target)}: cannot be written ({error.strerror or error})"
-        ) from error
+    with replaced_at_once(target) as file:
+        figure.savefig(file, format=suffix)
 
 
 def _hop(n_samples: int) -> int:
@@ -470,8 +468,8 @@ def _legend(axes: Axes, comparison: Comparison) -> None:
     rows += [
         (
             str(number),
-            clock(passage.a_start_s),
-            clock(passage.b_start_s),
+            show_time(passage.a_start_s),
+            show_time(passage.b_start_s),
             f"{passage.similarity:.2f}",
         )
         for number, passage in enumerate(comparison.passages, start=1)

@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
+import math
 import os
-import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from soundalike.errors import DecoderCrashed, InvalidArgument
+from soundalike.pace import Pace
 from soundalike.workers.jobs import Called, CallJob, Crashed, Failed, MakePool, Setup
 from soundalike.workers.pool import WorkerPool, available_cores
 
@@ -72,8 +73,9 @@ def run_calls(
     if jobs is not None and jobs < 1:
         raise InvalidArgument(f"jobs must be at least 1, not {jobs}")
     results: list[Any] = [None] * len(calls)
-    started, done, done_cost = time.monotonic(), 0, 0.0
-    total_cost = sum(call.cost for call in calls)
+    done, done_cost, total_cost = 0, 0.0, sum(call.cost for call in calls)
+    # Over all of the time: a few long files are no measure.
+    pace = Pace(window_s=math.inf)
     with pool(setup, jobs or available_cores()) as workers:
         for number, call in enumerate(calls):
             path = os.fsencode(call.path)
@@ -86,8 +88,7 @@ def run_calls(
                 done += 1
                 done_cost += calls[outcome.job.track_id].cost
             if progress is not None:
-                elapsed_s = time.monotonic() - started
-                left_s = elapsed_s * (total_cost / done_cost - 1) if done_cost else None
+                _, left_s = pace.at(done_cost, total_cost)
                 progress(done, left_s)
     return results
 

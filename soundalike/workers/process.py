@@ -23,7 +23,7 @@ from numpy.typing import NDArray
 
 from soundalike.audio import probe, read_tags
 from soundalike.errors import AudioError, ModelError, UnreadableFile
-from soundalike.files import Stamp, content_digest, is_gone, stamp_of
+from soundalike.files import Stamp, content_digest, is_gone, stamp_of, why
 from soundalike.models import ModelKey
 from soundalike.workers.jobs import (
     Analysed,
@@ -103,7 +103,7 @@ class Worker:
         except AudioError as error:
             outcome = Failed(job, type(error).__name__, error.reason, error.advice)
         except OSError as error:
-            outcome = _unreadable(job, (error.strerror or str(error)).lower())
+            outcome = _unreadable(job, why(error))
         except Exception as error:
             # Recorded for its file with the place it came from, where it is seen and can be
             # reported; the other files of the scan do not suffer for it.
@@ -121,7 +121,7 @@ class Worker:
         try:
             digest = content_digest(path)
         except PermissionError as error:
-            return _unreadable(job, (error.strerror or str(error)).lower(), stamp)
+            return _unreadable(job, why(error), stamp)
         if stamp_of(path) != stamp:
             return _unreadable(job, _CHANGED)
         return Digested(job, stamp, digest)
@@ -149,7 +149,7 @@ def _change(job: Job, path: str) -> str | None:
     try:
         return None if stamp_of(path) == job.stamp else _CHANGED
     except OSError as error:
-        return (error.strerror or str(error)).lower()
+        return why(error)
 
 
 def _unreadable(job: Job, reason: str, stamp: Stamp | None = None) -> Failed:

@@ -25,7 +25,6 @@ from soundalike.files import is_gone
 from soundalike.library.records import ScanPhase, ScanProgress, ScanReport
 from soundalike.library.scan.interrupt import StopOnInterrupt
 from soundalike.library.scan.missing import mark_missing
-from soundalike.library.scan.pace import Pace
 from soundalike.library.scan.settled import Settled
 from soundalike.library.scan.store import KnownTrack, Store
 from soundalike.library.scan.tally import Tally
@@ -34,6 +33,7 @@ from soundalike.library.scan.walk import FoundFile, Walk, is_under
 from soundalike.library.storage.database import Database
 from soundalike.models import ModelInfo
 from soundalike.models.lineage import Lineage
+from soundalike.pace import Pace
 from soundalike.workers.jobs import (
     Analysed,
     AnalyseJob,

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from typing import NamedTuple
 
 from soundalike.errors import InvalidArgument, printable
-from soundalike.files import Stamp, stamp_of
+from soundalike.files import Stamp, stamp_of, why
 
 __all__ = [
     "AUDIO_SUFFIXES",
@@ -141,7 +141,7 @@ class Walk:
         except FileNotFoundError:
             return  # went away since its parent was listed
         except OSError as error:
-            self.problems.append(WalkProblem(folder, _reason(error)))
+            self.problems.append(WalkProblem(folder, why(error)))
             return
         if not entries and folder in self.roots:
             self.empty_roots.append(folder)
@@ -206,15 +206,11 @@ class Walk:
         except OSError as error:
             if os.path.islink(path):
                 return FoundFile(path, None, _broken_link(path).reason)
-            return FoundFile(path, None, _reason(error))
+            return FoundFile(path, None, why(error))
 
 
 def _broken_link(path: str) -> WalkProblem:
     return WalkProblem(path, f"broken link to {printable(os.path.realpath(path))}")
-
-
-def _reason(error: OSError) -> str:
-    return (error.strerror or str(error)).lower()
 
 
 def checked_folders(folders: Sequence[str | os.PathLike[str]]) -> list[str]:
@@ -236,6 +232,7 @@ def checked_folders(folders: Sequence[str | os.PathLike[str]]) -> list[str]:
             else:
                 os.stat(folder)
         except OSError as error:
-            reason = (error.strerror or str(error)).lower()
-            raise InvalidArgument(f"{printable(folder)}: {reason}; nothing was scanned") from error
+            raise InvalidArgument(
+                f"{printable(folder)}: {why(error)}; nothing was scanned"
+            ) from error
     return checked

@@ -21,6 +21,7 @@ from sqlalchemy.pool import StaticPool
 from sqlalchemy.sql import ColumnElement
 
 from soundalike.errors import InvalidArgument, LibraryError, printable
+from soundalike.files import why
 from soundalike.library.storage.schema import tracks
 
 __all__ = [
@@ -98,7 +99,7 @@ class SQLite:
             self.path.parent.mkdir(parents=True, exist_ok=True)
         except OSError as error:
             raise LibraryError(
-                f"{self.location}: its folder cannot be made: {error.strerror}; "
+                f"{self.location}: its folder cannot be made: {why(error)}; "
                 f"name another place for the library"
             ) from error
 
@@ -164,7 +165,7 @@ class SQLite:
             file = open(lock_path, "a+b")  # noqa: SIM115 - closed below, on every way out
         except OSError as error:
             raise LibraryError(
-                f"{printable(lock_path)}: {error.strerror}; check the permissions of its folder"
+                f"{printable(lock_path)}: {why(error)}; check the permissions of its folder"
             ) from error
         with file:
             if not _try_lock(file):

@@ -12,6 +12,7 @@ from pathlib import Path, PurePosixPath
 from typing import Final
 
 from soundalike.errors import DataError, InvalidArgument, printable
+from soundalike.files import why, write_file
 from soundalike.models.download import Progress, Remote, fetch
 from soundalike.research.datasets import cifar10, gtzan, gtzan_faults, own
 from soundalike.research.datasets.frames import (
@@ -231,6 +232,7 @@ def get(
     Raises
     ------
     DataError : no network, or a wrong checksum; the message says how to get the file by hand.
+    OutputError : a file cannot be written, or the disk is full.
     InvalidArgument : an unknown data set or part, or one that cannot be fetched.
     """
     data_set = find_data_set(name)
@@ -261,7 +263,8 @@ def unpack_gtzan(archive: Path, folder: Path) -> int:
 
     Raises
     ------
-    DataError : the archive is damaged or holds no track, or there is no room.
+    DataError : the archive is damaged or holds no track.
+    OutputError : a track cannot be written, or the disk is full.
     """
     n_tracks = 0
     try:
@@ -273,13 +276,10 @@ def unpack_gtzan(archive: Path, folder: Path) -> int:
                 file = tar.extractfile(member)
                 assert file is not None  # isfile
                 target = folder / match[1] / match[0]
-                target.parent.mkdir(parents=True, exist_ok=True)
-                partial = target.with_name(target.name + ".part")
-                partial.write_bytes(file.read())
-                partial.replace(target)
+                write_file(target, file.read(), parents=True)
                 n_tracks += 1
     except (tarfile.TarError, EOFError, zlib.error, OSError) as error:
-        raise DataError(f"{printable(archive)}: cannot be unpacked ({error})") from error
+        raise DataError(f"{printable(archive)}: cannot be unpacked ({why(error)})") from error
     if not n_tracks:
         raise DataError(f"{printable(archive)}: no track of GTZAN in it")
     return n_tracks

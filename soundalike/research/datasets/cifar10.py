@@ -371,9 +371,9 @@ def write_npz(path: Path, data: Cifar10) -> None:
 
     Raises
     ------
-    DataError : it cannot be written.
+    OutputError : it cannot be written.
     """
-    with replaced_at_once(path) as file:
+    with replaced_at_once(path, parents=True) as file:
         np.savez(
             file,
             train_images=data.train_images,

@@ -21,7 +21,7 @@ import numpy as np
 import numpy.typing as npt
 
 from soundalike.errors import DataError, printable
-from soundalike.files import replaced_at_once
+from soundalike.files import replaced_at_once, why, write_file
 from soundalike.frontends.log_mel import N_MELS, TOP_DB
 
 __all__ = [
@@ -227,7 +227,7 @@ def write_store(path: Path, store: Store) -> None:
 
     Raises
     ------
-    DataError : the folder cannot be written, or the disk is full.
+    OutputError : it cannot be written, or the disk is full.
     """
     arrays: dict[str, npt.NDArray[np.generic]] = {
         "logmel": store.log_mel,
@@ -239,7 +239,7 @@ def write_store(path: Path, store: Store) -> None:
         arrays["label"] = np.array(store.labels, dtype=np.str_)
     if store.artists is not None:
         arrays["artist"] = np.array(store.artists, dtype=np.str_)
-    with replaced_at_once(path) as file:
+    with replaced_at_once(path, parents=True) as file:
         np.savez_compressed(file, **arrays)  # type: ignore[arg-type]
 
 
@@ -248,10 +248,9 @@ def write_split(path: Path, split: Split) -> None:
 
     Raises
     ------
-    DataError : the file cannot be written.
+    OutputError : the file cannot be written.
     """
-    with replaced_at_once(path) as file:
-        file.write((json.dumps(split.sides(), indent=1) + "\n").encode())
+    write_file(path, json.dumps(split.sides(), indent=1) + "\n", parents=True)
 
 
 def read_split(path: Path) -> Split:
@@ -264,7 +263,7 @@ def read_split(path: Path) -> Split:
     try:
         sides = json.loads(path.read_text(encoding="utf-8"))
     except OSError as error:
-        raise DataError(f"{printable(path)}: cannot be read ({error.strerror})") from error
+        raise DataError(f"{printable(path)}: cannot be read ({why(error)})") from error
     except ValueError as error:
         raise DataError(f"{printable(path)}: no valid JSON ({error})") from error
     if not isinstance(sides, Mapping) or set(sides) != set(SPLITS):

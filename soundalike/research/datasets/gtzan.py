@@ -21,6 +21,7 @@ import numpy as np
 import numpy.typing as npt
 
 from soundalike.errors import DataError
+from soundalike.files import why
 from soundalike.research.datasets.frames import (
     SPLITS,
     STORE_FILE,
@@ -170,7 +171,7 @@ def _lines(path: Path) -> list[str]:
         text = path.read_text(encoding="utf-8")
     except OSError as error:
         raise DataError(
-            f"{path}: cannot be read ({error.strerror}); `soundalike data get gtzan --part splits` "
+            f"{path}: cannot be read ({why(error)}); `soundalike data get gtzan --part splits` "
             f"fetches the split lists"
         ) from error
     return [line.strip() for line in text.splitlines() if line.strip()]

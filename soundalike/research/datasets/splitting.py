@@ -11,6 +11,7 @@ import numpy.typing as npt
 
 from soundalike.errors import DataError, InvalidArgument
 from soundalike.research.datasets.frames import SPLITS, Split, some
+from soundalike.show.amounts import show_count
 
 __all__ = ["TOLERANCE", "SplitSizes", "split_by_artist", "unsplittable"]
 
@@ -56,11 +57,11 @@ def unsplittable(
     reasons = {}
     for label, of_label in groups.items():
         if counts[label] < n_sides:
-            reasons[label] = f"{_count(counts[label], 'track')}, {n_sides} sides need one each"
+            reasons[label] = f"{show_count(counts[label], 'track')}, {n_sides} sides need one each"
         elif len(of_label) < n_sides:
             artist = f" ({next(iter(of_label))})" if len(of_label) == 1 else ""
             reasons[label] = (
-                f"{counts[label]} tracks of {_count(len(of_label), 'artist')}{artist}, "
+                f"{counts[label]} tracks of {show_count(len(of_label), 'artist')}{artist}, "
                 f"{n_sides} sides need one each"
             )
     return reasons
@@ -135,10 +136,6 @@ def split_by_artist(
 
 def _n_sides(sizes: SplitSizes) -> int:
     return sum(share > 0 for share in (sizes.train, sizes.validation, sizes.test))
-
-
-def _count(number: int, what: str) -> str:
-    return f"{number} {what}" if number == 1 else f"{number} {what}s"
 
 
 def _groups(artists: Sequence[str]) -> list[str]:

@@ -27,14 +27,13 @@ import numpy as np
 
 from soundalike.audio import load_audio
 from soundalike.errors import DataError, InvalidArgument, SoundalikeError, printable
-from soundalike.files import replaced_at_once
+from soundalike.files import output_folder, replaced_at_once, why, write_file
 from soundalike.frontends.log_mel import SAMPLE_RATE, log_mel
 from soundalike.research.datasets import gtzan
 from soundalike.research.datasets.frames import quantise, some
 from soundalike.research.distill.pool_file import Pool, read_metadata, write_pool
 from soundalike.research.distill.segments import SegmentConfig, make_segment
 from soundalike.research.distill.teacher import Teacher, at_rate, find_teacher, make_lessons
-from soundalike.research.outputs import output_folder
 
 __all__ = ["PACKAGES", "Source", "find_clips", "find_soundtracks", "main", "make_pool"]
 
@@ -100,7 +99,7 @@ def find_soundtracks(music: Path, packages: Sequence[str] = PACKAGES) -> tuple[S
             for entry in json.loads(path.read_text(encoding="utf-8"))
         ]
     except OSError as error:
-        raise DataError(f"{printable(path)}: {error.strerror or error}") from error
+        raise DataError(f"{printable(path)}: {why(error)}") from error
     except (ValueError, TypeError, KeyError) as error:
         raise DataError(
             f"{printable(path)}: no list of tracks with path and package ({error})"
@@ -169,6 +168,7 @@ def make_pool(
     InvalidArgument : a number out of range, or ``OUT`` or ``OUT.parts`` is another pool.
     DataError : the teacher is none, or a recording is too short, or only silence was found.
     AudioError : a recording cannot be decoded.
+    OutputError : the pool cannot be written, or the disk is full.
     """
     for name, value in (("segments", segments), ("jobs", jobs)):
         if value < 1:
@@ -236,8 +236,7 @@ def _claim(path: Path, metadata: dict[str, Any]) -> None:
     """Note whose parts these are; refuse those of another pool."""
     text = json.dumps(metadata, indent=1)
     if not path.exists():
-        with replaced_at_once(path) as file:
-            file.write(text.encode())
+        write_file(path, text)
     elif path.read_text(encoding="utf-8") != text:
         raise InvalidArgument(
             f"{printable(path.parent)} holds parts of another pool (other sources, options or "

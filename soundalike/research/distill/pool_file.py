@@ -59,9 +59,9 @@ def write_pool(path: Path, pool: Pool) -> None:
 
     Raises
     ------
-    DataError : the file cannot be written, or the disk is full.
+    OutputError : the file cannot be written, or the disk is full.
     """
-    with replaced_at_once(path) as file:
+    with replaced_at_once(path, parents=True) as file:
         np.savez(
             file,
             log_mel=pool.log_mel,

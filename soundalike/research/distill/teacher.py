@@ -17,6 +17,7 @@ import numpy.typing as npt
 import onnxruntime
 
 from soundalike.errors import DataError, printable
+from soundalike.files import why
 from soundalike.frontends.log_mel import SAMPLE_RATE
 from soundalike.frontends.musicnn import PATCH_FRAMES, PatchStream
 from soundalike.frontends.musicnn import SAMPLE_RATE as PATCH_RATE
@@ -111,7 +112,7 @@ class Teacher:
                 content, options, providers=["CPUExecutionProvider"]
             )
         except OSError as error:
-            raise DataError(f"{printable(path)}: {error.strerror or error}") from error
+            raise DataError(f"{printable(path)}: {why(error)}") from error
         except Exception as error:  # onnxruntime's errors have no common root
             raise DataError(f"{printable(path)}: no ONNX model ({error})") from error
         self.sha256 = hashlib.sha256(content).hexdigest()

@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any, Final, cast
 
 from soundalike.errors import InvalidArgument
-from soundalike.research.outputs import output_folder
+from soundalike.files import output_folder
 
 __all__ = ["EXPERIMENTS", "Experiment", "Outcome", "find_experiment", "run"]
 
@@ -107,7 +107,8 @@ def run(name: str, out: Path, **options: Any) -> Outcome:
 
     Raises
     ------
-    InvalidArgument : unknown experiment, or a folder that cannot be written to.
+    InvalidArgument : unknown experiment.
+    OutputError : the folder cannot be written to.
     SoundalikeError : whatever stops the experiment, such as data that are missing.
     """
     module, function = find_experiment(name).function.split(":")

@@ -11,11 +11,11 @@ from typing import TYPE_CHECKING, Any, Final
 import numpy as np
 import numpy.typing as npt
 
+from soundalike.files import write_file
 from soundalike.research.config import TrainConfig
 from soundalike.research.datasets.cifar10 import CLASSES, Cifar10
 from soundalike.research.datasets.training import load_for
-from soundalike.research.outputs import write_file
-from soundalike.research.report import QUICK_WARNING, RunSummary, show_duration, show_interval
+from soundalike.research.report import QUICK_WARNING, RunSummary, show_interval
 from soundalike.research.reproduce import Outcome
 from soundalike.research.reproduce.series import PlannedRun, Progress, run_all
 from soundalike.research.runs import read_predictions
@@ -35,6 +35,7 @@ from soundalike.show.html import (
     table,
     tiles,
 )
+from soundalike.show.times import show_duration
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure

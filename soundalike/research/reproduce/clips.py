@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from soundalike.errors import DataError, printable
+from soundalike.files import why
 from soundalike.research.datasets.gtzan import GENRES
 from soundalike.research.datasets.places import data_root
 
@@ -82,7 +83,7 @@ def _sides(folder: Path) -> dict[str, str]:
             lines = path.read_text(encoding="utf-8").split()
         except OSError as error:
             raise DataError(
-                f"{printable(path)}: {error.strerror}; without the split nobody knows which "
+                f"{printable(path)}: {why(error)}; without the split nobody knows which "
                 f"recordings a model was trained on"
             ) from error
         side_of.update({Path(line).stem: side for line in lines})

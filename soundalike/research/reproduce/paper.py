@@ -17,6 +17,7 @@ from typing import Any, Final
 
 import numpy as np
 
+from soundalike.files import write_file
 from soundalike.research import classification
 from soundalike.research.augment import AugmentConfig
 from soundalike.research.checkpoints import load_checkpoint, snapshot_name
@@ -25,12 +26,12 @@ from soundalike.research.config import TrainConfig
 from soundalike.research.datasets import gtzan
 from soundalike.research.datasets.frames import LogMelSet
 from soundalike.research.datasets.gtzan import Gtzan
-from soundalike.research.outputs import write_file
-from soundalike.research.report import RunSummary, show_duration
+from soundalike.research.report import RunSummary
 from soundalike.research.reproduce import Outcome, paper_page
 from soundalike.research.reproduce.segments import cut, shuffle_segments, source_tracks
 from soundalike.research.reproduce.series import PlannedRun, Progress, run_all
 from soundalike.research.tasks import predict
+from soundalike.show.times import show_duration
 
 __all__ = ["PAPER_ACCURACY", "RECIPE", "SplitResult", "reproduce"]
 

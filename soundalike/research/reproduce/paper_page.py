@@ -9,7 +9,7 @@ from xml.etree.ElementTree import Element
 import numpy as np
 
 from soundalike.research.classification import Evaluation
-from soundalike.research.report import QUICK_WARNING, show_duration, show_interval
+from soundalike.research.report import QUICK_WARNING, show_interval
 from soundalike.show import charts
 from soundalike.show.html import (
     Tile,
@@ -24,6 +24,7 @@ from soundalike.show.html import (
     table,
     tiles,
 )
+from soundalike.show.times import show_duration
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure

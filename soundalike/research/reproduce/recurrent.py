@@ -19,16 +19,15 @@ import numpy as np
 
 from soundalike.errors import InvalidArgument
 from soundalike.evaluate.intervals import Interval
+from soundalike.files import write_file
 from soundalike.research import classification
 from soundalike.research.augment import AugmentConfig
 from soundalike.research.classification import spread
 from soundalike.research.config import TrainConfig, read_config
 from soundalike.research.datasets import gtzan
-from soundalike.research.outputs import write_file
 from soundalike.research.report import (
     QUICK_WARNING,
     RunSummary,
-    show_duration,
     show_interval,
     write_comparison,
 )
@@ -38,6 +37,7 @@ from soundalike.research.reproduce.series import PlannedRun, Progress, run_all
 from soundalike.research.runs import read_predictions
 from soundalike.show import charts
 from soundalike.show.html import bullets, element, fields, figure, page, paragraph, section, table
+from soundalike.show.times import show_duration
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure

@@ -19,7 +19,7 @@ import numpy as np
 
 from soundalike.audio import load_audio
 from soundalike.errors import InvalidArgument, printable
-from soundalike.research.outputs import write_file
+from soundalike.files import write_file
 from soundalike.research.reproduce import Outcome, pictures
 from soundalike.research.reproduce.phrase import Samples, Sound, phrase
 from soundalike.research.reproduce.sampling import fold_hz, loudest_hz, resample

@@ -24,9 +24,9 @@ import numpy.typing as npt
 from soundalike.audio import load_audio
 from soundalike.errors import AudioError, DataError
 from soundalike.evaluate.intervals import Interval, bootstrap
+from soundalike.files import write_file
 from soundalike.frontends.log_mel import log_mel
 from soundalike.research.environment import describe_environment
-from soundalike.research.outputs import write_file
 from soundalike.research.reproduce import Outcome, stress_page
 from soundalike.research.reproduce.classifiers import Heard, Listener, find_listeners
 from soundalike.research.reproduce.clips import HELD_OUT, Clip, find_clips

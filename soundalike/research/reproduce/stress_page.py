@@ -8,10 +8,11 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 from xml.etree.ElementTree import Element
 
-from soundalike.research.report import QUICK_WARNING, show_duration, show_interval
+from soundalike.research.report import QUICK_WARNING, show_interval
 from soundalike.show import charts
 from soundalike.show.charts import Bar
 from soundalike.show.html import bullets, code, fields, figure, page, paragraph, section, table
+from soundalike.show.times import show_duration
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure

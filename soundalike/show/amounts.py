@@ -1,0 +1,38 @@
+"""Numbers, bytes and shares as people read them."""
+
+from __future__ import annotations
+
+__all__ = ["show_bytes", "show_count", "show_percent", "show_percentile"]
+
+
+def show_count(number: int, noun: str) -> str:
+    """``1 track``, ``1,234 tracks``."""
+    return f"{number:,} {noun}" if number == 1 else f"{number:,} {noun}s"
+
+
+def show_bytes(size: float) -> str:
+    """``3.4 MB``, with decimal units."""
+    value = float(size)
+    for unit in ("bytes", "kB", "MB"):
+        if value < 1000:
+            return f"{value:.0f} {unit}" if unit == "bytes" else f"{value:.1f} {unit}"
+        value /= 1000
+    return f"{value:.1f} GB"
+
+
+def show_percent(share: float) -> str:
+    """A share of 0 to 1 as ``83 %``; never a 0 or a 100 that isn't one."""
+    if 0 < share < 0.01:
+        return "<1 %"
+    if 0.99 < share < 1:
+        return ">99 %"
+    return f"{100 * share:.0f} %"
+
+
+def show_percentile(percentile: float | None) -> str:
+    """``81.4 %``, with two places near the end, where neighbours lie; ``-`` when unknown."""
+    if percentile is None:
+        return "-"
+    if 99.99 < percentile < 100:
+        return ">99.99 %"
+    return f"{percentile:.2f} %" if percentile >= 99 else f"{percentile:.1f} %"

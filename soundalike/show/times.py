@@ -1,0 +1,72 @@
+"""Times as people read and write them.
+
+A place in a track, its length, and what is left of a piece of work stand on a clock: ``1:10``. How
+long work took is in units, ``8 min 05 s``, and so is how much music there is: ``5.9 hours``.
+"""
+
+from __future__ import annotations
+
+import math
+import re
+
+__all__ = ["parse_time", "show_duration", "show_hours", "show_time"]
+
+_FORMS = "write seconds (70), minutes (1:10) or hours (1:02:03.5)"
+_NUMBER = re.compile(r"\d+(\.\d*)?|\.\d+", re.ASCII)
+
+
+def parse_time(text: str) -> float:
+    """Seconds from ``70``, ``1:10`` or ``1:02:03.5``.
+
+    Raises
+    ------
+    ValueError : anything else; the message says what is accepted.
+    """
+    fields = text.strip().split(":")
+    # Only the last field may have a fraction, and only the first may pass 59.
+    well_formed = (
+        len(fields) <= 3
+        and all(field.isascii() and field.isdigit() for field in fields[:-1])
+        and _NUMBER.fullmatch(fields[-1]) is not None
+        and all(float(field) < 60 for field in fields[1:])
+    )
+    if not well_formed:
+        raise ValueError(f"{text!r} is not a time: {_FORMS}")
+    seconds = 0.0
+    for field in fields:
+        seconds = 60 * seconds + float(field)
+    return seconds
+
+
+def show_time(seconds: float | None, step_s: float = 1.0) -> str:
+    """``1:10``, ``1:02:03``, with a tenth where steps are below a second; ``-`` when unknown."""
+    if seconds is None or not math.isfinite(seconds):
+        return "-"
+    tenths = 10 * round(seconds) if step_s >= 1 else round(10 * seconds)
+    minutes, rest = divmod(tenths, 600)
+    hours, minutes = divmod(minutes, 60)
+    shown = f"{rest // 10:02d}" if step_s >= 1 else f"{rest / 10:04.1f}"
+    return f"{hours}:{minutes:02d}:{shown}" if hours else f"{minutes}:{shown}"
+
+
+def show_duration(seconds: float, *, on_a_clock: bool = False) -> str:
+    """How long something took: ``0.8 s``, ``42 s``, ``8 min 05 s``, ``2 h 10 min``.
+
+    Parameters
+    ----------
+    on_a_clock : from a minute on as :func:`show_time`, as the commands say it.
+    """
+    if seconds < 60:
+        return f"{seconds:.0f} s" if seconds >= 10 else f"{seconds:.1f} s"
+    if on_a_clock:
+        return show_time(seconds)
+    minutes, rest = divmod(round(seconds), 60)
+    if minutes < 60:
+        return f"{minutes} min {rest:02d} s"
+    return f"{minutes // 60} h {minutes % 60:02d} min"
+
+
+def show_hours(seconds: float) -> str:
+    """How much music there is: ``12 minutes``, ``1,234.5 hours``."""
+    hours = seconds / 3600
+    return f"{hours:,.1f} hours" if hours >= 1 else f"{seconds / 60:.0f} minutes"
