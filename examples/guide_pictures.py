@@ -21,8 +21,14 @@ from matplotlib.figure import Figure
 from soundalike.analyzer import Analyzer
 from soundalike.research.reproduce import pictures
 from soundalike.research.reproduce.phrase import phrase
-from soundalike.research.reproduce.signals import png
-from soundalike.show.drawing import MATCH_COLOURS, color_bar, headline, new_figure, style
+from soundalike.show.drawing import (
+    MATCH_COLOURS,
+    color_bar,
+    headline,
+    new_figure,
+    style,
+    to_png,
+)
 
 DOCS = Path(__file__).parents[1] / "docs" / "images"
 PER_BAND = 3
@@ -84,7 +90,7 @@ def main(arguments: list[str] | None = None) -> int:
     options.out.mkdir(parents=True, exist_ok=True)
     for name in options.names or PICTURES:
         path = options.out / f"guide-{name}.png"
-        path.write_bytes(png(PICTURES[name]()))
+        path.write_bytes(to_png(PICTURES[name]()))
         print(f"{path}: {path.stat().st_size / 1000:.0f} kB", flush=True)
     return 0
 

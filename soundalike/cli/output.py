@@ -15,6 +15,8 @@ from typing import Any, Literal, TextIO
 
 import click
 
+from soundalike.show.numbers import show_percent
+
 __all__ = [
     "Column",
     "bar",
@@ -118,15 +120,6 @@ def show_bytes(size: int) -> str:
             return f"{value:.0f} {unit}" if unit == "bytes" else f"{value:.1f} {unit}"
         value /= 1000
     return f"{value:.1f} GB"
-
-
-def show_percent(share: float) -> str:
-    """A share of 0 to 1 as ``83 %``; ``<1 %`` rather than a zero that isn't one."""
-    if 0 < share < 0.01:
-        return "<1 %"
-    if 0.99 < share < 1:
-        return ">99 %"
-    return f"{100 * share:.0f} %"
 
 
 def show_percentile(percentile: float | None) -> str:

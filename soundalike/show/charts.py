@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import io
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Protocol
 
 from soundalike.errors import MissingExtra
+from soundalike.show.drawing import blank_figure, to_png
 from soundalike.show.html import Picture
 
 if TYPE_CHECKING:
@@ -25,7 +25,6 @@ __all__ = [
     "draw_reliability",
     "picture",
     "png",
-    "reduce_colours",
 ]
 
 # Two times what a screen shows at 100 %, so that phones have something to show.
@@ -110,19 +109,13 @@ def png(draw: Draw, width_in: float, height_in: float, theme: Theme = LIGHT) -> 
     """
     try:
         from matplotlib import style
-        from matplotlib.backends.backend_agg import FigureCanvasAgg
-        from matplotlib.figure import Figure
     except ImportError as error:
-        raise MissingExtra("drawing", "plots") from error
+        raise MissingExtra("plots", "plots") from error
     # The defaults come first: the user's own settings must not change a report.
     with style.context(["default", _style(theme)]):
-        figure = Figure(figsize=(width_in, height_in), layout="constrained")
+        figure = blank_figure(width_in, height_in, _DPI)
         draw(figure, theme)
-        buffer = io.BytesIO()
-        FigureCanvasAgg(figure).print_figure(
-            buffer, format="png", dpi=_DPI, metadata={"Software": None}
-        )
-    return reduce_colours(buffer.getvalue())
+        return to_png(figure)
 
 
 def picture(
@@ -171,17 +164,6 @@ def _style(theme: Theme) -> Any:
         "legend.fontsize": 8.5,
         "lines.linewidth": 1.6,
     }
-
-
-def reduce_colours(content: bytes) -> bytes:
-    """The same picture in 256 colours: a third of the size, and no difference to be seen."""
-    from PIL import Image
-
-    with Image.open(io.BytesIO(content)) as opened:
-        reduced = opened.convert("RGB").quantize(256, method=Image.Quantize.MAXCOVERAGE)
-    buffer = io.BytesIO()
-    reduced.save(buffer, format="PNG", optimize=True)
-    return min(content, buffer.getvalue(), key=len)
 
 
 def draw_lines(
