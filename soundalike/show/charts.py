@@ -177,6 +177,8 @@ def draw_lines(
     axes.set_xlabel(x_label)
     axes.set_ylabel(y_label)
     axes.grid(axis="y")
+    if all(float(x).is_integer() for curve in curves for x in curve.x):
+        axes.locator_params(axis="x", integer=True)  # no epoch 1.2
     if len(curves) > 1:
         axes.legend()
 
@@ -258,4 +260,4 @@ def draw_intervals(
     axes.tick_params(axis="y", length=0)
     axes.spines["left"].set_visible(False)
     if len(series) > 1:
-        axes.legend(loc="upper center", bbox_to_anchor=(0.4, -0.12), ncols=min(3, len(series)))
+        axes.figure.legend(loc="outside lower center", ncols=min(3, len(series)))
