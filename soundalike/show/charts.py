@@ -1,4 +1,4 @@
-"""Pictures of results, drawn by matplotlib for light and for dark pages."""
+"""Charts of results (curves, intervals, reliability), drawn for light and for dark pages."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Protocol
 
 from soundalike.errors import MissingExtra
-from soundalike.show.drawing import blank_figure, to_png
+from soundalike.show.drawing import ORANGE, PURPLE, TEAL, blank_figure, to_png
 from soundalike.show.html import Picture
 
 if TYPE_CHECKING:
@@ -67,7 +67,7 @@ LIGHT = Theme(
     ink="#1d2327",
     soft="#5b666e",
     line="#dfe3e2",
-    colours=("#51127c", "#e0653a", "#2a8a8a", "#b5367a", "#9a7b12", "#3b6fb6"),
+    colours=(PURPLE, ORANGE, TEAL, "#b5367a", "#9a7b12", "#3b6fb6"),
 )
 DARK = Theme(
     ground="#1c2226",

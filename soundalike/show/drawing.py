@@ -1,4 +1,4 @@
-"""What the pictures of :mod:`soundalike.show.plots` share: axes with units, colours, any text."""
+"""What all pictures share: figures without a display, colours, axes with units, any text, PNG."""
 
 from __future__ import annotations
 
@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from soundalike.analysis import Analysis
 
 INK, FAINT, EMPTY = "#1f1b2e", "#6b6673", "#d9d7dd"
+PURPLE, ORANGE, TEAL = "#51127c", "#e0653a", "#2a8a8a"  # they differ in lightness, too
 SOUND_COLOURS = "magma"  # dark to light with loudness
 MATCH_COLOURS = "cividis"  # another map for another quantity; made for colour-blind readers
 
