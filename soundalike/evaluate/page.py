@@ -52,7 +52,7 @@ def evaluation_page(evaluation: LibraryEvaluation) -> str:
         "evaluation.html.jinja",
         evaluation=evaluation,
         location=printable(evaluation.location),
-        untagged=untagged_words(evaluation),
+        warning=untagged_words(evaluation) or "",
         tiles=_tiles(evaluation),
         measured=[answer for answer, _ in measured],
         precisions=_precisions(measured, evaluation.k) if measured else None,
