@@ -22,8 +22,14 @@ from soundalike.analyzer import Analyzer
 from soundalike.files import write_file
 from soundalike.research.reproduce import pictures
 from soundalike.research.reproduce.phrase import phrase
-from soundalike.research.reproduce.signals import png
-from soundalike.show.drawing import MATCH_COLOURS, color_bar, headline, new_figure, style
+from soundalike.show.drawing import (
+    MATCH_COLOURS,
+    color_bar,
+    headline,
+    new_figure,
+    style,
+    to_png,
+)
 
 DOCS = Path(__file__).parents[1] / "docs" / "images"
 PER_BAND = 3
@@ -85,7 +91,7 @@ def main(arguments: list[str] | None = None) -> int:
     options.out.mkdir(parents=True, exist_ok=True)
     for name in options.names or PICTURES:
         path = options.out / f"guide-{name}.png"
-        write_file(path, png(PICTURES[name]()))
+        write_file(path, to_png(PICTURES[name]()))
         print(f"{path}: {path.stat().st_size / 1000:.0f} kB", flush=True)
     return 0
 

@@ -18,17 +18,16 @@ from demo_music.render import render
 from demo_music.score import Score
 from demo_music.synthesis import SAMPLE_RATE, Samples
 from matplotlib.figure import Figure
-from PIL import Image
 
 from soundalike.analyzer import Analyzer
 from soundalike.frontends.log_mel import log_mel
+from soundalike.show.drawing import to_png
 from soundalike.show.plots import (
     plot_comparison,
     plot_genre_timeline,
     plot_mel,
     plot_spectrogram,
     plot_waveform,
-    save,
 )
 from soundalike.similarity.passages import compare_analyses
 
@@ -36,11 +35,7 @@ DOCS = Path(__file__).parents[1] / "docs" / "images"
 
 
 def _save(figure: Figure, path: Path) -> None:
-    """Save with 256 colours: a third of the bytes, and no difference to see."""
-    save(figure, path)
-    with Image.open(path) as picture:
-        small = picture.convert("RGB").quantize(256)
-    small.save(path, optimize=True)
+    path.write_bytes(to_png(figure))
 
 
 def _piece(title: str) -> tuple[Score, Samples]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import graphlib
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -32,7 +33,17 @@ LAYERS = [
     ["research"],
     ["cli", "__main__"],
 ]
-HEAVY = ("torch", "matplotlib", "sqlalchemy", "alembic", "numpy", "onnxruntime", "av", "rich")
+HEAVY = (
+    "torch",
+    "matplotlib",
+    "sqlalchemy",
+    "alembic",
+    "numpy",
+    "onnxruntime",
+    "av",
+    "rich",
+    "jinja2",
+)
 
 
 def modules() -> list[Path]:
@@ -76,6 +87,23 @@ def test_layers_point_one_way(path: Path) -> None:
         )
         if own != "cli" and own != "research":
             assert part != "research", f"{relative}: the runtime imports {name}"
+
+
+def test_no_module_imports_itself_round_a_corner() -> None:
+    """Wherever the import stands: in a function or for the type checker alone, it is a circle."""
+    names = {
+        ".".join(("soundalike", *path.relative_to(PACKAGE).with_suffix("").parts)).removesuffix(
+            ".__init__"
+        ): path
+        for path in modules()
+    }
+    del names["soundalike"]  # the lazy public API names everything
+    graph = {
+        name: {found for found in imports(path) if found in names and found != name}
+        for name, path in names.items()
+    }
+    assert sum(map(len, graph.values())) > 400  # it is the package that was looked at
+    graphlib.TopologicalSorter(graph).prepare()  # raises CycleError, which names the circle
 
 
 @pytest.mark.parametrize("path", modules(), ids=lambda path: str(path.relative_to(PACKAGE)))

@@ -18,6 +18,7 @@ from soundalike.cli import cli
 from soundalike.errors import InvalidArgument, OutputError, UnreadableFile
 from soundalike.research import reproduce
 from soundalike.research.reproduce import pictures, signals
+from soundalike.research.reproduce.folds import measure_folds
 from soundalike.research.reproduce.phrase import Sound, chirp, phrase, pluck
 from soundalike.research.reproduce.sampling import fold_hz, loudest_hz, resample
 
@@ -91,7 +92,7 @@ def test_only_mono_can_be_sampled(shape: tuple[int, ...]) -> None:
 
 
 def test_the_measured_folds_agree_with_theory() -> None:
-    folds = signals.measure_folds()
+    folds = measure_folds(pictures.RATES)
     assert any(not fold.is_kept for fold in folds)
     for fold in folds:
         assert fold.measured_hz == pytest.approx(fold.expected_hz, abs=1)

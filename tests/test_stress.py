@@ -17,13 +17,14 @@ from soundalike.errors import DataError, InvalidArgument, ModelError
 from soundalike.models import ModelInfo, builtin_models, installed_models
 from soundalike.research import reproduce
 from soundalike.research.datasets.gtzan import GENRES
-from soundalike.research.reproduce import perturbations, stress, stress_page
+from soundalike.research.reproduce import perturbations, stress
 from soundalike.research.reproduce.classifiers import Heard, find_listeners
 from soundalike.research.reproduce.clips import find_clips
 from soundalike.research.reproduce.perturbations import PERTURBATIONS, Perturbation
 from soundalike.research.reproduce.phrase import pluck
 from soundalike.research.reproduce.sampling import loudest_hz
 from soundalike.research.reproduce.signals import wav
+from soundalike.research.reproduce.stress_results import StressResult
 
 RATE = 22_050
 
@@ -185,12 +186,12 @@ DULL = Perturbation("dull", "low-pass", silence_above)
 
 
 @pytest.fixture(scope="module")
-def result(tmp_path_factory: pytest.TempPathFactory) -> stress.StressResult:
+def result(tmp_path_factory: pytest.TempPathFactory) -> StressResult:
     clips = find_clips(make_data(tmp_path_factory.mktemp("stress"), TRACKS))
     return stress.measure(clips, [LoudnessListener()], [SAME, DULL], threads=2)
 
 
-def test_figures_of_a_listener_that_is_understood(result: stress.StressResult) -> None:
+def test_figures_of_a_listener_that_is_understood(result: StressResult) -> None:
     rows = {(row.group, row.perturbation): row for row in result.rows}
     # As they are, all sound full: blues. Dull, all sound thin: metal.
     assert rows["all", "none"].accuracy.value == pytest.approx(2 / 5)
@@ -203,7 +204,7 @@ def test_figures_of_a_listener_that_is_understood(result: stress.StressResult) -
     assert drop.low < 0 < drop.high
 
 
-def test_what_changes_nothing_costs_nothing(result: stress.StressResult) -> None:
+def test_what_changes_nothing_costs_nothing(result: StressResult) -> None:
     for row in result.rows:
         if row.perturbation in ("none", "same"):
             assert (row.drop.value, row.drop.low, row.drop.high) == (0, 0, 0)
@@ -240,7 +241,7 @@ def test_nothing_was_held_out(tmp_path: Path) -> None:
         find_clips(make_data(tmp_path, tracks)), [LoudnessListener()], [SAME, DULL]
     )
     assert {row.group for row in found.rows} == {"all"}
-    assert "group 'all'" in stress_page.in_short(found)[0]
+    assert "group 'all'" in stress.in_short(found)[0]
 
 
 def test_embeddings_of_a_run_are_centred(tmp_path: Path) -> None:

@@ -59,7 +59,7 @@ def test_the_wheel_analyses_a_file(installed: Path, tmp_path: Path) -> None:
     assert sum(row["genres"].values()) == pytest.approx(1.0, abs=1e-3)
 
 
-def test_the_wheel_scans_a_folder(installed: Path, tmp_path: Path) -> None:
+def test_the_wheel_scans_a_folder_and_makes_a_page_of_it(installed: Path, tmp_path: Path) -> None:
     music = tmp_path / "music"
     music.mkdir()
     draw = np.random.default_rng(0)
@@ -69,6 +69,16 @@ def test_the_wheel_scans_a_folder(installed: Path, tmp_path: Path) -> None:
     answer = run(installed, "scan", str(music), "--json", folder=tmp_path)
     assert answer.returncode == 0, answer.stderr
     assert json.loads(answer.stdout)["analysed"] == 3
+    page = tmp_path / "page.html"
+    answer = run(
+        *(installed, "evaluate", "--no-baseline", "--no-robustness", "--html", str(page)),
+        folder=tmp_path,
+    )
+    assert answer.returncode == 0, answer.stderr
+    html = page.read_text("utf-8")
+    assert html.startswith("<!doctype html>")
+    assert "prefers-color-scheme" in html  # the style sheet is inside
+    assert "too few tracks: 3" in html
 
 
 def test_the_default_install_says_what_musicnn_needs(installed: Path, tmp_path: Path) -> None:

@@ -12,7 +12,6 @@ from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
-from xml.etree.ElementTree import Element
 
 from soundalike.errors import DataError, InvalidArgument, printable
 from soundalike.evaluate.intervals import Interval
@@ -20,28 +19,14 @@ from soundalike.files import output_folder, why, write_file
 from soundalike.research.classification import Evaluation, spread
 from soundalike.show import charts
 from soundalike.show.charts import Bar, Curve
-from soundalike.show.html import (
-    Tile,
-    bullets,
-    code,
-    confusion_table,
-    element,
-    fields,
-    figure,
-    figures,
-    page,
-    paragraph,
-    section,
-    table,
-    tiles,
-)
+from soundalike.show.html import Picture, Table, Tile, render
 from soundalike.show.times import show_duration
 
 __all__ = [
     "QUICK_WARNING",
     "Epoch",
     "RunSummary",
-    "evaluation_parts",
+    "accuracy_tile",
     "read_summary",
     "show_interval",
     "write_comparison",
@@ -131,6 +116,12 @@ def show_interval(interval: Interval) -> str:
     return f"{100 * interval.value:.1f} % ({100 * interval.low:.1f} to {100 * interval.high:.1f})"
 
 
+def accuracy_tile(name: str, interval: Interval) -> Tile:
+    """A share with its interval, shown large."""
+    low, high = 100 * interval.low, 100 * interval.high
+    return Tile(name, f"{100 * interval.value:.1f} %", f"95 %: {low:.1f} to {high:.1f}")
+
+
 def write_report(folder: Path, summary: RunSummary) -> Path:
     """Write ``report.html`` and ``report.json``; returns the path of the former.
 
@@ -143,18 +134,23 @@ def write_report(folder: Path, summary: RunSummary) -> Path:
     if not summary.evaluations:
         raise InvalidArgument(f"{summary.name}: nothing was evaluated, so there is no report")
     output_folder(folder)
-    parts = [_key_figures(summary)]
-    if summary.curve:
-        parts.append(_learning(summary.curve))
-    for name, evaluation in summary.evaluations.items():
-        parts.append(section(f"On {name}", *evaluation_parts(evaluation)))
-    parts += _circumstances(summary)
-    html = page(
-        summary.name,
-        *parts,
-        lead=f"{summary.network}, {summary.n_parameters:,} parameters. {summary.data_set}",
+    html = render(
+        "run.html.jinja",
+        run=summary,
         warning=QUICK_WARNING if summary.quick else "",
-        footer=_footer(summary.started),
+        version=_version(),
+        tiles=_tiles(summary),
+        curves=_curves(summary.curve),
+        evaluations=[
+            (name, evaluation, _figures(evaluation), _scores(evaluation), _reliability(evaluation))
+            for name, evaluation in summary.evaluations.items()
+        ],
+        about={
+            "started": summary.started,
+            "duration": show_duration(summary.duration_s),
+            "parameters": f"{summary.n_parameters:,}",
+            **summary.extra,
+        },
     )
     _write_json(folder / REPORT_JSON, summary.to_json())
     return write_file(folder / REPORT_HTML, html)
@@ -180,33 +176,25 @@ def read_summary(folder: Path) -> RunSummary:
         raise DataError(f"{printable(path)} is no report of a run ({error!r})") from error
 
 
-def _footer(started: str) -> str:
+def _version() -> str:
     from soundalike import __version__
 
-    return f"soundalike {__version__}, {started}. Intervals: 95 %, bootstrap over tracks."
+    return __version__
 
 
-def _key_figures(summary: RunSummary) -> Element:
+def _tiles(summary: RunSummary) -> list[Tile]:
     name, evaluation = next(iter(summary.evaluations.items()))
-    return element(
-        "div",
-        tiles(
-            [
-                _tile(f"track accuracy, {name}", evaluation.track_accuracy),
-                _tile(f"excerpt accuracy, {name}", evaluation.excerpt_accuracy),
-                _tile(f"macro-F1, {name}", evaluation.macro_f1),
-                Tile("time to train", show_duration(summary.duration_s)),
-            ]
-        ),
-    )
+    return [
+        accuracy_tile(f"track accuracy, {name}", evaluation.track_accuracy),
+        accuracy_tile(f"excerpt accuracy, {name}", evaluation.excerpt_accuracy),
+        accuracy_tile(f"macro-F1, {name}", evaluation.macro_f1),
+        Tile("time to train", show_duration(summary.duration_s)),
+    ]
 
 
-def _tile(name: str, interval: Interval) -> Tile:
-    low, high = 100 * interval.low, 100 * interval.high
-    return Tile(name, f"{100 * interval.value:.1f} %", f"95 %: {low:.1f} to {high:.1f}")
+def _curves(curve: Sequence[Epoch]) -> list[Picture]:
+    """Loss and accuracy by epoch, where they were measured."""
 
-
-def _learning(curve: Sequence[Epoch]) -> Element:
     def lines(kind: str) -> list[Curve]:
         made = []
         for side, name in (("train", "training"), ("valid", "validation")):
@@ -216,51 +204,64 @@ def _learning(curve: Sequence[Epoch]) -> Element:
                 made.append(Curve(name, *map(list, zip(*known, strict=True))))
         return made
 
-    def drawn(kind: str, y_label: str) -> Element | None:
-        curves = lines(kind)
-        if not curves:
-            return None
+    def drawn(kind: str, y_label: str, curves: Sequence[Curve]) -> Picture:
         ends = "; ".join(f"{c.name} {c.y[0]:.3g} to {c.y[-1]:.3g}" for c in curves)
-        return figure(
-            charts.picture(
-                lambda figure, _: charts.draw_lines(
-                    figure.subplots(),
-                    curves,
-                    x_label="epoch",
-                    y_label=y_label,
-                    percent=kind == "accuracy",
-                ),
-                f"{kind} by epoch: {ends}",
-            )
+        return charts.picture(
+            lambda figure, _: charts.draw_lines(
+                figure.subplots(),
+                curves,
+                x_label="epoch",
+                y_label=y_label,
+                percent=kind == "accuracy",
+            ),
+            f"{kind} by epoch: {ends}",
         )
 
-    shown = [drawn("loss", "loss, nats"), drawn("accuracy", "accuracy, %")]
-    return section("Learning curve", figures(*(part for part in shown if part is not None)))
+    kinds = (("loss", "loss, nats"), ("accuracy", "accuracy, %"))
+    return [drawn(kind, label, curves) for kind, label in kinds if (curves := lines(kind))]
 
 
-def evaluation_parts(evaluation: Evaluation) -> list[Element]:
-    """What a report shows of one evaluation: figures, scores by label, confusion, reliability."""
+def _figures(evaluation: Evaluation) -> Table:
     guess = math.log(len(evaluation.labels))
     nll = evaluation.nll
-    rows = [
-        ["accuracy by track", *_three(evaluation.track_accuracy)],
-        ["accuracy by excerpt", *_three(evaluation.excerpt_accuracy)],
-        ["macro-F1 by track", *_three(evaluation.macro_f1)],
+    return Table(
+        ["", "value", "95 % from", "to"],
         [
-            f"negative log-likelihood, nats ({guess:.2f} is a guess)",
-            *(f"{value:.3f}" for value in (nll.value, nll.low, nll.high)),
+            ["accuracy by track", *_three(evaluation.track_accuracy)],
+            ["accuracy by excerpt", *_three(evaluation.excerpt_accuracy)],
+            ["macro-F1 by track", *_three(evaluation.macro_f1)],
+            [
+                f"negative log-likelihood, nats ({guess:.2f} is a guess)",
+                *(f"{value:.3f}" for value in (nll.value, nll.low, nll.high)),
+            ],
+            ["expected calibration error", f"{100 * evaluation.ece:.1f} %", "", ""],
         ],
-        ["expected calibration error", f"{100 * evaluation.ece:.1f} %", "", ""],
-    ]
-    scores = [
+        caption=f"{evaluation.n_tracks} tracks, {evaluation.n_excerpts} excerpts",
+    )
+
+
+def _three(interval: Interval) -> list[str]:
+    value, low, high = interval.value, interval.low, interval.high
+    return [f"{100 * value:.1f} %", f"{100 * low:.1f} %", f"{100 * high:.1f} %"]
+
+
+def _scores(evaluation: Evaluation) -> Table:
+    return Table(
+        ["label", "tracks", "precision", "recall", "F1"],
         [
-            score.label,
-            score.n_tracks,
-            *(f"{100 * share:.0f}" for share in (score.precision, score.recall, score.f1)),
-        ]
-        for score in evaluation.scores
-    ]
-    reliable = charts.picture(
+            [
+                score.label,
+                score.n_tracks,
+                *(f"{100 * share:.0f}" for share in (score.precision, score.recall, score.f1)),
+            ]
+            for score in evaluation.scores
+        ],
+        caption="Per cent by label",
+    )
+
+
+def _reliability(evaluation: Evaluation) -> Picture:
+    return charts.picture(
         lambda figure, theme: charts.draw_reliability(
             figure.subplots(), evaluation.reliability, theme
         ),
@@ -272,50 +273,6 @@ def evaluation_parts(evaluation: Evaluation) -> list[Element]:
         ),
         width_in=4.4,
     )
-    return [
-        table(
-            ["", "value", "95 % from", "to"],
-            rows,
-            caption=f"{evaluation.n_tracks} tracks, {evaluation.n_excerpts} excerpts",
-        ),
-        element("h3", "Confusion matrix"),
-        confusion_table(evaluation.confusion, evaluation.labels),
-        element("h3", "By label, and how far the confidence can be believed"),
-        figures(
-            table(
-                ["label", "tracks", "precision", "recall", "F1"],
-                scores,
-                caption="Per cent by label",
-            ),
-            figure(
-                reliable,
-                f"How often the classifier is right, by how sure it says it is; the numbers are "
-                f"tracks. On the dashed line it can be taken at its word. Expected calibration "
-                f"error {100 * evaluation.ece:.1f} %.",
-            ),
-        ),
-    ]
-
-
-def _three(interval: Interval) -> list[str]:
-    value, low, high = interval.value, interval.low, interval.high
-    return [f"{100 * value:.1f} %", f"{100 * low:.1f} %", f"{100 * high:.1f} %"]
-
-
-def _circumstances(summary: RunSummary) -> list[Element]:
-    about = {
-        "started": summary.started,
-        "duration": show_duration(summary.duration_s),
-        "parameters": f"{summary.n_parameters:,}",
-        **summary.extra,
-    }
-    return [
-        *([section("Notes", bullets(summary.notes))] if summary.notes else []),
-        section("Data", paragraph(summary.data_set), fields(summary.split)),
-        section("How it was run", code(summary.command), fields(about)),
-        section("Configuration", fields(summary.config)),
-        section("Environment", fields(summary.environment)),
-    ]
 
 
 def write_comparison(
@@ -351,17 +308,18 @@ def write_comparison(
         raise InvalidArgument(f"not evaluated on {name!r}: {', '.join(missing)}")
     output_folder(folder)
     summed = _sum_up(runs, name)
-    html = page(
-        title,
-        section("In short", bullets(conclusion)) if conclusion else element("div"),
-        section(
-            f"Accuracy by track on {name}", _interval_picture(runs, name), _run_table(runs, name)
-        ),
-        section("Mean over seeds", _seed_table(summed)),
-        section("Commands", code("\n".join(run.command for run in runs))),
+    html = render(
+        "comparison.html.jinja",
+        title=title,
         lead=lead,
         warning=QUICK_WARNING if quick or any(run.quick for run in runs) else "",
-        footer=_footer(runs[0].started),
+        version=_version(),
+        conclusion=conclusion,
+        name=name,
+        accuracies=_interval_picture(runs, name),
+        runs=runs,
+        run_table=_run_table(runs, name),
+        seed_table=_seed_table(summed),
     )
     _write_json(
         folder / REPORT_JSON,
@@ -376,29 +334,25 @@ def write_comparison(
     return write_file(folder / REPORT_HTML, html)
 
 
-def _interval_picture(runs: Sequence[RunSummary], name: str) -> Element:
+def _interval_picture(runs: Sequence[RunSummary], name: str) -> Picture:
     bars = [
         Bar(run.name, accuracy.value, accuracy.low, accuracy.high)
         for run in runs
         for accuracy in [run.evaluations[name].track_accuracy]
     ]
-    return figure(
-        charts.picture(
-            lambda figure, theme: charts.draw_intervals(
-                figure.subplots(), bars, theme, x_label="accuracy by track, %"
-            ),
-            "; ".join(
-                f"{run.name} {show_interval(run.evaluations[name].track_accuracy)}" for run in runs
-            ),
-            width_in=5.6,
-            height_in=0.9 + 0.3 * len(bars),
+    return charts.picture(
+        lambda figure, theme: charts.draw_intervals(
+            figure.subplots(), bars, theme, x_label="accuracy by track, %"
         ),
-        "Points: measured; lines: 95 % intervals over tracks. All were asked about the same "
-        "tracks, so that two can differ for certain although their lines overlap.",
+        "; ".join(
+            f"{run.name} {show_interval(run.evaluations[name].track_accuracy)}" for run in runs
+        ),
+        width_in=5.6,
+        height_in=0.9 + 0.3 * len(bars),
     )
 
 
-def _run_table(runs: Sequence[RunSummary], name: str) -> Element:
+def _run_table(runs: Sequence[RunSummary], name: str) -> Table:
     headers = ["run", "accuracy by track", "by excerpt", "macro-F1", "NLL", "ECE", "parameters"]
     rows = []
     for run in runs:
@@ -415,7 +369,7 @@ def _run_table(runs: Sequence[RunSummary], name: str) -> Element:
                 show_duration(run.duration_s),
             ]
         )
-    return table([*headers, "time"], rows)
+    return Table([*headers, "time"], rows)
 
 
 def _sum_up(runs: Sequence[RunSummary], name: str) -> list[dict[str, Any]]:
@@ -431,7 +385,7 @@ def _sum_up(runs: Sequence[RunSummary], name: str) -> list[dict[str, Any]]:
     return made
 
 
-def _seed_table(summed: Sequence[Mapping[str, Any]]) -> Element:
+def _seed_table(summed: Sequence[Mapping[str, Any]]) -> Table:
     def share(values: Mapping[str, Any]) -> str:
         mean, deviation = values["mean"], values["deviation"]
         return f"{100 * mean:.1f} %" + ("" if deviation is None else f" ± {100 * deviation:.1f}")
@@ -446,4 +400,4 @@ def _seed_table(summed: Sequence[Mapping[str, Any]]) -> Element:
         for row in summed
     ]
     headers = ["network", "runs", "accuracy by track", "by excerpt", "macro-F1", "time"]
-    return table(headers, rows, caption="± is the standard deviation over the runs.")
+    return Table(headers, rows, caption="± is the standard deviation over the runs.")

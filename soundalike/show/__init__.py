@@ -1,1 +1,5 @@
-"""What is looked at: HTML pages, and pictures of spectra, comparisons and results."""
+"""What is looked at.
+
+``html`` fills in the pages that stand in ``templates``; ``plots`` draws sound, ``charts`` draws
+results, ``drawing`` is what both share; ``numbers`` writes numbers.
+"""

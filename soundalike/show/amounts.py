@@ -2,12 +2,18 @@
 
 from __future__ import annotations
 
-__all__ = ["show_bytes", "show_count", "show_percent", "show_percentile"]
+__all__ = ["show_bytes", "show_count", "show_number", "show_percent", "show_percentile"]
 
 
 def show_count(number: int, noun: str) -> str:
     """``1 track``, ``1,234 tracks``."""
     return f"{number:,} {noun}" if number == 1 else f"{number:,} {noun}s"
+
+
+def show_number(value: float, digits: int = 4) -> str:
+    """A number with so many significant digits, without an exponent where one can do without."""
+    text = f"{value:.{digits}g}"
+    return f"{value:,.0f}" if "e+" in text else text
 
 
 def show_bytes(size: float) -> str:

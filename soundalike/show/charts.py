@@ -1,13 +1,13 @@
-"""Pictures of results, drawn by matplotlib for light and for dark pages."""
+"""Charts of results (curves, intervals, reliability), drawn for light and for dark pages."""
 
 from __future__ import annotations
 
-import io
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Protocol
 
 from soundalike.errors import MissingExtra
+from soundalike.show.drawing import ORANGE, PURPLE, TEAL, blank_figure, to_png
 from soundalike.show.html import Picture
 
 if TYPE_CHECKING:
@@ -25,7 +25,6 @@ __all__ = [
     "draw_reliability",
     "picture",
     "png",
-    "reduce_colours",
 ]
 
 # Two times what a screen shows at 100 %, so that phones have something to show.
@@ -68,7 +67,7 @@ LIGHT = Theme(
     ink="#1d2327",
     soft="#5b666e",
     line="#dfe3e2",
-    colours=("#51127c", "#e0653a", "#2a8a8a", "#b5367a", "#9a7b12", "#3b6fb6"),
+    colours=(PURPLE, ORANGE, TEAL, "#b5367a", "#9a7b12", "#3b6fb6"),
 )
 DARK = Theme(
     ground="#1c2226",
@@ -110,19 +109,13 @@ def png(draw: Draw, width_in: float, height_in: float, theme: Theme = LIGHT) -> 
     """
     try:
         from matplotlib import style
-        from matplotlib.backends.backend_agg import FigureCanvasAgg
-        from matplotlib.figure import Figure
     except ImportError as error:
-        raise MissingExtra("drawing", "plots") from error
+        raise MissingExtra("plots", "plots") from error
     # The defaults come first: the user's own settings must not change a report.
     with style.context(["default", _style(theme)]):
-        figure = Figure(figsize=(width_in, height_in), layout="constrained")
+        figure = blank_figure(width_in, height_in, _DPI)
         draw(figure, theme)
-        buffer = io.BytesIO()
-        FigureCanvasAgg(figure).print_figure(
-            buffer, format="png", dpi=_DPI, metadata={"Software": None}
-        )
-    return reduce_colours(buffer.getvalue())
+        return to_png(figure)
 
 
 def picture(
@@ -173,17 +166,6 @@ def _style(theme: Theme) -> Any:
     }
 
 
-def reduce_colours(content: bytes) -> bytes:
-    """The same picture in 256 colours: a third of the size, and no difference to be seen."""
-    from PIL import Image
-
-    with Image.open(io.BytesIO(content)) as opened:
-        reduced = opened.convert("RGB").quantize(256, method=Image.Quantize.MAXCOVERAGE)
-    buffer = io.BytesIO()
-    reduced.save(buffer, format="PNG", optimize=True)
-    return min(content, buffer.getvalue(), key=len)
-
-
 def draw_lines(
     axes: Axes, curves: Sequence[Curve], *, x_label: str, y_label: str, percent: bool = False
 ) -> None:
@@ -195,6 +177,8 @@ def draw_lines(
     axes.set_xlabel(x_label)
     axes.set_ylabel(y_label)
     axes.grid(axis="y")
+    if all(float(x).is_integer() for curve in curves for x in curve.x):
+        axes.locator_params(axis="x", integer=True)  # no epoch 1.2
     if len(curves) > 1:
         axes.legend()
 
@@ -276,4 +260,4 @@ def draw_intervals(
     axes.tick_params(axis="y", length=0)
     axes.spines["left"].set_visible(False)
     if len(series) > 1:
-        axes.legend(loc="upper center", bbox_to_anchor=(0.4, -0.12), ncols=min(3, len(series)))
+        axes.figure.legend(loc="outside lower center", ncols=min(3, len(series)))

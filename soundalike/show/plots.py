@@ -1,4 +1,4 @@
-"""Pictures: waveforms, spectrograms, the match of two tracks, genres along a track.
+"""Pictures of sound: waveforms, spectrograms, the match of two tracks, genres along a track.
 
 Every function takes arrays or results and returns a :class:`matplotlib.figure.Figure`; ``save``
 writes it. matplotlib is an extra (``pip install 'soundalike[plots]'``) and is imported when the
@@ -26,6 +26,7 @@ from soundalike.show.drawing import (
     FAINT,
     INK,
     MATCH_COLOURS,
+    PURPLE,
     SOUND_COLOURS,
     any_text,
     color_bar,
@@ -57,7 +58,7 @@ __all__ = [
     "save",
 ]
 
-_PEAK_COLOUR, _RMS_COLOUR = "#b9a6d3", "#51127c"
+_PEAK_COLOUR, _RMS_COLOUR = "#b9a6d3", PURPLE
 _FORMATS = ("png", "jpg", "jpeg", "webp", "svg", "pdf")
 # More columns than this cannot be told apart in a picture of some 1,000 pixels.
 _MAX_COLUMNS = 4000

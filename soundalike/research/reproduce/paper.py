@@ -10,8 +10,7 @@ from __future__ import annotations
 
 import json
 import os
-from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, Final
 
@@ -21,19 +20,20 @@ from soundalike.files import write_file
 from soundalike.research import classification
 from soundalike.research.augment import AugmentConfig
 from soundalike.research.checkpoints import load_checkpoint, snapshot_name
-from soundalike.research.classification import Evaluation
 from soundalike.research.config import TrainConfig
 from soundalike.research.datasets import gtzan
 from soundalike.research.datasets.frames import LogMelSet
 from soundalike.research.datasets.gtzan import Gtzan
 from soundalike.research.report import RunSummary
-from soundalike.research.reproduce import Outcome, paper_page
+from soundalike.research.reproduce import Outcome
+from soundalike.research.reproduce.paper_page import paper_page
+from soundalike.research.reproduce.paper_results import SplitResult
 from soundalike.research.reproduce.segments import cut, shuffle_segments, source_tracks
 from soundalike.research.reproduce.series import PlannedRun, Progress, run_all
 from soundalike.research.tasks import predict
 from soundalike.show.times import show_duration
 
-__all__ = ["PAPER_ACCURACY", "RECIPE", "SplitResult", "reproduce"]
+__all__ = ["PAPER_ACCURACY", "RECIPE", "reproduce"]
 
 PAPER_ACCURACY: Final = {25: 0.4897, 80: 0.6034}
 """By epochs, as the paper has it."""
@@ -75,27 +75,6 @@ RECIPE: Final = TrainConfig(
 
 QUICK_TRACKS: Final = 8
 QUICK_EPOCHS: Final = {25: 1, 80: 3}
-
-
-@dataclass(frozen=True)
-class SplitResult:
-    """What the network reached on the test side of one split.
-
-    Attributes
-    ----------
-    name : letter and words, such as "(b) fault-filtered".
-    sizes : segments of each side.
-    n_shared : test segments whose own track is in training too.
-    by_segment : by epochs; the bootstrap draws tracks.
-    by_track : by epochs, probabilities averaged over a track's segments on the test side.
-    """
-
-    name: str
-    sizes: Mapping[str, int]
-    n_shared: int
-    by_segment: Mapping[int, Evaluation]
-    by_track: Mapping[int, Evaluation]
-    run: RunSummary
 
 
 def reproduce(
@@ -147,7 +126,7 @@ def reproduce(
     lines = _in_short(results, epochs)
     report = write_file(
         out / "report.html",
-        paper_page.paper_page(results, epochs, PAPER_ACCURACY, lines, quick=quick, command=command),
+        paper_page(results, epochs, PAPER_ACCURACY, lines, quick=quick, command=command),
     )
     write_file(out / "report.json", json.dumps(_to_json(results, lines, quick), indent=1) + "\n")
     return Outcome(report, lines)

@@ -22,7 +22,18 @@ from soundalike.frontends.dsp import (
 from soundalike.frontends.log_mel import EXCERPT_FRAMES, SAMPLE_RATE, excerpts, log_mel
 from soundalike.research.reproduce.phrase import Sound, chirp, pluck
 from soundalike.research.reproduce.sampling import fold_hz, resample
-from soundalike.show.drawing import FAINT, INK, SOUND_COLOURS, headline, mel_axis, new_figure, style
+from soundalike.show.drawing import (
+    FAINT,
+    INK,
+    ORANGE,
+    PURPLE,
+    SOUND_COLOURS,
+    TEAL,
+    headline,
+    mel_axis,
+    new_figure,
+    style,
+)
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -48,7 +59,6 @@ __all__ = [
 Samples = NDArray[np.float32]
 
 RATES = (44_100, 22_050, 11_025, 8_000, 4_000)  # Hz
-PURPLE, ORANGE, TEAL = "#51127c", "#e0653a", "#2a8a8a"
 _CHIRP_S, _CHIRP_END_HZ = 4.0, 20_000.0
 _WIDTH_PX = 1200
 

@@ -9,11 +9,10 @@ from __future__ import annotations
 
 import json
 import os
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Final
-from xml.etree.ElementTree import Element
+from typing import Any, Final
 
 import numpy as np
 
@@ -25,22 +24,13 @@ from soundalike.research.augment import AugmentConfig
 from soundalike.research.classification import spread
 from soundalike.research.config import TrainConfig, read_config
 from soundalike.research.datasets import gtzan
-from soundalike.research.report import (
-    QUICK_WARNING,
-    RunSummary,
-    show_interval,
-    write_comparison,
-)
+from soundalike.research.report import RunSummary, write_comparison
 from soundalike.research.reproduce import Outcome
 from soundalike.research.reproduce.differences import Difference, Hits, differences, means
+from soundalike.research.reproduce.recurrent_page import recurrent_page
 from soundalike.research.reproduce.series import PlannedRun, Progress, run_all
 from soundalike.research.runs import read_predictions
-from soundalike.show import charts
-from soundalike.show.html import bullets, element, fields, figure, page, paragraph, section, table
 from soundalike.show.times import show_duration
-
-if TYPE_CHECKING:
-    from matplotlib.figure import Figure
 
 __all__ = ["COMPARED", "RECIPE", "SEEDS", "TARGET", "Compared", "reproduce", "reproduce_best"]
 
@@ -139,9 +129,16 @@ def reproduce(
     accuracies = means(hits)
     pairs = differences(hits)
     lines = _in_short(runs, accuracies, pairs)
-    report = write_file(
-        out / "report.html", _page(runs, accuracies, pairs, lines, quick=quick, command=command)
+    html = recurrent_page(
+        runs,
+        accuracies,
+        pairs,
+        lines,
+        {network: one.options for network, one in COMPARED.items()},
+        quick=quick,
+        command=command,
     )
+    report = write_file(out / "report.html", html)
     values: dict[str, Any] = {
         "quick": quick,
         "command": command,
@@ -274,135 +271,3 @@ def _in_short(
         verdict,
         f"{show_duration(total_s)} of training in all.",
     )
-
-
-def _page(
-    runs: dict[str, list[RunSummary]],
-    accuracies: dict[str, Interval],
-    pairs: Sequence[Difference],
-    lines: Sequence[str],
-    *,
-    quick: bool,
-    command: str,
-) -> str:
-    first = next(iter(runs.values()))[0]
-    return page(
-        "Convolution, recurrence, or both",
-        section("In short", bullets(lines)),
-        section("Accuracy", _accuracy_table(runs, accuracies), _picture(runs, accuracies)),
-        section("Accuracy and time", _times(runs, accuracies)),
-        section("Differences", _difference_table(pairs)),
-        section("How", bullets(_how(first))),
-        section("Command", paragraph(element("code", command))),
-        section("Config", fields(_common(first.config))),
-        section("Environment", fields(first.environment)),
-        lead="Six networks on the same excerpts of GTZAN's fault-filtered split, with the same "
-        "epochs and about 300,000 parameters each.",
-        warning=QUICK_WARNING if quick else "",
-        footer=f"{first.started}. Intervals: 95 %, bootstrap over tracks and seeds.",
-    )
-
-
-def _common(config: Mapping[str, Any]) -> dict[str, Any]:
-    """What all the runs share, and what each network was given."""
-    own = ("name", "network", "network_options", "seed")
-    return {
-        **{name: one.options for name, one in COMPARED.items()},
-        **{name: value for name, value in config.items() if name not in own},
-    }
-
-
-def _accuracy_table(runs: dict[str, list[RunSummary]], accuracies: dict[str, Interval]) -> Element:
-    rows = []
-    for network, some in runs.items():
-        values = [run.evaluations["test"].track_accuracy.value for run in some]
-        excerpts = spread([run.evaluations["test"].excerpt_accuracy.value for run in some])
-        rows.append(
-            [
-                network,
-                show_interval(accuracies[network]),
-                ", ".join(f"{100 * value:.1f}" for value in values),
-                f"{100 * excerpts.mean:.1f} %",
-                f"{some[0].n_parameters:,}",
-                show_duration(sum(run.duration_s for run in some) / len(some)),
-            ]
-        )
-    headers = ["network", "test tracks right", "each seed", "excerpts right", "parameters", "time"]
-    return table(headers, rows, caption="Time: to train once, mean over the seeds.")
-
-
-def _picture(runs: dict[str, list[RunSummary]], accuracies: dict[str, Interval]) -> Element:
-    bars = [
-        charts.Bar(
-            network, accuracies[network].value, accuracies[network].low, accuracies[network].high
-        )
-        for network in runs
-    ]
-    told = "; ".join(f"{network} {show_interval(accuracies[network])}" for network in runs)
-    return figure(
-        charts.picture(
-            lambda drawn, theme: charts.draw_intervals(
-                drawn.subplots(), bars, theme, x_label="test tracks right, %"
-            ),
-            told,
-            width_in=5.6,
-            height_in=2.8,
-        ),
-        "Points: mean over seeds; lines: 95 % intervals over tracks and seeds. All were asked "
-        "about the same tracks, so that two can differ for certain although their lines overlap.",
-    )
-
-
-def _times(runs: dict[str, list[RunSummary]], accuracies: dict[str, Interval]) -> Element:
-    minutes = {
-        network: sum(run.duration_s for run in some) / len(some) / 60
-        for network, some in runs.items()
-    }
-
-    def draw(drawn: Figure, theme: charts.Theme) -> None:
-        axes = drawn.subplots()
-        for number, network in enumerate(runs):
-            place = (minutes[network], 100 * accuracies[network].value)
-            axes.plot(*place, "os^DvP"[number % 6], color=theme.colours[number % 6], ms=7)
-            axes.annotate(network, place, xytext=(7, 4), textcoords="offset points", fontsize=8)
-        axes.set(xlabel="minutes to train once", ylabel="test tracks right, %")
-        axes.margins(0.18)
-        axes.grid()
-
-    told = "; ".join(f"{network} {minutes[network]:.1f} min" for network in runs)
-    return figure(charts.picture(draw, f"accuracy against training time: {told}", width_in=5.6))
-
-
-def _difference_table(pairs: Sequence[Difference]) -> Element:
-    rows = [
-        [
-            f"{pair.better} over {pair.worse}",
-            f"{100 * pair.interval.value:.1f} ({100 * pair.interval.low:.1f} to "
-            f"{100 * pair.interval.high:.1f})",
-            "yes" if pair.is_real else "may be chance",
-        ]
-        for pair in pairs
-    ]
-    return table(
-        ["pair", "points", "real?"],
-        rows,
-        caption="Paired bootstrap over tracks and seeds; real: beyond chance after Bonferroni's "
-        f"correction for {len(pairs)} pairs.",
-    )
-
-
-def _how(run: RunSummary) -> list[str]:
-    sizes, config = run.split, run.config
-    return [
-        f"{sizes['train']} tracks to train on, {sizes['valid']} to tune on, {sizes['test']} to "
-        "test on; no artist of one side on another but one, which the published split has.",
-        f"{config['epochs']} epochs of {config['crops_per_track']} random excerpts of 9.9 s a "
-        f"track, AdamW with a learning rate of {config['learning_rate']}, batches of "
-        f"{config['batch_size']}; nothing was tuned for any one network.",
-        "The recurrent ones read the 128 mel bands frame by frame, two layers deep, and average "
-        "the states of the last; cnn-lstm shortens 128 frames to 16 by three convolutions first. "
-        "paper-cnn is the paper's five convolutions and five linear layers; it has no batch "
-        "normalisation, which cnn-lstm and resnet have.",
-        "What this cannot tell: what each could reach with a recipe of its own, more data, or "
-        "more epochs.",
-    ]

@@ -14,7 +14,7 @@ import os
 import time
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import asdict, dataclass
+from dataclasses import asdict
 from datetime import datetime
 from pathlib import Path
 
@@ -27,7 +27,8 @@ from soundalike.evaluate.intervals import Interval, bootstrap
 from soundalike.files import write_file
 from soundalike.frontends.log_mel import log_mel
 from soundalike.research.environment import describe_environment
-from soundalike.research.reproduce import Outcome, stress_page
+from soundalike.research.report import show_interval
+from soundalike.research.reproduce import Outcome
 from soundalike.research.reproduce.classifiers import Heard, Listener, find_listeners
 from soundalike.research.reproduce.clips import HELD_OUT, Clip, find_clips
 from soundalike.research.reproduce.perturbations import (
@@ -35,83 +36,21 @@ from soundalike.research.reproduce.perturbations import (
     QUICK_PERTURBATIONS,
     Perturbation,
 )
+from soundalike.research.reproduce.stress_page import stress_page
+from soundalike.research.reproduce.stress_results import (
+    Circumstances,
+    Measured,
+    Row,
+    StressResult,
+)
 
-__all__ = ["Measured", "Row", "StressResult", "measure", "reproduce", "summarise"]
+__all__ = ["in_short", "measure", "reproduce", "summarise"]
 
 GROUPS = {"held out": HELD_OUT, "all": ("train", "valid", "test", "none")}
 QUICK_PER_GENRE = 2
 DRAWS = 2000
 
 Progress = Callable[[int, int], None]
-
-
-@dataclass(frozen=True)
-class Measured:
-    """What one model made of the clips.
-
-    Attributes
-    ----------
-    model : its name.
-    hits : bool (1 + n_perturbations, n_clips), genre right; row 0 is the clips as they are.
-    p_true : float64, same shape: probability of the true genre.
-    cosines : float64, same shape: of the embedding to that of the clip as it is.
-    ranks : int64, same shape: place of the clip's own track among all clips as they are, from 1.
-    predicted : int64, same shape: the most probable label.
-    """
-
-    model: str
-    labels: tuple[str, ...]
-    hits: npt.NDArray[np.bool_]
-    p_true: npt.NDArray[np.float64]
-    cosines: npt.NDArray[np.float64]
-    ranks: npt.NDArray[np.int64]
-    predicted: npt.NDArray[np.int64]
-
-
-@dataclass(frozen=True)
-class Row:
-    """What one change does to one model on one group of clips.
-
-    Attributes
-    ----------
-    group : "held out" (the model was not trained on them) or "all".
-    perturbation, kind : what was changed; "none" for the clips as they are.
-    n_clips : how many.
-    accuracy : after the change, with its interval.
-    drop : accuracy lost by the change, clip by clip (paired), with its interval; above 0 is worse.
-    cosine : mean, of the embedding to that of the clip as it is.
-    lowest_cosine : that of the clip that moved furthest.
-    finds_itself : share of the clips whose own track is the nearest of all.
-    """
-
-    model: str
-    group: str
-    perturbation: str
-    kind: str
-    n_clips: int
-    accuracy: Interval
-    drop: Interval
-    cosine: float
-    lowest_cosine: float
-    finds_itself: float
-
-
-@dataclass(frozen=True)
-class StressResult:
-    """All that was measured.
-
-    Attributes
-    ----------
-    clips : those that could be read.
-    left_out : file and reason of those that could not.
-    perturbations : in the order of the rows of ``measured``, from the second on.
-    """
-
-    clips: tuple[Clip, ...]
-    left_out: tuple[str, ...]
-    perturbations: tuple[Perturbation, ...]
-    measured: tuple[Measured, ...]
-    rows: tuple[Row, ...]
 
 
 def measure(
@@ -284,7 +223,7 @@ def reproduce(
         seed=seed,
         progress=progress,
     )
-    circumstances = stress_page.Circumstances(
+    circumstances = Circumstances(
         command=command,
         started=started.isoformat(timespec="seconds"),
         duration_s=time.perf_counter() - begun_s,
@@ -300,8 +239,37 @@ def reproduce(
     }
     write_file(out / "report.json", json.dumps(values, indent=1, ensure_ascii=False) + "\n")
     write_file(out / "clips.csv", _table(result))
-    report = write_file(out / "report.html", stress_page.stress_page(result, circumstances))
-    return Outcome(report, stress_page.in_short(result))
+    lines = in_short(result)
+    report = write_file(out / "report.html", stress_page(result, circumstances, lines))
+    return Outcome(report, lines)
+
+
+def in_short(result: StressResult) -> tuple[str, ...]:
+    """The findings in a few sentences: figures, and which drops are beyond chance."""
+    lines = []
+    for measured in result.measured:
+        rows = [row for row in result.rows if row.model == measured.model]
+        group = rows[0].group
+        rows = [row for row in rows if row.group == group]
+        unchanged, changed = rows[0], rows[1:]
+        lines.append(
+            f"{measured.model}: accuracy {show_interval(unchanged.accuracy)} on the "
+            f"{unchanged.n_clips} clips of the group {group!r} as they are."
+        )
+        real = sorted((row for row in changed if row.drop.low > 0), key=lambda row: -row.drop.value)
+        named = ", ".join(f"{row.perturbation} ({100 * row.drop.value:.0f} points)" for row in real)
+        lines.append(
+            f"Drops whose interval excludes 0: {named or 'none'} "
+            f"({len(real)} of {len(changed)} changes)."
+        )
+        worst = min(changed, key=lambda row: row.cosine)
+        lost = min(changed, key=lambda row: row.finds_itself)
+        lines.append(
+            f"The embedding moves most under {worst.perturbation} (mean cosine "
+            f"{worst.cosine:.2f}); a clip finds its own track least often under "
+            f"{lost.perturbation} ({100 * lost.finds_itself:.0f} %)."
+        )
+    return tuple(lines)
 
 
 def _few(clips: Sequence[Clip]) -> tuple[Clip, ...]:
