@@ -39,7 +39,7 @@ _LINE_EVERY_S = 15.0
 @click.option(
     "--network",
     metavar="NAME",
-    help="resnet, listener, paper-cnn, rnn, lstm, gru or cnn-lstm; cifar-cnn for CIFAR-10.",
+    help="resnet, student, paper-cnn, rnn, lstm, gru or cnn-lstm; cifar-cnn for CIFAR-10.",
 )
 @click.option("--epochs", type=int, help="How often everything is gone through.")
 @click.option("--seed", type=int, help="Of all that is left to chance.")
@@ -53,7 +53,7 @@ _LINE_EVERY_S = 15.0
     help="A prepared data set, or a folder of several, else SOUNDALIKE_DATA.",
 )
 @click.option(
-    "--pool", type=_PATH, metavar="FILE", help="What a listener learns from besides the data set."
+    "--pool", type=_PATH, metavar="FILE", help="What a student learns from besides the data set."
 )
 @click.option(
     "--out", type=_PATH, metavar="DIR", help="The run's folder.  [default: runs/NAME-SEED]"

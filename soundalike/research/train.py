@@ -95,7 +95,7 @@ def make_task(config: TrainConfig, data: DataSet, device: torch.device | None = 
     Raises
     ------
     DataError : the split leaks (the message names the tracks), or there is no pool.
-    InvalidArgument : music for an image network, or the other way round; a listener without a pool.
+    InvalidArgument : music for an image network, or the other way round; a student without a pool.
     """
     device = device or torch.device("cpu")
     if isinstance(data, Cifar10) != (config.network == "cifar-cnn"):
@@ -104,10 +104,10 @@ def make_task(config: TrainConfig, data: DataSet, device: torch.device | None = 
     if isinstance(data, Cifar10):
         return ImageTask(data, config.image_augment, device, n_valid=config.n_valid_images)
     check_split(data, config.allow_leaks)
-    if config.network == "listener":
+    if config.network == "student":
         if not config.distill.pool:
             raise InvalidArgument(
-                "a listener learns from a pool: name it with --pool, or as distill.pool in the "
+                "a student learns from a pool: name it with --pool, or as distill.pool in the "
                 "config; `python -m soundalike.research.distill.pool` makes one"
             )
         pool = read_pool(Path(config.distill.pool))
