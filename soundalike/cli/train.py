@@ -94,7 +94,7 @@ def train(
     chosen += [f"distill.pool={json.dumps(str(pool))}"] if pool is not None else []
     given = read_config(config, [*chosen, *settings])
     folder = out or Path("runs") / f"{given.name}-{given.seed}"
-    found = load_for(given.network, data, skip_missing=skip_missing)
+    found = load_for(given.network, data, skip_missing=skip_missing, allow_leaks=given.allow_leaks)
     with _progress(folder) as progress:
         summary = train_network(
             given,
