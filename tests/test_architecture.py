@@ -18,7 +18,7 @@ PACKAGE = Path(soundalike.__file__).parent
 # what pulls a model tries it out before it is installed, so that one lies above the analyzer.
 LAYERS = [
     ["errors", "_version"],
-    ["files", "playlists"],
+    ["files", "locks", "playlists"],
     ["audio"],
     ["frontends"],
     ["models", "analysis"],

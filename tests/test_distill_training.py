@@ -126,7 +126,7 @@ def test_a_batch_holds_its_parts_in_order(pool_path: Path) -> None:
 
 def test_a_student_without_a_pool_is_told_where_to_get_one(tmp_path: Path) -> None:
     given_up = config_from_dict({"network": "student", "network_options": SMALL})
-    with pytest.raises(InvalidArgument, match=r"--pool.*soundalike\.research\.distill\.pool"):
+    with pytest.raises(InvalidArgument, match=r"--pool.*soundalike data pool"):
         train(given_up, small_set(), tmp_path)
 
 
@@ -328,7 +328,7 @@ def exported(request: pytest.FixtureRequest, whole: Path, tmp_path_factory) -> P
         projection=ALL,
         pool=small_pool(),
         half=request.param,
-    )
+    ).path
 
 
 def test_the_exported_projection_gives_the_numbers_of_torch(

@@ -13,6 +13,7 @@ import click
 
 from soundalike.cli.output import Column, note, print_json, print_table
 from soundalike.cli.params import ExampleCommand, ExampleGroup, json_option, library_option
+from soundalike.cli.pool import pool
 from soundalike.cli.progress import bytes_progress
 
 if TYPE_CHECKING:
@@ -225,6 +226,9 @@ def info(ctx: click.Context, name: str, folder: Path | None, as_json: bool) -> N
                 click.echo(f"{title}: {line}")
     if result.problems:
         ctx.exit(1)
+
+
+data.add_command(pool)
 
 
 def _own_tracks(name: str, source: Path | None, library: str | None) -> Any:

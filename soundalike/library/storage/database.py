@@ -5,12 +5,11 @@ from __future__ import annotations
 import os
 import random
 import sqlite3
-import sys
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import IO, Any
+from typing import Any
 
 from sqlalchemy import Connection, Engine, create_engine, event
 from sqlalchemy.engine import URL, make_url
@@ -19,6 +18,7 @@ from sqlalchemy.pool import StaticPool
 
 from soundalike.errors import InvalidArgument, LibraryError, printable
 from soundalike.library.storage.schema import SCHEMA_VERSION
+from soundalike.locks import try_lock
 
 __all__ = ["Database", "default_location"]
 
@@ -121,7 +121,7 @@ class Database:
                 f"{printable(lock_path)}: {error.strerror}; check the permissions of its folder"
             ) from error
         with file:
-            if not _try_lock(file):
+            if not try_lock(file):
                 raise LibraryError(
                     f"{self.location}: another scan of this library is running; "
                     f"wait for it to end, or stop it"
@@ -272,25 +272,3 @@ def _upgrade(connection: Connection) -> None:
     config.set_main_option("script_location", str(_MIGRATIONS).replace("%", "%%"))
     config.attributes["connection"] = connection
     command.upgrade(config, "head")
-
-
-if sys.platform == "win32":
-    import msvcrt
-
-    def _try_lock(file: IO[bytes]) -> bool:
-        try:
-            file.seek(0)
-            msvcrt.locking(file.fileno(), msvcrt.LK_NBLCK, 1)
-        except OSError:
-            return False
-        return True
-
-else:
-    import fcntl
-
-    def _try_lock(file: IO[bytes]) -> bool:
-        try:
-            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
-            return False
-        return True
