@@ -130,7 +130,7 @@ def load(
     }
     artists = _read_artists(root / "splits", row_of)
     data = Gtzan(store.log_mel, tracks, labels, artists, splits, min_db=store.min_db)
-    refuse_leaks(data, allow_leaks, kinds=("track",))
+    refuse_leaks(data, allow_leaks, kinds=["track"])
     return data
 
 
