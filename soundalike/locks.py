@@ -58,11 +58,16 @@ def locked(path: Path, *, timeout_s: float = 60.0) -> Iterator[None]:
     try:
         yield
     finally:
-        # Deleted while it is locked: whoever waits for it sees then that it is gone. Windows
-        # deletes no open file, but after it is closed, unless another program has opened it since.
-        for step in (lock_path.unlink, file.close, lock_path.unlink)[: 3 if _IS_WINDOWS else 2]:
+        if _IS_WINDOWS:
+            # Windows deletes no open file, so not one either that another program waits for.
+            file.close()
             with suppress(OSError):
-                step()
+                lock_path.unlink()
+        else:
+            # While it is locked: whoever waits for it sees then that it is gone.
+            with suppress(OSError):
+                lock_path.unlink()
+            file.close()
 
 
 def _wait_for(lock_path: Path, deadline: float) -> IO[bytes]:
