@@ -27,7 +27,8 @@ import numpy as np  # noqa: E402
 
 from soundalike.analyzer import Analyzer  # noqa: E402
 from soundalike.audio import AudioReader  # noqa: E402
-from soundalike.frontends.log_mel import LogMelStream, excerpts  # noqa: E402
+from soundalike.frontends import spectrogram_of_file  # noqa: E402
+from soundalike.frontends.log_mel import excerpts  # noqa: E402
 
 DURATION_S = 240
 ROUNDS = 7
@@ -40,11 +41,7 @@ def decode(path: Path) -> None:
 
 
 def decode_and_transform(path: Path) -> None:
-    with AudioReader(path) as reader:
-        stream = LogMelStream(reader.sample_rate)
-        for block in reader:
-            stream.push(block)
-    excerpts(stream.finish())
+    excerpts(spectrogram_of_file(path).values)
 
 
 def candidates() -> dict[str, Callable[[Path], object]]:

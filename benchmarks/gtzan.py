@@ -12,6 +12,7 @@ from soundalike.analyzer import Analyzer
 from soundalike.evaluate.retrieval import RetrievalSummary, retrieve, summarise
 from soundalike.evaluate.timbre import mfcc_statistics, standardised
 from soundalike.models import ModelInfo
+from soundalike.models.contract import DEFAULT_FRONTEND
 from soundalike.research.datasets.gtzan import Gtzan
 from soundalike.similarity.matrix import CosineSimilarities
 
@@ -37,7 +38,7 @@ def genre_neighbours(
         "MFCC statistics": standardised(np.stack([mfcc_statistics(track) for track in frames]))
     }
     for model in models:
-        if model.frontend == "log-mel-128":
+        if model.frontend == DEFAULT_FRONTEND:
             analyzer = Analyzer(model)
             embeddings[model.id] = np.stack(
                 [analyzer.from_log_mel(track).embedding for track in frames]

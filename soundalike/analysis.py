@@ -8,6 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from soundalike.frontends.log_mel import EXCERPT_S
+from soundalike.models.contract import DEFAULT_KIND
 
 __all__ = ["Analysis", "genre_sets", "softmax", "temper", "unit"]
 
@@ -49,7 +50,7 @@ class Analysis:
     excerpt_starts_s: NDArray[np.float64]
     genre_set: tuple[str, ...]
     notes: tuple[str, ...] = ()
-    kind: str = "genres"
+    kind: str = DEFAULT_KIND
     excerpt_s: float = EXCERPT_S
 
     @property

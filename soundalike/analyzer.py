@@ -2,30 +2,28 @@
 
 from __future__ import annotations
 
-import json
 import os
-from typing import TYPE_CHECKING, cast
+from typing import cast
 
 import numpy as np
-import onnxruntime
 from numpy.typing import NDArray
 
 from soundalike.analysis import Analysis, genre_sets, softmax, temper, unit
-from soundalike.audio import AudioReader
 from soundalike.errors import InvalidArgument, ModelError, SilentAudio, TooShort
-from soundalike.frontends import find_frontend
+from soundalike.frontends import find_frontend, spectrogram_of_file
 from soundalike.models import DEFAULT_MODEL, ModelInfo, ModelKey, find_by_key, find_model
-
-if TYPE_CHECKING:
-    from collections.abc import Mapping
+from soundalike.models.contract import (
+    Calibration,
+    ModelMetadata,
+    open_session,
+    read_properties,
+    run,
+)
 
 __all__ = ["MIN_DURATION_S", "SILENCE_PEAK", "Analyzer"]
 
 SILENCE_PEAK = 1e-4  # -80 dBFS; dither alone stays under it
 MIN_DURATION_S = 0.5
-
-# Excerpts in one run of the model: enough to keep it busy, little enough to bound the memory.
-_BATCH_EXCERPTS = 16
 
 FloatArray = NDArray[np.float32]
 
@@ -58,38 +56,27 @@ class Analyzer:
             model = find_by_key(model)
         self.model = model if isinstance(model, ModelInfo) else find_model(model)
         self._frontend = find_frontend(self.model.frontend)
-        options = onnxruntime.SessionOptions()
-        options.intra_op_num_threads = threads
-        options.inter_op_num_threads = 1
-        options.log_severity_level = 3
-        options.add_session_config_entry("session.intra_op.allow_spinning", "0")
         try:
-            self._session = onnxruntime.InferenceSession(
-                self.model.verify(), options, providers=["CPUExecutionProvider"]
-            )
-            metadata = self._session.get_modelmeta().custom_metadata_map
-            self._check(metadata)
+            self._session = open_session(self.model.verify(), threads=threads)
+            properties = read_properties(self._session)
+            self._check(ModelMetadata.from_metadata(properties))
             if self.model.kind == "genres":
-                self._temperature = float(metadata["temperature"])
-                self._genre_set_quantile = float(metadata["genre_set_quantile"])
+                self._calibration = Calibration.from_metadata(properties)
         except ModelError:
             raise
         # ONNX Runtime has no common error class of its own, and raises RuntimeError or its kin.
         except Exception as error:
             raise ModelError(f"{self.model.path} is no model of soundalike's: {error}") from error
 
-    def _check(self, metadata: Mapping[str, str]) -> None:
-        found = (
-            metadata["name"],
-            metadata["version"],
-            tuple(json.loads(metadata["labels"])),
-            metadata.get("kind", "genres"),
-            metadata.get("frontend", "log-mel-128"),
-        )
-        model = self.model
-        expected = (model.name, model.version, model.labels, model.kind, model.frontend)
-        if found != expected:
-            raise ModelError(f"{self.model.path} says that it is {found}, not {expected}")
+    def _check(self, found: ModelMetadata) -> None:
+        expected = self.model.metadata
+        differing = [
+            f"{name} {getattr(found, name)!r}, not {getattr(expected, name)!r}"
+            for name in ("name", "version", "labels", "kind", "frontend")
+            if getattr(found, name) != getattr(expected, name)
+        ]
+        if differing:
+            raise ModelError(f"{self.model.path} says of itself: {'; '.join(differing)}")
 
     def from_file(
         self,
@@ -110,17 +97,12 @@ class Analyzer:
         AudioError : the file cannot be analysed; the class and the message say why.
         InvalidArgument : times that are not in the track.
         """
-        with AudioReader(path, start_s=start_s, end_s=end_s) as reader:
-            stream = self._frontend.stream(reader.sample_rate)
-            for block in reader:
-                stream.push(block)
-            notes = tuple(reader.notes)
-        duration_s = stream.n_samples / stream.sample_rate
-        if duration_s < MIN_DURATION_S:
-            raise TooShort(path, f"{duration_s:.2f} s of sound, {MIN_DURATION_S} s are needed")
-        if stream.peak < SILENCE_PEAK:
-            raise SilentAudio(path, f"silent: {duration_s:.1f} s that never reach -80 dBFS")
-        return self._analyse(stream.finish(), duration_s, notes)
+        made = spectrogram_of_file(path, self._frontend.stream, start_s=start_s, end_s=end_s)
+        if made.duration_s < MIN_DURATION_S:
+            raise TooShort(path, f"{made.duration_s:.2f} s of sound, {MIN_DURATION_S} s are needed")
+        if made.peak < SILENCE_PEAK:
+            raise SilentAudio(path, f"silent: {made.duration_s:.1f} s that never reach -80 dBFS")
+        return self._analyse(made.values, made.duration_s, made.notes)
 
     def from_waveform(self, waveform: NDArray[np.floating], sample_rate: int) -> Analysis:
         """Analyse mono audio in memory.
@@ -166,7 +148,7 @@ class Analyzer:
         self, log_mel_db: NDArray[np.floating], duration_s: float, notes: tuple[str, ...]
     ) -> Analysis:
         cut = self._frontend.excerpts(log_mel_db)
-        logits, embeddings = self._run(cut.frames)
+        logits, embeddings = run(self._session, cut.frames)
         excerpt_embeddings = unit(embeddings)
         genre_set: tuple[str, ...] = ()
         if self.model.kind == "tags":
@@ -177,8 +159,10 @@ class Analyzer:
         else:
             excerpt_probabilities = softmax(logits)
             # The mean of the excerpts' probabilities, tempered.
-            probabilities = temper(excerpt_probabilities.mean(axis=0), self._temperature)
-            members = genre_sets(probabilities, self._genre_set_quantile)
+            probabilities = temper(
+                excerpt_probabilities.mean(axis=0), self._calibration.temperature
+            )
+            members = genre_sets(probabilities, self._calibration.genre_set_quantile)
             order = np.argsort(-probabilities, kind="stable")
             genre_set = tuple(self.model.labels[i] for i in order if members[i])
             pooled = excerpt_embeddings.mean(axis=0)
@@ -196,17 +180,6 @@ class Analyzer:
             kind=self.model.kind,
             excerpt_s=self._frontend.excerpt_s,
         )
-
-    def _run(self, frames: FloatArray) -> tuple[FloatArray, FloatArray]:
-        """Logits (n_excerpts, n_labels) and embeddings (n_excerpts, embedding_dim)."""
-        parts = [
-            self._session.run(
-                ["logits", "embedding"], {"log_mel": frames[start : start + _BATCH_EXCERPTS]}
-            )
-            for start in range(0, len(frames), _BATCH_EXCERPTS)
-        ]
-        logits, embeddings = (np.concatenate(outputs) for outputs in zip(*parts, strict=True))
-        return cast("FloatArray", logits), cast("FloatArray", embeddings)
 
 
 def _sigmoid(logits: FloatArray) -> FloatArray:

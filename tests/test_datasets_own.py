@@ -200,7 +200,7 @@ def test_a_split_with_a_copy_on_two_sides_is_not_loaded(tmp_path: Path) -> None:
     )
     write_store(tmp_path / STORE_FILE, store)
     write_split(tmp_path / SPLIT_FILE, Split(("a", "b"), ("c",), ("d",)))
-    with pytest.raises(DataError, match="the split leaks:\n  repeat: a in train and d in test"):
+    with pytest.raises(DataError, match=r"the split leaks.*\n  repeat: a in train and d in test"):
         own.load(tmp_path)
     assert "repeat: a in train" in catalog.check("folder", tmp_path).problems[0]
 

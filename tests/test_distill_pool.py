@@ -3,21 +3,25 @@
 from __future__ import annotations
 
 import json
+from dataclasses import asdict
 from pathlib import Path
 
 import numpy as np
 import pytest
 from audio_files import chord, write_wav
+from click.testing import CliRunner
 
 pytest.importorskip("torch", reason="needs soundalike[research]")
 
 from distill_sets import write_teacher
 
+from soundalike.cli.app import cli
+from soundalike.cli.pool import pool as pool_command
 from soundalike.errors import DataError, InvalidArgument
 from soundalike.frontends.log_mel import SAMPLE_RATE
 from soundalike.research.datasets.frames import STORE_FILE, Store, write_store
-from soundalike.research.distill import pool as command
-from soundalike.research.distill.pool_file import Pool, read_pool
+from soundalike.research.distill import pool as pools
+from soundalike.research.distill.pool_file import Pool, read_metadata, read_pool
 from soundalike.research.distill.segments import SegmentConfig, make_segment, waveform_of
 from soundalike.research.distill.teacher import (
     LESSONS,
@@ -69,9 +73,9 @@ def store(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 def make(music: Path, store: Path, teacher: Path, out: Path, **options: object) -> Pool:
-    command.make_pool(
-        command.find_soundtracks(music, ["one"]),
-        command.find_clips(store),
+    pools.make_pool(
+        pools.find_soundtracks(music, ["one"]),
+        pools.find_clips(store),
         teacher,
         out,
         **{"segments": 12, **options},  # type: ignore[arg-type]
@@ -80,29 +84,29 @@ def make(music: Path, store: Path, teacher: Path, out: Path, **options: object) 
 
 
 def test_clips_are_of_training_tracks_alone(store: Path) -> None:
-    assert [source.name for source in command.find_clips(store)] == [TRAIN]
+    assert [source.name for source in pools.find_clips(store)] == [TRAIN]
 
 
 def test_soundtracks_are_of_the_packages_asked_for(music: Path) -> None:
-    found = command.find_soundtracks(music, ["one"])
+    found = pools.find_soundtracks(music, ["one"])
     assert [(source.name, source.package) for source in found] == [
         ("a.wav", "one"),
         ("b.wav", "one"),
     ]
     with pytest.raises(DataError, match=r"manifest\.json: no track of three"):
-        command.find_soundtracks(music, ["one", "three"])
+        pools.find_soundtracks(music, ["one", "three"])
 
 
 def test_what_is_missing_is_named(music: Path, store: Path, tmp_path: Path) -> None:
-    with pytest.raises(DataError, match=r"manifest\.json: no such file"):
-        command.find_soundtracks(tmp_path)
+    with pytest.raises(DataError, match=r"manifest\.json: No such file"):
+        pools.find_soundtracks(tmp_path)
     listed = [{"path": "gone.ogg", "package": "one"}]
     (tmp_path / "manifest.json").write_text(json.dumps(listed), encoding="utf-8")
     with pytest.raises(DataError, match=r"missing although listed: gone\.ogg"):
-        command.find_soundtracks(tmp_path, ["one"])
+        pools.find_soundtracks(tmp_path, ["one"])
     (tmp_path / "manifest.json").write_text('["a.ogg"]', encoding="utf-8")
     with pytest.raises(DataError, match="no list of tracks with path and package"):
-        command.find_soundtracks(tmp_path, ["one"])
+        pools.find_soundtracks(tmp_path, ["one"])
     with pytest.raises(DataError, match=r"soundalike models pull musicnn"):
         find_teacher(tmp_path / "none.onnx")
 
@@ -113,7 +117,7 @@ def test_a_clip_of_no_track_is_refused(store: Path, tmp_path: Path) -> None:
     copy = shutil.copytree(store, tmp_path / "gtzan")
     (copy / "clips" / "blues.77777.wav").touch()
     with pytest.raises(DataError, match=r"of no GTZAN track: blues\.77777\.wav"):
-        command.find_clips(copy)
+        pools.find_clips(copy)
 
 
 def test_a_stopped_pool_goes_on_and_is_the_same_on_any_number_of_processes(
@@ -123,7 +127,7 @@ def test_a_stopped_pool_goes_on_and_is_the_same_on_any_number_of_processes(
     tmp_path: Path,
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setattr(command, "_CHUNK", 4)
+    monkeypatch.setattr(pools, "_CHUNK", 4)
     whole = make(music, store, teacher, tmp_path / "whole.npz", jobs=2)
     assert whole.log_mel.shape == (12, 128, 128)
     assert [track.shape[0] for track in whole.tracks] == [128, 128]
@@ -152,9 +156,9 @@ def test_a_stopped_pool_goes_on_and_is_the_same_on_any_number_of_processes(
     assert next(so_far for words, so_far, _ in done if words == "segments") >= 4
     np.testing.assert_array_equal(again.log_mel, whole.log_mel)
     np.testing.assert_array_equal(again.lessons.targets, whole.lessons.targets)
-    command.make_pool(
-        command.find_soundtracks(music, ["one"]),
-        command.find_clips(store),
+    pools.make_pool(
+        pools.find_soundtracks(music, ["one"]),
+        pools.find_clips(store),
         teacher,
         out,
         segments=12,
@@ -170,9 +174,9 @@ def test_a_recording_too_short_to_cut_is_named(
 ) -> None:
     path = tmp_path / "short.wav"
     write_wav(path, chord(SAMPLE_RATE, 0.6), SAMPLE_RATE)
-    sources = [command.Source(path, "short.wav", "one")]
+    sources = [pools.Source(path, "short.wav", "one")]
     with pytest.raises(DataError, match=r"short\.wav: shorter than 1 s"):
-        command.make_pool(sources, command.find_clips(store), teacher, tmp_path / "pool.npz")
+        pools.make_pool(sources, pools.find_clips(store), teacher, tmp_path / "pool.npz")
 
 
 def tones() -> tuple[list[np.ndarray], list[np.ndarray]]:
@@ -289,7 +293,7 @@ def test_lessons_are_standardised_and_weighted() -> None:
 
 
 def test_damaged_pools_are_named(tmp_path: Path) -> None:
-    with pytest.raises(DataError, match=r"soundalike\.research\.distill\.pool"):
+    with pytest.raises(DataError, match="soundalike data pool"):
         read_pool(tmp_path / "none.npz")
     (tmp_path / "bad.npz").write_bytes(b"PK\x03\x04 and then nothing")
     with pytest.raises(DataError, match=r"bad\.npz: damaged or no pool"):
@@ -310,9 +314,28 @@ def test_damaged_pools_are_named(tmp_path: Path) -> None:
         read_pool(tmp_path / "old.npz")
 
 
-def test_the_command_says_what_is_wrong(
-    tmp_path: Path, store: Path, capsys: pytest.CaptureFixture[str]
+def test_the_command_says_what_is_wrong(tmp_path: Path, store: Path) -> None:
+    places = ["--music", str(tmp_path), "--data", str(store), "--out", str(tmp_path / "p.npz")]
+    result = CliRunner().invoke(cli, ["data", "pool", *places])
+    assert result.exit_code == 1
+    assert result.stderr.startswith("DataError: ")
+
+
+def test_the_command_makes_a_pool_and_goes_on(
+    tmp_path: Path, music: Path, store: Path, teacher: Path
 ) -> None:
-    arguments = ["--music", str(tmp_path), "--data", str(store), "--out", str(tmp_path / "p.npz")]
-    assert command.main(arguments) == 1
-    assert capsys.readouterr().err.startswith("DataError: ")
+    out = tmp_path / "pool.npz"
+    words = ["data", "pool", "--music", str(music), "--package", "one", "--data", str(store)]
+    words += ["--teacher", str(teacher), "--segments", "4", "--clip", "0.5", "--out", str(out)]
+    for _ in range(2):  # the second time it lies there complete
+        result = CliRunner().invoke(cli, words, catch_exceptions=False)
+        assert result.exit_code == 0, result.output
+        assert result.stdout.startswith(f"{out}: 4 segments, ")
+    metadata = read_metadata(out)
+    assert metadata["segments"] == 4
+    assert metadata["config"] == asdict(SegmentConfig(clip=0.5))
+
+
+def test_the_options_of_the_command_have_the_usual_values() -> None:
+    options = {option.name: option.default for option in pool_command.params}
+    assert asdict(SegmentConfig()).items() <= options.items()

@@ -25,8 +25,13 @@ from soundalike.analyzer import Analyzer
 from soundalike.errors import InvalidArgument
 from soundalike.models import ModelInfo
 from soundalike.research import export
-from soundalike.research.checkpoints import load_checkpoint
-from soundalike.research.config import TrainConfig, config_from_dict
+from soundalike.research.checkpoints import (
+    Checkpoint,
+    build_network,
+    load_checkpoint,
+    write_checkpoint,
+)
+from soundalike.research.config import TrainConfig, config_from_dict, read_config
 from soundalike.research.distill.pool_file import write_pool
 from soundalike.research.distill.projection import (
     Blocks,
@@ -38,7 +43,7 @@ from soundalike.research.distill.projection import (
 )
 from soundalike.research.distill.statistics import MODULATION_EDGES, STATISTICS, Statistics
 from soundalike.research.distill.task import DistillConfig, DistillTask, nt_xent
-from soundalike.research.networks import Listener
+from soundalike.research.networks import Student
 from soundalike.research.train import train
 
 CPU = torch.device("cpu")
@@ -55,7 +60,7 @@ def pool_path(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def config(pool_path: Path, **changes: object) -> TrainConfig:
     values: dict[str, object] = {
         "name": "small",
-        "network": "listener",
+        "network": "student",
         "network_options": SMALL,
         "distill": {"pool": str(pool_path), "segments": 8, "pairs": 4},
         "steps_per_epoch": 4,
@@ -119,10 +124,34 @@ def test_a_batch_holds_its_parts_in_order(pool_path: Path) -> None:
     assert all(row.numpy().tobytes() in rows for row in batch.lessons)
 
 
-def test_a_listener_without_a_pool_is_told_where_to_get_one(tmp_path: Path) -> None:
-    given_up = config_from_dict({"network": "listener", "network_options": SMALL})
-    with pytest.raises(InvalidArgument, match=r"--pool.*soundalike\.research\.distill\.pool"):
+def test_a_student_without_a_pool_is_told_where_to_get_one(tmp_path: Path) -> None:
+    given_up = config_from_dict({"network": "student", "network_options": SMALL})
+    with pytest.raises(InvalidArgument, match=r"--pool.*soundalike data pool"):
         train(given_up, small_set(), tmp_path)
+
+
+def test_a_network_under_its_former_name_is_the_same(pool_path: Path, tmp_path: Path) -> None:
+    assert config(pool_path, network="listener") == config(pool_path)
+    settings = tmp_path / "config.json"
+    settings.write_text('{"network": "listener"}')
+    assert read_config(settings).network == "student"
+    assert read_config(None, ["network=listener"]).network == "student"
+
+
+def test_a_checkpoint_with_the_former_name_of_its_network_is_read(
+    pool_path: Path, tmp_path: Path
+) -> None:
+    asked = config(pool_path)
+    network = build_network(asked, ("a", "b"))
+    written = Checkpoint(asked, ("a", "b"), 1, [], 0.0, network.state_dict(), None)
+    path = tmp_path / "checkpoint.pt"
+    write_checkpoint(path, written)
+    stored = torch.load(path, weights_only=True)
+    stored["config"]["network"] = "listener"
+    torch.save(stored, path)
+    found, loaded = load_checkpoint(tmp_path, network="student")
+    assert found == asked
+    assert isinstance(loaded, Student)
 
 
 def test_settings_within_settings_leave_the_others_as_they_were() -> None:
@@ -299,7 +328,7 @@ def exported(request: pytest.FixtureRequest, whole: Path, tmp_path_factory) -> P
         projection=ALL,
         pool=small_pool(),
         half=request.param,
-    )
+    ).path
 
 
 def test_the_exported_projection_gives_the_numbers_of_torch(
@@ -340,9 +369,9 @@ def test_reference_tracks_are_the_training_tracks_and_the_soundtracks(whole: Pat
     assert np.abs(found.matrix.numpy()) == pytest.approx(np.abs(expected.matrix), abs=1e-4)
 
 
-def test_only_a_listener_foretells_the_teacher() -> None:
-    listener = Listener(3, **SMALL)  # type: ignore[arg-type]
-    with pytest.raises(InvalidArgument, match="only the network listener"):
-        Blocks(listener.trunk, ("teacher",))
-    values = Blocks(listener, ("lessons",)).eval()(torch.zeros(1, 128, 128)).embedding
+def test_only_a_student_predicts_the_teacher() -> None:
+    student = Student(3, **SMALL)  # type: ignore[arg-type]
+    with pytest.raises(InvalidArgument, match="only the network student"):
+        Blocks(student.trunk, ("teacher",))
+    values = Blocks(student, ("lessons",)).eval()(torch.zeros(1, 128, 128)).embedding
     assert values.shape == (1, 442)

@@ -14,7 +14,7 @@ SMALL = {
     "cifar-cnn": {"channels": [4, 4], "hidden": [8, 8, 8]},
     "cnn-lstm": {"channels": [4, 4, 4], "hidden": 8},
     "gru": {"hidden": 8},
-    "listener": {"widths": [8, 8, 8, 16], "blocks": [1, 1, 1, 1], "drop_path": 0.0},
+    "student": {"widths": [8, 8, 8, 16], "blocks": [1, 1, 1, 1], "drop_path": 0.0},
     "lstm": {"hidden": 8},
     "paper-cnn": {"channels": [4, 4, 8, 8, 8], "hidden": [16, 16, 16, 8], "dropout": 0.0},
     "resnet": {"widths": [8, 8, 8, 16], "blocks": [1, 1, 1, 1], "drop_path": 0.0},
@@ -40,8 +40,8 @@ def test_logits_and_embedding_have_their_shapes(name: str) -> None:
     assert torch.allclose(head(output.embedding), output.logits, atol=1e-6)
 
 
-# The listener is the resnet with more on top of it, and is compared with none of the others.
-@pytest.mark.parametrize("name", sorted(set(MUSIC) - {"listener"}))
+# The student is the resnet with more on top of it, and is compared with none of the others.
+@pytest.mark.parametrize("name", sorted(set(MUSIC) - {"student"}))
 def test_music_networks_have_about_as_many_parameters(name: str) -> None:
     ours = parameter_count(build(name))
     assert abs(ours / parameter_count(build("resnet")) - 1) < 0.1

@@ -336,6 +336,21 @@ def test_a_new_version_takes_the_place_of_the_old(site: tuple[Path, str]) -> Non
     assert pulled == ["small@2"]
 
 
+def test_two_pulls_at_the_same_moment_install_both(folder: Path, site: tuple[Path, str]) -> None:
+    root, url = site
+    commands = []
+    for name in ("one", "two"):
+        content = small_model(name=name)
+        (root / f"{name}.onnx").write_bytes(content)
+        place = ["--url", f"{url}/{name}.onnx", "--sha256", hashlib.sha256(content).hexdigest()]
+        commands.append([sys.executable, "-m", "soundalike", "models", "pull", *place])
+    running = [subprocess.Popen(command, stdout=subprocess.DEVNULL) for command in commands]
+    assert [program.wait() for program in running] == [0, 0]
+    assert [model.name for model in models.pulled_models()] == ["one", "two"]
+    names = ["one.md", "one.onnx", "registry.json", "two.md", "two.onnx"]
+    assert sorted(path.name for path in folder.iterdir()) == names
+
+
 def test_a_file_with_another_checksum_is_deleted(folder: Path, site: tuple[Path, str]) -> None:
     url, sha256 = publish(site, small_model())
     wrong = "0" * 64

@@ -2,17 +2,20 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 
 import numpy as np
 import pytest
+from click.testing import CliRunner
 
 pytest.importorskip("sklearn", reason="needs soundalike[research]")
 
 from soundalike.analyzer import Analyzer
+from soundalike.cli.app import cli
 from soundalike.errors import DataError
 from soundalike.models import find_model
-from soundalike.research.card import card_table, main, measure
+from soundalike.research.card import card_table, measure
 from soundalike.research.datasets import gtzan as gtzan_set
 from soundalike.research.datasets.frames import LogMelSet
 
@@ -65,6 +68,26 @@ def test_a_set_of_other_labels_is_refused() -> None:
         measure(Analyzer(), data, "valid")
 
 
-def test_the_command_says_what_is_wrong(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    assert main(["--data", str(tmp_path)]) == 1
-    assert str(tmp_path) in capsys.readouterr().err
+def test_the_command_says_what_is_wrong(tmp_path: Path) -> None:
+    def answer(*words: str) -> str:
+        result = CliRunner().invoke(cli, ["models", "card", "soundalike", *words])
+        assert result.exit_code == 1
+        assert isinstance(result.stderr, str)
+        return result.stderr
+
+    assert str(tmp_path) in answer("--data", str(tmp_path))
+    assert "name it FILE.png" in answer("--reliability", "confidence.svg")
+    both = ("--split", "valid", "--split", "test", "--reliability", "confidence.png")
+    assert "draws one split, not 2 (valid, test)" in answer(*both)
+
+
+@pytest.mark.gtzan
+def test_the_command_prints_the_table_and_draws(gtzan: Path, tmp_path: Path) -> None:
+    picture = tmp_path / "confidence.png"
+    words = ["models", "card", "gtzan-resnet", "--data", str(gtzan), "--split", "test"]
+    result = CliRunner().invoke(cli, [*words, "--reliability", str(picture)])
+    assert result.exit_code == 0, result.output
+    assert result.stdout.startswith("| | test |\n")
+    assert picture.read_bytes().startswith(b"\x89PNG")
+    found = json.loads(CliRunner().invoke(cli, [*words, "--json"]).stdout)
+    assert found["test"]["model"] == "gtzan-resnet@1"

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -13,16 +14,21 @@ pytest.importorskip("torch", reason="needs soundalike[research]")
 
 import onnx
 import torch
+from click.testing import CliRunner
 
 from soundalike.analysis import temper
 from soundalike.analyzer import Analyzer
-from soundalike.errors import DataError
+from soundalike.cli.app import cli
+from soundalike.cli.export import export as export_command
+from soundalike.errors import DataError, ModelError
 from soundalike.frontends.log_mel import EXCERPT_FRAMES, N_MELS
 from soundalike.models import ModelInfo
+from soundalike.models.registry import changed_registry, inspect_model
 from soundalike.research import checkpoints, export, networks
 from soundalike.research.checkpoints import Checkpoint
 from soundalike.research.config import TrainConfig
 from soundalike.research.datasets.frames import LogMelSet
+from soundalike.research.distill.projection import BLOCKS, ProjectionConfig
 
 LABELS = ("blues", "jazz", "rock")
 SMALL = {"widths": [8, 8, 16, 16], "blocks": [1, 1, 1, 1]}
@@ -66,7 +72,7 @@ def run(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture(scope="module")
 def exported(run: Path, data: LogMelSet, tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("weights")
-    return export.export(run, data, folder, version="7", description="a small one")
+    return export.export(run, data, folder, version="7", description="a small one").path
 
 
 @pytest.fixture(scope="module")
@@ -153,17 +159,58 @@ def test_the_registry_names_the_file_by_its_checksum_and_keeps_other_models(
     assert entry["sha256"] == hashlib.sha256(exported.read_bytes()).hexdigest()
     assert entry["size_bytes"] == exported.stat().st_size
     assert (entry["version"], entry["embedding_dim"]) == ("7", 16)
-    copy = tmp_path / "registry.json"
-    export.register(copy, {"name": "other", "version": "1"})
-    export.register(copy, entry)
-    export.register(copy, {**entry, "version": "8"})
-    versions = {e["name"]: e["version"] for e in json.loads(copy.read_text(encoding="utf-8"))}
-    assert versions == {"other": "1", "small": "8"}
+    model = inspect_model(exported.read_bytes(), tmp_path / exported.name)
+    with changed_registry(tmp_path) as changes:
+        changes.put(replace(model, name="other", version="1"))
+        changes.put(model)
+        changes.put(replace(model, version="8"))
+    entries = json.loads((tmp_path / "registry.json").read_text(encoding="utf-8"))
+    assert {each["name"]: each["version"] for each in entries} == {"other": "1", "small": "8"}
+    assert entries[1] == {**entry, "version": "8"}
 
 
-def test_a_damaged_registry_and_a_missing_run_are_named(tmp_path: Path, data: LogMelSet) -> None:
+def test_a_damaged_registry_and_a_missing_run_are_named(
+    exported: Path, tmp_path: Path, data: LogMelSet
+) -> None:
     (tmp_path / "registry.json").write_text("{]", encoding="utf-8")
-    with pytest.raises(DataError, match="registry"):
-        export.register(tmp_path / "registry.json", {"name": "x"})
+    model = inspect_model(exported.read_bytes(), tmp_path / exported.name)
+    with pytest.raises(ModelError, match="registry"), changed_registry(tmp_path) as changes:
+        changes.put(model)
     with pytest.raises(DataError, match="nowhere"):
         export.export(tmp_path / "nowhere", data, tmp_path, version="1", description="")
+
+
+def test_the_command_exports_a_run(
+    run: Path, data: LogMelSet, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("soundalike.research.datasets.gtzan.load", lambda _: data)
+    words = ["models", "export", str(run), "--out", str(tmp_path), "--version", "3"]
+    result = CliRunner().invoke(
+        cli, [*words, "--block", "trunk=0.5", "--block", "mel-mean", "--dims", "4", "--json"]
+    )
+    assert result.exit_code == 0, result.output
+    found = json.loads(result.stdout)
+    assert found == {
+        "id": "small@3",
+        "path": str(tmp_path / "small.onnx"),
+        "size_bytes": (tmp_path / "small.onnx").stat().st_size,
+    }
+    model = onnx.load(tmp_path / "small.onnx")
+    properties = {each.key: each.value for each in model.metadata_props}
+    projection = json.loads(properties["projection"])
+    assert (projection["blocks"], projection["weights"]) == (["trunk", "mel-mean"], [0.5, 1.0])
+    for wrong, message in (
+        (["--block", "trunk=much"], "the weight must be a number"),
+        (["--dims", "4"], "need a --block"),
+        (["--block", "bark"], "InvalidArgument: blocks must be some of trunk, "),
+    ):
+        refused = CliRunner().invoke(cli, [*words, *wrong])
+        assert refused.exit_code == 1
+        assert message in refused.stderr
+
+
+def test_the_options_of_the_command_are_those_of_the_projection() -> None:
+    options = {option.name: option for option in export_command.params}
+    assert options["genre_strength"].default == ProjectionConfig.genre_strength
+    help_of_blocks = options["blocks"].help
+    assert all(name in help_of_blocks for name in BLOCKS)

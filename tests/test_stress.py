@@ -18,7 +18,7 @@ from soundalike.models import ModelInfo, builtin_models, installed_models
 from soundalike.research import reproduce
 from soundalike.research.datasets.gtzan import GENRES
 from soundalike.research.reproduce import perturbations, stress
-from soundalike.research.reproduce.classifiers import Heard, find_listeners
+from soundalike.research.reproduce.classifiers import Prediction, find_classifiers
 from soundalike.research.reproduce.clips import find_clips
 from soundalike.research.reproduce.perturbations import PERTURBATIONS, Perturbation
 from soundalike.research.reproduce.phrase import pluck
@@ -162,19 +162,19 @@ def test_missing_data_are_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch)
         find_clips(tmp_path)
 
 
-class LoudnessListener:
+class LoudnessClassifier:
     """Says blues, surely, to what is loud, and metal to what is soft; embeds the mean spectrum."""
 
     name = "loudness"
     labels = GENRES
     is_centred = True
 
-    def hear(self, log_mel_db: np.ndarray) -> Heard:
+    def predict(self, log_mel_db: np.ndarray) -> Prediction:
         # All spectrograms have their maximum at 0 dB: what tells is how far the rest lies under it.
         probabilities = np.full(len(GENRES), 0.01, np.float32)
         is_full = float(log_mel_db.mean()) > -65
         probabilities[GENRES.index("blues" if is_full else "metal")] = 0.91
-        return Heard(probabilities, (log_mel_db.mean(axis=1) + 80).astype(np.float32))
+        return Prediction(probabilities, (log_mel_db.mean(axis=1) + 80).astype(np.float32))
 
 
 def silence_above(waveform: np.ndarray, rate: int, _: np.random.Generator) -> np.ndarray:
@@ -188,10 +188,10 @@ DULL = Perturbation("dull", "low-pass", silence_above)
 @pytest.fixture(scope="module")
 def result(tmp_path_factory: pytest.TempPathFactory) -> StressResult:
     clips = find_clips(make_data(tmp_path_factory.mktemp("stress"), TRACKS))
-    return stress.measure(clips, [LoudnessListener()], [SAME, DULL], threads=2)
+    return stress.measure(clips, [LoudnessClassifier()], [SAME, DULL], threads=2)
 
 
-def test_figures_of_a_listener_that_is_understood(result: StressResult) -> None:
+def test_figures_of_a_classifier_that_is_understood(result: stress.StressResult) -> None:
     rows = {(row.group, row.perturbation): row for row in result.rows}
     # As they are, all sound full: blues. Dull, all sound thin: metal.
     assert rows["all", "none"].accuracy.value == pytest.approx(2 / 5)
@@ -217,40 +217,40 @@ def test_what_changes_nothing_costs_nothing(result: StressResult) -> None:
 def test_the_result_depends_neither_on_threads_nor_on_company(tmp_path: Path) -> None:
     clips = find_clips(make_data(tmp_path, TRACKS))
     noise = next(each for each in PERTURBATIONS if each.name == "noise 10 dB under")
-    one = stress.measure(clips, [LoudnessListener()], [noise], threads=1)
-    other = stress.measure(clips, [LoudnessListener()], [DULL, noise], threads=4)
+    one = stress.measure(clips, [LoudnessClassifier()], [noise], threads=1)
+    other = stress.measure(clips, [LoudnessClassifier()], [DULL, noise], threads=4)
     np.testing.assert_array_equal(one.measured[0].cosines[1], other.measured[0].cosines[2])
-    reseeded = stress.measure(clips, [LoudnessListener()], [noise], seed=1)
+    reseeded = stress.measure(clips, [LoudnessClassifier()], [noise], seed=1)
     assert not np.array_equal(one.measured[0].cosines[1], reseeded.measured[0].cosines[1])
 
 
 def test_clips_that_cannot_be_read_are_listed(tmp_path: Path) -> None:
     root = make_data(tmp_path, TRACKS)
     (root / "gtzan/clips/long/blues.00000.wav").write_bytes(b"RIFFbroken")
-    found = stress.measure(find_clips(root), [LoudnessListener()], [SAME])
+    found = stress.measure(find_clips(root), [LoudnessClassifier()], [SAME])
     assert len(found.clips) == 4
     assert len(found.left_out) == 1
     assert "blues.00000.wav" in found.left_out[0]
     with pytest.raises(DataError, match="only 1 clips can be read"):
-        stress.measure(find_clips(root)[:2], [LoudnessListener()], [SAME])
+        stress.measure(find_clips(root)[:2], [LoudnessClassifier()], [SAME])
 
 
 def test_nothing_was_held_out(tmp_path: Path) -> None:
     tracks = dict.fromkeys(("blues.00000", "jazz.00001"), "train")
     found = stress.measure(
-        find_clips(make_data(tmp_path, tracks)), [LoudnessListener()], [SAME, DULL]
+        find_clips(make_data(tmp_path, tracks)), [LoudnessClassifier()], [SAME, DULL]
     )
     assert {row.group for row in found.rows} == {"all"}
     assert "group 'all'" in stress.in_short(found)[0]
 
 
 def test_embeddings_of_a_run_are_centred(tmp_path: Path) -> None:
-    class Offset(LoudnessListener):
+    class Offset(LoudnessClassifier):
         is_centred = False
 
-        def hear(self, log_mel_db: np.ndarray) -> Heard:
-            heard = super().hear(log_mel_db)
-            return Heard(heard.probabilities, heard.embedding + 1e4)
+        def predict(self, log_mel_db: np.ndarray) -> Prediction:
+            prediction = super().predict(log_mel_db)
+            return Prediction(prediction.probabilities, prediction.embedding + 1e4)
 
     clips = find_clips(make_data(tmp_path, TRACKS))
     found = stress.measure(clips, [Offset()], [DULL])
@@ -286,26 +286,26 @@ def test_the_report_of_a_quick_run_of_the_built_in_model(tmp_path: Path) -> None
     assert {line["rank"] for line in lines if line["perturbation"] == "none"} == {"1"}
 
 
-def test_a_model_of_tags_is_no_listener_unless_it_is_asked_for(
+def test_a_model_of_tags_is_no_classifier_unless_it_is_asked_for(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     tags = ModelInfo("tagger", "1", Path("tagger.onnx"), "", 0, 8, ("loud",), "", kind="tags")
     everything = (*builtin_models(), tags)
     monkeypatch.setattr("soundalike.models.registry.pulled_models", lambda: (tags,))
     assert installed_models() == everything
-    assert [listener.name for listener in find_listeners()] == [
+    assert [classifier.name for classifier in find_classifiers()] == [
         model.id for model in builtin_models()
     ]
 
 
 def test_an_unknown_model_is_refused() -> None:
     with pytest.raises(ModelError, match="unknown model 'nope'"):
-        find_listeners(("nope",))
+        find_classifiers(("nope",))
 
 
 def test_a_run_without_a_checkpoint_is_refused(tmp_path: Path) -> None:
     with pytest.raises(DataError, match=r"no checkpoint\.pt"):
-        find_listeners(runs=(tmp_path,))
+        find_classifiers(runs=(tmp_path,))
 
 
 @pytest.mark.gtzan

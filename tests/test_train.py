@@ -21,10 +21,11 @@ from soundalike.cli import cli
 from soundalike.errors import DataError, InvalidArgument, OutputError
 from soundalike.research.checkpoints import read_checkpoint, snapshot_name
 from soundalike.research.config import read_config
+from soundalike.research.datasets.leaks import refuse_leaks
 from soundalike.research.report import read_summary
 from soundalike.research.reproduce.segments import cut, shuffle_segments, source_tracks
 from soundalike.research.runs import read_predictions
-from soundalike.research.tasks import ImageTask, check_split, predict
+from soundalike.research.tasks import ImageTask, predict
 from soundalike.research.train import (
     TrainConfig,
     TrainProgress,
@@ -405,7 +406,7 @@ def test_segments_stay_on_the_side_of_their_track() -> None:
     assert segments.tracks[5] == "high/01#1"
     np.testing.assert_array_equal(segments.log_mel[5], data.log_mel[1, :, 35:70])
     assert len(segments.splits["test"]) == 4 * len(data.splits["test"])
-    assert check_split(segments) == ()
+    assert refuse_leaks(segments) == ()
     source = source_tracks(segments, segments.splits["test"])
     assert np.bincount(source).tolist() == [4] * 6
     with pytest.raises(InvalidArgument, match="143 frames cannot be cut into 200"):
@@ -423,9 +424,9 @@ def test_segments_dealt_out_at_random_leak_and_are_refused_by_name(tmp_path: Pat
         match=r"the split leaks.*allow_leaks(?s:.*)track: high/01 in train and high/01 in test",
     ):
         train(small_config(segments=True), mixed, tmp_path)
-    assert {leak.kind for leak in check_split(mixed, ("track", "artist"))} == {"track", "artist"}
+    assert {leak.kind for leak in refuse_leaks(mixed, ("track", "artist"))} == {"track", "artist"}
     with pytest.raises(InvalidArgument, match="not genre"):
-        check_split(mixed, ("genre",))
+        refuse_leaks(mixed, ("genre",))
 
 
 def test_segments_are_taken_whole(tmp_path: Path) -> None:

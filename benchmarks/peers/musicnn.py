@@ -8,16 +8,12 @@ from __future__ import annotations
 
 import sys
 
-import numpy as np
-import onnxruntime
-
 from benchmarks.peers.serve import Arrays, serve
-from soundalike.audio import AudioReader
 from soundalike.errors import ModelError
+from soundalike.frontends import spectrogram_of_file
 from soundalike.frontends.musicnn import PatchStream, patches
 from soundalike.models import find_model
-
-_BATCH_PATCHES = 16
+from soundalike.models.contract import EMBEDDING, open_session, run
 
 
 def main() -> None:
@@ -25,25 +21,11 @@ def main() -> None:
         model = find_model("musicnn")
     except ModelError:
         sys.exit("it is not installed; get it: soundalike models pull musicnn")
-    options = onnxruntime.SessionOptions()
-    options.intra_op_num_threads = options.inter_op_num_threads = 1
-    session = onnxruntime.InferenceSession(
-        model.verify(), options, providers=["CPUExecutionProvider"]
-    )
+    session = open_session(model.verify())
 
     def analyse(path: str) -> Arrays:
-        with AudioReader(path) as reader:
-            stream = PatchStream(reader.sample_rate)
-            for block in reader:
-                stream.push(block)
-        frames = patches(stream.finish()).frames
-        outputs = [
-            session.run(
-                ["embedding", "mean_pool"], {"log_mel": frames[start : start + _BATCH_PATCHES]}
-            )
-            for start in range(0, len(frames), _BATCH_PATCHES)
-        ]
-        embedding, pooled = (np.concatenate(parts) for parts in zip(*outputs, strict=True))
+        frames = patches(spectrogram_of_file(path, PatchStream).values).frames
+        embedding, pooled = run(session, frames, (EMBEDDING, "mean_pool"))
         return {"embedding": embedding.mean(axis=0), "pooled": pooled.mean(axis=0)}
 
     serve(analyse)

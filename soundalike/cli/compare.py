@@ -15,9 +15,6 @@ from soundalike.show.amounts import show_percentile
 from soundalike.show.times import show_time
 
 if TYPE_CHECKING:
-    import numpy as np
-    from numpy.typing import NDArray
-
     from soundalike.library import Library
     from soundalike.similarity.passages import Comparison
 
@@ -74,27 +71,14 @@ def compare(
 
 
 def _plot(comparison: Comparison, picture: Path) -> None:
+    from soundalike.frontends import spectrogram_of_file
     from soundalike.show.plots import plot_comparison, save
 
     assert comparison.a_path is not None  # Library.compare always knows the files
     assert comparison.b_path is not None
-    save(
-        plot_comparison(comparison, _log_mel_of(comparison.a_path), _log_mel_of(comparison.b_path)),
-        picture,
-    )
+    a, b = (spectrogram_of_file(path).values for path in (comparison.a_path, comparison.b_path))
+    save(plot_comparison(comparison, a, b), picture)
     note(f"picture: {printable(picture)}")
-
-
-def _log_mel_of(path: Path) -> NDArray[np.float32]:
-    """The sound of a whole track, to look at; block by block, because it may last hours."""
-    from soundalike.audio import AudioReader
-    from soundalike.frontends.log_mel import LogMelStream
-
-    with AudioReader(path) as reader:
-        stream = LogMelStream(reader.sample_rate)
-        for block in reader:
-            stream.push(block)
-    return stream.finish()
 
 
 def _open_library(library: str | None, model: str | None, a: str, b: str) -> Library:

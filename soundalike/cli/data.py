@@ -15,6 +15,7 @@ from soundalike.cli.params import (
     json_option,
     library_option,
 )
+from soundalike.cli.pool import pool
 from soundalike.cli.progress import bytes_progress, work_progress
 
 if TYPE_CHECKING:
@@ -231,6 +232,9 @@ def info(ctx: click.Context, name: str, folder: Path | None, as_json: bool) -> N
                 echo(f"{title}: {line}")
     if result.problems:
         ctx.exit(1)
+
+
+data.add_command(pool)
 
 
 def _own_tracks(name: str, source: Path | None, library: str | None) -> Any:

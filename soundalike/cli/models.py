@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from soundalike.cli.export import card, export
 from soundalike.cli.output import Column, echo, note, print_json, print_table, to_json
 from soundalike.cli.params import PATH, ExampleCommand, ExampleGroup, json_option
 from soundalike.cli.progress import bytes_progress
@@ -32,7 +33,7 @@ __all__ = ["models"]
 @json_option
 @click.pass_context
 def models(ctx: click.Context, as_json: bool) -> None:
-    """List the installed models, show one's card, get more.
+    """List the installed models, show one's card, get or make more.
 
     A model turns audio into genres or tags and an embedding. Results of two models or versions
     cannot be compared, so every library remembers which one it was made with.
@@ -162,6 +163,10 @@ def remove(name: str, as_json: bool) -> None:
         print_json(_as_json(model))
     else:
         echo(f"{model.id} is removed")
+
+
+models.add_command(export)
+models.add_command(card)
 
 
 def _as_json(model: ModelInfo) -> dict[str, Any]:

@@ -30,7 +30,7 @@ __all__ = ["train"]
 @click.option(
     "--network",
     metavar="NAME",
-    help="resnet, listener, paper-cnn, rnn, lstm, gru or cnn-lstm; cifar-cnn for CIFAR-10.",
+    help="resnet, student, paper-cnn, rnn, lstm, gru or cnn-lstm; cifar-cnn for CIFAR-10.",
 )
 @click.option("--epochs", type=int, help="How often everything is gone through.")
 @click.option("--seed", type=int, help="Of all that is left to chance.")
@@ -44,10 +44,7 @@ __all__ = ["train"]
     help="A prepared data set, or a folder of several, else SOUNDALIKE_DATA.",
 )
 @click.option(
-    "--pool",
-    type=PATH,
-    metavar="FILE",
-    help="What a listener learns from besides the data set.",
+    "--pool", type=PATH, metavar="FILE", help="What a student learns from besides the data set."
 )
 @click.option(
     "--out", type=PATH, metavar="DIR", help="The run's folder.  [default: runs/NAME-SEED]"
@@ -88,7 +85,7 @@ def train(
     chosen += [f"distill.pool={json.dumps(str(pool))}"] if pool is not None else []
     given = read_config(config, [*chosen, *settings])
     folder = out or Path("runs") / f"{given.name}-{given.seed}"
-    found = load_for(given.network, data, skip_missing=skip_missing)
+    found = load_for(given.network, data, skip_missing=skip_missing, allow_leaks=given.allow_leaks)
     try:
         with training_progress() as progress:
             summary = train_network(

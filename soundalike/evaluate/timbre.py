@@ -8,9 +8,8 @@ from collections.abc import Callable
 import numpy as np
 from numpy.typing import NDArray
 
-from soundalike.audio import AudioReader
 from soundalike.errors import InvalidArgument
-from soundalike.frontends.log_mel import LogMelStream
+from soundalike.frontends import spectrogram_of_file
 
 __all__ = ["N_MFCC", "cosines", "mfcc", "mfcc_of_file", "mfcc_statistics", "standardised"]
 
@@ -81,14 +80,10 @@ def standardised(statistics: NDArray[np.floating]) -> NDArray[np.float32]:
 def mfcc_of_file(
     path: str | os.PathLike[str], _load: Callable[[], object] | None = None
 ) -> NDArray[np.float32]:
-    """:func:`mfcc_statistics` of a file; the signature is that of an call.
+    """:func:`mfcc_statistics` of a file; the signature is that of a call.
 
     Raises
     ------
     AudioError : the file cannot be decoded.
     """
-    with AudioReader(path) as reader:
-        stream = LogMelStream(reader.sample_rate)
-        for block in reader:
-            stream.push(block)
-    return mfcc_statistics(stream.finish())
+    return mfcc_statistics(spectrogram_of_file(path).values)

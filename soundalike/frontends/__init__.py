@@ -1,33 +1,22 @@
 """From samples to what a model takes: the frontends, by the names that models give them.
 
-``dsp`` has what all are made of, ``log_mel`` our own models' frontend, ``musicnn`` that of musicnn.
+``dsp`` has what all are made of, ``log_mel`` our own models' frontend, ``musicnn`` that of musicnn,
+``decoded`` leads from a file to the spectrogram of any of them.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Protocol
 
 import numpy as np
 from numpy.typing import NDArray
 
 from soundalike.errors import ModelError
 from soundalike.frontends import log_mel, musicnn
+from soundalike.frontends.decoded import Spectrogram, Stream, spectrogram_of_file
 
-__all__ = ["Frontend", "Stream", "find_frontend"]
-
-
-class Stream(Protocol):
-    """Makes a spectrogram of audio that arrives in blocks."""
-
-    sample_rate: int
-    n_samples: int
-    peak: float
-
-    def push(self, block: NDArray[np.floating]) -> None: ...
-
-    def finish(self) -> NDArray[np.float32]: ...
+__all__ = ["Frontend", "Spectrogram", "Stream", "find_frontend", "spectrogram_of_file"]
 
 
 @dataclass(frozen=True)

@@ -1,7 +1,8 @@
 """Models: which are installed, how one is got, and what each says of itself.
 
-``registry`` lists them, ``lineage`` tells which one took the place of which as the default,
-``pull`` brings more from the net (``download``, and ``musicnn`` with ``tensorflow`` for that one).
+``contract`` says what is in a model file, ``registry`` lists those that are installed, ``lineage``
+tells which one took the place of which as the default. ``pull`` brings more from the net
+(``download``, and ``musicnn`` with ``tensorflow`` for that one).
 """
 
 from soundalike.models.registry import (

@@ -2,13 +2,13 @@
 
 Pons and Serra, "musicnn: pre-trained convolutional neural networks for music audio tagging", ISMIR
 late-breaking demo 2019, arXiv 1909.06654. Of the networks in the wheel this is ``MSD_musicnn``,
-which was trained on the Million Song Dataset. The file that is written has:
+which was trained on the Million Song Dataset. In the file that is written
+(:mod:`soundalike.models.contract`)
 
-- input ``log_mel``, float32 (n, 187, 96), as ``frontends.musicnn`` makes it (patch, frame,
-  mel); n is free;
-- outputs ``logits`` (n, 50), the tags before the sigmoid; ``embedding`` (n, 200), the layer that
-  they stand on; ``mean_pool`` and ``max_pool`` (n, 753), the features of all layers over time;
-- metadata: ``name``, ``version``, ``labels`` (JSON), ``kind``, ``frontend``, ``description``.
+- the input is float32 (n, 187, 96), as ``frontends.musicnn`` makes it (patch, frame, mel);
+- ``logits`` (n, 50) are the tags before the sigmoid, ``embedding`` (n, 200) the layer that they
+  stand on; two more outputs, ``mean_pool`` and ``max_pool`` (n, 753), are the features of all
+  layers over time.
 
 The only module outside ``research`` that needs ``onnx``: extra ``musicnn``.
 """
@@ -16,7 +16,6 @@ The only module outside ``research`` that needs ``onnx``: extra ``musicnn``.
 from __future__ import annotations
 
 import ast
-import json
 import zipfile
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -28,6 +27,7 @@ from numpy.typing import NDArray
 
 from soundalike.errors import MissingExtra, ModelError, printable
 from soundalike.frontends.musicnn import N_MELS, PATCH_FRAMES
+from soundalike.models.contract import EMBEDDING, INPUT, LOGITS, ModelMetadata
 from soundalike.models.tensorflow import read_bundle
 
 try:
@@ -225,10 +225,10 @@ def to_onnx(network: Musicnn) -> bytes:
         helper.make_graph(
             graph.nodes,
             NAME,
-            [described("log_mel", PATCH_FRAMES, N_MELS)],
+            [described(INPUT, PATCH_FRAMES, N_MELS)],
             [
-                described("logits", _N_TAGS),
-                described("embedding", EMBEDDING_DIM),
+                described(LOGITS, _N_TAGS),
+                described(EMBEDDING, EMBEDDING_DIM),
                 described("mean_pool", _N_POOLED),
                 described("max_pool", _N_POOLED),
             ],
@@ -238,17 +238,10 @@ def to_onnx(network: Musicnn) -> bytes:
         ir_version=_IR_VERSION,
         producer_name="soundalike",
     )
-    helper.set_model_props(
-        model,
-        {
-            "name": NAME,
-            "version": VERSION,
-            "labels": json.dumps(network.labels),
-            "kind": "tags",
-            "frontend": "musicnn-96",
-            "description": DESCRIPTION,
-        },
+    metadata = ModelMetadata(
+        NAME, VERSION, network.labels, DESCRIPTION, kind="tags", frontend="musicnn-96"
     )
+    helper.set_model_props(model, metadata.to_metadata())
     onnx.checker.check_model(model, full_check=True)
     content: bytes = model.SerializeToString()
     return content
@@ -258,7 +251,7 @@ def _front_end(graph: _Graph, layers: _Layers) -> str:
     """Filters over timbre and over time, the largest value of each frame: (n, 561, 187)."""
     scale, shift = layers.normalisation(0)
     channel_axis = graph.constant(np.asarray([1], np.int64))
-    patches = graph.add("Unsqueeze", graph.scaled("log_mel", scale, shift), channel_axis)
+    patches = graph.add("Unsqueeze", graph.scaled(INPUT, scale, shift), channel_axis)
     # Normalisation comes after the ReLU and before the maximum over frequency, so a filter whose
     # scale is negative wants its least value. With its kernel negated it wants the largest, too,
     # and ReLU and scale can wait until the maximum has made the data small.
@@ -329,8 +322,6 @@ def _back_end(graph: _Graph, layers: _Layers, features: str) -> None:
         graph.constant(np.concatenate([kernel[0::2], kernel[1::2]])),
         graph.constant(bias),
     )
-    embedding = graph.scaled(
-        graph.add("Relu", dense), *layers.normalisation(10), output="embedding"
-    )
+    embedding = graph.scaled(graph.add("Relu", dense), *layers.normalisation(10), output=EMBEDDING)
     kernel, bias = layers.kernel_and_bias("dense", 1)
-    graph.add("Gemm", embedding, graph.constant(kernel), graph.constant(bias), output="logits")
+    graph.add("Gemm", embedding, graph.constant(kernel), graph.constant(bias), output=LOGITS)

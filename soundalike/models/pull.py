@@ -2,33 +2,38 @@
 
 Nothing is trusted by its name: each has a SHA-256, and is run once before it takes its place in the
 user's models folder (:func:`soundalike.models.models_folder`). There lie, for each, ``NAME.onnx``
-and ``NAME.md``, its card, and one ``registry.json`` for all.
+and ``NAME.md``, its card, and one ``registry.json`` for all (:mod:`soundalike.models.registry`).
 """
 
 from __future__ import annotations
 
 import hashlib
 import importlib.util
-import json
 import re
 import subprocess
 import sys
 import tempfile
 from collections.abc import Callable, Mapping
-from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from importlib import resources
 from pathlib import Path
-from typing import Any
 
 import numpy as np
-import onnxruntime
 
 from soundalike.analyzer import Analyzer
-from soundalike.errors import DataError, InvalidArgument, ModelError, OutputError, printable
+from soundalike.errors import (
+    DataError,
+    InvalidArgument,
+    ModelError,
+    OutputError,
+    SoundalikeError,
+    printable,
+)
 from soundalike.files import why, write_file
 from soundalike.models import ModelInfo, builtin_models, models_folder, pulled_models
+from soundalike.models.contract import KINDS
 from soundalike.models.download import Progress, Remote, fetch
+from soundalike.models.registry import changed_registry, inspect_model
 
 __all__ = ["SOURCES", "Pulled", "Wheel", "pull", "pull_url", "remove"]
 
@@ -138,7 +143,7 @@ def pull(
 def pull_url(
     url: str, sha256: str, *, force: bool = False, progress: Progress | None = None
 ) -> Pulled:
-    """Fetch an ONNX file of this project's own format (see ``soundalike/research/export.py``).
+    """Fetch an ONNX file of this project's own format (:mod:`soundalike.models.contract`).
 
     Parameters
     ----------
@@ -195,10 +200,12 @@ def remove(name: str) -> ModelInfo:
             raise ModelError(f"{name!r} is built in and cannot be removed")
         names = ", ".join(model.name for model in pulled_models()) or "none"
         raise ModelError(f"no pulled model is called {name!r}; there are: {names}")
+    folder = model.path.parent
     try:
-        _write_registry({model.name: None})
-        for path in _files(model.path.parent, model.name):
-            path.unlink(missing_ok=True)
+        with changed_registry(folder) as registry:
+            registry.drop(model.name)
+            for path in _files(folder, model.name):
+                path.unlink(missing_ok=True)
     except OSError as error:
         raise ModelError(f"{printable(model.path)}: {why(error)}") from error
     return model
@@ -278,69 +285,48 @@ def _install(
 ) -> ModelInfo:
     """Put a model into the models folder, if it works."""
     folder = models_folder()
-    entry = _entry(content, source)
-    model_name = str(entry["name"])
-    if not _NAME.fullmatch(model_name) or (name is not None and model_name != name):
-        raise ModelError(
-            f"{source}: a model cannot be called {model_name!r}; nothing was installed"
-        )
-    if any(model.name == model_name for model in builtin_models()):
-        raise ModelError(f"{source}: {model_name!r} is a built-in model; nothing was installed")
     try:
-        # Tried out under a name that nobody looks for.
-        with tempfile.NamedTemporaryFile(suffix=".onnx", delete=False) as file:
-            file.write(content)
-        trial = Path(file.name)
-        try:
-            _try(_info(entry, trial))
-        finally:
-            with suppress(OSError):
-                trial.unlink()
-        onnx_path, card_path = _files(folder, model_name)
-        info = _info(entry, onnx_path)
-        write_file(onnx_path, content, parents=True)
-        write_file(card_path, card or _plain_card(info))
-        _write_registry({model_name: entry})
-    except (OutputError, OSError) as error:
-        reason = why(error) if isinstance(error, OSError) else error
-        raise ModelError(f"the model cannot be stored: {reason}") from error
+        info = _tried(content, source, name)
+    except OSError as error:
+        raise _not_stored(error) from error
+    onnx_path, card_path = _files(folder, info.name)
+    info = replace(info, path=onnx_path)
+    try:
+        with changed_registry(folder) as registry:
+            write_file(onnx_path, content)
+            write_file(card_path, card or _plain_card(info))
+            registry.put(info)
+    except (SoundalikeError, OSError) as error:
+        raise _not_stored(error) from error
     return info
+
+
+def _tried(content: bytes, source: str, name: str | None) -> ModelInfo:
+    """What the model is, once it has run under a name that nobody looks for."""
+    with tempfile.TemporaryDirectory(prefix="soundalike-") as folder:
+        trial = Path(folder) / "trial.onnx"
+        try:
+            info = inspect_model(content, trial, source=source)
+        except ModelError as error:
+            raise ModelError(f"{source}: {error}; nothing was installed") from error
+        if not _NAME.fullmatch(info.name) or (name is not None and info.name != name):
+            raise ModelError(
+                f"{source}: a model cannot be called {info.name!r}; nothing was installed"
+            )
+        if any(model.name == info.name for model in builtin_models()):
+            raise ModelError(f"{source}: {info.name!r} is a built-in model; nothing was installed")
+        trial.write_bytes(content)
+        _try(info)
+    return info
+
+
+def _not_stored(error: Exception) -> ModelError:
+    reason = why(error) if isinstance(error, OSError) else error
+    return ModelError(f"the model cannot be stored: {reason}")
 
 
 def _files(folder: Path, name: str) -> tuple[Path, Path]:
     return folder / f"{name}.onnx", folder / f"{name}.md"
-
-
-def _entry(content: bytes, source: str) -> dict[str, Any]:
-    """What the registry says of a model, from what its file says of itself."""
-    try:
-        session = onnxruntime.InferenceSession(content, providers=["CPUExecutionProvider"])
-        metadata = session.get_modelmeta().custom_metadata_map
-        embedding_dim = {output.name: output.shape[-1] for output in session.get_outputs()}
-        return {
-            "name": metadata["name"],
-            "version": metadata["version"],
-            "file": f"{metadata['name']}.onnx",
-            "sha256": hashlib.sha256(content).hexdigest(),
-            "size_bytes": len(content),
-            "embedding_dim": int(embedding_dim["embedding"]),
-            "labels": [str(label) for label in json.loads(metadata["labels"])],
-            "description": metadata["description"],
-            "kind": metadata.get("kind", "genres"),
-            "frontend": metadata.get("frontend", "log-mel-128"),
-            "source": source,
-        }
-    # ONNX Runtime has no common error class of its own, and raises RuntimeError or its kin.
-    except Exception as error:
-        raise ModelError(
-            f"{source}: no model of soundalike's ({_first_line(error)}); nothing was installed"
-        ) from error
-
-
-def _info(entry: Mapping[str, Any], path: Path) -> ModelInfo:
-    values = {**entry, "path": path, "labels": tuple(entry["labels"])}
-    del values["file"]
-    return ModelInfo(**values)
 
 
 def _try(model: ModelInfo) -> None:
@@ -350,9 +336,10 @@ def _try(model: ModelInfo) -> None:
     ------
     ModelError : it fails, or its answer has other shapes than it says.
     """
-    if model.kind not in ("genres", "tags"):
+    if model.kind not in KINDS:
         raise ModelError(
-            f"{model.id} is a model of {model.kind!r}, not of genres or tags; nothing was installed"
+            f"{model.id} is a model of {model.kind!r}, not of {' or '.join(KINDS)}; nothing was "
+            "installed"
         )
     rate = 16_000
     noise = np.random.default_rng(0).uniform(-0.5, 0.5, _TRIAL_S * rate).astype(np.float32)
@@ -384,20 +371,3 @@ def _plain_card(model: ModelInfo) -> str:
         f"| SHA-256 | `{model.sha256}` |\n| embedding | {model.embedding_dim} numbers |\n"
         f"| {model.kind} | {', '.join(model.labels)} |\n"
     )
-
-
-def _write_registry(changes: Mapping[str, dict[str, Any] | None]) -> None:
-    """Put entries into the registry of the models folder, or take them out of it (None).
-
-    Raises
-    ------
-    OutputError : it cannot be written.
-    """
-    path = models_folder() / "registry.json"
-    entries = []
-    if path.exists():
-        pulled_models()  # says what is wrong with a damaged registry
-        entries = json.loads(path.read_text(encoding="utf-8"))
-    kept = [entry for entry in entries if entry["name"] not in changes]
-    added = [entry for entry in changes.values() if entry is not None]
-    write_file(path, json.dumps([*kept, *added], indent=1) + "\n", parents=True)

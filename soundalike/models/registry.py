@@ -1,10 +1,9 @@
 """The models that can be loaded by name, and what is known of them without loading them.
 
-A model is an ONNX file with one input, ``log_mel`` (n_excerpts, ...), which its frontend makes, and
-two outputs, ``logits`` (n_excerpts, n_labels) and ``embedding`` (n_excerpts, embedding_dim).
-Whatever else is needed to use it (labels, calibration) lies in the metadata of the file itself.
-``weights/registry.json`` lists the files that ship with the package. Those that were pulled
-(``soundalike models pull``) lie in the user's models folder, with a registry of their own.
+:mod:`soundalike.models.contract` tells what is in a model file. A folder of models has a file
+``registry.json``, which says of each what can be known without loading it. ``weights`` holds the
+models that ship with the package; those that were pulled (``soundalike models pull``) lie in the
+user's models folder.
 """
 
 from __future__ import annotations
@@ -12,21 +11,37 @@ from __future__ import annotations
 import hashlib
 import json
 import os
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
+from typing import Any, Final
 
 from soundalike.errors import ModelError, printable
-from soundalike.files import why
+from soundalike.files import why, write_file
+from soundalike.locks import locked
+from soundalike.models.contract import (
+    DEFAULT_FRONTEND,
+    DEFAULT_KIND,
+    EMBEDDING,
+    ModelMetadata,
+    open_session,
+    output_sizes,
+    read_properties,
+)
 
 __all__ = [
     "DEFAULT_MODEL",
     "FORMER_DEFAULTS",
     "ModelInfo",
     "ModelKey",
+    "RegistryChange",
     "builtin_models",
+    "changed_registry",
     "find_by_key",
     "find_model",
+    "inspect_model",
     "installed_models",
     "models_folder",
     "pulled_models",
@@ -35,9 +50,10 @@ __all__ = [
 DEFAULT_MODEL = "soundalike"
 
 # Names that were DEFAULT_MODEL in earlier releases, oldest first: a scan re-analyses what these
-# analysed; see soundalike/library/lineage.py.
+# analysed; see ``lineage``.
 FORMER_DEFAULTS: tuple[str, ...] = ("gtzan-resnet",)
 
+REGISTRY: Final = "registry.json"
 _WEIGHTS = Path(__file__).parents[1] / "weights"
 
 
@@ -75,7 +91,7 @@ class ModelInfo:
     labels : the genres or tags that the model knows, in the order of its outputs.
     description : one line.
     kind : ``genres``, of which a track has one, or ``tags``, of which it has any number.
-    frontend : what makes its input: ``log-mel-128`` or ``musicnn-96``.
+    frontend : what makes its input, by its name in :mod:`soundalike.frontends`.
     source : what ``soundalike models pull`` got it by; empty for a built-in model.
     card : the model card, Markdown: data, split, figures, limits, licence.
     """
@@ -88,8 +104,8 @@ class ModelInfo:
     embedding_dim: int
     labels: tuple[str, ...]
     description: str
-    kind: str = "genres"
-    frontend: str = "log-mel-128"
+    kind: str = DEFAULT_KIND
+    frontend: str = DEFAULT_FRONTEND
     source: str = ""
 
     @property
@@ -115,6 +131,13 @@ class ModelInfo:
             return card.read_text(encoding="utf-8")
         except (OSError, UnicodeDecodeError) as error:
             raise ModelError(f"{printable(card)}: {_why(error)}; {self._repair}") from error
+
+    @property
+    def metadata(self) -> ModelMetadata:
+        """What the file has to say of itself."""
+        return ModelMetadata(
+            self.name, self.version, self.labels, self.description, self.kind, self.frontend
+        )
 
     def verify(self) -> bytes:
         """The bytes of the file, checked against the registry.
@@ -161,7 +184,8 @@ def builtin_models() -> tuple[ModelInfo, ...]:
     ------
     ModelError : the registry of the package is missing or damaged.
     """
-    models = _read_registry(_WEIGHTS, "install soundalike again")
+    entries = _read_entries(_WEIGHTS, "install soundalike again")
+    models = [_from_entry(_WEIGHTS, entry) for entry in entries]
     return tuple(sorted(models, key=lambda model: (model.name != DEFAULT_MODEL, model.name)))
 
 
@@ -173,9 +197,10 @@ def pulled_models() -> tuple[ModelInfo, ...]:
     ModelError : the registry in the models folder is damaged.
     """
     folder = models_folder()
-    if not (folder / "registry.json").exists():
+    if not (folder / REGISTRY).exists():
         return ()
-    models = _read_registry(folder, "delete it, and pull its models again")
+    entries = _read_entries(folder, "delete it, and pull its models again")
+    models = [_from_entry(folder, entry) for entry in entries]
     return tuple(sorted(models, key=lambda model: model.name))
 
 
@@ -226,15 +251,104 @@ def find_by_key(key: ModelKey) -> ModelInfo:
     return find_model(key.id)  # says which there are
 
 
-def _read_registry(folder: Path, repair: str) -> list[ModelInfo]:
-    registry = folder / "registry.json"
+def inspect_model(content: bytes, path: Path, *, source: str = "") -> ModelInfo:
+    """What a model file says of itself, as the registry keeps it.
+
+    Parameters
+    ----------
+    content : of the file.
+    path : where it lies, or will lie.
+    source : what ``soundalike models pull`` got it by.
+
+    Raises
+    ------
+    ModelError : it is no ONNX file, or none with the contract's metadata and outputs.
+    """
     try:
-        entries = json.loads(registry.read_text(encoding="utf-8"))
-        return [_from_entry(folder, entry) for entry in entries]
+        session = open_session(content)
+        metadata = ModelMetadata.from_metadata(read_properties(session))
+        return ModelInfo(
+            name=metadata.name,
+            version=metadata.version,
+            path=path,
+            sha256=hashlib.sha256(content).hexdigest(),
+            size_bytes=len(content),
+            embedding_dim=int(output_sizes(session)[EMBEDDING]),
+            labels=metadata.labels,
+            description=metadata.description,
+            kind=metadata.kind,
+            frontend=metadata.frontend,
+            source=source,
+        )
+    # ONNX Runtime has no common error class of its own, and raises RuntimeError or its kin.
+    except Exception as error:
+        reason = (str(error).splitlines() or [type(error).__name__])[0][:300]
+        raise ModelError(f"no model of soundalike's ({reason})") from error
+
+
+class RegistryChange:
+    """What :func:`changed_registry` gives: the registry of a folder, which nobody else changes."""
+
+    def __init__(self, folder: Path) -> None:
+        self._folder = folder
+
+    def put(self, model: ModelInfo) -> None:
+        """Enter a model of the folder, in place of one of the same name.
+
+        Raises
+        ------
+        ModelError : the registry that is there is damaged.
+        OutputError : it cannot be written.
+        """
+        self._write([*self._others(model.name), _to_entry(model)])
+
+    def drop(self, name: str) -> None:
+        """Take a model out; its files stay. Raises as :meth:`put`."""
+        self._write(self._others(name))
+
+    def _others(self, name: str) -> list[Any]:
+        if not (self._folder / REGISTRY).exists():
+            return []
+        entries = _read_entries(self._folder, "delete it, and get its models again")
+        return [entry for entry in entries if entry["name"] != name]
+
+    def _write(self, entries: list[Any]) -> None:
+        write_file(self._folder / REGISTRY, json.dumps(entries, indent=1) + "\n")
+
+
+@contextmanager
+def changed_registry(folder: Path) -> Iterator[RegistryChange]:
+    """Change a folder of models while every other program that wants to waits.
+
+    Parameters
+    ----------
+    folder : made if need be.
+
+    Raises
+    ------
+    ModelError : the folder cannot be written to, or another program does not end its change.
+    """
+    with ExitStack() as stack:
+        try:
+            folder.mkdir(parents=True, exist_ok=True)
+            stack.enter_context(locked(folder / REGISTRY))
+        except OSError as error:
+            raise ModelError(f"{printable(folder)}: cannot be written ({why(error)})") from error
+        yield RegistryChange(folder)
+
+
+def _read_entries(folder: Path, repair: str) -> list[dict[str, Any]]:
+    """The entries of a registry, each of which is known to make a :class:`ModelInfo`."""
+    registry = folder / REGISTRY
+    try:
+        entries: list[dict[str, Any]] = json.loads(registry.read_text(encoding="utf-8"))
+        for entry in entries:
+            _from_entry(folder, entry)
     except (OSError, ValueError, TypeError, KeyError, AttributeError) as error:
         raise ModelError(
             f"{printable(registry)}: no registry of models ({_why(error)}); {repair}"
         ) from error
+    return entries
 
 
 def _from_entry(folder: Path, entry: dict[str, object]) -> ModelInfo:
@@ -255,6 +369,27 @@ def _from_entry(folder: Path, entry: dict[str, object]) -> ModelInfo:
         labels=tuple(map(str, labels)),
         **more,
     )
+
+
+def _to_entry(model: ModelInfo) -> dict[str, Any]:
+    """As the registry keeps it; what is the default is left out."""
+    entry = {
+        "name": model.name,
+        "version": model.version,
+        "file": model.path.name,
+        "sha256": model.sha256,
+        "size_bytes": model.size_bytes,
+        "embedding_dim": model.embedding_dim,
+        "labels": list(model.labels),
+        "description": model.description,
+    }
+    if model.kind != DEFAULT_KIND:
+        entry["kind"] = model.kind
+    if model.frontend != DEFAULT_FRONTEND:
+        entry["frontend"] = model.frontend
+    if model.source:
+        entry["source"] = model.source
+    return entry
 
 
 def _why(error: Exception) -> str:

@@ -1,39 +1,30 @@
-"""The figures of a model card, measured on the shipped file through the product's own path.
+"""The figures of a model card, measured on the shipped file: ``soundalike models card``.
 
-``python -m soundalike.research.card gtzan-resnet --data DIR --split valid test`` runs every
-track of the splits through :class:`soundalike.Analyzer` and prints the card's table, or JSON.
-``--reliability FILE.png`` draws confidence against accuracy, before and after calibration.
+Every track of a split goes through :class:`soundalike.Analyzer`, as in the product.
 """
 
 from __future__ import annotations
 
-import argparse
-import json
-import sys
 from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from soundalike.analyzer import Analyzer
-from soundalike.errors import DataError, InvalidArgument, SoundalikeError, printable
+from soundalike.errors import DataError
 from soundalike.evaluate.intervals import Interval, mean_interval
 from soundalike.evaluate.retrieval import neighbour_precision
-from soundalike.files import write_file
-from soundalike.models import DEFAULT_MODEL
 from soundalike.research import calibration, classification
 from soundalike.research.calibration import Believability, CalibrationError, LabelCoverage
 from soundalike.research.classification import Evaluation, evaluate
-from soundalike.research.datasets import gtzan
-from soundalike.research.datasets.frames import SPLITS, LogMelSet
+from soundalike.research.datasets.frames import LogMelSet
 from soundalike.show import charts
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
-__all__ = ["Measurement", "card_table", "draw", "main", "measure"]
+__all__ = ["Measurement", "card_table", "draw", "measure"]
 
 NEIGHBOURS = 10
 
@@ -231,49 +222,3 @@ def _percent(interval: Interval) -> str:
 
 def _share(interval: Interval) -> str:
     return f"{interval.value:.3f} ({interval.low:.3f} to {interval.high:.3f})"
-
-
-def _check_picture(picture: Path | None, splits: Sequence[str]) -> None:
-    if picture is None:
-        return
-    if picture.suffix.lower() != ".png":
-        raise InvalidArgument(f"{printable(picture)}: the picture is a PNG; name it FILE.png")
-    if len(splits) != 1:
-        raise InvalidArgument(
-            f"--reliability draws one split, not {len(splits)} ({', '.join(splits)}): name one"
-        )
-
-
-def main(arguments: list[str] | None = None) -> int:
-    """The command line; returns the exit status."""
-    parser = argparse.ArgumentParser(description="Measure an installed model on stored frames.")
-    parser.add_argument("model", nargs="?", default=DEFAULT_MODEL)
-    parser.add_argument("--data", help="folder of the log-mel store (or SOUNDALIKE_DATA)")
-    parser.add_argument("--split", choices=SPLITS, nargs="+", default=["valid"])
-    parser.add_argument("--json", action="store_true", help="print everything, as JSON")
-    parser.add_argument(
-        "--reliability",
-        type=Path,
-        metavar="FILE.png",
-        help="draw confidence against accuracy on the (single) split",
-    )
-    options = parser.parse_args(arguments)
-    try:
-        _check_picture(options.reliability, options.split)
-        analyzer, data = Analyzer(options.model), gtzan.load(options.data)
-        found = [measure(analyzer, data, split) for split in options.split]
-        if options.reliability is not None:
-            write_file(options.reliability, draw(found[0], options.split[0]))
-    except SoundalikeError as error:
-        print(f"{type(error).__name__}: {error}", file=sys.stderr)
-        return 1
-    if options.json:
-        by_split = zip(options.split, found, strict=True)
-        print(json.dumps({split: result.to_json() for split, result in by_split}, indent=1))
-    else:
-        print(card_table(found, options.split))
-    return 0
-
-
-if __name__ == "__main__":
-    sys.exit(main())

@@ -17,7 +17,6 @@ from scipy.optimize import minimize_scalar
 from sklearn.metrics import (
     accuracy_score,
     confusion_matrix,
-    f1_score,
     log_loss,
     precision_recall_fscore_support,
 )
@@ -37,7 +36,6 @@ __all__ = [
     "expected_calibration_error",
     "fit_temperature",
     "genre_set_quantile",
-    "macro_f1",
     "mean_by_track",
     "negative_log_likelihood",
     "reliability",
@@ -202,7 +200,7 @@ def evaluate(
         ),
         macro_f1=interval(macro_f1),
         nll=interval(lambda rows: float(losses[rows].mean())),
-        ece=expected_calibration_error(by_track, truth, BINS),
+        ece=expected_calibration_error(by_track, truth),
         scores=_scores(truth, predicted, label_names),
         confusion=confusion(by_track, truth),
         reliability=reliability(by_track, truth),
@@ -319,13 +317,6 @@ def accuracy(probabilities: Floats, labels: Ints) -> float:
     return float(accuracy_score(labels, probabilities.argmax(axis=1)))
 
 
-def macro_f1(probabilities: Floats, labels: Ints) -> float:
-    """F1 of each label, averaged with equal weight; a label that never occurs counts as 0."""
-    everything = np.arange(probabilities.shape[1])
-    predicted = probabilities.argmax(axis=1)
-    return float(f1_score(labels, predicted, labels=everything, average="macro", zero_division=0))
-
-
 def confusion(probabilities: Floats, labels: Ints) -> npt.NDArray[np.int64]:
     """Counts (n_labels, n_labels): actual label down, predicted label across."""
     everything = np.arange(probabilities.shape[1])
@@ -344,18 +335,10 @@ def negative_log_likelihood(probabilities: Floats, labels: Ints) -> float:
     )
 
 
-def expected_calibration_error(probabilities: Floats, labels: Ints, bins: int = 10) -> float:
-    """Mean gap between confidence and accuracy over bins of equal width (Guo et al. 2017)."""
-    confidence = probabilities.max(axis=1)
-    hit = probabilities.argmax(axis=1) == labels
-    which = np.minimum((confidence * bins).astype(int), bins - 1)
-    gaps = [
-        abs(float(hit[which == b].mean()) - float(confidence[which == b].mean()))
-        * float((which == b).mean())
-        for b in range(bins)
-        if (which == b).any()
-    ]
-    return float(sum(gaps))
+def expected_calibration_error(probabilities: Floats, labels: Ints, bins: int = BINS) -> float:
+    """Mean gap between confidence and accuracy over the tracks' bins of :func:`reliability`."""
+    found = reliability(probabilities, labels, bins)
+    return sum(each.n_tracks * abs(each.accuracy - each.confidence) for each in found) / len(labels)
 
 
 def fit_temperature(probabilities: Floats, labels: Ints) -> float:

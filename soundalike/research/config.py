@@ -21,6 +21,9 @@ OPTIMIZERS: Final = ("adamw", "sgd")
 SCHEDULES: Final = ("cosine", "constant")
 PRECISIONS: Final = ("bfloat16", "float32")
 
+# Networks that were called otherwise when a config or a checkpoint was written.
+_FORMER_NETWORKS: Final = {"listener": "student"}
+
 
 @dataclass(frozen=True)
 class TrainConfig:
@@ -36,7 +39,7 @@ class TrainConfig:
     network_options: dict[str, Any] = field(default_factory=dict)
     augment: AugmentConfig = field(default_factory=AugmentConfig)  # of log-mel frames
     image_augment: ImageAugment = field(default_factory=ImageAugment)
-    distill: DistillConfig = field(default_factory=DistillConfig)  # of the network listener
+    distill: DistillConfig = field(default_factory=DistillConfig)  # of the network student
     segments: bool = False  # the tracks of the data set are segments, taken whole
     allow_leaks: tuple[str, ...] = ()  # kinds that the split may have: track, repeat, artist
     n_valid_images: int = 5000  # training images held out of CIFAR-10
@@ -81,12 +84,15 @@ class TrainConfig:
 
 
 def config_from_dict(values: Mapping[str, Any]) -> TrainConfig:
-    """A config from what JSON holds.
+    """A config from what JSON holds; the former name of a network stands for its present one.
 
     Raises
     ------
     InvalidArgument : an unknown setting, or a value of the wrong kind; the message names it.
     """
+    network = values.get("network")
+    if network in _FORMER_NETWORKS:
+        values = {**values, "network": _FORMER_NETWORKS[network]}
     config: TrainConfig = _from_dict(TrainConfig(), values, "")
     return config
 

@@ -1,28 +1,18 @@
-"""From a training run to an ONNX model that the product runs.
+"""From a training run to an ONNX model that the product runs: ``soundalike models export``.
 
-``python -m soundalike.research.export RUN --data DIR --out soundalike/weights`` writes
-``<name>.onnx`` and enters it in the folder's ``registry.json``. The file has:
-
-- input ``log_mel``, float32 (n, 128, 128), dB (excerpt, mel, frame); n is free;
-- outputs ``logits`` (n, n_labels) and ``embedding`` (n, D), the layer that the logits stand on,
-  less its mean over the training excerpts, so that a cosine of 0 means "no more alike than most";
-  with ``--blocks``, a projection of several blocks of values instead, centred on the reference
-  tracks (:mod:`soundalike.research.distill.projection`);
-- metadata: ``name``, ``version``, ``labels`` (JSON), ``temperature`` (divides the logarithm of the
-  track's mean probabilities), ``genre_set_quantile`` (labels with p >= 1 - q hold the true one for
-  90 % of tracks) and ``description``.
-
-Temperature and quantile are fitted on the validation tracks, which training never sees.
+The file is as :mod:`soundalike.models.contract` has it. Its embedding is the layer that the logits
+stand on, less its mean over the training excerpts, so that a cosine of 0 means "no more alike than
+most"; or a projection of several blocks of values, centred on the reference tracks
+(:mod:`soundalike.research.distill.projection`). Temperature and genre set are fitted on the
+validation tracks, which training never sees.
 """
 
 from __future__ import annotations
 
-import argparse
-import hashlib
 import json
-import sys
 import warnings
-from dataclasses import asdict, dataclass
+from collections.abc import Mapping
+from dataclasses import asdict
 from pathlib import Path
 
 import numpy as np
@@ -33,15 +23,22 @@ import torch
 from torch import Tensor, nn
 
 from soundalike.analysis import temper
-from soundalike.errors import DataError, SoundalikeError
 from soundalike.files import write_file
 from soundalike.frontends.log_mel import EXCERPT_FRAMES, N_MELS
+from soundalike.models import ModelInfo
+from soundalike.models.contract import (
+    EMBEDDING,
+    INPUT,
+    LOGITS,
+    PROJECTION,
+    Calibration,
+    ModelMetadata,
+)
+from soundalike.models.registry import changed_registry, inspect_model
 from soundalike.research import classification
-from soundalike.research.datasets import gtzan
 from soundalike.research.datasets.frames import LogMelSet, decibels
-from soundalike.research.distill.pool_file import Pool, read_pool
+from soundalike.research.distill.pool_file import Pool
 from soundalike.research.distill.projection import (
-    BLOCKS,
     Projected,
     ProjectionConfig,
     excerpt_values,
@@ -53,35 +50,17 @@ from soundalike.research.networks import Output
 from soundalike.research.train import load_checkpoint, predict
 
 __all__ = [
-    "Calibration",
     "calibrate",
     "export",
     "fit_projected",
-    "main",
     "mean_embedding",
-    "register",
-    "store_as_float16",
-    "write_onnx",
+    "to_onnx",
 ]
 
 OPSET = 18
 COVERAGE = 0.9
 _SMALL = 1024  # weights; fewer are not worth storing in another way
 DESCRIPTION = "ten genres and a 128-d embedding, trained on GTZAN"
-
-
-@dataclass(frozen=True)
-class Calibration:
-    """What turns a track's mean probabilities into ones that can be believed.
-
-    Attributes
-    ----------
-    temperature : divides their logarithm.
-    genre_set_quantile : labels whose calibrated p is at least 1 minus this form the set.
-    """
-
-    temperature: float
-    genre_set_quantile: float
 
 
 class _Centred(nn.Module):
@@ -115,42 +94,41 @@ def calibrate(network: nn.Module, data: LogMelSet) -> Calibration:
     )
 
 
-def write_onnx(
-    network: nn.Module,
-    metadata: dict[str, str],
-    path: Path,
-) -> None:
-    """Write the network as one ONNX file, batch normalisation folded into the convolutions.
+def to_onnx(network: nn.Module, properties: Mapping[str, str], *, half: bool = False) -> bytes:
+    """The network as the content of an ONNX file, batch normalisation folded into convolutions.
 
     Parameters
     ----------
     network : takes (n, N_MELS, EXCERPT_FRAMES) in dB, gives :class:`Output`.
-    metadata : properties of the file.
+    properties : metadata of the file.
+    half : store large weights as float16, rounded to 11 bits. ONNX Runtime turns them back when it
+        loads the file, so that nothing is slower.
     """
     exported = network.cpu().eval()
     # Two excerpts, since torch.export takes a batch of one for a constant.
     example = torch.randn(2, N_MELS, EXCERPT_FRAMES)
-    path.parent.mkdir(parents=True, exist_ok=True)
     with warnings.catch_warnings():
         # The exporter itself uses what torch has deprecated.
         warnings.simplefilter("ignore")
-        torch.onnx.export(
+        program = torch.onnx.export(
             exported,
             (example,),
-            path,
-            input_names=["log_mel"],
-            output_names=["logits", "embedding"],
-            dynamic_shapes={"log_mel": {0: torch.export.Dim("n")}},
+            input_names=[INPUT],
+            output_names=[LOGITS, EMBEDDING],
+            dynamic_shapes={INPUT: {0: torch.export.Dim("n")}},
             opset_version=OPSET,
-            external_data=False,
             dynamo=True,
             verbose=False,
         )
-    model = onnx.load(path)
+    assert program is not None  # what the exporter gives with dynamo
+    model = program.model_proto
     _strip_traces(model)
-    onnx.helper.set_model_props(model, metadata)
+    if half:
+        _store_as_float16(model)
+    onnx.helper.set_model_props(model, dict(properties))
     onnx.checker.check_model(model, full_check=True)
-    write_file(path, model.SerializeToString())
+    content: bytes = model.SerializeToString()
+    return content
 
 
 def _strip_traces(model: onnx.ModelProto) -> None:
@@ -165,13 +143,8 @@ def _strip_traces(model: onnx.ModelProto) -> None:
     del graph.value_info[:]
 
 
-def store_as_float16(path: Path) -> None:
-    """Halve an exported file: large weights are stored as float16, and used as float32.
-
-    ONNX Runtime turns them back when it loads the file, so that nothing is slower; the weights are
-    rounded to 11 bits.
-    """
-    model = onnx.load(path)
+def _store_as_float16(model: onnx.ModelProto) -> None:
+    """Keep large weights as float16, with a cast to float32 before each use."""
     graph = model.graph
     casts = []
     for tensor in graph.initializer:
@@ -184,8 +157,6 @@ def store_as_float16(path: Path) -> None:
     nodes = [*casts, *graph.node]
     del graph.node[:]
     graph.node.extend(nodes)
-    onnx.checker.check_model(model, full_check=True)
-    write_file(path, model.SerializeToString())
 
 
 def fit_projected(
@@ -219,8 +190,8 @@ def export(
     projection: ProjectionConfig | None = None,
     pool: Pool | None = None,
     half: bool = False,
-) -> Path:
-    """Export a run's network; returns the file ``<name>.onnx`` in ``folder``.
+) -> ModelInfo:
+    """Export a run's network as ``<name>.onnx``; returns it as it is entered in the registry.
 
     Parameters
     ----------
@@ -235,125 +206,21 @@ def export(
 
     Raises
     ------
-    DataError : the run has no checkpoint, or a damaged one, or the registry is damaged.
+    DataError : the run has no checkpoint, or a damaged one.
+    ModelError : the registry is damaged, or the folder cannot be written to.
     """
     config, network = load_checkpoint(run)
     if projection is None:
         network = _Centred(network, mean_embedding(network, data))
-        embedding_dim = len(network.centre)
     else:
         network = fit_projected(network, data, pool, projection)
-        embedding_dim = len(network.offset)
-    calibration = calibrate(network, data)
-    path = folder / f"{config.name}.onnx"
-    metadata = {
-        "name": config.name,
-        "version": version,
-        "labels": json.dumps(data.label_names),
-        "temperature": repr(calibration.temperature),
-        "genre_set_quantile": repr(calibration.genre_set_quantile),
-        "description": description,
-    }
+    metadata = ModelMetadata(config.name, version, data.label_names, description)
+    properties = {**metadata.to_metadata(), **calibrate(network, data).to_metadata()}
     if projection is not None:
-        metadata["projection"] = json.dumps(asdict(projection))
-    write_onnx(network, metadata, path)
-    if half:
-        store_as_float16(path)
-    content = path.read_bytes()
-    register(
-        folder / "registry.json",
-        {
-            "name": config.name,
-            "version": version,
-            "file": path.name,
-            "sha256": hashlib.sha256(content).hexdigest(),
-            "size_bytes": len(content),
-            "embedding_dim": embedding_dim,
-            "labels": list(data.label_names),
-            "description": description,
-        },
-    )
-    return path
-
-
-def register(registry: Path, entry: dict[str, object]) -> None:
-    """Put an entry into a registry of models, in place of one of the same name.
-
-    Raises
-    ------
-    DataError : the registry is not a JSON list.
-    OutputError : it cannot be written.
-    """
-    try:
-        entries = json.loads(registry.read_text(encoding="utf-8")) if registry.exists() else []
-        others = [other for other in entries if other["name"] != entry["name"]]
-    except (ValueError, TypeError, KeyError) as error:
-        raise DataError(f"{registry}: not a registry of models ({error})") from error
-    write_file(registry, json.dumps([*others, entry], indent=1) + "\n")
-
-
-def main(arguments: list[str] | None = None) -> int:
-    """The command line; returns the exit status."""
-    parser = argparse.ArgumentParser(description="Export a training run to ONNX.")
-    parser.add_argument("run", type=Path, help="folder that training left")
-    parser.add_argument("--data", help="folder of the log-mel store (or SOUNDALIKE_DATA)")
-    parser.add_argument("--out", type=Path, default=Path("."), help="folder for the .onnx file")
-    parser.add_argument("--version", default="1", help="version of the model")
-    parser.add_argument("--description", default=DESCRIPTION, help="one line about it")
-    parser.add_argument(
-        "--blocks", nargs="+", metavar="NAME", help=f"of the embedding: {', '.join(BLOCKS)}"
-    )
-    parser.add_argument(
-        "--weights", nargs="+", type=float, default=(), metavar="W", help="one for each block (1)"
-    )
-    parser.add_argument("--dims", type=int, default=0, help="principal axes of the blocks (all)")
-    parser.add_argument(
-        "--genre-blocks",
-        nargs="+",
-        default=(),
-        metavar="NAME",
-        help="of a logistic regression that tells the genres (the network's own head)",
-    )
-    parser.add_argument(
-        "--genre-strength",
-        type=float,
-        default=ProjectionConfig.genre_strength,
-        metavar="C",
-        help="of that regression, the inverse of its penalty (%(default)s)",
-    )
-    parser.add_argument(
-        "--pool", type=Path, help="whose soundtracks the blocks are standardised on as well"
-    )
-    parser.add_argument("--half", action="store_true", help="store large weights as float16")
-    options = parser.parse_args(arguments)
-    try:
-        projection = (
-            ProjectionConfig(
-                tuple(options.blocks),
-                tuple(options.weights),
-                options.dims,
-                tuple(options.genre_blocks),
-                options.genre_strength,
-            )
-            if options.blocks
-            else None
-        )
-        path = export(
-            options.run,
-            gtzan.load(options.data),
-            options.out,
-            version=options.version,
-            description=options.description,
-            projection=projection,
-            pool=read_pool(options.pool) if options.pool else None,
-            half=options.half,
-        )
-    except SoundalikeError as error:
-        print(f"{type(error).__name__}: {error}", file=sys.stderr)
-        return 1
-    print(f"{path}: {path.stat().st_size / 1e6:.1f} MB")
-    return 0
-
-
-if __name__ == "__main__":
-    sys.exit(main())
+        properties[PROJECTION] = json.dumps(asdict(projection))
+    content = to_onnx(network, properties, half=half)
+    model = inspect_model(content, folder / f"{config.name}.onnx")
+    with changed_registry(folder) as registry:
+        write_file(model.path, content)
+        registry.put(model)
+    return model

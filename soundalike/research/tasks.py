@@ -15,19 +15,16 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from soundalike.analysis import unit
 from soundalike.errors import DataError, InvalidArgument
 from soundalike.frontends.log_mel import EXCERPT_FRAMES, excerpts
 from soundalike.research import augment, classification
 from soundalike.research.augment import AugmentConfig
 from soundalike.research.datasets.cifar10 import Cifar10
 from soundalike.research.datasets.frames import SPLITS, LogMelSet
-from soundalike.research.datasets.gtzan import Gtzan
-from soundalike.research.datasets.gtzan_faults import REPEATS
-from soundalike.research.datasets.leaks import Leak, find_leaks, find_repeats
 from soundalike.research.networks import Output
 
 __all__ = [
-    "SEGMENT_MARK",
     "Batch",
     "DataSet",
     "ImageAugment",
@@ -36,7 +33,6 @@ __all__ = [
     "Loss",
     "Predictions",
     "Task",
-    "check_split",
     "label_loss",
     "predict",
     "predict_images",
@@ -45,9 +41,6 @@ __all__ = [
 
 DataSet = LogMelSet | Cifar10
 Rows = npt.NDArray[np.int64]
-
-SEGMENT_MARK: Final = "#"
-"""Parts the name of a segment from that of the track it was cut from: ``blues.00000#3``."""
 
 HELD_OUT_SEED: Final = 1009
 """Of the choice of CIFAR-10's validation images, the same for every run."""
@@ -336,54 +329,4 @@ def track_embeddings(
     predictions: Predictions, centre: npt.NDArray[np.floating]
 ) -> npt.NDArray[np.floating]:
     """(n_tracks, D): mean of the excerpts' centred embeddings, each of unit length."""
-    centred = predictions.embeddings - centre
-    unit = centred / np.maximum(np.linalg.norm(centred, axis=1, keepdims=True), 1e-12)
-    return classification.mean_by_track(unit, predictions.tracks)
-
-
-def check_split(data: LogMelSet, allow: tuple[str, ...] = ()) -> tuple[Leak, ...]:
-    """Refuse a split that leaks; segments count as the track they were cut from.
-
-    Parameters
-    ----------
-    allow : kinds of leak that are wanted: "track", "repeat", "artist".
-
-    Returns
-    -------
-    The leaks that were let through.
-
-    Raises
-    ------
-    DataError : a track, a recording or an artist stands on two sides; the message names them.
-    """
-    unknown = set(allow) - {"track", "repeat", "artist"}
-    if unknown:
-        raise InvalidArgument(
-            f"allow_leaks takes track, repeat and artist, not {', '.join(sorted(unknown))}"
-        )
-    source = [name.partition(SEGMENT_MARK)[0] for name in data.tracks]
-    sides = {side: [source[row] for row in data.splits[side]] for side in SPLITS}
-    artists = {
-        name: artist
-        for name, artist in zip(source, data.artists.tolist(), strict=True)
-        if artist >= 0
-    }
-    groups = [*REPEATS] if isinstance(data, Gtzan) else []
-    if source == list(data.tracks):
-        heard = find_repeats(data.log_mel, data.tracks, sides=tuple(data.splits.values()))
-        groups += [(repeat.first, repeat.second) for repeat in heard]
-    leaks = find_leaks(sides, artists=artists, repeats=groups)
-    allowed = set(allow)
-    if isinstance(data, Gtzan):
-        # The published filtered split has one artist on two sides, by ids made after it.
-        allowed.add("artist")
-    refused = [leak for leak in leaks if leak.kind not in allowed]
-    if refused:
-        lines = "".join(f"\n  {leak}" for leak in refused[:20])
-        more = f"\n  and {len(refused) - 20} more" if len(refused) > 20 else ""
-        kinds = ", ".join(sorted({leak.kind for leak in refused}))
-        raise DataError(
-            f"the split leaks, so that test figures would be too good; name the kinds ({kinds}) in "
-            f"allow_leaks if that is wanted:{lines}{more}"
-        )
-    return leaks
+    return classification.mean_by_track(unit(predictions.embeddings - centre), predictions.tracks)

@@ -38,6 +38,7 @@ from soundalike.research.checkpoints import (
 )
 from soundalike.research.config import TrainConfig, config_from_dict
 from soundalike.research.datasets.cifar10 import Cifar10
+from soundalike.research.datasets.leaks import refuse_leaks
 from soundalike.research.distill.pool_file import read_pool
 from soundalike.research.distill.task import DistillTask
 from soundalike.research.environment import describe_environment
@@ -49,7 +50,6 @@ from soundalike.research.tasks import (
     LogMelTask,
     Predictions,
     Task,
-    check_split,
     predict,
 )
 
@@ -96,7 +96,7 @@ def make_task(config: TrainConfig, data: DataSet, device: torch.device | None = 
     Raises
     ------
     DataError : the split leaks (the message names the tracks), or there is no pool.
-    InvalidArgument : music for an image network, or the other way round; a listener without a pool.
+    InvalidArgument : music for an image network, or the other way round; a student without a pool.
     """
     device = device or torch.device("cpu")
     if isinstance(data, Cifar10) != (config.network == "cifar-cnn"):
@@ -104,12 +104,12 @@ def make_task(config: TrainConfig, data: DataSet, device: torch.device | None = 
         raise InvalidArgument(f"{config.network} is no network for {kind}")
     if isinstance(data, Cifar10):
         return ImageTask(data, config.image_augment, device, n_valid=config.n_valid_images)
-    check_split(data, config.allow_leaks)
-    if config.network == "listener":
+    refuse_leaks(data, config.allow_leaks)
+    if config.network == "student":
         if not config.distill.pool:
             raise InvalidArgument(
-                "a listener learns from a pool: name it with --pool, or as distill.pool in the "
-                "config; `python -m soundalike.research.distill.pool` makes one"
+                "a student learns from a pool: name it with --pool, or as distill.pool in the "
+                "config; `soundalike data pool` makes one"
             )
         pool = read_pool(Path(config.distill.pool))
         return DistillTask(data, config.augment, device, pool, config.distill)

@@ -8,12 +8,11 @@ from __future__ import annotations
 import os
 import random
 import sqlite3
-import sys
 import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
-from typing import IO, Any
+from typing import Any
 
 from sqlalchemy import Connection, Engine, and_, column, create_engine, event, select, table, text
 from sqlalchemy.engine import URL
@@ -23,6 +22,7 @@ from sqlalchemy.sql import ColumnElement
 from soundalike.errors import InvalidArgument, LibraryError, printable
 from soundalike.files import why
 from soundalike.library.storage.schema import tracks
+from soundalike.locks import try_lock
 
 __all__ = [
     "SQLite",
@@ -168,7 +168,7 @@ class SQLite:
                 f"{printable(lock_path)}: {why(error)}; check the permissions of its folder"
             ) from error
         with file:
-            if not _try_lock(file):
+            if not try_lock(file):
                 raise LibraryError(
                     f"{self.location}: another scan of this library is running; "
                     f"wait for it to end, or stop it"
@@ -264,25 +264,3 @@ def _parts(word: str) -> list[str]:
     """Parts of three letters that cover the word."""
     starts = {*range(0, len(word) - _PART, _PART), len(word) - _PART}
     return [word[start : start + _PART] for start in sorted(starts)]
-
-
-if sys.platform == "win32":
-    import msvcrt
-
-    def _try_lock(file: IO[bytes]) -> bool:
-        try:
-            file.seek(0)
-            msvcrt.locking(file.fileno(), msvcrt.LK_NBLCK, 1)
-        except OSError:
-            return False
-        return True
-
-else:
-    import fcntl
-
-    def _try_lock(file: IO[bytes]) -> bool:
-        try:
-            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
-            return False
-        return True

@@ -22,7 +22,7 @@ from soundalike.research.datasets.frames import (
     read_store,
     some,
 )
-from soundalike.research.datasets.leaks import find_leaks, find_repeats
+from soundalike.research.datasets.leaks import find_repeats, leaks_of
 from soundalike.research.datasets.places import cache_folder, data_root
 from soundalike.research.datasets.prepare import gtzan_files
 
@@ -356,13 +356,7 @@ def _check_gtzan(root: Path) -> DataCheck:
             found.append(f"splits/: {sizes}")
             unknown = int((data.artists < 0).sum())
             notes.append(f"the artists of {unknown} of {len(data.tracks)} tracks are unknown")
-            sides = data.split().sides()
-            artists = {
-                track: artist
-                for track, artist in zip(data.tracks, data.artists.tolist(), strict=True)
-                if artist >= 0
-            }
-            leaks = find_leaks(sides, artists=artists, repeats=gtzan_faults.REPEATS)
+            leaks = leaks_of(data)
             notes += [f"on both sides of the split: {leak}" for leak in leaks]
     try:
         files = gtzan_files(root)

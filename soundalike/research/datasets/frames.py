@@ -15,7 +15,7 @@ from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Final
+from typing import ClassVar, Final
 
 import numpy as np
 import numpy.typing as npt
@@ -25,6 +25,7 @@ from soundalike.files import replaced_at_once, why, write_file
 from soundalike.frontends.log_mel import N_MELS, TOP_DB
 
 __all__ = [
+    "SEGMENT_MARK",
     "SPLITS",
     "SPLIT_FILE",
     "STORE_FILE",
@@ -43,6 +44,9 @@ __all__ = [
 SPLITS: Final = ("train", "valid", "test")
 STORE_FILE: Final = "logmel_u8.npz"
 SPLIT_FILE: Final = "split.json"
+
+SEGMENT_MARK: Final = "#"
+"""Parts the name of a segment from that of the track it was cut from: ``blues.00000#3``."""
 
 Frames = npt.NDArray[np.uint8]
 Rows = npt.NDArray[np.int64]
@@ -90,7 +94,12 @@ class LogMelSet:
     splits : rows of each split, int64, by the names in :data:`SPLITS`.
     label_names : the labels.
     min_db : float32 (n_tracks,), the decibels that byte 0 stands for; None for -80 everywhere.
+    known_repeats : groups of names that are known to be one recording.
+    accepted_leaks : kinds of leak that this data set's own split has.
     """
+
+    known_repeats: ClassVar[tuple[tuple[str, ...], ...]] = ()
+    accepted_leaks: ClassVar[frozenset[str]] = frozenset()
 
     log_mel: Frames
     tracks: tuple[str, ...]

@@ -15,11 +15,28 @@ import numpy as np
 import numpy.typing as npt
 
 from soundalike.errors import DataError, InvalidArgument
-from soundalike.research.datasets.frames import Frames, LogMelSet, Rows, some
+from soundalike.research.datasets.frames import (
+    SEGMENT_MARK,
+    SPLITS,
+    Frames,
+    LogMelSet,
+    Rows,
+    some,
+)
 
-__all__ = ["REPEAT_CORRELATION", "Leak", "Repeat", "find_leaks", "find_repeats", "refuse_leaks"]
+__all__ = [
+    "LEAK_KINDS",
+    "REPEAT_CORRELATION",
+    "Leak",
+    "Repeat",
+    "find_leaks",
+    "find_repeats",
+    "leaks_of",
+    "refuse_leaks",
+]
 
 LeakKind = Literal["track", "repeat", "artist"]
+LEAK_KINDS: Final[tuple[LeakKind, ...]] = ("track", "repeat", "artist")
 
 REPEAT_CORRELATION: Final = 0.9
 """Above it two tracks are one recording. In GTZAN unrelated tracks reach 0.72, a recording that
@@ -107,44 +124,62 @@ def find_leaks(
     return tuple(found)
 
 
+def leaks_of(data: LogMelSet, kinds: Collection[LeakKind] = LEAK_KINDS) -> tuple[Leak, ...]:
+    """Everything of those kinds that stands on two sides of a data set's split.
+
+    Segments count as the track that they were cut from. Repeats are those that are known of the
+    data set, and those that are found in the frames of whole tracks.
+    """
+    source = [name.partition(SEGMENT_MARK)[0] for name in data.tracks]
+    sides = {side: [source[row] for row in data.splits[side]] for side in SPLITS}
+    artists: dict[str, object] = {}
+    repeats: list[Collection[str]] = []
+    if "artist" in kinds:
+        known = zip(source, data.artists.tolist(), strict=True)
+        artists = {name: artist for name, artist in known if artist >= 0}
+    if "repeat" in kinds:
+        repeats += data.known_repeats
+        if source == list(data.tracks):
+            found = find_repeats(data.log_mel, data.tracks, sides=tuple(data.splits.values()))
+            repeats += [(repeat.first, repeat.second) for repeat in found]
+    leaks = find_leaks(sides, artists=artists, repeats=repeats)
+    return tuple(leak for leak in leaks if leak.kind in kinds)
+
+
 def refuse_leaks(
-    data: LogMelSet,
-    *,
-    repeats: Iterable[Collection[str]] = (),
-    allow_shared_artists: bool = False,
+    data: LogMelSet, allow: Collection[str] = (), *, kinds: Collection[LeakKind] = LEAK_KINDS
 ) -> tuple[Leak, ...]:
-    """Raise where a track, a recording or (unless allowed) an artist stands on two sides.
+    """Refuse a split that leaks, but for the kinds that are wanted or the data set's own.
 
     Parameters
     ----------
-    data : frames, names, artists and splits. Repeats are also looked for in the frames.
-    repeats : groups of names that are known to be one recording.
-    allow_shared_artists : go on where artists are shared.
+    allow : kinds of leak that are wanted: "track", "repeat", "artist".
+    kinds : what is looked for.
 
     Returns
     -------
-    The shared artists that were allowed.
+    The leaks that were let through.
 
     Raises
     ------
-    DataError : there is a leak; the message names the tracks.
+    DataError : a track, a recording or an artist stands on two sides; the message names them.
+    InvalidArgument : an unknown kind.
     """
-    sides = {side: tuple(data.tracks[row] for row in rows) for side, rows in data.splits.items()}
-    artists = {
-        track: artist
-        for track, artist in zip(data.tracks, data.artists.tolist(), strict=True)
-        if artist >= 0
-    }
-    heard = find_repeats(data.log_mel, data.tracks, sides=tuple(data.splits.values()))
-    groups = [*repeats, *((repeat.first, repeat.second) for repeat in heard)]
-    leaks = find_leaks(sides, artists=artists, repeats=groups)
-    refused = [leak for leak in leaks if not (allow_shared_artists and leak.kind == "artist")]
+    unknown = set(allow) - set(LEAK_KINDS)
+    if unknown:
+        raise InvalidArgument(
+            f"allow_leaks takes track, repeat and artist, not {', '.join(sorted(unknown))}"
+        )
+    leaks = leaks_of(data, kinds)
+    refused = [leak for leak in leaks if leak.kind not in {*allow, *data.accepted_leaks}]
     if refused:
-        lines = "\n".join(f"  {leak}" for leak in refused[:20])
+        lines = "".join(f"\n  {leak}" for leak in refused[:20])
         more = f"\n  and {len(refused) - 20} more" if len(refused) > 20 else ""
-        only_artists = all(leak.kind == "artist" for leak in refused)
-        advice = "; shared artists are let through only when asked for" if only_artists else ""
-        raise DataError(f"the split leaks{advice}:\n{lines}{more}")
+        words = ", ".join(sorted({leak.kind for leak in refused}))
+        raise DataError(
+            f"the split leaks, so that test figures would be too good; name the kinds ({words}) in "
+            f"allow_leaks if that is wanted:{lines}{more}"
+        )
     return leaks
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 import os
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
@@ -240,8 +240,12 @@ def prepare(
     )
 
 
-def load(folder: str | os.PathLike[str], *, allow_shared_artists: bool = False) -> LogMelSet:
+def load(folder: str | os.PathLike[str], *, allow_leaks: Collection[str] = ()) -> LogMelSet:
     """Read a store that :func:`prepare` made, with its split, and check that nothing leaks.
+
+    Parameters
+    ----------
+    allow_leaks : kinds of leak that are wanted, as :func:`refuse_leaks` takes them.
 
     Raises
     ------
@@ -265,7 +269,7 @@ def load(folder: str | os.PathLike[str], *, allow_shared_artists: bool = False) 
         label_names,
         store.min_db,
     )
-    refuse_leaks(data, allow_shared_artists=allow_shared_artists)
+    refuse_leaks(data, allow_leaks)
     return data
 
 

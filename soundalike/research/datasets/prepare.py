@@ -14,10 +14,12 @@ from typing import Final
 import numpy as np
 import numpy.typing as npt
 
+from soundalike.analyzer import MIN_DURATION_S, SILENCE_PEAK
 from soundalike.audio import load_audio, probe
 from soundalike.errors import AudioError, DataError, SilentAudio, TooShort, printable
+from soundalike.frontends import spectrogram_of_file
 from soundalike.frontends.dsp import mel_spectrogram, power_to_db
-from soundalike.frontends.log_mel import FRAME_S, SAMPLE_RATE, log_mel
+from soundalike.frontends.log_mel import FRAME_S, SAMPLE_RATE
 from soundalike.library.scan.walk import Walk
 from soundalike.research.datasets import gtzan
 from soundalike.research.datasets.frames import (
@@ -57,8 +59,6 @@ _GTZAN_HOP: Final = 512
 _GTZAN_STEPS: Final = 387.5  # see gtzan_frames
 _GTZAN_LEAST_S: Final = 29.0  # the shortest intact track lasts 29.9 s
 _TRACKS_PER_GENRE: Final = 100
-_SILENCE: Final = 1e-4  # -80 dBFS
-_LEAST_S: Final = 0.5
 
 Progress = Callable[[int, int, str], None]
 """Called with the tracks done, all of them, and the name of the one that was done last."""
@@ -138,21 +138,18 @@ def passage_frames(path: str | os.PathLike[str], n_frames: int) -> TrackFrames:
     # Where the header does not state the length, the middle is not known without decoding it all.
     duration_s = info.duration_s if info.duration_is_stated else None
     start_s = max(0.0, (duration_s - length_s) / 2) if duration_s else 0.0
-    audio = load_audio(path, start_s=start_s, end_s=start_s + length_s)
-    _check_sound(path, audio.samples, audio.duration_s)
-    spectrogram = log_mel(audio.samples, audio.sample_rate)
-    times = math.ceil(n_frames / spectrogram.shape[1])
-    filled = np.tile(spectrogram, (1, times))[:, :n_frames]
+    made = spectrogram_of_file(path, start_s=start_s, end_s=start_s + length_s)
+    _check_sound(path, made.peak, made.duration_s)
+    times = math.ceil(n_frames / made.values.shape[1])
+    filled = np.tile(made.values, (1, times))[:, :n_frames]
     min_db = float(filled.min())
     return TrackFrames(quantise(filled, min_db), min_db)
 
 
-def _check_sound(
-    path: str | os.PathLike[str], samples: npt.NDArray[np.float32], duration_s: float
-) -> None:
-    if duration_s < _LEAST_S:
+def _check_sound(path: str | os.PathLike[str], peak: float, duration_s: float) -> None:
+    if duration_s < MIN_DURATION_S:
         raise TooShort(path, f"lasts {duration_s:.2f} s")
-    if float(np.ptp(samples)) / 2 < _SILENCE:
+    if peak < SILENCE_PEAK:
         raise SilentAudio(path, "never rises above -80 dBFS")
 
 
@@ -256,7 +253,7 @@ def prepare_gtzan(
 
     def frames(name: str) -> TrackFrames:
         audio = load_audio(files.paths[name], sample_rate=SAMPLE_RATE)
-        _check_sound(files.paths[name], audio.samples, audio.duration_s)
+        _check_sound(files.paths[name], float(np.ptp(audio.samples)) / 2, audio.duration_s)
         if audio.duration_s < _GTZAN_LEAST_S:
             raise TooShort(files.paths[name], f"lasts {audio.duration_s:.1f} s instead of 30 s")
         return gtzan_frames(audio.samples)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Collection
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -23,7 +24,11 @@ class TrainingData:
 
 
 def load_for(
-    network: str, folder: str | os.PathLike[str] | None = None, *, skip_missing: bool = False
+    network: str,
+    folder: str | os.PathLike[str] | None = None,
+    *,
+    skip_missing: bool = False,
+    allow_leaks: Collection[str] = (),
 ) -> TrainingData:
     """CIFAR-10 for ``cifar-cnn``; otherwise your own music where the folder holds it, or GTZAN.
 
@@ -31,21 +36,23 @@ def load_for(
     ----------
     folder : of the data set, or of several; by default ``SOUNDALIKE_DATA`` or your data folder.
     skip_missing : go on without tracks or images that are missing or broken.
+    allow_leaks : kinds of leak that are wanted, as ``refuse_leaks`` takes them.
 
     Raises
     ------
-    DataError : nothing is there, or it is damaged; the message says how to get it.
+    DataError : nothing is there, or it is damaged (the message says how to get it), or it leaks.
     """
     if network == "cifar-cnn":
         images = load_cifar10(folder, skip_missing=skip_missing)
         return TrainingData(images, _images_in_words(images))
     if folder is not None and (Path(folder) / SPLIT_FILE).is_file():
-        tracks = own.load(folder)
+        tracks = own.load(folder, allow_leaks=allow_leaks)
         return TrainingData(
             tracks, f"{len(tracks.tracks)} tracks of {len(tracks.label_names)} labels, of your own"
         )
     return TrainingData(
-        gtzan.load(folder, skip_missing=skip_missing), "GTZAN, fault-filtered split"
+        gtzan.load(folder, skip_missing=skip_missing, allow_leaks=allow_leaks),
+        "GTZAN, fault-filtered split",
     )
 
 

@@ -1,7 +1,7 @@
 """Training a small network with a large one as its teacher, on music that nobody labelled.
 
-``python -m soundalike.research.distill.pool`` cuts segments from recordings and asks the teacher
-about each; a ``listener`` network learns from that pool and from labelled tracks together
+``soundalike data pool`` cuts segments from recordings and asks the teacher about each; a
+``student`` network learns from that pool and from labelled tracks together
 (:mod:`soundalike.research.distill.task`). What the product's embedding is made of in the end is
 :mod:`soundalike.research.distill.projection`.
 """

@@ -1,21 +1,17 @@
-"""The command that makes the pool of segments which a student learns from.
+"""Making the pool of segments which a student learns from: ``soundalike data pool``.
 
-``python -m soundalike.research.distill.pool --music DIR --data DIR --out POOL.npz`` decodes the
-soundtracks that ``DIR/manifest.json`` lists and the clips of GTZAN's *training* tracks, draws
-segments from them and asks the teacher about each. Which segments they are hangs on the seed and
-the number of each alone, not on the processes; stopped, the same command goes on where it was.
+Segments are drawn from soundtracks and from the clips of GTZAN's *training* tracks, and the teacher
+is asked about each. Which segments they are hangs on the seed and the number of each alone, not on
+the processes; stopped, the same command goes on where it was.
 """
 
 from __future__ import annotations
 
-import argparse
 import hashlib
 import json
 import multiprocessing
 import shutil
 import signal
-import sys
-import time
 from collections.abc import Callable, Sequence
 from concurrent.futures import ProcessPoolExecutor, as_completed
 from concurrent.futures.process import BrokenProcessPool
@@ -26,16 +22,16 @@ from typing import Any, Final
 import numpy as np
 
 from soundalike.audio import load_audio
-from soundalike.errors import DataError, InvalidArgument, SoundalikeError, printable
+from soundalike.errors import DataError, InvalidArgument, printable
 from soundalike.files import output_folder, replaced_at_once, why, write_file
 from soundalike.frontends.log_mel import SAMPLE_RATE, log_mel
 from soundalike.research.datasets import gtzan
 from soundalike.research.datasets.frames import quantise, some
 from soundalike.research.distill.pool_file import Pool, read_metadata, write_pool
 from soundalike.research.distill.segments import SegmentConfig, make_segment
-from soundalike.research.distill.teacher import Teacher, at_rate, find_teacher, make_lessons
+from soundalike.research.distill.teacher import Teacher, at_rate, make_lessons
 
-__all__ = ["PACKAGES", "Source", "find_clips", "find_soundtracks", "main", "make_pool"]
+__all__ = ["PACKAGES", "Source", "find_clips", "find_soundtracks", "make_pool"]
 
 PACKAGES: Final = (
     "wesnoth-1.16-music",
@@ -50,19 +46,8 @@ PACKAGES: Final = (
 Progress = Callable[[str, int, int], None]
 """Called with what is being done, how much of it is done, and how much there is."""
 
-_OPTIONS: Final = {
-    "soundtrack": "share of the segments that come from soundtracks",
-    "clip": "share that come from clips; what is left are mixes",
-    "mix_clip": "share of mixes whose other part is a clip",
-    "mix_gain_db": "the most that one part of a mix is louder or softer, dB",
-    "varispeed": "share of parts played at another speed",
-    "speed": "the most that this speed is higher or lower, natural logarithm",
-}
-"""What each number of :class:`SegmentConfig` is, on the command line."""
-
 _CHUNK: Final = 200  # segments of one job
 _SHORTEST_S: Final = 1.0
-_LINE_EVERY_S: Final = 15.0
 
 
 @dataclass(frozen=True)
@@ -341,78 +326,3 @@ def _make(first: int, stop: int) -> None:
 def _keep(path: Path, values: np.ndarray[Any, Any]) -> None:
     with replaced_at_once(path) as file:
         np.save(file, values)
-
-
-def _lines() -> Progress:
-    """Says on standard error, every 15 s and at the end, how far it is."""
-    shown_s = 0.0
-    begun: dict[str, tuple[float, int]] = {}
-
-    def show(words: str, done: int, total: int) -> None:
-        nonlocal shown_s
-        now_s = time.monotonic()
-        begun_s, begun_at = begun.setdefault(words, (now_s, done))
-        if now_s - shown_s < _LINE_EVERY_S and done < total:
-            return
-        shown_s = now_s
-        line = f"{words}: {done:,} of {total:,}"
-        if begun_at < done < total:
-            left_s = (now_s - begun_s) / (done - begun_at) * (total - done)
-            line += f", {int(left_s) // 60}:{int(left_s) % 60:02d} left"
-        print(line, file=sys.stderr, flush=True)
-
-    return show
-
-
-def main(arguments: list[str] | None = None) -> int:
-    """The command line; returns the exit status."""
-    parser = argparse.ArgumentParser(
-        prog="python -m soundalike.research.distill.pool",
-        description="Make a pool of segments and what the teacher says of them.",
-        epilog="example: python -m soundalike.research.distill.pool --music ~/soundtracks "
-        "--out pool.npz --jobs 4",
-    )
-    usual = SegmentConfig()
-    parser.add_argument("--music", type=Path, required=True, help="folder with manifest.json")
-    parser.add_argument(
-        "--packages", nargs="+", default=PACKAGES, metavar="NAME", help="of the manifest, to use"
-    )
-    parser.add_argument("--data", type=Path, help="folder of GTZAN (or SOUNDALIKE_DATA)")
-    parser.add_argument("--teacher", type=Path, help="musicnn as ONNX, by default the pulled one")
-    parser.add_argument("--segments", type=int, default=40_000, help="how many (40000)")
-    parser.add_argument("--seed", type=int, default=0, help="of all that is left to chance (0)")
-    parser.add_argument("--out", type=Path, required=True, help="the file to write, .npz")
-    parser.add_argument("--jobs", type=int, default=1, help="processes (1)")
-    for name, words in _OPTIONS.items():
-        parser.add_argument(
-            f"--{name.replace('_', '-')}",
-            type=float,
-            default=getattr(usual, name),
-            metavar="X",
-            help=f"{words} (%(default)s)",
-        )
-    options = parser.parse_args(arguments)
-    try:
-        make_pool(
-            find_soundtracks(options.music, options.packages),
-            find_clips(options.data),
-            find_teacher(options.teacher),
-            options.out,
-            segments=options.segments,
-            seed=options.seed,
-            config=SegmentConfig(**{name: getattr(options, name) for name in _OPTIONS}),
-            jobs=options.jobs,
-            progress=_lines(),
-        )
-    except SoundalikeError as error:
-        print(f"{type(error).__name__}: {error}", file=sys.stderr)
-        return 1
-    except KeyboardInterrupt:
-        print("Stopped. The same command goes on.", file=sys.stderr)
-        return 130
-    print(f"{options.out}: {options.out.stat().st_size / 1e6:.1f} MB")
-    return 0
-
-
-if __name__ == "__main__":
-    sys.exit(main())

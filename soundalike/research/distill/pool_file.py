@@ -83,10 +83,7 @@ def read_metadata(path: Path) -> dict[str, Any]:
     DataError : as :func:`read_pool`.
     """
     if not path.is_file():
-        raise DataError(
-            f"{printable(path)}: no such pool; `python -m soundalike.research.distill.pool` makes "
-            f"one"
-        )
+        raise DataError(f"{printable(path)}: no such pool; `soundalike data pool` makes one")
     try:
         # Opened here, since NumPy leaves a file open that is no archive.
         with path.open("rb") as file, np.load(file, allow_pickle=False) as stored:

@@ -1,13 +1,13 @@
 """What the product's embedding and genres are made of: blocks of values an excerpt.
 
-Each block (the trunk's features, the embedding that the teacher's head foretells, statistics) is
+Each block (the trunk's features, the embedding that the teacher's head predicts, statistics) is
 standardised over reference tracks and scaled so that its mean squared length is 1, or its weight
 squared; end to end they are turned onto their principal axes. All of that is one matrix and one
 offset, which the exported model carries. Whitening is left out: it would blow up noise.
 
 The genres may come from a logistic regression on such blocks instead of the network's own head,
 which has seen its training tracks so often that it knows them by heart: a heavily penalised linear
-one on what the teacher's head foretells has less to remember them by.
+one on what the teacher's head predicts has less to remember them by.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ from soundalike.errors import InvalidArgument
 from soundalike.frontends.log_mel import excerpts
 from soundalike.research.distill.statistics import STATISTICS, Statistics
 from soundalike.research.distill.teacher import LESSONS
-from soundalike.research.networks import Listener, Output
+from soundalike.research.networks import Output, Student
 
 __all__ = [
     "BLOCKS",
@@ -42,7 +42,7 @@ __all__ = [
 ]
 
 BLOCKS: Final = ("trunk", "teacher", "lessons", *STATISTICS)
-"""``teacher`` is the teacher's embedding as foretold, ``lessons`` all of its outputs."""
+"""``teacher`` is the teacher's embedding as predicted, ``lessons`` all of its outputs."""
 
 # A value that hardly varies over the reference tracks says nothing, and would be noise once scaled.
 _DEAD: Final = 1e-4
@@ -164,8 +164,8 @@ class Blocks(nn.Module):
 
     def __init__(self, network: nn.Module, names: Sequence[str]) -> None:
         super().__init__()
-        if {"teacher", "lessons"} & set(names) and not isinstance(network, Listener):
-            raise InvalidArgument("only the network listener has the blocks teacher and lessons")
+        if {"teacher", "lessons"} & set(names) and not isinstance(network, Student):
+            raise InvalidArgument("only the network student has the blocks teacher and lessons")
         self.network = network
         self.names = tuple(names)
         self.statistics = Statistics() if set(names) & set(STATISTICS) else None
@@ -180,7 +180,7 @@ class Blocks(nn.Module):
         output = self.network(log_mel)
         found: dict[str, Tensor] = {"trunk": output.embedding}
         if {"teacher", "lessons"} & set(self.names):
-            assert isinstance(self.network, Listener)
+            assert isinstance(self.network, Student)
             found["lessons"] = self.network.teacher(output.embedding)
             found["teacher"] = found["lessons"][:, : LESSONS[0].size]
         if self.statistics is not None:
@@ -264,8 +264,8 @@ class Projected(nn.Module):
         logits, found = self.blocks.apart(log_mel)
         values = torch.cat([found[name] for name in self.names], dim=1)
         if self.head_names:
-            heard = torch.cat([found[name] for name in self.head_names], dim=1)
-            logits = heard @ self.head_matrix.T + self.head_offset
+            of_head = torch.cat([found[name] for name in self.head_names], dim=1)
+            logits = of_head @ self.head_matrix.T + self.head_offset
         return Output(logits, values @ self.matrix.T + self.offset)
 
 

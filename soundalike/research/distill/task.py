@@ -21,7 +21,7 @@ from soundalike.research import augment
 from soundalike.research.augment import AugmentConfig
 from soundalike.research.datasets.frames import LogMelSet
 from soundalike.research.distill.pool_file import Pool
-from soundalike.research.networks import Listener, Output
+from soundalike.research.networks import Output, Student
 from soundalike.research.tasks import Batch, LogMelTask, Loss, label_loss
 
 __all__ = ["DistillBatch", "DistillConfig", "DistillTask", "nt_xent"]
@@ -148,7 +148,7 @@ class DistillTask(LogMelTask):
 
     def loss(self, network: nn.Module, output: Output, batch: Batch, smoothing: float) -> Loss:
         """See :class:`soundalike.research.tasks.Task`."""
-        assert isinstance(network, Listener)
+        assert isinstance(network, Student)
         assert isinstance(batch, DistillBatch)
         n_labelled, n_segments = len(batch.targets), len(batch.lessons)
         logits = output.logits[:n_labelled]

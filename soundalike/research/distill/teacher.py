@@ -14,14 +14,14 @@ from typing import Final
 
 import numpy as np
 import numpy.typing as npt
-import onnxruntime
 
-from soundalike.errors import DataError, printable
+from soundalike.errors import DataError, MissingExtra, printable
 from soundalike.files import why
 from soundalike.frontends.log_mel import SAMPLE_RATE
 from soundalike.frontends.musicnn import PATCH_FRAMES, PatchStream
 from soundalike.frontends.musicnn import SAMPLE_RATE as PATCH_RATE
 from soundalike.models import models_folder
+from soundalike.models.contract import EMBEDDING, LOGITS, open_session, output_sizes, run
 
 __all__ = ["LESSONS", "Lesson", "Lessons", "Teacher", "at_rate", "find_teacher", "make_lessons"]
 
@@ -52,8 +52,8 @@ class Lesson:
 
 
 LESSONS: Final = (
-    Lesson("embedding", 200, 0, 1.0),
-    Lesson("logits", 50, 0, 0.5),
+    Lesson(EMBEDDING, 200, 0, 1.0),
+    Lesson(LOGITS, 50, 0, 0.5),
     Lesson("mean_pool", 753, 96, 0.5),
     Lesson("max_pool", 753, 96, 0.5),
 )
@@ -103,20 +103,15 @@ class Teacher:
     """
 
     def __init__(self, path: Path) -> None:
-        options = onnxruntime.SessionOptions()
-        options.intra_op_num_threads = options.inter_op_num_threads = 1
-        options.log_severity_level = 4
         try:
             content = path.read_bytes()
-            self._session = onnxruntime.InferenceSession(
-                content, options, providers=["CPUExecutionProvider"]
-            )
+            self._session = open_session(content)
         except OSError as error:
             raise DataError(f"{printable(path)}: {why(error)}") from error
         except Exception as error:  # onnxruntime's errors have no common root
             raise DataError(f"{printable(path)}: no ONNX model ({error})") from error
         self.sha256 = hashlib.sha256(content).hexdigest()
-        sizes = {one.name: one.shape[-1] for one in self._session.get_outputs()}
+        sizes = output_sizes(self._session)
         for lesson in LESSONS:
             if sizes.get(lesson.output) != lesson.size:
                 raise DataError(
@@ -131,18 +126,24 @@ class Teacher:
         ----------
         waveform : (n_samples,) at 22,050 Hz, 3.1 s or longer.
         """
-        patches = _patches(waveform)
-        found = self._session.run([lesson.output for lesson in LESSONS], {"log_mel": patches})
+        found = run(self._session, _patches(waveform), [lesson.output for lesson in LESSONS])
         return np.concatenate([output.mean(axis=0) for output in found]).astype(np.float32)
 
 
 def at_rate(waveform: npt.NDArray[np.floating], from_hz: float, to_hz: float) -> Floats:
-    """The waveform (n_samples,) resampled."""
+    """The waveform (n_samples,) resampled.
+
+    Raises
+    ------
+    MissingExtra : librosa is not installed.
+    """
     if from_hz == to_hz:
         return waveform.astype(np.float32, copy=False)
     # Not at the top: librosa takes a second to load, which training has no use for.
-    import librosa
-
+    try:
+        import librosa
+    except ModuleNotFoundError as error:
+        raise MissingExtra("resampling for the teacher", "research") from error
     found: Floats = librosa.resample(
         np.asarray(waveform, dtype=np.float32), orig_sr=from_hz, target_sr=to_hz, res_type="soxr_hq"
     )

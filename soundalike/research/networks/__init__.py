@@ -18,19 +18,19 @@ from soundalike.research.networks.base import Output, normalise
 from soundalike.research.networks.paper import CifarCnn, PaperCnn
 from soundalike.research.networks.recurrent import CnnLstm, Gru, Lstm, Rnn
 from soundalike.research.networks.resnet import ResNet
-from soundalike.research.networks.student import Listener
+from soundalike.research.networks.student import Student
 
 __all__ = [
     "NETWORKS",
     "CifarCnn",
     "CnnLstm",
     "Gru",
-    "Listener",
     "Lstm",
     "Output",
     "PaperCnn",
     "ResNet",
     "Rnn",
+    "Student",
     "build",
     "normalise",
     "parameter_count",
@@ -40,11 +40,11 @@ NETWORKS: Final[dict[str, type[nn.Module]]] = {
     "cifar-cnn": CifarCnn,
     "cnn-lstm": CnnLstm,
     "gru": Gru,
-    "listener": Listener,
     "lstm": Lstm,
     "paper-cnn": PaperCnn,
     "resnet": ResNet,
     "rnn": Rnn,
+    "student": Student,
 }
 
 

@@ -9,10 +9,10 @@ from torch import Tensor, nn
 from soundalike.research.networks.base import Output
 from soundalike.research.networks.resnet import ResNet
 
-__all__ = ["Listener"]
+__all__ = ["Student"]
 
 
-class Listener(nn.Module):
+class Student(nn.Module):
     """A :class:`ResNet` whose embedding is to tell what a teacher hears, too.
 
     What it gives is what the trunk gives; the heads stand on the embedding and are asked for

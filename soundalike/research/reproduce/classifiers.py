@@ -15,27 +15,27 @@ from soundalike.frontends.log_mel import excerpts
 from soundalike.models import installed_models
 from soundalike.research.datasets.gtzan import GENRES
 
-__all__ = ["Heard", "Listener", "find_listeners"]
+__all__ = ["Classifier", "Prediction", "find_classifiers"]
 
 Floats = npt.NDArray[np.float32]
 
 
 @dataclass(frozen=True)
-class Heard:
+class Prediction:
     """What a model says of a track: probabilities (n_labels,), embedding (D,)."""
 
     probabilities: Floats
     embedding: Floats
 
 
-class Listener(Protocol):
+class Classifier(Protocol):
     """A model, whatever it runs on. ``is_centred``: whether its embeddings have mean zero."""
 
     name: str
     labels: tuple[str, ...]
     is_centred: bool
 
-    def hear(self, log_mel_db: Floats) -> Heard: ...
+    def predict(self, log_mel_db: Floats) -> Prediction: ...
 
 
 class _Installed:
@@ -47,9 +47,9 @@ class _Installed:
         self.labels = self._analyzer.model.labels
         self.is_centred = True
 
-    def hear(self, log_mel_db: Floats) -> Heard:
+    def predict(self, log_mel_db: Floats) -> Prediction:
         analysis = self._analyzer.from_log_mel(log_mel_db)
-        return Heard(analysis.probabilities, analysis.embedding)
+        return Prediction(analysis.probabilities, analysis.embedding)
 
 
 class _Run:
@@ -65,19 +65,19 @@ class _Run:
         self.labels: tuple[str, ...] = GENRES
         self.is_centred = False
 
-    def hear(self, log_mel_db: Floats) -> Heard:
+    def predict(self, log_mel_db: Floats) -> Prediction:
         import torch
 
         with torch.inference_mode():
             output = self._network(torch.from_numpy(excerpts(log_mel_db).frames))
             probabilities = output.logits.softmax(dim=1).mean(dim=0)
             embedding = output.embedding.mean(dim=0)
-        return Heard(probabilities.numpy(), embedding.numpy())
+        return Prediction(probabilities.numpy(), embedding.numpy())
 
 
-def find_listeners(
+def find_classifiers(
     models: tuple[str, ...] = (), runs: tuple[Path, ...] = ()
-) -> tuple[Listener, ...]:
+) -> tuple[Classifier, ...]:
     """Load models by name and runs by folder; without either, all models of genres there are.
 
     Raises
@@ -87,12 +87,12 @@ def find_listeners(
     """
     if not models and not runs:
         models = tuple(model.id for model in installed_models() if model.kind == "genres")
-    loaded: list[Listener] = [*map(_Installed, models), *map(_Run, runs)]
-    for listener in loaded:
-        missing = sorted(set(GENRES) - set(listener.labels))
+    loaded: list[Classifier] = [*map(_Installed, models), *map(_Run, runs)]
+    for classifier in loaded:
+        missing = sorted(set(GENRES) - set(classifier.labels))
         if missing:
             raise ModelError(
-                f"{listener.name} does not know {', '.join(missing)}: its accuracy on GTZAN "
+                f"{classifier.name} does not know {', '.join(missing)}: its accuracy on GTZAN "
                 f"cannot be told"
             )
     return tuple(loaded)

@@ -11,9 +11,8 @@ from soundalike.files import why
 from soundalike.research.datasets.gtzan import GENRES
 from soundalike.research.datasets.places import data_root
 
-__all__ = ["HELD_OUT", "SIDES", "Clip", "find_clips"]
+__all__ = ["HELD_OUT", "Clip", "find_clips"]
 
-SIDES = ("train", "valid", "test", "none")
 HELD_OUT = ("valid", "test")
 
 # The same track, longer first: what stands in both is taken from the former.

@@ -9,8 +9,7 @@ import numpy as np
 import numpy.typing as npt
 
 from soundalike.errors import InvalidArgument
-from soundalike.research.datasets.frames import SPLITS, LogMelSet
-from soundalike.research.tasks import SEGMENT_MARK
+from soundalike.research.datasets.frames import SEGMENT_MARK, SPLITS, LogMelSet
 
 __all__ = ["SEGMENTS_PER_TRACK", "cut", "shuffle_segments", "source_tracks"]
 

@@ -29,7 +29,7 @@ from soundalike.frontends.log_mel import log_mel
 from soundalike.research.environment import describe_environment
 from soundalike.research.report import show_interval
 from soundalike.research.reproduce import Outcome
-from soundalike.research.reproduce.classifiers import Heard, Listener, find_listeners
+from soundalike.research.reproduce.classifiers import Classifier, Prediction, find_classifiers
 from soundalike.research.reproduce.clips import HELD_OUT, Clip, find_clips
 from soundalike.research.reproduce.perturbations import (
     PERTURBATIONS,
@@ -55,7 +55,7 @@ Progress = Callable[[int, int], None]
 
 def measure(
     clips: Sequence[Clip],
-    listeners: Sequence[Listener],
+    classifiers: Sequence[Classifier],
     perturbations: Sequence[Perturbation],
     *,
     seed: int = 0,
@@ -74,12 +74,12 @@ def measure(
     ------
     DataError : fewer than two clips can be read.
     """
-    heard: list[list[list[Heard]]] = []
+    predictions: list[list[list[Prediction]]] = []
     read, left_out = [], []
 
-    def ask(clip: Clip) -> list[list[Heard]] | AudioError:
+    def ask(clip: Clip) -> list[list[Prediction]] | AudioError:
         try:
-            return _ask(clip, listeners, perturbations, seed)
+            return _ask(clip, classifiers, perturbations, seed)
         except AudioError as error:
             return error
 
@@ -92,7 +92,7 @@ def measure(
                     left_out.append(str(answer))
                 else:
                     read.append(clip)
-                    heard.append(answer)
+                    predictions.append(answer)
                 if progress is not None:
                     progress(number, len(clips))
         except BaseException:
@@ -101,16 +101,16 @@ def measure(
     if len(read) < 2:
         raise DataError(f"only {len(read)} clips can be read: {'; '.join(left_out) or 'no others'}")
     measured = tuple(
-        _compare(listener, read, [[state[number] for state in answer] for answer in heard])
-        for number, listener in enumerate(listeners)
+        _compare(classifier, read, [[state[number] for state in answer] for answer in predictions])
+        for number, classifier in enumerate(classifiers)
     )
     rows = tuple(row for each in measured for row in summarise(each, read, perturbations))
     return StressResult(tuple(read), tuple(left_out), tuple(perturbations), measured, rows)
 
 
 def _ask(
-    clip: Clip, listeners: Sequence[Listener], perturbations: Sequence[Perturbation], seed: int
-) -> list[list[Heard]]:
+    clip: Clip, classifiers: Sequence[Classifier], perturbations: Sequence[Perturbation], seed: int
+) -> list[list[Prediction]]:
     """What the models say, by state (as it is, then each perturbation) and by model."""
     audio = load_audio(clip.path)
     answers = []
@@ -121,29 +121,29 @@ def _ask(
             generator = np.random.default_rng([seed, *words])
             changed = perturbation.change(audio.samples, audio.sample_rate, generator)
         spectrogram = log_mel(changed, audio.sample_rate)
-        answers.append([listener.hear(spectrogram) for listener in listeners])
+        answers.append([classifier.predict(spectrogram) for classifier in classifiers])
     return answers
 
 
 def _compare(
-    listener: Listener, clips: Sequence[Clip], heard: Sequence[Sequence[Heard]]
+    classifier: Classifier, clips: Sequence[Clip], predictions: Sequence[Sequence[Prediction]]
 ) -> Measured:
     """From what one model said, by clip and state, to figures by state and clip."""
-    truth = np.array([listener.labels.index(clip.genre) for clip in clips])
+    truth = np.array([classifier.labels.index(clip.genre) for clip in clips])
     # (n_states, n_clips, ...)
-    probabilities = np.array([[each.probabilities for each in clip] for clip in heard])
+    probabilities = np.array([[each.probabilities for each in clip] for clip in predictions])
     probabilities = probabilities.swapaxes(0, 1).astype(np.float64)
-    embeddings = np.array([[each.embedding for each in clip] for clip in heard])
+    embeddings = np.array([[each.embedding for each in clip] for clip in predictions])
     embeddings = embeddings.swapaxes(0, 1).astype(np.float64)
-    if not listener.is_centred:
+    if not classifier.is_centred:
         embeddings = embeddings - embeddings[0].mean(axis=0)
     embeddings /= np.maximum(np.linalg.norm(embeddings, axis=-1, keepdims=True), 1e-12)
     similarity = embeddings @ embeddings[0].T  # (n_states, n_clips, n_clips)
     own = np.diagonal(similarity, axis1=1, axis2=2)
     predicted = probabilities.argmax(axis=-1)
     return Measured(
-        model=listener.name,
-        labels=listener.labels,
+        model=classifier.name,
+        labels=classifier.labels,
         hits=predicted == truth,
         p_true=probabilities[:, np.arange(len(clips)), truth],
         cosines=own,
@@ -218,7 +218,7 @@ def reproduce(
         clips = _few(clips)
     result = measure(
         clips,
-        find_listeners(models, runs),
+        find_classifiers(models, runs),
         QUICK_PERTURBATIONS if quick else PERTURBATIONS,
         seed=seed,
         progress=progress,

@@ -1,0 +1,212 @@
+"""``soundalike models export`` and ``soundalike models card``: from a training run to a model."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import click
+
+from soundalike.cli.output import echo, note, print_json
+from soundalike.cli.params import ExampleCommand, json_option
+from soundalike.errors import InvalidArgument, MissingExtra, printable
+from soundalike.show.amounts import show_bytes
+
+__all__ = ["card", "export"]
+
+_PATH = click.Path(path_type=Path)
+_data_option = click.option(
+    "--data",
+    type=_PATH,
+    metavar="DIR",
+    help="The prepared GTZAN, or a folder of data sets, else SOUNDALIKE_DATA.",
+)
+
+
+@click.command(
+    cls=ExampleCommand,
+    examples=(
+        ("soundalike models export runs/resnet-0 --out mine", "mine/resnet.onnx and its entry"),
+        (
+            "soundalike models export runs/mine --block trunk=0.5 --block teacher --half",
+            "an embedding of two blocks, stored in half the size",
+        ),
+    ),
+)
+@click.argument("run", type=_PATH)
+@_data_option
+@click.option(
+    "--out",
+    type=_PATH,
+    metavar="DIR",
+    default=".",
+    show_default=True,
+    help="Folder for the .onnx file and its entry in registry.json.",
+)
+@click.option("--version", default="1", show_default=True, help="Version of the model.")
+@click.option(
+    "--description",
+    default="ten genres and a 128-d embedding, trained on GTZAN",
+    show_default=True,
+    help="What it is, in one line.",
+)
+@click.option(
+    "--block",
+    "blocks",
+    multiple=True,
+    metavar="NAME[=WEIGHT]",
+    help="What the embedding is made of: trunk, teacher, lessons, mel-mean, mfcc-covariance or "
+    "fluctuation; may be repeated. A weight is 1 unless given.  [default: the layer under the "
+    "network's own head]",
+)
+@click.option("--dims", type=int, default=0, help="Principal axes of the blocks.  [default: all]")
+@click.option(
+    "--genre-block",
+    "genre_blocks",
+    multiple=True,
+    metavar="NAME",
+    help="What a logistic regression tells the genres from; may be repeated.  [default: the "
+    "network's own head]",
+)
+@click.option(
+    "--genre-strength",
+    type=float,
+    default=0.003,
+    show_default=True,
+    help="Of that regression, the inverse of its penalty.",
+)
+@click.option(
+    "--pool",
+    type=_PATH,
+    metavar="FILE",
+    help="A pool whose soundtracks the blocks are standardised on as well.",
+)
+@click.option("--half", is_flag=True, help="Store large weights as float16.")
+@json_option
+def export(
+    run: Path,
+    data: Path | None,
+    out: Path,
+    version: str,
+    description: str,
+    blocks: tuple[str, ...],
+    dims: int,
+    genre_blocks: tuple[str, ...],
+    genre_strength: float,
+    pool: Path | None,
+    half: bool,
+    as_json: bool,
+) -> None:
+    """Export a training run as a model that soundalike runs.
+
+    RUN is the folder that `soundalike train` left. Temperature and genre set are fitted on the
+    validation tracks of the data set that it was trained on. Needs soundalike[research].
+    """
+    weights = dict(map(_weighted, blocks))
+    if not weights and (dims or genre_blocks or pool is not None):
+        raise click.UsageError("--dims, --genre-block and --pool need a --block")
+    try:
+        from soundalike.research.datasets import gtzan
+        from soundalike.research.distill.pool_file import read_pool
+        from soundalike.research.distill.projection import ProjectionConfig
+        from soundalike.research.export import export as export_run
+    except ModuleNotFoundError as error:
+        raise MissingExtra("exporting a model", "research") from error
+
+    projection = (
+        ProjectionConfig(
+            tuple(weights), tuple(weights.values()), dims, genre_blocks, genre_strength
+        )
+        if weights
+        else None
+    )
+    model = export_run(
+        run,
+        gtzan.load(data),
+        out,
+        version=version,
+        description=description,
+        projection=projection,
+        pool=read_pool(pool) if pool is not None else None,
+        half=half,
+    )
+    if as_json:
+        print_json({"id": model.id, "path": model.path, "size_bytes": model.size_bytes})
+    else:
+        echo(f"{model.id}: {printable(model.path)}, {show_bytes(model.size_bytes)}")
+
+
+def _weighted(block: str) -> tuple[str, float]:
+    name, equals, weight = block.partition("=")
+    try:
+        return name, float(weight) if equals else 1.0
+    except ValueError:
+        raise click.BadParameter(f"--block {block}: the weight must be a number") from None
+
+
+@click.command(
+    cls=ExampleCommand,
+    examples=(
+        ("soundalike models card soundalike --split valid --split test", "the card's table"),
+        (
+            "soundalike models card soundalike --split test --reliability confidence.png",
+            "and a picture of how far its confidence can be believed",
+        ),
+    ),
+)
+@click.argument("name")
+@_data_option
+@click.option(
+    "--split",
+    "splits",
+    type=click.Choice(["train", "valid", "test"]),
+    multiple=True,
+    default=("valid",),
+    show_default=True,
+    help="Whose tracks are analysed; may be repeated.",
+)
+@click.option(
+    "--reliability",
+    "picture",
+    type=_PATH,
+    metavar="FILE.png",
+    help="Draw confidence against accuracy, before and after calibration (a single split).",
+)
+@json_option
+def card(
+    name: str, data: Path | None, splits: tuple[str, ...], picture: Path | None, as_json: bool
+) -> None:
+    """Measure a model of genres on GTZAN, as its card states it.
+
+    Prints the figures with 95 % intervals, as Markdown. NAME is a model that `soundalike models`
+    lists; `soundalike models show NAME` prints the card itself. Needs soundalike[research].
+    """
+    splits = tuple(dict.fromkeys(splits))
+    _check_picture(picture, splits)
+    try:
+        from soundalike.research.card import card_table, draw, measure
+        from soundalike.research.datasets import gtzan
+    except ModuleNotFoundError as error:
+        raise MissingExtra("measuring a model", "research") from error
+    from soundalike.analyzer import Analyzer
+    from soundalike.files import write_file
+
+    analyzer, data_set = Analyzer(name), gtzan.load(data)
+    found = {split: measure(analyzer, data_set, split) for split in splits}
+    if as_json:
+        print_json({split: result.to_json() for split, result in found.items()})
+    else:
+        echo(card_table(list(found.values()), list(found)))
+    if picture is not None:
+        write_file(picture, draw(found[splits[0]], splits[0]))
+        note(f"picture: {printable(picture)}")
+
+
+def _check_picture(picture: Path | None, splits: tuple[str, ...]) -> None:
+    if picture is None:
+        return
+    if picture.suffix.lower() != ".png":
+        raise InvalidArgument(f"{printable(picture)}: the picture is a PNG; name it FILE.png")
+    if len(splits) != 1:
+        raise InvalidArgument(
+            f"--reliability draws one split, not {len(splits)} ({', '.join(splits)}): name one"
+        )
