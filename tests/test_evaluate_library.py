@@ -201,7 +201,7 @@ def test_the_terminal_gets_a_table_and_plain_words(place: Path) -> None:
     assert result.exit_code == 0
     lines = result.stdout.splitlines()
     assert lines[0].startswith(f"24 tracks, {soundalike.Library(place / 'library.db').model.id}")
-    assert "not counted: 1 exact copy of another file, set aside" in lines
+    assert "left out: 1 exact copy of another file" in lines
     assert any("P@5" in line and "chance" in line and "MAP" in line for line in lines)
     assert "  same artist: of 5 neighbours" in result.stdout
     assert "not measured: counting hubs at k = 5 takes 50 tracks" in result.stdout

@@ -1,4 +1,4 @@
-"""Progress of long work and of downloads: a bar on a terminal, now and then a line elsewhere."""
+"""Progress of long work and of downloads: a bar on a terminal, a line now and then elsewhere."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 __all__ = ["bytes_progress", "evaluation_progress", "scan_progress"]
 
-# In a log file, a line this often shows that it lives without filling the disk.
+# In a log file, a line this often shows that it is alive without filling the disk.
 _LINE_EVERY_S = 15.0
 
 ProgressCallback = Callable[["ScanProgress"], None]
@@ -87,7 +87,7 @@ def _bar(words: str) -> Iterator[Callable[[str, int, int | None], None]]:
 
 
 class _Lines:
-    """Prints a line when the work begins, one every 15 s, and one when what it told of ends."""
+    """Prints a line at the start, one every 15 s, and one at the end of each announced step."""
 
     def __init__(self) -> None:
         self._head: str | None = None
@@ -140,7 +140,7 @@ def bytes_progress(file_name: str) -> Callable[[int, int | None], None]:
     def show(have: int, total: int | None) -> None:
         nonlocal shown, begun
         now = time.monotonic()
-        # What an earlier download has left counts for nothing in the speed of this one.
+        # What an earlier download left does not count in the speed of this one.
         begun = begun or (now, have)
         step = total // 10 if total else 50_000_000
         if have - shown < max(step, 1_000_000):

@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 __all__ = ["train"]
 
 _PATH = click.Path(path_type=Path)
-# In a log file, a line this often shows that it lives.
+# In a log file, a line this often shows that it is alive.
 _LINE_EVERY_S = 15.0
 
 
@@ -31,35 +31,42 @@ _LINE_EVERY_S = 15.0
     cls=ExampleCommand,
     examples=(
         ("soundalike train --network lstm --epochs 30", "an LSTM on GTZAN, into runs/lstm-0"),
-        ("soundalike train --config mine.json --seed 1", "what the file says, another seed"),
-        ("soundalike train --data ~/mine --set augment.mixup=0", "your own music, no mixup"),
+        ("soundalike train --config mine.json --seed 1", "settings from a file, and another seed"),
+        ("soundalike train --data ~/mine --set augment.mixup=0", "your own music, without mixup"),
     ),
 )
-@click.option("--config", type=_PATH, metavar="FILE", help="Settings that differ from the usual.")
+@click.option(
+    "--config", type=_PATH, metavar="FILE", help="Settings that differ from the defaults."
+)
 @click.option(
     "--network",
     metavar="NAME",
-    help="resnet, listener, paper-cnn, rnn, lstm, gru or cnn-lstm; cifar-cnn for CIFAR-10.",
+    help="resnet, student, paper-cnn, rnn, lstm, gru or cnn-lstm; cifar-cnn for CIFAR-10.",
 )
-@click.option("--epochs", type=int, help="How often everything is gone through.")
-@click.option("--seed", type=int, help="Of all that is left to chance.")
+@click.option("--epochs", type=int, help="How many times to go through the data.")
+@click.option("--seed", type=int, help="Random seed.")
 @click.option(
-    "--set", "settings", multiple=True, metavar="NAME=VALUE", help="Any setting; may be repeated."
+    "--set", "settings", multiple=True, metavar="NAME=VALUE", help="Change any setting; repeatable."
 )
 @click.option(
     "--data",
     type=_PATH,
     metavar="DIR",
-    help="A prepared data set, or a folder of several, else SOUNDALIKE_DATA.",
+    help="A prepared data set, or a folder of several. Default: SOUNDALIKE_DATA.",
 )
 @click.option(
-    "--pool", type=_PATH, metavar="FILE", help="What a listener learns from besides the data set."
+    "--pool",
+    type=_PATH,
+    metavar="FILE",
+    help="The pool of segments that a student also learns from.",
 )
 @click.option(
-    "--out", type=_PATH, metavar="DIR", help="The run's folder.  [default: runs/NAME-SEED]"
+    "--out", type=_PATH, metavar="DIR", help="Folder of the run.  [default: runs/NAME-SEED]"
 )
-@click.option("--skip-missing", is_flag=True, help="Go on without missing or broken examples.")
-@click.option("--test", is_flag=True, help="Evaluate on the test split too, once all is decided.")
+@click.option("--skip-missing", is_flag=True, help="Skip missing or broken examples.")
+@click.option(
+    "--test", is_flag=True, help="Also evaluate on the test split: once, at the very end."
+)
 @json_option
 def train(
     config: Path | None,
@@ -74,10 +81,10 @@ def train(
     test: bool,
     as_json: bool,
 ) -> None:
-    """Train a network, and leave a folder with all about it.
+    """Train a network, and write a report about it.
 
-    That is its config, learning curve, checkpoint, metrics and report. A run that was stopped goes
-    on where it was when the same command is given again. Needs soundalike[research].
+    The folder of the run gets its config, learning curve, checkpoint, metrics and report. If you
+    stop a run, the same command resumes it. Needs soundalike[research].
     """
     chosen = [f"network={network}", f"name={network}"] if network is not None else []
     chosen += [f"epochs={epochs}"] if epochs is not None else []
@@ -117,7 +124,7 @@ def train(
 
 @contextmanager
 def _progress(folder: Path) -> Iterator[Callable[[TrainProgress], None]]:
-    """A callback that shows how far the run is, and says after Ctrl-C how to go on."""
+    """A callback that shows how far the run is, and says after Ctrl-C how to resume."""
     is_terminal = sys.stderr.isatty()
     every_s = 0.2 if is_terminal else _LINE_EVERY_S
     shown_s = time.monotonic()
@@ -139,7 +146,7 @@ def _progress(folder: Path) -> Iterator[Callable[[TrainProgress], None]]:
     try:
         yield show
     except KeyboardInterrupt:
-        note(f"\nStopped. The same command goes on from {printable(folder)}.")
+        note(f"\nStopped. Run the same command again to resume from {printable(folder)}.")
         raise
     if is_terminal:
         click.echo(f"\r{'':<70}\r", err=True, nl=False)
