@@ -1,7 +1,7 @@
 """Audio files: what they hold, and their samples.
 
-``reader`` is the way in; ``decoder`` turns packets into blocks of samples, ``headers`` reads what
-a file says of its own length, ``tags`` its tags, ``effects`` changes a waveform.
+Start with ``reader``. ``decoder`` turns packets into blocks of samples, ``headers`` reads what a
+file says about its own length, ``tags`` reads its tags, and ``effects`` changes a waveform.
 """
 
 from soundalike.audio.decoder import AudioInfo

@@ -18,7 +18,7 @@ __all__ = ["Tags", "tags_from_mapping", "tags_from_mutagen"]
 
 @dataclass(frozen=True)
 class Tags:
-    """What a file says of itself; None where it says nothing.
+    """What the tags of a file say; None if they say nothing.
 
     Several values of one field are joined by ``"; "``.
     """
@@ -83,7 +83,7 @@ def tags_from_mutagen(path: str, *, is_mpeg: bool) -> Tags:
     Parameters
     ----------
     path : a regular file.
-    is_mpeg : whether APEv2 tags may stand at the end of a format that mutagen reads ID3 of.
+    is_mpeg : whether APEv2 tags may be at the end of a format in which mutagen reads ID3.
 
     Raises
     ------

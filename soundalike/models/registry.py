@@ -1,10 +1,10 @@
-"""The models that can be loaded by name, and what is known of them without loading them.
+"""The models that can be loaded by name, and what is known about them without loading them.
 
 A model is an ONNX file with one input, ``log_mel`` (n_excerpts, ...), which its frontend makes, and
 two outputs, ``logits`` (n_excerpts, n_labels) and ``embedding`` (n_excerpts, embedding_dim).
-Whatever else is needed to use it (labels, calibration) lies in the metadata of the file itself.
-``weights/registry.json`` lists the files that ship with the package. Those that were pulled
-(``soundalike models pull``) lie in the user's models folder, with a registry of their own.
+Whatever else is needed to use it (labels, calibration) is in the metadata of the file.
+``weights/registry.json`` lists the files in the package. Downloaded models (``soundalike models
+pull``) are in the user's models folder, with a registry of their own.
 """
 
 from __future__ import annotations
@@ -53,7 +53,7 @@ class ModelInfo:
     description : one line.
     kind : ``genres``, of which a track has one, or ``tags``, of which it has any number.
     frontend : what makes its input: ``log-mel-128`` or ``musicnn-96``.
-    source : what ``soundalike models pull`` got it by; empty for a built-in model.
+    source : what it was pulled by (a name, or --url and --sha256); empty for a built-in model.
     card : the model card, Markdown: data, split, figures, limits, licence.
     """
 
@@ -112,11 +112,11 @@ class ModelInfo:
     def _repair(self) -> str:
         if not self.source:
             return "install soundalike again"
-        return f"get it again: soundalike models pull {self.source} --force"
+        return f"download it again: soundalike models pull {self.source} --force"
 
 
 def models_folder() -> Path:
-    """Where pulled models lie: what ``SOUNDALIKE_MODELS`` says, else in the user's data folder."""
+    """The folder of downloaded models: ``SOUNDALIKE_MODELS``, or one in the user's data folder."""
     named = os.environ.get("SOUNDALIKE_MODELS")
     if named:
         return Path(named).expanduser()
@@ -127,7 +127,7 @@ def models_folder() -> Path:
 
 @lru_cache(maxsize=1)
 def builtin_models() -> tuple[ModelInfo, ...]:
-    """The models that ship with the package, the default first.
+    """The built-in models, the default first.
 
     Raises
     ------
@@ -138,7 +138,7 @@ def builtin_models() -> tuple[ModelInfo, ...]:
 
 
 def pulled_models() -> tuple[ModelInfo, ...]:
-    """The models that the user has pulled, by name.
+    """The models that the user has downloaded, by name.
 
     Raises
     ------
@@ -166,16 +166,16 @@ def find_model(name: str = DEFAULT_MODEL) -> ModelInfo:
 
     Raises
     ------
-    ModelError : no such model; the message lists those that there are.
+    ModelError : no such model; the message lists the installed ones.
     """
-    # One after the other: what is wrong with pulled models is no business of the built-in ones.
+    # One after the other, so that damaged downloads do not affect the built-in models.
     for models in (builtin_models, pulled_models):
         for model in models():
             if name in (model.name, model.id):
                 return model
     known = ", ".join(model.id for model in installed_models())
     raise ModelError(
-        f"unknown model {name!r}; installed: {known}. More: soundalike models pull --help"
+        f"unknown model {name!r}; installed: {known}. To get others: soundalike models pull --help"
     )
 
 
@@ -186,7 +186,7 @@ def _read_registry(folder: Path, repair: str) -> list[ModelInfo]:
         return [_from_entry(folder, entry) for entry in entries]
     except (OSError, ValueError, TypeError, KeyError, AttributeError) as error:
         raise ModelError(
-            f"{printable(registry)}: no registry of models ({_why(error)}); {repair}"
+            f"{printable(registry)}: not a registry of models ({_why(error)}); {repair}"
         ) from error
 
 

@@ -1,4 +1,4 @@
-"""The figures of a model card, measured on the shipped file through the product's own path.
+"""The figures of a model card, measured with the shipped file as soundalike runs it.
 
 ``python -m soundalike.research.card gtzan-resnet --data DIR --split valid test`` runs every
 track of the splits through :class:`soundalike.Analyzer` and prints the card's table, or JSON.
@@ -201,7 +201,7 @@ def draw(measurement: Measurement, split: str) -> bytes:
             fontsize=10,
         )
         figure.supxlabel(
-            "bars: tracks by confidence, their number above; dots: mean confidence of the bar\n"
+            "bars: tracks by confidence, with their number; dots: mean confidence of the bar\n"
             "lines: where 95 % of bars would end if the confidence was exactly right",
             x=0.01,
             ha="left",

@@ -12,7 +12,7 @@ __all__ = ["output_folder", "write_file"]
 
 
 def output_folder(path: str | os.PathLike[str]) -> Path:
-    """The folder, made if need be, and tried out, so that no hour of work ends in front of a wall.
+    """The folder, made if necessary, and tested, so that hours of work are not lost at the end.
 
     Raises
     ------
@@ -32,7 +32,7 @@ def output_folder(path: str | os.PathLike[str]) -> Path:
 
 
 def write_file(path: Path, content: str | bytes) -> Path:
-    """Write a file; what stood there before stays until the new content is complete.
+    """Write a file; the old content stays until the new content is complete.
 
     Text is UTF-8; what UTF-8 cannot carry (a file name with stray bytes) is shown as ``\\\\udcNN``.
 

@@ -46,10 +46,10 @@ PACKAGES: Final = (
     "widelands-data",
     "freedroidrpg-data",
 )
-"""Debian packages whose soundtracks are trained and tuned on; others are for measuring."""
+"""Debian packages whose soundtracks may be used to train and tune; the others are held out."""
 
 Progress = Callable[[str, int, int], None]
-"""Called with what is being done, how much of it is done, and how much there is."""
+"""Called with the current step, how much of it is done, and the total."""
 
 _OPTIONS: Final = {
     "soundtrack": "share of the segments that come from soundtracks",
@@ -103,15 +103,15 @@ def find_soundtracks(music: Path, packages: Sequence[str] = PACKAGES) -> tuple[S
         raise DataError(f"{printable(path)}: {error.strerror or error}") from error
     except (ValueError, TypeError, KeyError) as error:
         raise DataError(
-            f"{printable(path)}: no list of tracks with path and package ({error})"
+            f"{printable(path)}: not a list of tracks with path and package ({error})"
         ) from error
     lacking = set(packages) - {source.package for source in listed}
     if lacking:
-        raise DataError(f"{printable(path)}: no track of {', '.join(sorted(lacking))}")
+        raise DataError(f"{printable(path)}: no tracks of {', '.join(sorted(lacking))}")
     found = tuple(source for source in listed if source.package in packages)
     missing = [source.name for source in found if not source.path.is_file()]
     if missing:
-        raise DataError(f"{printable(music)}: missing although listed: {some(missing)}")
+        raise DataError(f"{printable(music)}: listed, but missing: {some(missing)}")
     return found
 
 
@@ -136,7 +136,7 @@ def find_clips(data: Path | None) -> tuple[Source, ...]:
     )
     unknown = [path.name for path in files if path.stem not in row_of]
     if unknown:
-        raise DataError(f"{printable(store / 'clips')}: of no GTZAN track: {some(unknown)}")
+        raise DataError(f"{printable(store / 'clips')}: not of a GTZAN track: {some(unknown)}")
     train = set(known.splits["train"].tolist())
     found = tuple(
         Source(path, known.tracks[row_of[path.stem]], "gtzan")
@@ -225,7 +225,7 @@ def make_pool(
                 done += size[futures[future]]
                 said(words, done, total)
     except BrokenProcessPool as error:
-        raise DataError("a process died, for lack of memory perhaps: try fewer --jobs") from error
+        raise DataError("a process died, possibly out of memory: try fewer --jobs") from error
     finally:
         executor.shutdown(cancel_futures=True)
     _assemble(parts, out, soundtracks, chunks, metadata)
@@ -409,7 +409,7 @@ def main(arguments: list[str] | None = None) -> int:
         print(f"{type(error).__name__}: {error}", file=sys.stderr)
         return 1
     except KeyboardInterrupt:
-        print("Stopped. The same command goes on.", file=sys.stderr)
+        print("Stopped. Run the same command again to resume.", file=sys.stderr)
         return 130
     print(f"{options.out}: {options.out.stat().st_size / 1e6:.1f} MB")
     return 0

@@ -113,7 +113,7 @@ class Teacher:
         except OSError as error:
             raise DataError(f"{printable(path)}: {error.strerror or error}") from error
         except Exception as error:  # onnxruntime's errors have no common root
-            raise DataError(f"{printable(path)}: no ONNX model ({error})") from error
+            raise DataError(f"{printable(path)}: not an ONNX model ({error})") from error
         self.sha256 = hashlib.sha256(content).hexdigest()
         sizes = {one.name: one.shape[-1] for one in self._session.get_outputs()}
         for lesson in LESSONS:

@@ -1,4 +1,4 @@
-"""The real GTZAN recordings to experiment on, and on which side of the split each stands."""
+"""The real GTZAN recordings for experiments, and the side of the split that each is on."""
 
 from __future__ import annotations
 
@@ -82,7 +82,7 @@ def _sides(folder: Path) -> dict[str, str]:
             lines = path.read_text(encoding="utf-8").split()
         except OSError as error:
             raise DataError(
-                f"{printable(path)}: {error.strerror}; without the split nobody knows which "
+                f"{printable(path)}: {error.strerror}; the split is needed to know which "
                 f"recordings a model was trained on"
             ) from error
         side_of.update({Path(line).stem: side for line in lines})
