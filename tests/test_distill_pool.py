@@ -89,7 +89,7 @@ def test_soundtracks_are_of_the_packages_asked_for(music: Path) -> None:
         ("a.wav", "one"),
         ("b.wav", "one"),
     ]
-    with pytest.raises(DataError, match=r"manifest\.json: no track of three"):
+    with pytest.raises(DataError, match=r"manifest\.json: no tracks of three"):
         command.find_soundtracks(music, ["one", "three"])
 
 

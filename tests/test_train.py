@@ -323,9 +323,9 @@ def test_bad_settings_are_named(values: dict[str, object], message: str) -> None
 @pytest.mark.parametrize(
     ("text", "settings", "message"),
     [
-        ("{", [], "is no JSON"),
-        ("[]", [], "must hold settings"),
-        ("{}", ["epochs"], "'epochs' is no setting"),
+        ("{", [], "is not JSON"),
+        ("[]", [], "must be a JSON object"),
+        ("{}", ["epochs"], "'epochs' is not a setting"),
         ("{}", ["epochs=1", "epochs.x=1"], "epochs has no settings below it"),
     ],
 )
