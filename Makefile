@@ -43,16 +43,16 @@ format: $(STAMP)-test ## format the code
 	$(BIN)/ruff format .
 	$(BIN)/ruff check --fix .
 
-bench: $(STAMP)-test ## time decoding and analysis, beside bliss-audio where it installs
+bench: $(STAMP)-test ## time decoding and analysis, compared with bliss-audio if it installs
 	-$(BIN)/python -m pip install --quiet --disable-pip-version-check bliss-audio
 	$(BIN)/python -m benchmarks.analysis
 
-bench-quality: named-music $(STAMP)-test ## compare neighbours with those of other tools (MUSIC=folder of the soundtracks)
+bench-quality: named-music $(STAMP)-test ## compare neighbours with other programs (MUSIC=folder of the soundtracks)
 	-$(BIN)/soundalike models pull musicnn
 	$(BIN)/python -m benchmarks.quality "$(MUSIC)" --packages $(PACKAGES) --out build/benchmark-quality/figures.json
 
 named-music:
-	@test -n "$(MUSIC)" || { echo "MUSIC=DIR names the folder of the soundtracks; to fill one (1.6 GB): make test, then $(BIN)/python -m benchmarks.soundtracks DIR"; exit 1; }
+	@test -n "$(MUSIC)" || { echo "MUSIC=DIR names the folder of the soundtracks. To download them (1.6 GB): make test, then $(BIN)/python -m benchmarks.soundtracks DIR"; exit 1; }
 
 clean: ## remove what the other targets made
 	rm -rf $(VENV) build dist runs .pytest_cache .mypy_cache .ruff_cache

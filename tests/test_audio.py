@@ -529,7 +529,7 @@ def test_nan_infinite_and_absurd_samples_become_silence(tmp_path: Path) -> None:
     audio = load_audio(path)
     expected = np.where(np.abs(np.nan_to_num(spoilt)) < 1, np.nan_to_num(spoilt), 0).mean(axis=0)
     assert np.abs(audio.samples - expected).max() < 1e-6
-    assert audio.notes == ("6 samples were no finite number and became silence",)
+    assert audio.notes == ("6 non-finite samples replaced by silence",)
 
 
 @pytest.mark.parametrize("peak", [4.0, 32_768.0])
@@ -795,7 +795,7 @@ def test_a_disk_that_fails_midway(tmp_path: Path) -> None:
         # From now on, reading from the file's descriptor is an error.
         with open(tmp_path / "other", "wb") as other:
             os.dup2(other.fileno(), reader._decoder._source._file.fileno())
-        with pytest.raises(UnreadableFile, match="could not be read on"):
+        with pytest.raises(UnreadableFile, match="could not be read further"):
             list(blocks)
 
 

@@ -210,7 +210,7 @@ def test_the_list_is_cut_where_nothing_is_alike(library: Path) -> None:
     assert (nothing.exit_code, nothing.stdout) == (0, "")
     closest = f"The Organs - {full[0]['track']['title']}"
     assert (
-        f"Nothing is closer than 100 % of all pairs in the library. The closest, {closest}, "
+        f"No track is closer than 100 % of all pairs in the library. The closest, {closest}, "
         in nothing.stderr
     )
     assert "no closer" not in call(*words).stderr
@@ -262,7 +262,7 @@ def test_compare_files_without_a_library(music: Path, tmp_path: Path) -> None:
     result = call("compare", one, other, "--library", library)
     assert result.exit_code == 0
     assert not library.exists()
-    assert "Without percentile" in result.stderr
+    assert "No percentile" in result.stderr
     assert "similarity" in result.stdout
     assert "0:00 - 0:04" in result.stdout
 
@@ -293,22 +293,22 @@ def test_genre_of_files(music: Path) -> None:
     assert len(found["excerpt_probabilities"]) == len(found["excerpt_starts_s"]) == 1
     assert "from" in call("genre", "--timeline", path).stdout
     lines = result.stdout.splitlines()
-    assert lines[2].startswith(f"genre set (right for 9 in 10 tracks): {found['genre_set'][0]}")
+    assert lines[2].startswith(f"genre set (right for 9 of 10 tracks): {found['genre_set'][0]}")
 
 
 @pytest.mark.parametrize(
     ("probabilities", "members", "heading", "reason"),
     [
         ([0.9, 0.05, 0.03, 0.02], 1, "blues, 90 % sure", ""),
-        ([0.6, 0.3, 0.06, 0.04], 2, "blues, 60 % sure (else jazz)", ""),
-        ([0.6, 0.2, 0.12, 0.08], 3, "blues, 60 % sure (else jazz or pop)", ""),
-        ([0.45, 0.4, 0.1, 0.05], 2, "unsure: blues or jazz", " (none has half of the"),
-        ([0.45, 0.2, 0.2, 0.15], 1, "unsure: blues, 45 %", " (none has half of the"),
+        ([0.6, 0.3, 0.06, 0.04], 2, "blues, 60 % sure (or jazz)", ""),
+        ([0.6, 0.2, 0.12, 0.08], 3, "blues, 60 % sure (or jazz or pop)", ""),
+        ([0.45, 0.4, 0.1, 0.05], 2, "unsure: blues or jazz", " (no genre has half of the"),
+        ([0.45, 0.2, 0.2, 0.15], 1, "unsure: blues, 45 %", " (no genre has half of the"),
         (
             [0.55, 0.2, 0.15, 0.1],
             4,
-            "unsure: it may be any of the 4 genres, blues first",
-            " (too many to tell)",
+            "unsure: any of the 4 genres, most likely blues",
+            " (too many genres to be sure)",
         ),
     ],
 )
@@ -328,7 +328,7 @@ def test_words_about_a_genre(
         genre_set=labels[:members],
     )
     assert genre_words(analysis) == heading
-    expected = f"genre set (right for 9 in 10 tracks): {', '.join(labels[:members])}{reason}"
+    expected = f"genre set (right for 9 of 10 tracks): {', '.join(labels[:members])}{reason}"
     assert set_words(analysis).startswith(expected)
     assert set_words(analysis).endswith(")" if reason else labels[members - 1])
 
@@ -426,7 +426,7 @@ def test_ctrl_c_says_that_the_scan_can_go_on(music: Path, tmp_path: Path) -> Non
         process.send_signal(signal.SIGINT)
         _, stderr = process.communicate()
     assert process.returncode == 130
-    assert b"the same command goes on from here" in stderr
+    assert b"run the same command again to resume" in stderr
     assert b"Traceback" not in stderr
     report = call_json("scan", music, "--library", tmp_path / "library.db", "--jobs", 1)
     assert report["analysed"] + report["unchanged"] == 2 * N_PER_ARTIST

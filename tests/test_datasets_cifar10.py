@@ -118,15 +118,15 @@ def test_a_pickle_that_runs_code_is_refused(tmp_path: Path) -> None:
     [
         (b"", "damaged"),
         (b"\x80\x02}(U\x04data", "damaged"),
-        (pickle.dumps([1]), "holds no dictionary"),
-        (pickle.dumps({b"data": [1], b"labels": [1]}), "'data' is no uint8 array"),
+        (pickle.dumps([1]), "does not hold a dictionary"),
+        (pickle.dumps({b"data": [1], b"labels": [1]}), "'data' is not a uint8 array"),
         (
             pickle.dumps({"data": np.zeros((2, 3072), np.uint8), "labels": [1]}, protocol=2),
-            "'labels' is no list of 2",
+            "'labels' is not a list of 2",
         ),
         (
             pickle.dumps({"data": np.zeros((1, 3072), np.uint8), "labels": [10]}, protocol=2),
-            "label 10 is none of the 10",
+            "label 10 is not one of the 10",
         ),
         # An array of 2**40 bytes, asked for in a few.
         (b"\x80\x02cnumpy\nndarray\n\x8a\x06\x00\x00\x00\x00\x00\x01\x85R.", "damaged"),
@@ -149,7 +149,7 @@ def test_damaged_archives_are_named(tmp_path: Path) -> None:
     with pytest.raises(DataError, match=r"a\.tar\.gz: lacks data_batch_4"):
         cifar10.load(path)
     path = tar(tmp_path / "b.tar.gz", files | {"data_batch_1.bin": binary(0)[:-1]})
-    with pytest.raises(DataError, match=r"data_batch_1\.bin: 61459 bytes is no whole number"):
+    with pytest.raises(DataError, match=r"data_batch_1\.bin: 61459 bytes is not a whole number"):
         cifar10.load(path)
     path = tar(tmp_path / "c.tar.gz", {"readme": b"hello"})
     with pytest.raises(DataError, match="no batch of CIFAR-10"):

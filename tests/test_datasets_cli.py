@@ -90,5 +90,5 @@ def test_what_is_wrong_reaches_the_command_line(tmp_path: Path) -> None:
     result = run("get", "folder")
     assert isinstance(result.exception, InvalidArgument)
     assert "name the folder" in run("prepare", "folder").output
-    assert "named by --library" in run("prepare", "library", str(tmp_path)).output
+    assert "name the library with --library" in run("prepare", "library", str(tmp_path)).output
     assert "is not one of 'gtzan'" in run("info", "mnist").output

@@ -61,7 +61,7 @@ def test_every_layout_is_found(tmp_path: Path, layout: str) -> None:
     found = prepare.gtzan_files(tmp_path)
     assert tuple(found.paths) == NAMES
     assert len(found.missing) == 998
-    assert found.notes == ("1 other audio files were passed over: humming.mp3",)
+    assert found.notes == ("1 other audio files were ignored: humming.mp3",)
 
 
 def test_copies_are_counted_not_taken_twice(tmp_path: Path) -> None:
@@ -77,7 +77,7 @@ def test_another_layout_is_refused_with_what_was_found(tmp_path: Path) -> None:
     with pytest.raises(DataError, match=r"It is empty\. Accepted layouts: genres/blues/blues"):
         prepare.gtzan_files(tmp_path)
     (tmp_path / "train").mkdir()
-    with pytest.raises(DataError, match="no audio, but: train"):
+    with pytest.raises(DataError, match="no audio, only: train"):
         prepare.gtzan_files(tmp_path)
     (tmp_path / "train" / "1.mp3").touch()
     with pytest.raises(DataError, match=r"1 other audio files, such as train.1\.mp3"):
@@ -165,7 +165,7 @@ def test_a_damaged_store_is_named(tmp_path: Path) -> None:
     with pytest.raises(DataError, match="2 spectrograms but 1 entries in track"):
         read_store(path)
     np.savez(path, logmel=np.zeros((2, 128, 8), np.uint8), track=["a", "a"])
-    with pytest.raises(DataError, match="stored twice: a"):
+    with pytest.raises(DataError, match="duplicate tracks: a"):
         read_store(path)
 
 

@@ -109,7 +109,7 @@ def test_each_learns_four_examples_by_heart(name: str) -> None:
 
 def test_an_unknown_network_is_named_with_those_there_are() -> None:
     with pytest.raises(
-        InvalidArgument, match="no network 'transformer'; there are: cifar-cnn, cnn-"
+        InvalidArgument, match="unknown network 'transformer'; available: cifar-cnn, cnn-"
     ):
         build("transformer")
 

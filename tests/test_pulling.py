@@ -96,7 +96,7 @@ def test_pull_use_and_remove(
     assert len(re.findall(r"^\S.* 0\.\d\d\b.*$", printed.stdout, re.MULTILINE)) >= 10
     assert "probability" not in printed.stdout
     assert "%" not in printed.stdout
-    assert "Activations are no probabilities" in printed.stderr
+    assert "Activations are not probabilities" in printed.stderr
     (found,) = call_json("genre", "--model", "musicnn", path)
     assert len(found["tags"]) == 50
     assert not found.keys() & {"genre", "genres", "genre_set", "confidence", "unsure"}
@@ -115,7 +115,7 @@ def test_a_model_that_is_there_is_not_fetched_again(
     pip_finds(monkeypatch, musicnn)  # which has no wheel
     before = (musicnn / "musicnn.onnx").stat().st_mtime_ns
     again = call("models", "pull", "musicnn")
-    assert again.stdout == "musicnn@0.1.0 is already there; --force fetches it again\n"
+    assert again.stdout == "musicnn@0.1.0 is already installed; --force downloads it again\n"
     assert call_json("models", "pull", "musicnn")["was_there"] is True
     assert "pip could not download" in call("models", "pull", "musicnn", "--force", code=1).stderr
     assert (musicnn / "musicnn.onnx").stat().st_mtime_ns == before
@@ -210,7 +210,7 @@ def test_what_is_damaged_is_named_and_can_be_repaired(
     content = bytearray((musicnn / "musicnn.onnx").read_bytes())
     content[1000] ^= 1
     (musicnn / "musicnn.onnx").write_bytes(content)
-    repair = "get it again: soundalike models pull musicnn --force"
+    repair = "download it again: soundalike models pull musicnn --force"
     with pytest.raises(ModelError, match=rf"musicnn\.onnx: the checksum is .*damaged; {repair}"):
         Analyzer("musicnn")
     (musicnn / "musicnn.onnx").unlink()
@@ -218,13 +218,15 @@ def test_what_is_damaged_is_named_and_can_be_repaired(
         Analyzer("musicnn")
     said: list[str] = []
     assert not pulling.pull("musicnn", wheel=musicnn_wheel, say=said.append).was_there
-    assert said[0] == "musicnn@0.1.0 is there, but damaged: it is fetched again"
+    assert said[0] == "musicnn@0.1.0 is damaged: downloading it again"
     Analyzer("musicnn")
 
     for text in ("{", "[1]", '[{"name": "musicnn"}]', "7"):
         (musicnn / "registry.json").write_text(text)
         assert find_model().name == "soundalike"
-        with pytest.raises(ModelError, match=r"registry\.json: no registry of models .* delete it"):
+        with pytest.raises(
+            ModelError, match=r"registry\.json: not a registry of models .* delete it"
+        ):
             installed_models()
         # Who asks for no pulled model is not bothered.
         with Library(tmp_path / "library.db") as library:
@@ -232,11 +234,13 @@ def test_what_is_damaged_is_named_and_can_be_repaired(
 
 
 def test_names_that_cannot_be() -> None:
-    with pytest.raises(ModelError, match="where to get a model 'clap'; there are musicnn"):
+    with pytest.raises(ModelError, match="unknown model 'clap'; available: musicnn"):
         pulling.pull("clap")
     with pytest.raises(ModelError, match="'gtzan-resnet' is built in and cannot be removed"):
         pulling.remove("gtzan-resnet")
-    with pytest.raises(ModelError, match="no pulled model is called 'musicnn'; there are: none"):
+    with pytest.raises(
+        ModelError, match="no downloaded model is called 'musicnn'; downloaded: none"
+    ):
         pulling.remove("musicnn")
     for words in ((), ("musicnn", "--url", "http://x"), ("--url", "http://x"), ("--sha256", "00")):
         answer = call("models", "pull", *words, code=1)
@@ -358,7 +362,7 @@ def test_a_file_with_another_checksum_is_deleted(folder: Path, site: tuple[Path,
     assert f"ModelError: {url}: its sha256 is {sha256}, not {wrong}. It was deleted" in answer
     assert list(folder.iterdir()) == []
     short = call("models", "pull", "--url", url, "--sha256", "abc", code=1).stderr
-    assert "InvalidArgument: 'abc' is no SHA-256: that has 64 hexadecimal digits" in short
+    assert "InvalidArgument: 'abc' is not a SHA-256, which has 64 hexadecimal digits" in short
     gone = call("models", "pull", "--url", url + "x", "--sha256", wrong, code=1).stderr
     assert "model.onnxx: the server answers 404" in gone
 
@@ -366,8 +370,8 @@ def test_a_file_with_another_checksum_is_deleted(folder: Path, site: tuple[Path,
 @pytest.mark.parametrize(
     ("content", "reason"),
     [
-        (b"<html>not a model</html>", "no model of soundalike's"),
-        (small_model()[:-200], "no model of soundalike's"),
+        (b"<html>not a model</html>", "not a model for soundalike"),
+        (small_model()[:-200], "not a model for soundalike"),
         (small_model(labels=4), r"gives shapes \(\(8,\), \(3,\)\) instead of \(\(8,\), \(4,\)\)"),
         (small_model(name="gtzan-resnet"), "'gtzan-resnet' is a built-in model"),
         (small_model(name="../../small"), r"a model cannot be called '\.\./\.\./small'"),

@@ -175,13 +175,13 @@ def test_a_wav_holds_what_went_in(tmp_path: Path) -> None:
 
 
 def test_an_unknown_experiment_is_named_with_those_there_are() -> None:
-    with pytest.raises(InvalidArgument, match=r"unknown experiment 'nope'; there are: .*signals"):
+    with pytest.raises(InvalidArgument, match=r"unknown experiment 'nope'; available: .*signals"):
         reproduce.run("nope", Path("unused"))
     names = sorted(reproduce.EXPERIMENTS)
     assert {"cifar10", "paper", "recurrent", "signals", "stress"} <= {*names}
     result = CliRunner().invoke(cli, ["reproduce", "nope"])
     assert result.exit_code == 1
-    assert f"unknown experiment 'nope'; there are: {', '.join(names)}" in result.stderr
+    assert f"unknown experiment 'nope'; available: {', '.join(names)}" in result.stderr
 
 
 def test_bad_input_is_refused_before_the_work(tmp_path: Path) -> None:

@@ -84,7 +84,7 @@ def test_the_error_of_many_tracks_goes_to_zero() -> None:
 
 
 def test_too_few_tracks_say_so() -> None:
-    with pytest.raises(InvalidArgument, match="3 tracks are too few for 10 bins"):
+    with pytest.raises(InvalidArgument, match="3 tracks are too few for 10 calibration bins"):
         believability(np.full((3, 2), 0.5), np.zeros(3, int))
 
 

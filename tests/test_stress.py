@@ -158,7 +158,7 @@ def test_missing_data_are_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch)
     with pytest.raises(DataError, match="no recordings named like"):
         find_clips(tmp_path)
     (tmp_path / "gtzan/clips/long/pop.00000.wav").write_bytes(b"")
-    with pytest.raises(DataError, match=r"train_filtered\.txt.*without the split"):
+    with pytest.raises(DataError, match=r"train_filtered\.txt.*the split is needed"):
         find_clips(tmp_path)
 
 

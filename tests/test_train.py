@@ -305,15 +305,15 @@ def test_a_config_is_read_with_settings_on_top(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("values", "message"),
     [
-        ({"network": "transformer"}, "no network 'transformer'; there are: cifar-cnn"),
-        ({"optimizer": "lion"}, "no optimizer 'lion'; there are: adamw, sgd"),
+        ({"network": "transformer"}, "unknown network 'transformer'; available: cifar-cnn"),
+        ({"optimizer": "lion"}, "unknown optimizer 'lion'; available: adamw, sgd"),
         ({"epochs": 0}, "epochs must be 1 or more, not 0"),
         ({"epochs": "ten"}, "epochs must be like 40, not 'ten'"),
         ({"epochs": True}, "epochs must be like 40, not True"),
         ({"learning_rate": -1}, "learning_rate must be above 0, not -1"),
-        ({"augment": {"mixupp": 1}}, "unknown setting augment.mixupp; there are: augment.stretch"),
-        ({"augment": 1}, "augment must hold settings, not 1"),
-        ({"warmup": 1}, "warmup must be 0 to below 1, not 1"),
+        ({"augment": {"mixupp": 1}}, "unknown setting augment.mixupp; available: augment.stretch"),
+        ({"augment": 1}, "augment must be an object of settings, not 1"),
+        ({"warmup": 1}, "warmup must be at least 0 and below 1, not 1"),
     ],
 )
 def test_bad_settings_are_named(values: dict[str, object], message: str) -> None:
@@ -324,10 +324,10 @@ def test_bad_settings_are_named(values: dict[str, object], message: str) -> None
 @pytest.mark.parametrize(
     ("text", "settings", "message"),
     [
-        ("{", [], "is no JSON"),
-        ("[]", [], "must hold settings"),
-        ("{}", ["epochs"], "'epochs' is no setting"),
-        ("{}", ["epochs=1", "epochs.x=1"], "epochs holds no settings"),
+        ("{", [], "is not JSON"),
+        ("[]", [], "must be a JSON object"),
+        ("{}", ["epochs"], "'epochs' is not a setting"),
+        ("{}", ["epochs=1", "epochs.x=1"], "epochs has no settings below it"),
     ],
 )
 def test_bad_config_files_are_named(
@@ -393,9 +393,9 @@ def test_changed_images_are_the_images_moved(tmp_path: Path) -> None:
 
 
 def test_music_and_images_are_not_mixed_up(tmp_path: Path) -> None:
-    with pytest.raises(InvalidArgument, match="gru is no network for images"):
+    with pytest.raises(InvalidArgument, match="gru is not a network for images"):
         train(small_config(), small_images(), tmp_path)
-    with pytest.raises(InvalidArgument, match="cifar-cnn is no network for music"):
+    with pytest.raises(InvalidArgument, match="cifar-cnn is not a network for music"):
         train(small_config(network="cifar-cnn", network_options={}), small_set(), tmp_path)
 
 
@@ -463,7 +463,7 @@ def test_the_command_trains_and_goes_on_after_ctrl_c(tmp_path: Path) -> None:
         running.send_signal(signal.SIGINT)
         _, said = running.communicate()
     assert running.returncode == 130, said
-    assert "Stopped. The same command goes on from" in said
+    assert "Stopped. Run the same command again to resume from" in said
     assert "Traceback" not in said
     done = read_checkpoint(out / "checkpoint.pt")
     assert done.epoch >= 1
@@ -480,4 +480,4 @@ def test_the_command_says_what_it_reached_and_what_is_wrong(tmp_path: Path) -> N
     assert (tmp_path / "run" / "report.html").exists()
     bad = CliRunner().invoke(cli, ["train", "--network", "transformer", "--data", str(data)])
     assert bad.exit_code == 1
-    assert "no network 'transformer'; there are: cifar-cnn" in bad.stderr
+    assert "unknown network 'transformer'; available: cifar-cnn" in bad.stderr

@@ -125,7 +125,7 @@ def test_an_upgrade_from_the_command_line(
     after = call("similar", music / "a/0.flac", *place, "--json")
     assert json.loads(after.stdout) == before
     assert f"Answers come from {old} until" in after.stderr
-    assert "successor@1: 0 of 4 are. Go on: soundalike scan --upgrade" in after.stderr
+    assert "successor@1: 0 of 4 are. To continue: soundalike scan --upgrade" in after.stderr
     foreign = call("similar", stranger, *place)
     assert foreign.exit_code == 1
     assert foreign.stderr.startswith("ModelMismatch: stranger.flac would have to be analysed with")
@@ -149,7 +149,7 @@ def test_an_upgrade_from_the_command_line(
     assert "to successor@1: 2 of 4 tracks are re-analysed, 2 remain" in shown.stdout
     assert f"{old}: 4 tracks" in shown.stdout
     assert "successor@1: 2 tracks" in shown.stdout
-    assert "Go on: soundalike scan --upgrade" in shown.stderr
+    assert "To continue: soundalike scan --upgrade" in shown.stderr
     compared = call("compare", music / "a/0.flac", music / "b/3.flac", *place)
     assert f"Answers come from {old}" in compared.stderr
 
@@ -202,8 +202,8 @@ def test_an_evaluation_during_an_upgrade_is_of_the_model_that_answers(
     ("arguments", "message"),
     [
         (["scan"], "name at least one folder"),
-        (["scan", "x", "--upgrade"], "--upgrade goes without folders"),
-        (["scan", "--upgrade", "--retry"], "exclude each other"),
+        (["scan", "x", "--upgrade"], "--upgrade takes no folders"),
+        (["scan", "--upgrade", "--retry"], "cannot be combined"),
     ],
 )
 def test_what_an_upgrade_does_not_go_with(arguments: list[str], message: str) -> None:

@@ -1,7 +1,7 @@
 """One audio file, opened and decoded into runs of samples.
 
-FFmpeg decodes, through PyAV. It is handed the open file, and only formats of audio are let in, so
-that nothing but this one file is ever read: playlists and streams that name others are refused.
+FFmpeg decodes, through PyAV. It gets the open file, and only audio formats are accepted, so that no
+other file is ever read: playlists and streams that name others are refused.
 """
 
 from __future__ import annotations
@@ -36,8 +36,8 @@ FloatArray = NDArray[np.float32]
 # Samples in a block: 1.5 s at 44,100 Hz. Larger ones leave the processor's cache and are slower.
 BLOCK_SAMPLES = 1 << 16
 
-# Every demuxer of FFmpeg's that reads music. Absent on purpose: playlists and other formats that
-# open further files or URLs, pictures, subtitles, text, and raw samples that no header announces.
+# Every demuxer of FFmpeg that reads music. Left out on purpose: playlists and other formats that
+# open further files or URLs, pictures, subtitles, text, and raw samples without a header.
 _DEMUXERS = (
     "aac,ac3,aiff,amr,ape,asf,au,avi,caf,dsf,dts,dtshd,eac3,flac,flv,iff,loas,matroska,mlp,mov,"
     "mp3,mp4,mpc,mpc8,mpeg,mpegts,nistsphere,nut,ogg,oma,osq,qoa,rm,shn,tak,truehd,tta,voc,vqf,"
@@ -49,7 +49,7 @@ _STATE_DURATION = {"aiff", "ape", "dsf", "flac", "mov", "matroska", "mpc", "mpc8
 _STATE_DURATION |= {"tak", "tta", "wv"}
 # Kinds of header that may describe an order of channels of their own.
 _APPLE = {"AIFF", "CAF", "MP4"}
-# Those that seek to a time exactly, and those whose packets can be skipped by their times.
+# Those that seek to an exact time, and those whose packets can be skipped by their times.
 _SEEK_EXACTLY = {"aiff", "caf", "flac", "mov", "wav", "w64"}
 _SKIP_EXACTLY = _SEEK_EXACTLY | {"mp3"}
 # Those whose packets carry times of their own; a gap in them longer than this is a loss.
@@ -58,7 +58,7 @@ _KEEP_TIME, _MISSING_S = {"asf", "flac", "ogg"}, 0.1
 _PREROLL_S = 1.0
 
 SAMPLE_RATES = range(1_000, 3_000_001)
-# Float samples above this are no audio of any scaling, but other data taken for it.
+# Float samples above this are not audio at any scale, but other data.
 _MAX_LEVEL = 1e10
 # A demuxer that fails so often in a row does not recover.
 _MAX_DEMUX_ERRORS = 16
@@ -74,10 +74,10 @@ class AudioInfo:
     ----------
     path : the file.
     container : FFmpeg's name of the format, such as "mp3", "mov" (all of MP4) or "ogg".
-    codec : FFmpeg's name of the coding, such as "mp3", "aac" or "flac".
+    codec : FFmpeg's name of the codec, such as "mp3", "aac" or "flac".
     sample_rate : Hz.
     channels : number of channels.
-    duration_s : seconds; None if the file does not tell.
+    duration_s : seconds; None if unknown.
     duration_is_stated : whether the duration is stored in the file. If not, it is an estimate
         from size and bit rate, which is wrong for a variable one.
     bit_rate : bits a second; None if unknown.
@@ -94,7 +94,7 @@ class AudioInfo:
 
 
 def open_container(source: Source) -> av.container.InputContainer:
-    # Never a byte of a name or tag that is not UTF-8 shall stop the opening.
+    # A name or tag that is not UTF-8 must not prevent the opening.
     return av.open(
         source,
         "r",
@@ -252,7 +252,7 @@ class Decoder:
     # -- decoding ------------------------------------------------------------------------------
 
     def _decode(self, from_pts: int | None = None) -> Iterator[av.AudioFrame]:
-        """Frames of the packets to come, or of those not before a time of theirs.
+        """Frames of the next packets, or of those from a given time on.
 
         What does not decode is left out and counted.
         """
@@ -297,17 +297,17 @@ class Decoder:
         self._last_error = why(error)
 
     def _plain_channel_order(self, context: Any) -> None:
-        """Have PCM decoded as so many channels, in whatever order.
+        """Decode PCM as this number of channels, in any order.
 
-        PyAV 18 frees the description of an order that is not FFmpeg's own twice, and that aborts
-        the process. Only the containers of Apple describe one.
+        If a file describes a channel order of its own, PyAV 18 frees that description twice, which
+        aborts the process. Only Apple's containers describe one.
         """
         is_pcm = context.codec.name.startswith(("pcm_", "adpcm_"))
         if is_pcm and self._header.channels is not None and self._header.kind in _APPLE:
             context.options = {"ch_layout": f"{self._header.channels}C"}
 
     def skip_towards(self, start_s: float) -> int:
-        """Skip what lies well before a time, where that is exact.
+        """Skip what is well before a time, if the format allows it exactly.
 
         Returns
         -------
@@ -360,9 +360,9 @@ class Decoder:
             yield form.sample_rate, self._to_float(form, frames, mono=mono)
 
     def _note_gap(self, frame: av.AudioFrame, n_samples: int, ends_s: float | None) -> float | None:
-        """Compare a block's time with the time where the last one ended.
+        """Compare a block's time with the time at which the last one ended.
 
-        Some decoders pass over damage without a word; only the times of the packets tell.
+        Some decoders skip damage silently; only the times of the packets show it.
         """
         if self.info.container not in _KEEP_TIME or frame.pts is None:
             return None
@@ -414,12 +414,12 @@ class Decoder:
     # -- afterwards ----------------------------------------------------------------------------
 
     def check(self) -> None:
-        """Raise an error if what was decoded is not what stands in the file.
+        """Raise an error if what was decoded is not what is in the file.
 
         Raises
         ------
         UnreadableFile : the file changed or vanished since it was opened.
-        DamagedAudio, UnsupportedAudio : most packets did not decode. What did is noise, then.
+        DamagedAudio, UnsupportedAudio : most packets did not decode; the rest is noise.
         """
         self._source.check_unchanged()
         n_damaged = self._n_damaged + self._n_damaged_at_end
@@ -460,8 +460,8 @@ class Decoder:
             packets = "packet" if n_damaged == 1 else "packets"
             notes.append(f"{n_damaged} damaged {packets} skipped")
         if self._n_replaced:
-            samples = "sample was" if self._n_replaced == 1 else "samples were"
-            notes.append(f"{self._n_replaced} {samples} no finite number and became silence")
+            samples = "sample" if self._n_replaced == 1 else "samples"
+            notes.append(f"{self._n_replaced} non-finite {samples} replaced by silence")
         return notes
 
 

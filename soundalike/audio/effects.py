@@ -1,4 +1,4 @@
-"""What happens to a recording on its way from one collection to another: functions of the waveform.
+"""What happens to recordings as they are copied and shared: functions of the waveform.
 
 All are deterministic. Pitch and tempo are changed by FFmpeg's ``atempo`` (WSOLA, as players do it),
 MP3 by LAME.
@@ -34,7 +34,7 @@ def through_mp3(waveform: Samples, rate: int, bit_rate: int) -> Samples:
 
     Raises
     ------
-    InvalidArgument : MP3 knows no such sample rate.
+    InvalidArgument : MP3 does not have this sample rate.
     """
     file = io.BytesIO()
     layout = "mono" if waveform.ndim == 1 else "stereo"

@@ -1,9 +1,9 @@
 """What an audio file's header says: encryption, length, channels.
 
-FFmpeg tells most of it, but not whether a length is stored in the file or guessed from the bit
-rate, nor that the samples are encrypted before it has decoded them to noise, and PyAV 18 aborts
-the process on channel orders of their own. Those few facts are read here, from the container's
-own structures: a handful of small reads, never the audio itself.
+FFmpeg reads most of it. But it does not say whether a length is stored in the file or guessed from
+the bit rate, nor that samples are encrypted, until it has decoded them to noise; and PyAV 18 aborts
+the process if a file describes its own channel order. These few facts are read here, directly from
+the container: a handful of small reads, never the audio itself.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ class ByteSource(Protocol):
 
 @dataclass(frozen=True)
 class Header:
-    """Facts from a container's header; None where it does not tell.
+    """Facts from a container's header; None if unknown.
 
     Parameters
     ----------
@@ -49,7 +49,7 @@ class Header:
 
 
 def read_header(file: ByteSource) -> Header:
-    """Read what FFmpeg does not tell. Damaged structures end the reading, without an error."""
+    """Read what FFmpeg does not tell. A damaged structure ends the reading without an error."""
     start, has_id3 = _after_id3(file)
     head = file.read_at(start, 16)
     if head[:4] == b"OggS":

@@ -160,12 +160,12 @@ class AudioReader:
     Raises
     ------
     UnreadableFile : missing, a folder, a broken link, not permitted, no regular file; or, while
-        iterating, it changed, vanished or could not be read on.
+        iterating, it changed, vanished or could not be read further.
     UnsupportedAudio : empty, no audio, no audio stream, or an unknown codec.
     ProtectedAudio : encrypted.
     DamagedAudio : nothing could be decoded.
-    InvalidArgument : times that are no passage of the track; if its length is not stated, this
-        shows only after the iteration.
+    InvalidArgument : times that are not a passage of the track; if its length is not stated,
+        this shows only after the iteration.
     """
 
     def __init__(
@@ -275,7 +275,7 @@ class AudioReader:
 class Resampler:
     """Resample blocks of (n,) or (n_channels, n) float32 by FFmpeg's swresample.
 
-    Each channel goes its own way, so that no order of channels has to be known.
+    Each channel is resampled separately, so the channel order does not matter.
     """
 
     def __init__(self, rate_in: int, rate_out: int) -> None:

@@ -1,7 +1,7 @@
-"""A file as the decoder wants it: regular, readable, and the same from beginning to end.
+"""A file as the decoder needs it: regular, readable, and unchanged while it is read.
 
-A file is opened here, never by FFmpeg, so that a name is never taken for a URL or refused for its
-encoding, and a pipe never waits for a writer.
+Files are opened here, never by FFmpeg, so that no name is taken for a URL or refused for its
+encoding, and no pipe waits for a writer.
 """
 
 from __future__ import annotations
@@ -70,7 +70,7 @@ class Source:
     def seek(self, offset: int, whence: int = os.SEEK_SET) -> int:
         """Go to a position and return it, or a negative number if there is no such position.
 
-        FFmpeg asks for such where a damaged header sends it there, and wants no exception.
+        FFmpeg asks for such a position if a damaged header says so, and expects no exception.
         """
         try:
             return self._file.seek(offset, whence)
@@ -84,7 +84,7 @@ class Source:
         self._file.close()
 
     def check_unchanged(self) -> None:
-        """Raise UnreadableFile if what was read is no longer what stands under the path."""
+        """Raise UnreadableFile if the file has changed or vanished since it was opened."""
         try:
             now = os.stat(self.path)
         except OSError as error:

@@ -154,7 +154,7 @@ def tags_from_mutagen(path: str, *, is_mpeg: bool) -> Tags:
     Parameters
     ----------
     path : a regular file.
-    is_mpeg : whether APEv2 tags may stand at the end of a format that mutagen reads ID3 of.
+    is_mpeg : whether APEv2 tags may be at the end of a format in which mutagen reads ID3.
 
     Raises
     ------

@@ -68,7 +68,7 @@ class SoundalikeGroup(ExampleGroup):
         return command
 
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
-        """As click does, but in sections and in the order in which they are met."""
+        """As click does, but in sections, in the order in which users meet the commands."""
         longest = max(map(len, _COMMANDS))
         limit = formatter.width - 6 - longest
         for title, section in SECTIONS.items():
@@ -139,9 +139,9 @@ def _print_version(ctx: click.Context, _param: click.Parameter, wanted: bool) ->
     invoke_without_command=True,
     context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100},
     examples=(
-        ("soundalike scan ~/Music", "do this first; it can be stopped and goes on later"),
-        ("soundalike similar words of a title", "what in ~/Music sounds like that track"),
-        ("soundalike COMMAND --help", "all about a command, with examples"),
+        ("soundalike scan ~/Music", "do this first; you can stop it at any time, and it resumes"),
+        ("soundalike similar words of a title", "which tracks in ~/Music sound like that one"),
+        ("soundalike COMMAND --help", "everything about a command, with examples"),
     ),
 )
 @click.option(
@@ -154,7 +154,7 @@ def _print_version(ctx: click.Context, _param: click.Parameter, wanted: bool) ->
 )
 @click.pass_context
 def cli(ctx: click.Context) -> None:
-    """Find the tracks of a music library that sound alike, from the audio itself."""
+    """Find the tracks in your music library that sound alike, from the audio itself."""
     if ctx.invoked_subcommand is None:
         click.echo(ctx.get_help())
 

@@ -26,7 +26,7 @@ __all__ = ["compare"]
     examples=(
         ("soundalike compare one.flac two.mp3", "any two audio files"),
         ("soundalike compare 17 'words of a title'", "two tracks of the library"),
-        ("soundalike compare one.flac two.mp3 --plot match.png", "and a picture of what matches"),
+        ("soundalike compare one.flac two.mp3 --plot match.png", "also draw what matches"),
     ),
 )
 @click.argument("a", metavar="A")
@@ -45,10 +45,9 @@ def compare(
 ) -> None:
     """Compare two tracks, and find the passages that match.
 
-    Shows how alike they are, the genres of both, and where in each the passages are that sound
-    most alike.
+    Shows how alike they are, their genres, and which passages sound most alike.
 
-    A and B are audio files, or tracks of the library: an id, or words from artist and title.
+    A and B are audio files, or tracks in the library: an id, or words from artist and title.
     """
     with _open_library(library, model, a, b) as opened:
         comparison = opened.compare(a, b)
@@ -90,7 +89,7 @@ def _open_library(library: str | None, model: str | None, a: str, b: str) -> Lib
     except LibraryError as error:
         if not (Path(a).is_file() and Path(b).is_file()):
             raise
-        note(f"Without percentile: {error}")
+        note(f"No percentile: {error}")
         return Library("sqlite://", model=model)
 
 

@@ -30,15 +30,15 @@ _NAMES = click.Choice(["gtzan", "cifar10", "folder", "library"])
     cls=ExampleGroup,
     invoke_without_command=True,
     examples=(
-        ("soundalike data", "which data sets there are"),
-        ("soundalike data info gtzan", "what is here of GTZAN, what is missing, whom to cite"),
+        ("soundalike data", "list the data sets"),
+        ("soundalike data info gtzan", "what you have of GTZAN, what is missing, whom to cite"),
     ),
 )
 @click.pass_context
 def data(ctx: click.Context) -> None:
     """Get, prepare and check data sets.
 
-    They are what networks are trained on. They lie in your data folder, or in the folder that
+    Networks are trained on them. They are in your data folder, or in the folder that
     SOUNDALIKE_DATA names.
     """
     if ctx.invoked_subcommand is None:
@@ -48,11 +48,11 @@ def data(ctx: click.Context) -> None:
 @data.command(
     "list",
     cls=ExampleCommand,
-    examples=(("soundalike data list --json", "names, licences and citations for a script"),),
+    examples=(("soundalike data list --json", "names, licences and citations, as JSON"),),
 )
 @json_option
 def list_data(as_json: bool) -> None:
-    """List the data sets, and where each is looked for."""
+    """List the data sets, and where soundalike looks for them."""
     from soundalike.research.datasets.catalog import DATA_SETS, home
 
     if as_json:
@@ -62,7 +62,7 @@ def list_data(as_json: bool) -> None:
         [
             Column("name"),
             Column("what it is", min_width=20),
-            Column("to be fetched", drop=2),
+            Column("can get", drop=2),
             Column("place", drop=1, min_width=20),
         ],
         [
@@ -80,8 +80,8 @@ def list_data(as_json: bool) -> None:
 @data.command(
     cls=ExampleCommand,
     examples=(
-        ("soundalike data get cifar10", "170 MB, checked and ready to use"),
-        ("soundalike data get gtzan --part splits", "the split lists alone, without the audio"),
+        ("soundalike data get cifar10", "170 MB; checked and ready to use"),
+        ("soundalike data get gtzan --part splits", "only the split lists, no audio"),
     ),
 )
 @click.argument("name", type=_NAMES)
@@ -89,9 +89,9 @@ def list_data(as_json: bool) -> None:
 @click.option("--part", "parts", multiple=True, help="Only this part; may be given again.")
 @json_option
 def get(name: str, folder: Path | None, parts: tuple[str, ...], as_json: bool) -> None:
-    """Fetch a data set from its public place.
+    """Download a data set from where it is published.
 
-    It is checked by its checksum. An interrupted download goes on where it stopped.
+    Its checksum is verified. An interrupted download resumes.
     """
     from soundalike.research.datasets.catalog import find_data_set
     from soundalike.research.datasets.catalog import get as get_data
@@ -111,14 +111,14 @@ def get(name: str, folder: Path | None, parts: tuple[str, ...], as_json: bool) -
 @data.command(
     cls=ExampleCommand,
     examples=(
-        ("soundalike data prepare gtzan ~/Data/genres_original", "the store, from GTZAN's audio"),
+        ("soundalike data prepare gtzan ~/Data/genres_original", "from GTZAN's audio"),
         (
             "soundalike data prepare folder ~/Music/by-genre --out mine",
-            "your own music, a folder a genre, split so that no artist is on two sides",
+            "your own music, a folder per genre; no artist on two sides of the split",
         ),
         (
             "soundalike data prepare library --label Jazz --label Rock --out mine",
-            "the tracks of your library with these genre tags",
+            "tracks of your library with these genre tags",
         ),
     ),
 )
@@ -136,11 +136,11 @@ def get(name: str, folder: Path | None, parts: tuple[str, ...], as_json: bool) -
     type=float,
     default=30.0,
     show_default=True,
-    help="How much of each track is kept, from its middle (folder and library).",
+    help="Length to keep of each track, from its middle (folder and library).",
 )
 @click.option("--validation", type=float, default=0.15, show_default=True, help="Share to tune on.")
 @click.option("--test", type=float, default=0.15, show_default=True, help="Share to test on.")
-@click.option("--seed", type=int, default=0, show_default=True, help="Of the split.")
+@click.option("--seed", type=int, default=0, show_default=True, help="Random seed of the split.")
 @library_option
 @json_option
 def prepare(
@@ -157,10 +157,10 @@ def prepare(
     library: str | None,
     as_json: bool,
 ) -> None:
-    """Turn audio into what training reads.
+    """Turn a data set into the file that training reads.
 
-    That is a log-mel store, or for cifar10 one file with all decoded pictures. SOURCE is the
-    folder with the audio; for gtzan and cifar10, where `get` put it, unless given.
+    That is a store of log-mel spectrograms or, for cifar10, of decoded pictures. SOURCE is the
+    folder with the audio; for gtzan and cifar10, the default is where `get` put it.
     """
     from soundalike.research.datasets import own
     from soundalike.research.datasets.catalog import home
@@ -198,7 +198,7 @@ def prepare(
 @data.command(
     cls=ExampleCommand,
     examples=(
-        ("soundalike data info gtzan", "what is here, what is missing, whom to cite"),
+        ("soundalike data info gtzan", "what you have, what is missing, whom to cite"),
         ("soundalike data info folder ~/Music/by-genre", "which labels can be used"),
     ),
 )
@@ -207,9 +207,9 @@ def prepare(
 @json_option
 @click.pass_context
 def info(ctx: click.Context, name: str, folder: Path | None, as_json: bool) -> None:
-    """Check the copy that is here, and say whom to cite.
+    """Check your copy of a data set, and show whom to cite.
 
-    Exits with 1 when something is missing or broken.
+    The exit code is 1 if something is missing or broken.
     """
     from soundalike.research.datasets.catalog import check, find_data_set
 
@@ -242,13 +242,13 @@ def _own_tracks(name: str, source: Path | None, library: str | None) -> Any:
 
     if name == "library":
         if source is not None:
-            raise click.UsageError("a library is named by --library, not as SOURCE")
+            raise click.UsageError("name the library with --library, not as SOURCE")
         from soundalike.library import Library
 
         with Library(library) as opened:
             return own.tracks_of_library(opened)
     if source is None:
-        raise click.UsageError("name the folder that holds a subfolder for each label")
+        raise click.UsageError("name the folder that has a subfolder for each label")
     return own.tracks_of_folder(source)
 
 

@@ -38,35 +38,35 @@ _LISTED = 5
     cls=ExampleCommand,
     examples=(
         ("soundalike evaluate", "the library's figures; a minute or two"),
-        ("soundalike evaluate --html neighbours.html", "a page with pictures, too"),
+        ("soundalike evaluate --html neighbours.html", "also write a page with pictures"),
         ("soundalike evaluate --no-baseline --no-robustness", "from the library alone: seconds"),
-        ("soundalike evaluate -k 5 --sample 100 --json", "for a program"),
+        ("soundalike evaluate -k 5 --sample 100 --json", "as JSON"),
     ),
 )
-@click.option("-k", default=10, show_default=True, metavar="N", help="Neighbours that count.")
+@click.option("-k", default=10, show_default=True, metavar="N", help="How many neighbours count.")
 @click.option(
     "--html",
     type=click.Path(dir_okay=False, path_type=Path),
     metavar="FILE",
-    help="Write a page with pictures; one file, nothing beside it.",
+    help="Also write one page with pictures.",
 )
 @click.option(
     "--sample",
     default=_ROBUSTNESS_TRACKS,
     show_default=True,
     metavar="N",
-    help="Tracks that changed copies are made of.",
+    help="How many tracks to make changed copies of.",
 )
-@click.option("--no-robustness", is_flag=True, help="Make no changed copies.")
+@click.option("--no-robustness", is_flag=True, help="Do not test changed copies.")
 @click.option(
     "--baseline-sample",
     default=_BASELINE_TRACKS,
     show_default=True,
     metavar="N",
-    help="Tracks that are decoded for the baseline, at most.",
+    help="How many tracks to decode for the baseline, at most.",
 )
 @click.option(
-    "--no-baseline", is_flag=True, help="Compare with no baseline: decode nothing for it."
+    "--no-baseline", is_flag=True, help="Do not compute the baseline, which has to decode files."
 )
 @click.option("--seed", default=0, show_default=True, metavar="N", help="Of all that is drawn.")
 @jobs_option
@@ -90,10 +90,10 @@ def evaluate(
 ) -> None:
     """Measure how good the neighbours in your library are.
 
-    Tags and folders say what belongs together: are a track's neighbours from the same album, by
-    the same artist, of the same genre? Beside each figure stand its interval, what chance brings,
-    and what a plain baseline (statistics of MFCCs) finds on the same tracks. Then: which tracks
-    turn up everywhere, which never; and do changed copies of a track find it?
+    Tags and folders tell what belongs together: are a track's neighbours from the same album, by
+    the same artist, of the same genre? Each figure comes with its interval, with chance, and with
+    a plain baseline (statistics of MFCCs) on the same tracks. Also: which tracks turn up
+    everywhere, and which never? Do changed copies of a track find it?
 
     Nothing is written to the library. The exit code is 1 if a file could not be read.
     """
@@ -139,7 +139,7 @@ def _print(evaluation: LibraryEvaluation) -> None:
         f"in {show_duration(evaluation.elapsed_s, on_a_clock=True)}"
     )
     for line in left_out_words(evaluation):
-        echo(f"not counted: {line}")
+        echo(f"left out: {line}")
     for refused in evaluation.unreadable[:_LISTED]:
         echo(f"  {printable(refused.path)}: {refused.reason}")
     if len(evaluation.unreadable) > _LISTED:
@@ -210,7 +210,7 @@ def _print_answers(evaluation: LibraryEvaluation) -> None:
         echo(f"  baseline: {reason}")
     sizes = {each.baseline.n_tracks for each in evaluation.answers if each.baseline}
     for size in sizes - {evaluation.n_tracks}:
-        echo(f"  MFCC and gain: on {size:,} tracks, whole folders drawn at random")
+        echo(f"  MFCC and gain: on {size:,} tracks, drawn at random by whole folders")
     echo()
 
 
@@ -224,8 +224,8 @@ def _print_hubs(evaluation: LibraryEvaluation) -> None:
         [
             Column("", min_width=12),
             Column("skewness", "right"),
-            Column("nobody reaches", "right"),
-            Column("is neighbour of", "right"),
+            Column("never listed", "right"),
+            Column("in lists of", "right"),
             Column("largest hub", min_width=12),
         ],
         [

@@ -26,9 +26,9 @@ _TAGS_SHOWN = 10
 @click.command(
     cls=ExampleCommand,
     examples=(
-        ("soundalike genre piece.flac", "all genres with their probabilities"),
-        ("soundalike genre --timeline piece.flac", "and how they change along the track"),
-        ("soundalike genre --json *.mp3", "many files, for a program"),
+        ("soundalike genre piece.flac", "every genre with its probability"),
+        ("soundalike genre --timeline piece.flac", "and how it changes along the track"),
+        ("soundalike genre --json *.mp3", "many files, as JSON"),
         ("soundalike genre --model musicnn piece.flac", "the tags of another model"),
     ),
 )
@@ -42,16 +42,16 @@ def genre(
 ) -> None:
     """Tell the genre of audio files, and how sure that is.
 
-    The probabilities are calibrated: of the tracks said to be 80 % metal, about 80 % are, as far
-    as they are like those that the model learned from.
+    The probabilities are calibrated: of the tracks that get 80 % metal, about 80 % are metal, if
+    they resemble the tracks that the model was trained on.
 
-    The genre set holds the right genre for 9 of 10 such tracks. Where it has more than three, or
-    none has half of the probability, the answer is "unsure".
+    The genre set contains the right genre for 9 of 10 such tracks. If it has more than three
+    genres, or no genre has half of the probability, the answer is "unsure".
 
-    A model of tags (musicnn) tells how strongly each tag is there, 0 to 1: several may be, and
-    these activations are no probabilities.
+    A model with tags (musicnn) gives each tag an activation from 0 to 1. Several tags can apply,
+    and activations are not probabilities.
 
-    Goes on past a file that cannot be analysed, and ends with exit code 1.
+    A file that cannot be analysed does not stop the others; the exit code is then 1.
     """
     from soundalike.analyzer import Analyzer
 
@@ -94,8 +94,8 @@ def _print(path: Path, analysis: Analysis, *, timeline: bool) -> None:
     )
     if are_tags:
         note(
-            f"The strongest of {len(analysis.labels)} tags. Activations are no probabilities: "
-            "several tags may hold, and they do not sum to one."
+            f"The strongest of {len(analysis.labels)} tags. Activations are not probabilities: "
+            "several tags can apply, and they do not add up to one."
         )
     if timeline:
         echo()

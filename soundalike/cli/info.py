@@ -23,9 +23,9 @@ __all__ = ["info"]
 @click.command(
     cls=ExampleCommand,
     examples=(
-        ("soundalike info", "the library: tracks, hours, model, where it lies"),
+        ("soundalike info", "the library: tracks, hours, model, location"),
         ("soundalike info 17", "one track, by its id"),
-        ("soundalike info miles davis so what --json", "one track, by words, for a program"),
+        ("soundalike info miles davis so what --json", "one track, by words, as JSON"),
     ),
 )
 @click.argument("track", nargs=-1, metavar="[TRACK]")
@@ -33,7 +33,7 @@ __all__ = ["info"]
 @library_option
 @json_option
 def info(track: tuple[str, ...], model: str | None, library: str | None, as_json: bool) -> None:
-    """Show what the library holds, or knows of one track.
+    """Show what is in the library, or what is known about a track.
 
     TRACK is a file, the id of a track, or words from its artist and title.
     """
@@ -87,9 +87,9 @@ def _print_library(facts: LibraryInfo) -> None:
     print_fields(fields)
     note_upgrade(facts.upgrade)
     if not facts.tracks:
-        note("The library is empty. Fill it: soundalike scan FOLDER")
+        note("The library is empty. To fill it: soundalike scan FOLDER")
     elif facts.failed:
-        note("Why files failed, and what to do: soundalike failures")
+        note("To see why files failed: soundalike failures")
 
 
 def _print_track(track: Track, analysis: Analysis | None) -> None:
@@ -127,7 +127,7 @@ def _print_track(track: Track, analysis: Analysis | None) -> None:
         ]
     )
     if track.status == "failed":
-        note("Why, and what to do: soundalike failures")
+        note("To see why, and what to do: soundalike failures")
 
 
 def _tracks(facts: LibraryInfo, model: str) -> str:

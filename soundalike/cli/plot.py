@@ -27,13 +27,13 @@ Decorated = TypeVar("Decorated", bound=Callable[..., Any])
     examples=(
         ("soundalike plot waveform piece.flac -o wave.png", "each channel over time"),
         ("soundalike plot spectrogram piece.flac -o power.png", "power in decibels"),
-        ("soundalike plot mel piece.flac -o mel.png --n-mels 64", "as the model sees it"),
+        ("soundalike plot mel piece.flac -o mel.png --n-mels 64", "64 mel bands in decibels"),
     ),
 )
 def plot() -> None:
     """Draw the waveform or spectrogram of a file.
 
-    The pictures need matplotlib: pip install 'soundalike[plots]'.
+    Needs matplotlib: pip install 'soundalike[plots]'.
     """
 
 
@@ -42,7 +42,7 @@ _decibel_option = click.option(
     type=float,
     default=1.0,
     show_default=True,
-    help="The power that counts as 0 dB, in 10 log10(P / k).",
+    help="The power k that is 0 dB, in 10 log10(P / k).",
 )
 
 
@@ -54,7 +54,7 @@ def _shared(command: Decorated) -> Decorated:
             type=click.Choice(["22050", "44100"]),
             default="22050",
             show_default=True,
-            help="Draw the sound at this rate (Hz); it shows frequencies up to half of it.",
+            help="Sample rate in Hz; the picture shows frequencies up to half of it.",
         ),
         click.option("--end", "end_s", type=to_time, metavar="TIME", help="Where to end."),
         click.option(
@@ -101,8 +101,8 @@ def waveform(
     cls=ExampleCommand,
     examples=(
         ("soundalike plot spectrogram piece.flac -o power.png", "the whole track"),
-        ("soundalike plot spectrogram piece.flac -o power.png --sample-rate 44100", "to 22 kHz"),
-        ("soundalike plot spectrogram piece.flac -o power.png --k 0.001", "30 dB higher"),
+        ("soundalike plot spectrogram piece.flac -o power.png --sample-rate 44100", "up to 22 kHz"),
+        ("soundalike plot spectrogram piece.flac -o power.png --k 0.001", "30 dB brighter"),
     ),
 )
 @_shared

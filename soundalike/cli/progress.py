@@ -28,7 +28,7 @@ __all__ = [
     "work_progress",
 ]
 
-# In a log file, a line this often shows that it lives without filling the disk.
+# In a log file, a line this often shows that it is alive without filling the disk.
 _LINE_EVERY_S = 15.0
 
 
@@ -205,7 +205,7 @@ class _Bar:
 
 
 class _Lines:
-    """Prints a line when the work begins, one every 15 s, and one when what it told of ends."""
+    """Prints a line at the start, one every 15 s, and one at the end of each announced step."""
 
     def __init__(self) -> None:
         self._step: str | None = None

@@ -24,14 +24,14 @@ Decorated = TypeVar("Decorated", bound=Callable[..., Any])
 
 
 class _Experiments(ExampleGroup):
-    """Says which experiments there are, should one be asked for that there isn't."""
+    """Lists the experiments if an unknown one is asked for."""
 
     def resolve_command(
         self, ctx: click.Context, args: list[str]
     ) -> tuple[str | None, click.Command | None, list[str]]:
         if args and not args[0].startswith("-") and args[0] not in self.commands:
             known = ", ".join(sorted(self.commands))
-            raise click.UsageError(f"unknown experiment {args[0]!r}; there are: {known}", ctx)
+            raise click.UsageError(f"unknown experiment {args[0]!r}; available: {known}", ctx)
         return super().resolve_command(ctx, args)
 
 
@@ -39,21 +39,21 @@ class _Experiments(ExampleGroup):
     cls=_Experiments,
     examples=(
         ("soundalike reproduce signals", "what sampling, decibels and mel bands do to sound"),
-        ("soundalike reproduce stress --quick", "does it run at all? A minute instead of ten"),
+        ("soundalike reproduce stress --quick", "a quick try: one minute instead of ten"),
     ),
 )
 def reproduce() -> None:
     """Repeat an experiment: one command, one report.
 
-    Each writes report.html, which needs no network to be read, and the figures in it as JSON or
-    CSV. Needs soundalike[research]; signals needs soundalike[plots] only.
+    Each writes report.html, which works offline, and its figures as JSON or CSV. Needs
+    soundalike[research]; signals needs only soundalike[plots].
     """
 
 
 def _shared(command: Decorated) -> Decorated:
     """What every experiment takes."""
     for decorate in (
-        click.option("--quick", is_flag=True, help="Do less, and say so on the report."),
+        click.option("--quick", is_flag=True, help="Do less; the report says so."),
         click.option(
             "--out",
             type=PATH,
@@ -85,19 +85,19 @@ def _print(outcome: Outcome) -> None:
 @reproduce.command(
     cls=ExampleCommand,
     examples=(
-        ("soundalike reproduce signals", "with a phrase that is composed for it"),
+        ("soundalike reproduce signals", "with a composed phrase"),
         ("soundalike reproduce signals piece.flac --start 1:10", "ten seconds of your music"),
     ),
 )
 @click.argument("file", type=PATH, required=False)
 @click.option(
-    "--start", "start_s", type=to_time, default="0", metavar="TIME", help="Where to begin: 1:10."
+    "--start", "start_s", type=to_time, default="0", metavar="TIME", help="Where to start: 1:10."
 )
 @_shared
 def signals(file: Path | None, start_s: float, out: Path | None, quick: bool) -> None:
     """Show what sampling, aliasing, decibels and mel bands are.
 
-    Pictures and a page of one FILE, or of a composed phrase: tones and music sampled at five
+    Writes a page with pictures of FILE, or of a composed phrase: tones and music sampled at five
     rates without and with a filter, the waveform of each channel, the spectrogram in decibels, the
     mel spectrogram at 22,050 and 44,100 Hz. Takes about ten seconds.
     """
@@ -124,11 +124,11 @@ def stress(
     out: Path | None,
     quick: bool,
 ) -> None:
-    """Measure what changed sound does to each model.
+    """Measure how changes to the sound affect each model.
 
-    Real GTZAN recordings are made louder and softer, brighter and duller, low-passed, sent through
-    MP3, noised, and changed in pitch and tempo. Reports the accuracy lost, how far the embedding
-    moves, and whether a changed track still finds itself. Under 10 minutes on 2 cores.
+    Real GTZAN recordings are changed in loudness, brightness, pitch and tempo, low-pass filtered,
+    encoded as MP3, and mixed with noise. Reports the accuracy lost, how far the embedding moves,
+    and whether a changed track still finds itself. Under 10 minutes on 2 cores.
     """
     words = ["soundalike", "reproduce", "stress"]
     words += [f"--model={model}" for model in models] + [f"--run={run}" for run in runs]
@@ -154,12 +154,12 @@ _data_option = click.option(
 
 
 def _train(name: str, out: Path | None, quick: bool, **options: Any) -> None:
-    """An experiment that trains; what it says after Ctrl-C is how to go on."""
+    """An experiment that trains; after Ctrl-C it says how to resume."""
     command = shlex.join(["soundalike", *sys.argv[1:]])
     try:
         outcome = _run_long(name, out, quick=quick, command=command, **options)
     except KeyboardInterrupt:
-        note("\nStopped. The same command goes on where it was.")
+        note("\nStopped. Run the same command again to resume.")
         raise
     _print(outcome)
 
@@ -168,7 +168,7 @@ def _train(name: str, out: Path | None, quick: bool, **options: Any) -> None:
     cls=ExampleCommand,
     examples=(
         ("soundalike reproduce cifar10", "both recipes, about 12 minutes"),
-        ("soundalike reproduce cifar10 --quick", "does it run at all? Under a minute"),
+        ("soundalike reproduce cifar10 --quick", "a quick try: under a minute"),
     ),
 )
 @_data_option
@@ -177,7 +177,7 @@ def cifar10(data: Path | None, out: Path | None, quick: bool) -> None:
     """Train the paper's demonstration network on CIFAR-10.
 
     Ten epochs as in the paper, which states 62 %, and the same network with a tuned recipe. Shows
-    test images with predicted and true class. Took 12 minutes on one core of a shared machine.
+    test images with predicted and true class. Takes about 12 minutes on one core.
     """
     _train("cifar10", out, quick, data=data)
 
@@ -186,16 +186,16 @@ def cifar10(data: Path | None, out: Path | None, quick: bool) -> None:
     cls=ExampleCommand,
     examples=(
         ("soundalike reproduce paper", "three splits of 80 epochs, about an hour"),
-        ("soundalike reproduce paper --quick", "a few tracks, three epochs"),
+        ("soundalike reproduce paper --quick", "a quick try: a few tracks, three epochs"),
     ),
 )
 @_data_option
 @_shared
 def paper(data: Path | None, out: Path | None, quick: bool) -> None:
-    """Train the paper's CNN, and show what its split is worth.
+    """Train the paper's CNN, and show the effect of its split.
 
-    After 25 and 80 epochs, on segments dealt out at random as in the paper, and split by track and
-    artist; with the confusion matrices. Took an hour on one core of a shared machine.
+    On segments split at random, as in the paper, and on segments split by track and artist; after
+    25 and 80 epochs; with the confusion matrices. Takes about an hour on one core.
     """
     _train("paper", out, quick, data=data)
 
@@ -204,16 +204,16 @@ def paper(data: Path | None, out: Path | None, quick: bool) -> None:
     cls=ExampleCommand,
     examples=(
         ("soundalike reproduce recurrent", "six networks, three seeds: an hour and a half"),
-        ("soundalike reproduce recurrent --quick", "one epoch of each"),
+        ("soundalike reproduce recurrent --quick", "a quick try: one epoch of each"),
     ),
 )
 @_data_option
 @_shared
 def recurrent(data: Path | None, out: Path | None, quick: bool) -> None:
-    """Compare CNN, RNN, LSTM, GRU, CNN-LSTM and resnet on equal terms.
+    """Compare CNN, RNN, LSTM, GRU, CNN-LSTM and resnet.
 
-    The same data, epochs and number of parameters, three seeds each, with intervals and what can
-    be told apart. Took an hour and a half on one core of a shared machine.
+    The same data, epochs and number of parameters for all, three seeds each. Shows intervals, and
+    which differences are real. Takes about an hour and a half on one core.
     """
     _train("recurrent", out, quick, data=data)
 
@@ -221,7 +221,7 @@ def recurrent(data: Path | None, out: Path | None, quick: bool) -> None:
 @reproduce.command(
     cls=ExampleCommand,
     examples=(
-        ("soundalike reproduce best", "the usual recipe, seeds 0, 1 and 2"),
+        ("soundalike reproduce best", "the default recipe, seeds 0, 1 and 2"),
         ("soundalike reproduce best --config configs/gtzan-resnet.json", "another recipe"),
     ),
 )
@@ -229,9 +229,9 @@ def recurrent(data: Path | None, out: Path | None, quick: bool) -> None:
 @_data_option
 @_shared
 def best(config: Path | None, data: Path | None, out: Path | None, quick: bool) -> None:
-    """Train the shipped kind of network with three seeds.
+    """Train the best from-scratch recipe with three seeds.
 
-    From scratch; states mean and spread of the accuracy on GTZAN's filtered test split. Takes about
-    40 minutes on one core.
+    Reports mean and spread of the accuracy on GTZAN's filtered test split. Takes about 40 minutes
+    on one core.
     """
     _train("best", out, quick, data=data, config=config)

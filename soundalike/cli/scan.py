@@ -29,21 +29,21 @@ if TYPE_CHECKING:
 
 __all__ = ["failures", "scan"]
 
-# Of each kind, after a scan: more would push the summary off the screen. `failures` lists all.
+# Of each kind, after a scan; more would push the summary off the screen. `failures` lists all.
 _FAILURES_SHOWN = 3
 
 
 @click.command(
     cls=ExampleCommand,
     examples=(
-        ("soundalike scan ~/Music", "analyse what is new or changed"),
-        ("soundalike scan ~/Music /mnt/nas/albums --jobs 2", "two folders, on two cores"),
-        ("soundalike scan ~/Music --retry", "also try again what failed before"),
+        ("soundalike scan ~/Music", "analyse what is new or has changed"),
+        ("soundalike scan ~/Music /mnt/nas/albums --jobs 2", "two folders, two files at a time"),
+        ("soundalike scan ~/Music --retry", "also retry what failed before"),
         (
             "soundalike scan ~/Music --model musicnn",
-            "with another model, beside the built-in one's",
+            "with another model as well",
         ),
-        ("soundalike scan --upgrade", "re-analyse with a new model what an older one analysed"),
+        ("soundalike scan --upgrade", "re-analyse the library for a new default model"),
     ),
 )
 @click.argument("folders", nargs=-1, type=PATH, metavar="FOLDER...")
@@ -53,7 +53,7 @@ _FAILURES_SHOWN = 3
 @click.option(
     "--upgrade",
     is_flag=True,
-    help="Only go on with the re-analysis for a new built-in model, whatever the folder.",
+    help="Re-analyse the whole library for a new default model, and do nothing else.",
 )
 @library_option
 @json_option
@@ -68,14 +68,13 @@ def scan(
     library: str | None,
     as_json: bool,
 ) -> None:
-    """Analyse the music in folders and remember it.
+    """Analyse the music in folders and store the results.
 
-    Files that have not changed are skipped, moved ones are recognised, deleted ones are marked as
-    missing. It can be stopped at any moment, with Ctrl-C or the power switch: the next scan goes
-    on where this one was.
+    Unchanged files are skipped, moved files are recognised, deleted files are marked as missing.
+    You can stop a scan at any time, with Ctrl-C or the power switch: the next one resumes.
 
-    When soundalike comes with a new built-in model, a scan re-analyses the tracks below its folders
-    after it has looked for new ones. Until all tracks are done, the answers come from the old one.
+    When a new version of soundalike has a new default model, a scan also re-analyses the old tracks
+    in its folders, after the new ones. Until all are done, answers come from the old model.
 
     The exit code is 1 if a file failed, 130 after Ctrl-C.
     """
@@ -83,12 +82,12 @@ def scan(
 
     if upgrade == bool(folders):
         raise click.UsageError(
-            "--upgrade goes without folders: name folders to scan all that is in them"
+            "--upgrade takes no folders; to scan folders, leave it out"
             if folders
-            else "name at least one folder, such as ~/Music, or --upgrade"
+            else "name at least one folder, such as ~/Music, or give --upgrade"
         )
     if upgrade and retry:
-        raise click.UsageError("--upgrade and --retry exclude each other: one, then the other")
+        raise click.UsageError("--upgrade and --retry cannot be combined: run one, then the other")
     with Library(library, model=model, create=not upgrade) as opened, scan_progress() as progress:
         if upgrade:
             report = opened.reanalyse(jobs=jobs, progress=progress)
@@ -101,8 +100,8 @@ def scan(
     cls=ExampleCommand,
     examples=(
         ("soundalike failures", "what failed, why, and what to do"),
-        ("soundalike failures --retry", "try them again, and nothing else"),
-        ("soundalike failures --json", "for a program"),
+        ("soundalike failures --retry", "retry these files, and nothing else"),
+        ("soundalike failures --json", "as JSON"),
     ),
 )
 @click.option("--retry", is_flag=True, help="Analyse these files again, now.")
@@ -121,7 +120,7 @@ def failures(
 ) -> None:
     """List what could not be analysed, why, and what to do.
 
-    With --retry, the exit code is 1 if one of them failed again.
+    With --retry, the exit code is 1 if a file failed again.
     """
     from soundalike.library import Library
 
@@ -166,7 +165,7 @@ def _print_report(report: ScanReport) -> None:
         "still failing": report.still_failing,
         "not audio": report.ignored,
     }
-    # Zeros are left out but for the two that answer "did it do anything, did it go well?".
+    # Zeros are left out, except for the two that answer "did it do anything, did it go well?".
     shown = [
         f"{count:,} {name}"
         for name, count in counts.items()
@@ -179,7 +178,7 @@ def _print_report(report: ScanReport) -> None:
         echo()
         _print_failures(report.failed, most=_FAILURES_SHOWN)
     if report.failed or report.still_failing:
-        note("All that failed, and what to do: soundalike failures")
+        note("To list all failures: soundalike failures")
 
 
 def _print_failures(failed: Sequence[Failure], *, most: int | None = None) -> None:

@@ -34,9 +34,9 @@ __all__ = ["similar"]
         ("soundalike similar ~/Music/piece.flac", "a file, in the library or not"),
         ("soundalike similar miles davis so what", "words from artist and title"),
         ("soundalike similar 17 -k 50 --max-per-artist 2 --m3u mix.m3u8", "a playlist"),
-        ("soundalike similar 17 --min 95", "only what is closer than 95 % of all pairs are"),
+        ("soundalike similar 17 --min 95", "only tracks closer than 95 % of all pairs"),
         ("soundalike similar 17 --at 1:10-1:40", "what sounds like this passage of it"),
-        ("soundalike similar 17 --model musicnn", "by another model, after a scan with it"),
+        ("soundalike similar 17 --model musicnn", "with another model, after a scan with it"),
     ),
 )
 @click.argument("track", nargs=-1, required=True, metavar="TRACK")
@@ -54,14 +54,14 @@ __all__ = ["similar"]
     "min_percentile",
     type=float,
     metavar="P",
-    help="Only tracks that are closer than P % of all pairs in the library, such as 95. Then there "
-    "may be fewer than N, or none.",
+    help="Only tracks that are closer than P % of all pairs in the library, such as 95. There may "
+    "be fewer than N, or none.",
 )
 @click.option(
     "--m3u",
     type=click.Path(dir_okay=False, path_type=Path),
     metavar="FILE",
-    help="Write the tracks as a playlist, too.",
+    help="Also write the tracks as a playlist.",
 )
 @model_option
 @library_option
@@ -82,9 +82,9 @@ def similar(
     TRACK is an audio file (in the library or not), the id of a track in the library, or words
     from its artist and title. The answers come from the library.
 
-    The similarity is a cosine: 1 is the same sound. Because that alone says little, "closer than"
-    is the share of all pairs of tracks in the library that are less alike. --min cuts the list
-    there, so that it isn't filled up with what is merely the best of the rest.
+    The similarity is a cosine: 1 is the same sound. On its own that says little, so "closer than"
+    tells the share of all pairs of tracks in the library that are less alike. --min drops the
+    tracks below such a share.
     """
     from soundalike.library import Library
 
@@ -150,7 +150,7 @@ def _print(result: SimilarResult) -> None:
         ],
     )
     if all(match.percentile is None for match in result.matches):
-        note('The library is too small to say what a similarity is worth ("closer than").')
+        note('The library is too small to say how good a similarity is ("closer than").')
     else:
         note("closer than: share of all pairs of tracks in the library that are less alike")
     if result.cut:
@@ -161,19 +161,19 @@ def _print(result: SimilarResult) -> None:
             f"of all pairs"
         )
     if result.copies:
-        note(f"{result.copies} exact copies of the query's file are left out")
+        note(f"{result.copies} exact copies of the query's file are not listed")
     if result.not_searched:
         note(
-            f"{result.not_searched:,} tracks are not analysed with {result.model} and were not "
-            "compared: scan their folder"
+            f"{result.not_searched:,} tracks were not compared, because {result.model} has not "
+            "analysed them yet: scan their folder"
         )
 
 
 def _nothing_words(result: SimilarResult) -> str:
     if result.best_cut is None:
-        return "Nothing was found."
+        return "No tracks were found."
     return (
-        f"Nothing is closer than {result.min_percentile:g} % of all pairs in the library. The "
+        f"No track is closer than {result.min_percentile:g} % of all pairs in the library. The "
         f"closest, {result.best_cut.track.name}, is closer than "
         f"{show_percentile(result.best_cut.percentile)} (similarity "
         f"{result.best_cut.similarity:.3f})."

@@ -22,8 +22,8 @@ __all__ = ["train"]
     cls=ExampleCommand,
     examples=(
         ("soundalike train --network lstm --epochs 30", "an LSTM on GTZAN, into runs/lstm-0"),
-        ("soundalike train --config mine.json --seed 1", "what the file says, another seed"),
-        ("soundalike train --data ~/mine --set augment.mixup=0", "your own music, no mixup"),
+        ("soundalike train --config mine.json --seed 1", "settings from a file, and another seed"),
+        ("soundalike train --data ~/mine --set augment.mixup=0", "your own music, without mixup"),
     ),
 )
 @click.option("--config", type=PATH, metavar="FILE", help="Settings that differ from the usual.")
@@ -32,16 +32,16 @@ __all__ = ["train"]
     metavar="NAME",
     help="resnet, student, paper-cnn, rnn, lstm, gru or cnn-lstm; cifar-cnn for CIFAR-10.",
 )
-@click.option("--epochs", type=int, help="How often everything is gone through.")
-@click.option("--seed", type=int, help="Of all that is left to chance.")
+@click.option("--epochs", type=int, help="How many times to go through the data.")
+@click.option("--seed", type=int, help="Random seed.")
 @click.option(
-    "--set", "settings", multiple=True, metavar="NAME=VALUE", help="Any setting; may be repeated."
+    "--set", "settings", multiple=True, metavar="NAME=VALUE", help="Change any setting; repeatable."
 )
 @click.option(
     "--data",
     type=PATH,
     metavar="DIR",
-    help="A prepared data set, or a folder of several, else SOUNDALIKE_DATA.",
+    help="A prepared data set, or a folder of several. Default: SOUNDALIKE_DATA.",
 )
 @click.option(
     "--pool", type=PATH, metavar="FILE", help="What a student learns from besides the data set."
@@ -49,8 +49,6 @@ __all__ = ["train"]
 @click.option(
     "--out", type=PATH, metavar="DIR", help="The run's folder.  [default: runs/NAME-SEED]"
 )
-@click.option("--skip-missing", is_flag=True, help="Go on without missing or broken examples.")
-@click.option("--test", is_flag=True, help="Evaluate on the test split too, once all is decided.")
 @json_option
 def train(
     config: Path | None,
@@ -65,10 +63,10 @@ def train(
     test: bool,
     as_json: bool,
 ) -> None:
-    """Train a network, and leave a folder with all about it.
+    """Train a network, and write a report about it.
 
-    That is its config, learning curve, checkpoint, metrics and report. A run that was stopped goes
-    on where it was when the same command is given again. Needs soundalike[research].
+    The folder of the run gets its config, learning curve, checkpoint, metrics and report. If you
+    stop a run, the same command resumes it. Needs soundalike[research].
     """
     chosen = [f"network={network}", f"name={network}"] if network is not None else []
     chosen += [f"epochs={epochs}"] if epochs is not None else []

@@ -17,14 +17,14 @@ __all__ = ["FINISH_UPGRADE", "analysis_json", "genre_words", "note_upgrade", "se
 
 FINISH_UPGRADE = "soundalike scan --upgrade"
 
-# More than these few tags of a track say little in one line.
+# More tags than this say little in one line.
 _TAGS_IN_A_LINE = 3
 
 
 def analysis_json(analysis: Analysis, *, timeline: bool = False) -> dict[str, Any]:
     """The analysis for ``--json``: names as in ``Analysis``, without the embeddings.
 
-    A model of tags has ``tags``, their activations, in place of all that is said of genres.
+    A model with tags has ``tags``, with their activations, instead of the fields about genres.
     """
     found: dict[str, Any] = {
         "model": analysis.model,
@@ -48,19 +48,19 @@ def analysis_json(analysis: Analysis, *, timeline: bool = False) -> dict[str, An
 
 
 def genre_words(analysis: Analysis) -> str:
-    """``metal, 91 % sure``, ``jazz, 62 % sure (else blues)``, or ``unsure: rock or country``.
+    """``metal, 91 % sure``, ``jazz, 62 % sure (or blues)``, or ``unsure: rock or country``.
 
-    Of a model of tags, the strongest: ``rock 0.41, guitar 0.22``.
+    For a model with tags, the strongest: ``rock 0.41, guitar 0.22``.
     """
     if analysis.kind == "tags":
         strongest = list(analysis.genres.items())[:_TAGS_IN_A_LINE]
         return ", ".join(f"{tag} {activation:.2f}" for tag, activation in strongest)
     few = list(analysis.genre_set)
     if not analysis.unsure:
-        rest = f" (else {_either(few[1:])})" if few[1:] else ""
+        rest = f" (or {_either(few[1:])})" if few[1:] else ""
         return f"{analysis.genre}, {show_percent(analysis.confidence)} sure{rest}"
     if len(few) == len(analysis.labels):
-        return f"unsure: it may be any of the {len(few)} genres, {analysis.genre} first"
+        return f"unsure: any of the {len(few)} genres, most likely {analysis.genre}"
     if len(few) == 1:
         return f"unsure: {few[0]}, {show_percent(analysis.confidence)}"
     return f"unsure: {_either(few)}"
@@ -73,27 +73,27 @@ def _either(labels: Sequence[str]) -> str:
 
 def set_words(analysis: Analysis) -> str:
     """The set and, where the answer is "unsure", what makes it so."""
-    found = f"genre set (right for 9 in 10 tracks): {', '.join(analysis.genre_set)}"
+    found = f"genre set (right for 9 of 10 tracks): {', '.join(analysis.genre_set)}"
     if not analysis.unsure:
         return found
     if analysis.confidence < 0.5:
-        return f"{found} (none has half of the probability)"
-    return f"{found} (too many to tell)"
+        return f"{found} (no genre has half of the probability)"
+    return f"{found} (too many genres to be sure)"
 
 
 def note_upgrade(upgrade: Upgrade | None) -> None:
-    """While a library has analyses by two models of a line: which of them the answers are from."""
+    """During an upgrade to a new default model: say which model the answers come from."""
     if upgrade is None:
         return
     if not upgrade.remaining:
         former = " and ".join(upgrade.former)
         note(
-            f"Answers come from {upgrade.query_model}, which has all tracks now; the next scan "
-            f"drops the analyses by {former}."
+            f"Answers come from {upgrade.query_model}, which has analysed all tracks; the next "
+            f"scan deletes the analyses by {former}."
         )
         return
     note(
         f"Answers come from {upgrade.query_model} until all tracks are re-analysed for "
         f"{upgrade.model}: {upgrade.done:,} of {upgrade.done + upgrade.remaining:,} are. "
-        f"Go on: {FINISH_UPGRADE}"
+        f"To continue: {FINISH_UPGRADE}"
     )

@@ -7,15 +7,14 @@ from soundalike.evaluate.records import Answer, BaselineComparison, LibraryEvalu
 __all__ = ["CANNOT_SAY", "answer_words", "baseline_words", "left_out_words", "untagged_words"]
 
 CANNOT_SAY = (
-    "Tags and folders stand in for your ears. A neighbour from another album may sound just as "
-    "you wish, and count as wrong; two tracks of one album may sound nothing alike, and count as "
-    "right.",
-    "Wrong tags make every figure worse, those of other systems, too. Figures of two libraries "
-    "cannot be compared, those of two models on one library can.",
-    "The intervals say how much a figure depends on which of these tracks were asked. They do not "
-    "say what it would be for other music.",
-    "Robustness is measured on a sample of tracks and on changes that a machine makes: it says "
-    "nothing of live versions, covers and remasters.",
+    "Tags and folders stand in for your ears. A neighbour from another album may sound just right "
+    "and count as wrong; two tracks of one album may sound nothing alike and count as right.",
+    "Wrong tags lower every figure, for every program. Do not compare figures of two libraries; "
+    "compare two models on one library.",
+    "The intervals say how much a figure depends on which of these tracks were queries, not what "
+    "it would be on other music.",
+    "Changed copies are a sample, and changed by a machine. They say nothing about live versions, "
+    "covers and remasters.",
 )
 
 
@@ -25,14 +24,14 @@ def answer_words(answer: Answer, k: int) -> str:
         return answer.reason or ""
     figure = answer.figures.precision
     return (
-        f"of {k} neighbours {k * figure.value:.1f} on average ({k * figure.low:.1f} to "
-        f"{k * figure.high:.1f}); chance brings {k * figure.chance:.1f}, a perfect order "
+        f"{k * figure.value:.1f} of {k} neighbours on average ({k * figure.low:.1f} to "
+        f"{k * figure.high:.1f}); by chance {k * figure.chance:.1f}, at best "
         f"{k * figure.best:.1f}"
     )
 
 
 def baseline_words(comparison: BaselineComparison) -> str:
-    """Which of the two is better, if that can be told."""
+    """Which of the two is better, if that can be said."""
     # An end at 0 may miss it by a rounding error.
     if comparison.gain.low > 1e-9:
         return "better than the baseline"
@@ -42,31 +41,31 @@ def baseline_words(comparison: BaselineComparison) -> str:
 
 
 def untagged_words(evaluation: LibraryEvaluation) -> str | None:
-    """What can be measured in a library without tags; None where there are tags."""
+    """What can be measured in a library without tags; None if there are tags."""
     by_tags = [answer for answer in evaluation.answers if answer.question != "same folder"]
     if any(answer.n_unlabelled < evaluation.n_tracks for answer in by_tags):
         return None
     return (
-        "No track has an artist, an album or a genre in its tags. What can be measured without: "
-        "folders, hubs and changed copies."
+        "No track has an artist, an album or a genre in its tags. What can be measured without "
+        "tags: folders, hubs and changed copies."
     )
 
 
 def left_out_words(evaluation: LibraryEvaluation) -> list[str]:
-    """What is in no figure, and why, one line a reason."""
+    """What is left out of all figures, and why; one line per reason."""
     copies = sum(duplicate.kind == "copy" for duplicate in evaluation.duplicates)
     near = len(evaluation.duplicates) - copies
-    pending = f" not analysed with {evaluation.model} yet: scan their folder"
+    pending = f" that {evaluation.model} has not analysed yet: scan their folder"
     lines = (
-        (copies, "exact copy of another file", "exact copies of other files", ", set aside"),
-        (near, "near-duplicate", "near-duplicates", ", the same recording twice, set aside"),
+        (copies, "exact copy of another file", "exact copies of other files", ""),
+        (near, "near-duplicate", "near-duplicates", ", the same recording again"),
         (
             len(evaluation.failed),
             "file",
             "files",
-            " that failed to be analysed: soundalike failures",
+            " that could not be analysed: soundalike failures",
         ),
-        (len(evaluation.missing), "track", "tracks", " whose file is gone since the last scan"),
+        (len(evaluation.missing), "track", "tracks", " whose file was gone at the last scan"),
         (evaluation.n_pending, "track", "tracks", pending),
         (len(evaluation.unreadable), "file", "files", " that this evaluation could not read"),
     )

@@ -18,21 +18,21 @@ from soundalike.files import cannot_write
 __all__ = ["Progress", "Remote", "checksum_problem", "fetch"]
 
 Progress = Callable[[int, int | None], None]
-"""Called with the bytes that are there and those in all, where known."""
+"""Called with the bytes received so far and, if known, the total."""
 
 _BLOCK_BYTES: Final = 1 << 18
-_TRIES: Final = 3  # a dropped connection is taken up again where it broke off
-_LIMIT_BYTES: Final = 4 << 30  # for files whose size nobody has published
+_TRIES: Final = 3  # a dropped connection resumes
+_LIMIT_BYTES: Final = 4 << 30  # for files whose size is not published
 
 
 @dataclass(frozen=True)
 class Remote:
-    """A file to be had from the net.
+    """A file to download.
 
     Attributes
     ----------
     url : http or https.
-    file_name : what it is called here.
+    file_name : its name on disk.
     size_bytes : None where unknown.
     md5, sha256 : hexadecimal; one of them is given.
     """
@@ -45,9 +45,9 @@ class Remote:
 
     def __post_init__(self) -> None:
         if urlsplit(self.url).scheme not in ("http", "https"):
-            raise InvalidArgument(f"only http and https are fetched, not {self.url!r}")
+            raise InvalidArgument(f"the URL must start with http or https, not {self.url!r}")
         if self.md5 is None and self.sha256 is None:
-            raise InvalidArgument(f"{self.url}: nothing is fetched without its checksum")
+            raise InvalidArgument(f"{self.url}: a checksum is needed")
 
 
 def fetch(
@@ -59,13 +59,13 @@ def fetch(
 ) -> Path:
     """Download a file, or find it there already, and check it.
 
-    What arrived before an interruption stays as ``NAME.part`` and is gone on with. The file takes
-    its name only when its checksum is right; a wrong one is deleted.
+    An interrupted download stays as ``NAME.part`` and resumes. The file gets its name only if its
+    checksum is right; otherwise it is deleted.
 
     Parameters
     ----------
-    folder : where it goes; made if need be.
-    timeout_s : seconds without a byte after which the server is given up.
+    folder : where it goes; made if necessary.
+    timeout_s : give up after so many seconds without a byte.
 
     Raises
     ------
@@ -77,7 +77,7 @@ def fetch(
     if path.exists():
         problem = checksum_problem(path, remote)
         if problem:
-            raise DataError(f"{problem}; delete it, or move it away, to fetch it again")
+            raise DataError(f"{problem}; to download it again, delete it or move it away")
         return path
     partial = folder / (remote.file_name + ".part")
     try:
@@ -100,14 +100,14 @@ def fetch(
                 if attempt == _TRIES or not _has_begun(partial):
                     reason = getattr(error, "reason", None) or error or type(error).__name__
                     raise DataError(
-                        f"{remote.url} cannot be fetched: {reason}. {_by_hand(remote, folder)}"
+                        f"{remote.url} cannot be downloaded: {reason}. {_by_hand(remote, folder)}"
                     ) from error
         problem = checksum_problem(partial, remote)
         if problem:
             partial.unlink()
             raise DataError(
-                f"{remote.url}: {problem.partition(': ')[2]}. It was deleted: try again, and if it "
-                f"stays so, the file on the server is another one"
+                f"{remote.url}: {problem.partition(': ')[2]}. It was deleted. Try again; if "
+                f"this happens again, the file on the server has changed"
             )
         partial.replace(path)
     except OSError as error:
@@ -138,7 +138,7 @@ def _has_begun(partial: Path) -> bool:
 def _by_hand(remote: Remote, folder: Path) -> str:
     checksum = f"sha256 {remote.sha256}" if remote.sha256 else f"md5 {remote.md5}"
     return (
-        f"Without a network: fetch it elsewhere and put it there as "
+        f"Without a network: download it elsewhere and save it as "
         f"{printable(folder / remote.file_name)} ({checksum})"
     )
 
@@ -159,7 +159,7 @@ def _transfer(remote: Remote, partial: Path, progress: Progress | None, timeout_
     except urllib.error.HTTPError as error:
         if error.code != 416 or not have:
             raise
-        # Nothing lies beyond what is here, so it is no part of this file: begin again.
+        # The server has nothing beyond these bytes, so they are of another file: start again.
         error.close()
         partial.unlink()
         _transfer(remote, partial, progress, timeout_s)
@@ -190,4 +190,4 @@ def _transfer(remote: Remote, partial: Path, progress: Progress | None, timeout_
 
 
 def _too_large(remote: Remote, limit: int, size: int) -> DataError:
-    return DataError(f"{remote.url}: {size} bytes or more, {limit} at most were expected")
+    return DataError(f"{remote.url}: at least {size} bytes, but at most {limit} were expected")

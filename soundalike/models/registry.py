@@ -1,4 +1,4 @@
-"""The models that can be loaded by name, and what is known of them without loading them.
+"""The models that can be loaded by name, and what is known about them without loading them.
 
 :mod:`soundalike.models.contract` tells what is in a model file. A folder of models has a file
 ``registry.json``, which says of each what can be known without loading it. ``weights`` holds the
@@ -163,11 +163,11 @@ class ModelInfo:
     def _repair(self) -> str:
         if not self.source:
             return "install soundalike again"
-        return f"get it again: soundalike models pull {self.source} --force"
+        return f"download it again: soundalike models pull {self.source} --force"
 
 
 def models_folder() -> Path:
-    """Where pulled models lie: what ``SOUNDALIKE_MODELS`` says, else in the user's data folder."""
+    """The folder of downloaded models: ``SOUNDALIKE_MODELS``, or one in the user's data folder."""
     named = os.environ.get("SOUNDALIKE_MODELS")
     if named:
         return Path(named).expanduser()
@@ -178,7 +178,7 @@ def models_folder() -> Path:
 
 @lru_cache(maxsize=1)
 def builtin_models() -> tuple[ModelInfo, ...]:
-    """The models that ship with the package, the default first.
+    """The built-in models, the default first.
 
     Raises
     ------
@@ -190,7 +190,7 @@ def builtin_models() -> tuple[ModelInfo, ...]:
 
 
 def pulled_models() -> tuple[ModelInfo, ...]:
-    """The models that the user has pulled, by name.
+    """The models that the user has downloaded, by name.
 
     Raises
     ------
@@ -219,16 +219,16 @@ def find_model(name: str = DEFAULT_MODEL) -> ModelInfo:
 
     Raises
     ------
-    ModelError : no such model; the message lists those that there are.
+    ModelError : no such model; the message lists the installed ones.
     """
-    # One after the other: what is wrong with pulled models is no business of the built-in ones.
+    # One after the other, so that damaged downloads do not affect the built-in models.
     for models in (builtin_models, pulled_models):
         for model in models():
             if name in (model.name, model.id):
                 return model
     known = ", ".join(model.id for model in installed_models())
     raise ModelError(
-        f"unknown model {name!r}; installed: {known}. More: soundalike models pull --help"
+        f"unknown model {name!r}; installed: {known}. To get others: soundalike models pull --help"
     )
 
 
@@ -346,7 +346,7 @@ def _read_entries(folder: Path, repair: str) -> list[dict[str, Any]]:
             _from_entry(folder, entry)
     except (OSError, ValueError, TypeError, KeyError, AttributeError) as error:
         raise ModelError(
-            f"{printable(registry)}: no registry of models ({_why(error)}); {repair}"
+            f"{printable(registry)}: not a registry of models ({_why(error)}); {repair}"
         ) from error
     return entries
 

@@ -1,8 +1,8 @@
-"""TensorFlow's checkpoints ("tensor bundles") read without TensorFlow.
+"""Read TensorFlow checkpoints ("tensor bundles") without TensorFlow.
 
-A checkpoint is an ``.index``, which is a sorted table in LevelDB's format, and a ``.data`` file in
-which the values of all tensors lie one after the other. Each value in the table is a small
-protocol buffer that says where in the ``.data`` file a tensor lies, and what shape it has. Formats:
+A checkpoint is an ``.index``, a sorted table in LevelDB's format, and a ``.data`` file with the
+values of all tensors, one after the other. Each value in the table is a small protocol buffer that
+says where in the ``.data`` file a tensor is, and what shape it has. Formats:
 LevelDB's ``table_format.md``; ``tensor_bundle.proto`` of TensorFlow.
 """
 
@@ -117,7 +117,7 @@ def _entries(index: bytes) -> Iterator[tuple[str, _Entry]]:
         raise _Damaged(f"its index has only {len(index)} bytes")
     footer = index[-_FOOTER_BYTES:]
     if struct.unpack("<Q", footer[-8:])[0] != _MAGIC:
-        raise _Damaged("its index is cut short, or is none")
+        raise _Damaged("its index is cut short, or is not an index")
     # Of the two handles in the footer, the first is of a table of properties, which is empty.
     _, position = _handle(footer, 0)
     root, _ = _handle(footer, position)

@@ -1,7 +1,7 @@
 """Augmentation on log-mel frames, a whole batch at a time, on any device.
 
-What may change without changing the genre: where the excerpt is cut, tempo, pitch, the equaliser,
-the noise floor, and gaps in time or frequency. Gain needs nothing: the networks normalise.
+Changes that keep the genre: where the excerpt is cut, tempo, pitch, equaliser, noise floor, and
+gaps in time or frequency. Gain needs nothing: the networks normalise.
 All randomness comes from torch's global generator, which training seeds anew each epoch.
 """
 
@@ -30,9 +30,9 @@ class AugmentConfig:
     mel_shift : pitch, bands up or down.
     mel_scale : width of the bands, as a share up or down.
     tilt_db : equaliser, standard deviation of the slowest of its four waves, dB.
-    edge : share of excerpts whose top bands (above 8 kHz) are raised or lowered. What the filter of
-        a resampler left there tells GTZAN's sources apart, and is absent from other music.
-    lowpass : share of excerpts that lose all above a band drawn from the top quarter.
+    edge : share of excerpts whose top bands (above 8 kHz) are raised or lowered. A resampler
+        faded these bands in GTZAN, but not in other music.
+    lowpass : share of excerpts that lose everything above a band drawn from the top quarter.
     floor : share of excerpts whose noise floor is raised to 40-80 dB under their maximum.
     noise : share of excerpts with noise added, 25-60 dB under their maximum.
     time_masks, time_mask_frames : gaps in time, how many and the longest.

@@ -1,10 +1,9 @@
 """Whether confidence can be believed, judged fairly on a few hundred tracks.
 
-A calibration error is never negative, so that even a perfect classifier has one: on 290 tracks
-about 0.05. Each figure here therefore comes with what a classifier whose confidence is exactly
-right would get on the same tracks, by drawing which of its answers are right from the confidence
-itself (consistency resampling, Bröcker and Smith 2007). A bootstrap interval would lie too high:
-drawing with replacement adds to the error.
+A calibration error is never negative, so even a perfectly calibrated classifier has one: about 0.05
+on 290 tracks. So each figure comes with what such a classifier would get on the same tracks: which
+of its answers are right is drawn from the confidence itself (consistency resampling, Bröcker and
+Smith 2007). A bootstrap interval would be too high: drawing with replacement adds to the error.
 """
 
 from __future__ import annotations
@@ -35,7 +34,7 @@ DRAWS = 4000
 
 @dataclass(frozen=True)
 class CalibrationError:
-    """Mean gap between confidence and accuracy, and what of it is chance.
+    """Mean gap between confidence and accuracy, and how much of it is chance.
 
     Attributes
     ----------
@@ -55,7 +54,7 @@ class Believability:
 
     Attributes
     ----------
-    n_tracks : that were looked at.
+    n_tracks : how many.
     bins : of equal width, empty ones left out.
     bin_ranges : for each bin, between which accuracies 95 % of cases would lie if the confidence
         was exactly right.
@@ -74,7 +73,7 @@ class Believability:
 def believability(
     probabilities: Floats, labels: Ints, *, bins: int = BINS, draws: int = DRAWS, seed: int = 0
 ) -> Believability:
-    """Hold the confidence of a classifier against how often it was right.
+    """Compare the confidence of a classifier with how often it was right.
 
     Parameters
     ----------
@@ -89,7 +88,7 @@ def believability(
     """
     n_tracks = len(labels)
     if n_tracks < bins:
-        raise InvalidArgument(f"{n_tracks} tracks are too few for {bins} bins of a calibration")
+        raise InvalidArgument(f"{n_tracks} tracks are too few for {bins} calibration bins")
     confidence = probabilities.max(axis=1).astype(np.float64)
     hits = probabilities.argmax(axis=1) == labels
     drawn = np.random.default_rng(seed).random((draws, n_tracks)) < confidence

@@ -193,7 +193,7 @@ def draw(measurement: Measurement, split: str) -> bytes:
             fontsize=10,
         )
         figure.supxlabel(
-            "bars: tracks by confidence, their number above; dots: mean confidence of the bar\n"
+            "bars: tracks by confidence, with their number; dots: mean confidence of the bar\n"
             "lines: where 95 % of bars would end if the confidence was exactly right",
             x=0.01,
             ha="left",

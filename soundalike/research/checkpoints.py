@@ -1,7 +1,7 @@
-"""What a run leaves on disk to go on from, and to be used: ``checkpoint.pt``.
+"""``checkpoint.pt``: what a run leaves on disk, to resume it and to use its network.
 
 It is read without running code from it, holds the whole config, and is replaced at once or not at
-all, so that a kill or a full disk costs no more than the epoch that was under way.
+all, so a kill or a full disk costs no more than the current epoch.
 """
 
 from __future__ import annotations
@@ -45,8 +45,8 @@ class Checkpoint:
     curve : a row an epoch.
     elapsed_s : seconds of training.
     weights : of the network that is the result, by name.
-    training : what going on needs besides: the weights that are trained, and the optimiser's
-        state; None once the run is finished.
+    training : what is also needed to resume: the weights in training and the optimiser's state;
+        None once the run is finished.
     """
 
     config: TrainConfig
@@ -69,7 +69,7 @@ def snapshot_name(epoch: int) -> str:
 
 
 def write_checkpoint(path: Path, checkpoint: Checkpoint) -> None:
-    """Write a checkpoint; the one that stands there stays until the new one is complete.
+    """Write a checkpoint; the old one stays until the new one is complete.
 
     Raises
     ------
@@ -129,7 +129,7 @@ def read_checkpoint(path: Path) -> Checkpoint:
         zipfile.BadZipFile,
     ) as error:
         raise DataError(
-            f"{printable(path)}: damaged, or no checkpoint of this version ({error})"
+            f"{printable(path)}: damaged, or not a checkpoint of this version ({error})"
         ) from error
 
 
@@ -139,7 +139,7 @@ def load_checkpoint(run: Path, *, network: str | None = None) -> tuple[TrainConf
     Parameters
     ----------
     run : the run's folder, or a checkpoint in it.
-    network : the kind that is expected, if any.
+    network : the expected kind, if any.
 
     Raises
     ------

@@ -1,8 +1,8 @@
-"""How good a classifier is: each figure by itself, and all of them in one place, with intervals.
+"""How good a classifier is: each figure on its own, and all of them together, with intervals.
 
 Pure functions of arrays. ``probabilities`` are float (n, n_labels) and sum to 1, ``labels`` int
 (n,), ``tracks`` int (n,): which track each excerpt is cut from. Every interval is a 95 % percentile
-bootstrap over *tracks*: excerpts of one track are no independent evidence, whatever is counted.
+bootstrap over *tracks*: excerpts of one track are not independent.
 """
 
 from __future__ import annotations
@@ -55,7 +55,7 @@ class LabelScore:
 
     Attributes
     ----------
-    n_tracks : tracks that bear it.
+    n_tracks : tracks with this label.
     precision : share of the tracks predicted to be this that are.
     recall : share of the tracks that are this that were predicted to be.
     f1 : harmonic mean of the two.
@@ -76,7 +76,7 @@ class ReliabilityBin:
     ----------
     n_tracks : how many.
     confidence : mean probability of the predicted label.
-    accuracy : share that was right; equal to the confidence, if that can be believed.
+    accuracy : share that was right; equal to the confidence, if that is calibrated.
     """
 
     low: float
@@ -154,7 +154,7 @@ def evaluate(
     draws: int = DRAWS,
     seed: int = 0,
 ) -> Evaluation:
-    """Evaluate a classifier from what it says about excerpts.
+    """Evaluate a classifier from its probabilities for excerpts.
 
     Parameters
     ----------

@@ -27,7 +27,7 @@ _FORMER_NETWORKS: Final = {"listener": "student"}
 
 @dataclass(frozen=True)
 class TrainConfig:
-    """Everything that a run depends on besides the data; a config file holds what differs.
+    """Everything that a run depends on, except the data; a config file has what differs.
 
     Raises
     ------
@@ -41,15 +41,15 @@ class TrainConfig:
     image_augment: ImageAugment = field(default_factory=ImageAugment)
     distill: DistillConfig = field(default_factory=DistillConfig)  # of the network student
     segments: bool = False  # the tracks of the data set are segments, taken whole
-    allow_leaks: tuple[str, ...] = ()  # kinds that the split may have: track, repeat, artist
-    n_valid_images: int = 5000  # training images held out of CIFAR-10
+    allow_leaks: tuple[str, ...] = ()  # leaks that the split may have: track, repeat, artist
+    n_valid_images: int = 5000  # training images of CIFAR-10 held out
     seed: int = 0
     epochs: int = 40
-    crops_per_track: int = 4  # times that each track, segment or image is seen in an epoch
-    steps_per_epoch: int = 0  # batches of an epoch, instead of so many crops; 0: those crops
+    crops_per_track: int = 4  # how often each track, segment or image is used in an epoch
+    steps_per_epoch: int = 0  # batches in an epoch; 0: as many as crops_per_track needs
     batch_size: int = 64
     optimizer: str = "adamw"  # or sgd, with momentum
-    learning_rate: float = 2e-3  # at its highest
+    learning_rate: float = 2e-3  # peak
     schedule: str = "cosine"  # or constant
     momentum: float = 0.9
     weight_decay: float = 0.05
@@ -69,7 +69,7 @@ class TrainConfig:
         ):
             if getattr(self, name) not in accepted:
                 raise InvalidArgument(
-                    f"no {name} {getattr(self, name)!r}; there are: {', '.join(accepted)}"
+                    f"unknown {name} {getattr(self, name)!r}; available: {', '.join(accepted)}"
                 )
         for name in ("epochs", "crops_per_track", "batch_size", "valid_every"):
             if getattr(self, name) < 1:
@@ -80,7 +80,9 @@ class TrainConfig:
             raise InvalidArgument(f"learning_rate must be above 0, not {self.learning_rate}")
         for name in ("momentum", "warmup", "label_smoothing", "ema_decay"):
             if not 0 <= getattr(self, name) < 1:
-                raise InvalidArgument(f"{name} must be 0 to below 1, not {getattr(self, name)}")
+                raise InvalidArgument(
+                    f"{name} must be at least 0 and below 1, not {getattr(self, name)}"
+                )
 
 
 def config_from_dict(values: Mapping[str, Any]) -> TrainConfig:
@@ -102,8 +104,8 @@ def read_config(path: Path | None, settings: Sequence[str] = ()) -> TrainConfig:
 
     Parameters
     ----------
-    path : JSON that holds what differs from the defaults; None for the defaults.
-    settings : names with dots and values as in JSON; what is no JSON is text.
+    path : JSON with what differs from the defaults; None for the defaults.
+    settings : names with dots, values as in JSON; anything that is not JSON is text.
 
     Raises
     ------
@@ -116,19 +118,21 @@ def read_config(path: Path | None, settings: Sequence[str] = ()) -> TrainConfig:
         except OSError as error:
             raise InvalidArgument(f"{printable(path)}: {why(error)}") from error
         except ValueError as error:
-            raise InvalidArgument(f"{printable(path)} is no JSON ({error})") from error
+            raise InvalidArgument(f"{printable(path)} is not JSON ({error})") from error
         if not isinstance(values, dict):
-            raise InvalidArgument(f"{printable(path)} must hold settings, {{...}}")
+            raise InvalidArgument(f"{printable(path)} must be a JSON object of settings, {{...}}")
     for setting in settings:
         name, equals, text = setting.partition("=")
         if not equals or not name:
-            raise InvalidArgument(f"{setting!r} is no setting: write NAME=VALUE, such as epochs=10")
+            raise InvalidArgument(
+                f"{setting!r} is not a setting: write NAME=VALUE, such as epochs=10"
+            )
         *parents, last = name.split(".")
         target = values
         for parent in parents:
             target = target.setdefault(parent, {})
             if not isinstance(target, dict):
-                raise InvalidArgument(f"{setting!r}: {parent} holds no settings")
+                raise InvalidArgument(f"{setting!r}: {parent} has no settings below it")
         try:
             target[last] = json.loads(text)
         except ValueError:
@@ -137,12 +141,12 @@ def read_config(path: Path | None, settings: Sequence[str] = ()) -> TrainConfig:
 
 
 def _from_dict(default: Any, values: Mapping[str, Any], prefix: str) -> Any:
-    """The default with those values in place of its own."""
+    """The default, with these values instead of its own."""
     known = {one.name: one for one in fields(default)}
     unknown = [prefix + name for name in values if name not in known]
     if unknown:
         raise InvalidArgument(
-            f"unknown setting {', '.join(unknown)}; there are: "
+            f"unknown setting {', '.join(unknown)}; available: "
             f"{', '.join(prefix + name for name in known)}"
         )
     made: dict[str, Any] = {}
@@ -150,7 +154,9 @@ def _from_dict(default: Any, values: Mapping[str, Any], prefix: str) -> Any:
         wanted = getattr(default, name)
         if isinstance(wanted, (AugmentConfig, DistillConfig, ImageAugment)):
             if not isinstance(value, Mapping):
-                raise InvalidArgument(f"{prefix}{name} must hold settings, not {value!r}")
+                raise InvalidArgument(
+                    f"{prefix}{name} must be an object of settings, not {value!r}"
+                )
             made[name] = _from_dict(wanted, value, f"{prefix}{name}.")
         else:
             made[name] = _convert(prefix + name, value, wanted)

@@ -37,8 +37,8 @@ REPORT_HTML = "report.html"
 REPORT_JSON = "report.json"
 
 QUICK_WARNING = (
-    "A quick run: less data and less time than the experiment asks for. "
-    "It shows that everything works; its figures are not to be quoted."
+    "A quick run, with less data and less time than the full experiment. "
+    "It only shows that everything works: do not quote its figures."
 )
 
 
@@ -55,7 +55,7 @@ class Epoch:
 
 @dataclass(frozen=True)
 class RunSummary:
-    """Everything that a report tells of one run.
+    """Everything that a report says about one run.
 
     Attributes
     ----------
@@ -63,7 +63,7 @@ class RunSummary:
     network : name of the network.
     n_parameters : trainable parameters.
     data_set : what it was trained on, in one line.
-    split : how many tracks on which side, or what else the reader should know of it, by name.
+    split : by name, the tracks on each side and whatever else the reader should know.
     evaluations : by the name of what was evaluated ("valid", "test"), the most important first.
     curve : by epoch; empty if there was no training.
     config : everything that the run depends on.
@@ -71,8 +71,8 @@ class RunSummary:
     command : what to type to run it again.
     started : date and time, ISO 8601.
     duration_s : of the training, seconds.
-    notes : what was assumed, or went otherwise than it should.
-    quick : whether less was done than the experiment asks for; the report says so.
+    notes : what was assumed, or went wrong.
+    quick : whether this was a quick run; the report says so.
     """
 
     name: str
@@ -287,8 +287,8 @@ def write_comparison(
 ) -> Path:
     """Write ``report.html`` and ``report.json`` about several runs; returns the former's path.
 
-    Runs with the same ``network`` are taken for seeds of one another, and summed up by mean and
-    standard deviation.
+    Runs with the same ``network`` are treated as seeds of one experiment, and summarised by mean
+    and standard deviation.
 
     Parameters
     ----------

@@ -1,4 +1,4 @@
-"""What a finished run leaves beside its checkpoint: figures, predictions, pictures, a report."""
+"""What a finished run writes besides its checkpoint: figures, predictions, pictures, a report."""
 
 from __future__ import annotations
 

@@ -1,6 +1,6 @@
-"""What training needs of a data set: batches to learn from, and predictions to be judged by.
+"""What training needs from a data set: batches to learn from, and predictions to evaluate.
 
-The loop in :mod:`soundalike.research.train` is one for music and images; what differs is here.
+The loop in :mod:`soundalike.research.train` serves music and images; what differs is here.
 """
 
 from __future__ import annotations
@@ -54,7 +54,7 @@ class Predictions:
     ----------
     probabilities : float32 (n_excerpts, n_labels).
     embeddings : float32 (n_excerpts, D), as the network gives them.
-    tracks : int64 (n_excerpts,), position of the excerpt's track among those asked for.
+    tracks : int64 (n_excerpts,), position of the excerpt's track among the requested ones.
     labels : int64 (n_tracks,).
     """
 
@@ -74,13 +74,13 @@ class Batch:
 
 @dataclass(frozen=True)
 class Loss:
-    """What is made smaller in training, of one batch.
+    """The loss of one batch.
 
     Attributes
     ----------
-    total : what the gradient is of.
+    total : the value that is minimised.
     hits : share of the labelled examples whose label was found.
-    parts : what the total is made of, by name; empty if it is the loss of the labels alone.
+    parts : the terms of the total, by name; empty if the loss of the labels is the only one.
     """
 
     total: Tensor
@@ -159,7 +159,7 @@ class LogMelTask:
         self.n_frames = data.log_mel.shape[2] if whole else EXCERPT_FRAMES
         rows = data.splits["train"]
         if not len(rows):
-            raise DataError("there is no track on the training side of the split")
+            raise DataError("the training side of the split has no tracks")
         self._tracks = torch.from_numpy(data.decibels(rows)).to(device)
         self._labels = torch.from_numpy(data.labels[rows]).to(device)
 
@@ -192,7 +192,7 @@ class LogMelTask:
 
 
 class ImageTask:
-    """CIFAR-10, of whose training images some are held out for validation.
+    """CIFAR-10, with some of its training images held out for validation.
 
     Parameters
     ----------

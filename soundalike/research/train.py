@@ -3,8 +3,8 @@
 A run's folder holds ``config.json``, ``environment.json``, ``curve.csv`` (a line an epoch) and
 ``curve.png``, ``checkpoint.pt``, and at the end ``metrics.json``, ``predictions-<side>.npz`` and
 the report (``report.html``, ``report.json``). Started again on the same folder after a kill or
-Ctrl-C, a run goes on from the last epoch that was complete, and the result is bit for bit that of a
-run without the break: all randomness of an epoch hangs on the seed and the number of the epoch.
+Ctrl-C, a run resumes after the last complete epoch. The result is bit for bit that of a run without
+the break, because the randomness of an epoch depends only on the seed and the number of the epoch.
 """
 
 from __future__ import annotations
@@ -71,8 +71,8 @@ class TrainProgress:
 
     Attributes
     ----------
-    epoch : the one under way, from 1; ``epochs`` in all.
-    step, steps : batches done, and all of them.
+    epoch : the current one, from 1, of ``epochs``.
+    step, steps : batches done, and in total.
     loss : mean over the epoch so far, nats.
     valid_accuracy : share, when last measured.
     left_s : about how many seconds it will take from here; None while unknown.
@@ -101,7 +101,7 @@ def make_task(config: TrainConfig, data: DataSet, device: torch.device | None = 
     device = device or torch.device("cpu")
     if isinstance(data, Cifar10) != (config.network == "cifar-cnn"):
         kind = "images" if isinstance(data, Cifar10) else "music"
-        raise InvalidArgument(f"{config.network} is no network for {kind}")
+        raise InvalidArgument(f"{config.network} is not a network for {kind}")
     if isinstance(data, Cifar10):
         return ImageTask(data, config.image_augment, device, n_valid=config.n_valid_images)
     refuse_leaks(data, config.allow_leaks)
@@ -127,12 +127,12 @@ def train(
     command: str = "soundalike train",
     progress: Progress | None = None,
 ) -> RunSummary:
-    """Train a network, or go on where a run on that folder stopped; returns what was reached.
+    """Train a network, or resume the run in that folder; returns what was reached.
 
     Parameters
     ----------
     out : the run's folder. If the run in it is finished, nothing is trained.
-    test : evaluate on the test side too, which is for the end of all tuning.
+    test : also evaluate on the test side; only when all tuning is finished.
     quick : the report says that the run was a quick one.
     data_set : what was trained on, in one line, for the report.
     command : what was typed, for the report.
@@ -143,7 +143,7 @@ def train(
     InvalidArgument : the folder holds a run with another config, or the loss is no longer a number.
     OutputError : the folder cannot be written to, or the disk is full.
     DataError : the split leaks, or the checkpoint there is damaged.
-    KeyboardInterrupt : Ctrl-C; the folder can be gone on with.
+    KeyboardInterrupt : Ctrl-C; the run can be resumed.
     """
     output_folder(out)
     device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
@@ -267,7 +267,7 @@ def _fit(
                 )
         if not math.isfinite(losses):
             raise InvalidArgument(
-                f"the loss is no number any more in epoch {epoch + 1}: try a learning_rate below "
+                f"the loss is not finite in epoch {epoch + 1}: try a learning_rate below "
                 f"{config.learning_rate}, in another folder"
             )
         row: dict[str, float | None] = {

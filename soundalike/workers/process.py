@@ -44,7 +44,7 @@ __all__ = ["AnalyzerLike", "load_analyzer", "main"]
 
 _CHANGED = "changed while it was being read"
 _VANISHED = "vanished during the scan"
-_BUG_ADVICE = "this is an error in soundalike: please report it, with the file if you may"
+_BUG_ADVICE = "this is a bug in soundalike: please report it, with the file if possible"
 
 
 class AnalyzerLike(Protocol):

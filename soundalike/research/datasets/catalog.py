@@ -1,4 +1,4 @@
-"""The data sets there are: where each comes from, on what terms, and whether a copy is whole."""
+"""The data sets: where each comes from, on what terms, and whether a copy is complete."""
 
 from __future__ import annotations
 
@@ -66,7 +66,7 @@ class DataSet:
 
     Attributes
     ----------
-    name : as it is asked for.
+    name : what it is called on the command line.
     title, description : for people.
     citation : what to cite.
     licence : what may be done with it.
@@ -154,14 +154,14 @@ DATA_SETS: Final = (
         ),
         {
             "binary": Part("the binary archive, 170 MB", (cifar10.BINARY,)),
-            "python": Part("the Python archive, 170 MB; either will do", (cifar10.PYTHON,)),
+            "python": Part("the Python archive, 170 MB; one of them is enough", (cifar10.PYTHON,)),
         },
         1,
     ),
     DataSet(
         "folder",
         "your own folders",
-        "any music, a label a folder",
+        "any music, one folder per label",
         own.CITATION,
         own.LICENCE,
         (own.LAYOUT, f"{STORE_FILE} with {SPLIT_FILE}"),
@@ -170,7 +170,7 @@ DATA_SETS: Final = (
     DataSet(
         "library",
         "your own library",
-        "the tracks of a library by their genre tags",
+        "the tracks of a library, by their genre tags",
         own.CITATION,
         own.LICENCE,
         ("a library that `soundalike scan` made", f"{STORE_FILE} with {SPLIT_FILE}"),
@@ -180,21 +180,21 @@ DATA_SETS: Final = (
 
 
 def find_data_set(name: str) -> DataSet:
-    """The data set of that name.
+    """The data set of this name.
 
     Raises
     ------
-    InvalidArgument : there is none; the message lists those there are.
+    InvalidArgument : unknown; the message lists the available ones.
     """
     for data_set in DATA_SETS:
         if data_set.name == name:
             return data_set
     names = ", ".join(data_set.name for data_set in DATA_SETS)
-    raise InvalidArgument(f"no data set {name!r}; there are {names}")
+    raise InvalidArgument(f"unknown data set {name!r}; available: {names}")
 
 
 def home(name: str) -> Path:
-    """The folder of a data set when nobody says another; ``SOUNDALIKE_DATA`` moves them all."""
+    """The default folder of a data set; ``SOUNDALIKE_DATA`` moves them all."""
     return data_root() / find_data_set(name).name
 
 
@@ -221,7 +221,7 @@ def get(
     parts: Collection[str] = (),
     progress: Callable[[str], Progress] | None = None,
 ) -> Got:
-    """Fetch a data set from its public place, check it, and unpack what has to be unpacked.
+    """Download a data set from where it is published, check it, and unpack it if necessary.
 
     Parameters
     ----------
@@ -237,7 +237,7 @@ def get(
     """
     data_set = find_data_set(name)
     if not data_set.parts:
-        raise InvalidArgument(f"{name} is {data_set.title}: there is nothing to fetch")
+        raise InvalidArgument(f"{name} is {data_set.title}: there is nothing to download")
     unknown = [part for part in parts if part not in data_set.parts]
     if unknown:
         raise InvalidArgument(
@@ -258,8 +258,8 @@ def get(
 def unpack_gtzan(archive: Path, folder: Path) -> int:
     """Unpack the tracks into ``folder/<genre>/`` and say how many there are.
 
-    Only regular files that are called like a track are taken, and they go where their name says,
-    not where the archive does: no path in it can lead elsewhere.
+    Only regular files that are named like a track are taken. Their path comes from that name, not
+    from the archive, so no path in the archive can lead elsewhere.
 
     Raises
     ------
@@ -287,15 +287,15 @@ def unpack_gtzan(archive: Path, folder: Path) -> int:
 
 @dataclass(frozen=True)
 class DataCheck:
-    """Whether a copy of a data set is whole.
+    """Whether a copy of a data set is complete.
 
     Attributes
     ----------
     name : of the data set.
-    folder : that was looked at.
+    folder : that was checked.
     found : what is there.
     problems : what is missing or broken, by name.
-    notes : known faults and other things to know; nothing to be done about them.
+    notes : known faults and other things to know.
     """
 
     name: str
@@ -344,9 +344,9 @@ def _check_gtzan(root: Path) -> DataCheck:
                 problems.append(f"{STORE_FILE}: {len(missing)} tracks missing: {some(missing, 20)}")
             strange = sorted(set(store.tracks) - known)
             if strange:
-                problems.append(f"{STORE_FILE}: no tracks of GTZAN: {some(strange, 20)}")
+                problems.append(f"{STORE_FILE}: not tracks of GTZAN: {some(strange, 20)}")
             repeats = find_repeats(store.log_mel, store.tracks)
-            notes.append(f"{len(repeats)} pairs of tracks are one recording by their frames")
+            notes.append(f"{len(repeats)} pairs of tracks are the same recording, by their frames")
         try:
             data = gtzan.load(root, skip_missing=True)
         except DataError as error:
@@ -372,7 +372,7 @@ def _check_gtzan(root: Path) -> DataCheck:
         )
         notes += files.notes
     notes += [f"{track}: {fault}" for track, fault in gtzan.FAULTS.items()]
-    notes.append(f"{len(gtzan_faults.REPEATS)} groups of tracks are known to be one recording")
+    notes.append(f"{len(gtzan_faults.REPEATS)} groups of tracks are known to be the same recording")
     return DataCheck("gtzan", root, tuple(found), tuple(problems), tuple(notes))
 
 

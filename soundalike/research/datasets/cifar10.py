@@ -1,8 +1,8 @@
 """CIFAR-10 (Krizhevsky 2009): 60,000 colour images of 32 by 32 pixels in ten classes.
 
-Read from any of the forms that circulate: the published binary archive, the published Python
-archive (its pickles are read by an unpickler that can make arrays and plain containers and nothing
-else), both also unpacked, a zip or folder of JPEGs (``train/<class>/NNNN.jpg``), and an npz with
+Read from any of these: the published binary archive; the published Python archive (its pickles are
+read by an unpickler that can only make arrays and plain containers); both also unpacked; a zip or
+folder of JPEGs (``train/<class>/NNNN.jpg``), and an npz with
 the arrays. Archives are read in place; nothing is ever extracted to a path that an archive names.
 """
 
@@ -54,7 +54,7 @@ CITATION: Final = (
     "University of Toronto, 2009"
 )
 LICENCE: Final = (
-    "none was published; the images were collected from the web. Its author asks for the citation"
+    "none published; the images were collected from the web. Its author asks to be cited"
 )
 BINARY: Final = Remote(
     "https://www.cs.toronto.edu/~kriz/cifar-10-binary.tar.gz",
@@ -85,7 +85,7 @@ class Cifar10:
     train_images, test_images : uint8 (n, 3, 32, 32), channels red, green, blue.
     train_labels, test_labels : int64 (n,), index into :data:`CLASSES`.
     source : the file or folder they were read from.
-    notes : what was odd about it, such as that it is a part of the whole.
+    notes : what was odd, such as missing images.
     """
 
     train_images: Images
@@ -101,7 +101,7 @@ class Cifar10:
 
 
 def find(folder: Path) -> Path:
-    """The best form of CIFAR-10 in a folder (itself or its ``cifar10``): published before JPEG.
+    """The best form of CIFAR-10 in a folder (or in its ``cifar10``): published before JPEG.
 
     Raises
     ------
@@ -146,9 +146,9 @@ def load(
     Parameters
     ----------
     path : an archive, a zip, an npz, or a folder.
-    allow_partial : take what is there where images are missing. An npz may always be a part.
+    allow_partial : accept a set with missing images. An npz may always be partial.
     cache : folder for the decoded JPEGs, so that the next call need not decode them.
-    skip_broken : go on without JPEGs that cannot be decoded.
+    skip_broken : skip JPEGs that cannot be decoded.
     progress : called with the JPEGs decoded, all of them, and a name.
 
     Raises
@@ -282,8 +282,7 @@ def _from_jpegs(
             progress(i + 1, len(files), name)
     if broken and not skip_broken:
         raise DataError(
-            f"{printable(source)}: {len(broken)} pictures are broken; --skip-broken goes on "
-            "without "
+            f"{printable(source)}: {len(broken)} pictures are broken; --skip-broken skips "
             f"them: {some(broken, 20)}"
         )
     train, test = is_good & (sides == "train"), is_good & (sides == "test")

@@ -1,8 +1,8 @@
 """The published archives of CIFAR-10: batches of 10,000 images, binary or pickled.
 
-They are read in place, and nothing is extracted to a path that an archive names. A pickled batch is
-read by an unpickler that can make arrays of NumPy and plain containers, and nothing else: a pickle
-may otherwise run any code when it is loaded.
+They are read in place; nothing is extracted to a path that an archive names. A pickled batch is
+read by an unpickler that can only make NumPy arrays and plain containers: otherwise, a pickle can
+run any code when it is loaded.
 """
 
 from __future__ import annotations
@@ -62,7 +62,7 @@ class Batches:
 
 
 def has_batches(folder: Path) -> bool:
-    """Whether batches lie unpacked in a folder."""
+    """Whether a folder has unpacked batches."""
     return any((folder / f"{batch}{end}").is_file() for batch in _BATCHES for end in ("", ".bin"))
 
 
@@ -92,19 +92,19 @@ def _files_in(folder: Path) -> Iterator[tuple[str, bytes]]:
     for path in sorted(folder.iterdir()):
         if path.is_file() and path.name.removesuffix(".bin") in _BATCHES:
             if path.stat().st_size > _BATCH_LIMIT_BYTES:
-                raise DataError(f"{printable(path)}: {path.stat().st_size} bytes is no batch")
+                raise DataError(f"{printable(path)}: {path.stat().st_size} bytes is not a batch")
             yield path.name, path.read_bytes()
 
 
 def _files_in_tar(archive: Path) -> Iterator[tuple[str, bytes]]:
-    """The batches by their names alone; where in the archive they lie does not matter."""
+    """The batches by their names; their folder in the archive does not matter."""
     with tarfile.open(archive) as tar:
         for member in tar:
             name = PurePosixPath(member.name).name
             if member.isfile() and name.removesuffix(".bin") in _BATCHES:
                 if member.size > _BATCH_LIMIT_BYTES:
                     raise DataError(
-                        f"{printable(archive)}: {name}: {member.size} bytes is no batch"
+                        f"{printable(archive)}: {name}: {member.size} bytes is not a batch"
                     )
                 file = tar.extractfile(member)
                 assert file is not None  # isfile
@@ -121,7 +121,7 @@ def _collect(source: Path, files: Iterator[tuple[str, bytes]]) -> Batches:
         images[batch], labels[batch] = parse(content, where)
         wrong = labels[batch][(labels[batch] < 0) | (labels[batch] >= len(CLASSES))]
         if wrong.size:
-            raise DataError(f"{where}: label {wrong[0]} is none of the {len(CLASSES)} classes")
+            raise DataError(f"{where}: label {wrong[0]} is not one of the {len(CLASSES)} classes")
     if not images:
         raise DataError(f"{printable(source)}: no batch of CIFAR-10 in it")
     missing = [batch for batch in _BATCHES if batch not in images]
@@ -139,7 +139,7 @@ def _collect(source: Path, files: Iterator[tuple[str, bytes]]) -> Batches:
 def _parse_binary(content: bytes, where: str) -> tuple[Images, Labels]:
     if not content or len(content) % _RECORD_BYTES:
         raise DataError(
-            f"{where}: {len(content)} bytes is no whole number of {_RECORD_BYTES}-byte images"
+            f"{where}: {len(content)} bytes is not a whole number of {_RECORD_BYTES}-byte images"
         )
     records = np.frombuffer(content, dtype=np.uint8).reshape(-1, _RECORD_BYTES)
     return records[:, 1:].reshape(-1, *IMAGE_SHAPE).copy(), records[:, 0].astype(np.int64)
@@ -164,7 +164,7 @@ def _parse_python(content: bytes, where: str) -> tuple[Images, Labels]:
     ) as error:
         raise DataError(f"{where}: damaged ({error})") from error
     if not isinstance(batch, dict):
-        raise DataError(f"{where}: holds no dictionary")
+        raise DataError(f"{where}: does not hold a dictionary")
     fields = {key.decode() if isinstance(key, bytes) else key: batch[key] for key in batch}
     data, labels = fields.get("data"), fields.get("labels")
     if (
@@ -173,13 +173,13 @@ def _parse_python(content: bytes, where: str) -> tuple[Images, Labels]:
         or data.ndim != 2
         or data.shape[1] != _RECORD_BYTES - 1
     ):
-        raise DataError(f"{where}: 'data' is no uint8 array (n, {_RECORD_BYTES - 1})")
+        raise DataError(f"{where}: 'data' is not a uint8 array (n, {_RECORD_BYTES - 1})")
     if (
         not isinstance(labels, list)
         or len(labels) != len(data)
         or not all(type(label) is int for label in labels)
     ):
-        raise DataError(f"{where}: 'labels' is no list of {len(data)} whole numbers")
+        raise DataError(f"{where}: 'labels' is not a list of {len(data)} whole numbers")
     return data.reshape(-1, *IMAGE_SHAPE).copy(), np.array(labels, dtype=np.int64)
 
 

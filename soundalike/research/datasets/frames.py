@@ -2,8 +2,8 @@
 
 The file is an npz with ``logmel``, uint8 (n_tracks, 128, n_frames), and ``track``, the names. Bytes
 map linearly from the quietest value of a track (0) to its loudest, 0 dB (255). Stores that are made
-here also hold ``min_db``, what 0 stands for; where it is missing, -80 dB is taken, which is right
-for most recordings, and every network normalises its excerpts anyway.
+here also hold ``min_db``, the decibels of byte 0. If it is missing, -80 dB is assumed, which is
+right for most recordings; every network normalises its excerpts anyway.
 """
 
 from __future__ import annotations
@@ -130,7 +130,7 @@ class LogMelSet:
         if unknown:
             raise DataError(f"not among the {len(self.tracks)} tracks: {some(unknown)}")
         if len(set(names)) != len(names):
-            raise DataError(f"asked for twice: {some(_repeated(names))}")
+            raise DataError(f"requested twice: {some(_repeated(names))}")
         rows = np.array([row_of[name] for name in names], dtype=np.int64)
         position = np.full(len(self.tracks), -1, dtype=np.int64)
         position[rows] = np.arange(len(rows))
@@ -190,7 +190,7 @@ def read_store(path: Path) -> Store:
 
     Raises
     ------
-    DataError : the file is missing, damaged or no store, or a track stands in it twice.
+    DataError : the file is missing, damaged or not a store, or has a track twice.
     """
     if not path.is_file():
         raise DataError(f"{printable(path)}: no such file; `soundalike data prepare` makes one")
@@ -203,7 +203,7 @@ def read_store(path: Path) -> Store:
             }
     except (OSError, ValueError, KeyError, EOFError, zipfile.BadZipFile, zlib.error) as error:
         raise DataError(
-            f"{printable(path)}: damaged or not a log-mel store ({error}); get or make it again"
+            f"{printable(path)}: damaged, or not a log-mel store ({error}); get or make it again"
         ) from error
     if log_mel.dtype != np.uint8 or log_mel.ndim != 3 or log_mel.shape[1] != N_MELS:
         raise DataError(
@@ -220,7 +220,7 @@ def read_store(path: Path) -> Store:
                 f"{printable(path)}: {len(log_mel)} spectrograms but {length} entries in {key}"
             )
     if len(set(tracks)) != len(tracks):
-        raise DataError(f"{printable(path)}: stored twice: {some(_repeated(tracks))}")
+        raise DataError(f"{printable(path)}: duplicate tracks: {some(_repeated(tracks))}")
     min_db = optional["min_db"]
     return Store(
         log_mel,
@@ -232,7 +232,7 @@ def read_store(path: Path) -> Store:
 
 
 def write_store(path: Path, store: Store) -> None:
-    """Write a store file; one that stands there is replaced at once or not at all.
+    """Write a store file, replacing an old one at once or not at all.
 
     Raises
     ------
@@ -267,14 +267,14 @@ def read_split(path: Path) -> Split:
 
     Raises
     ------
-    DataError : the file is missing or is no split.
+    DataError : the file is missing or not a split.
     """
     try:
         sides = json.loads(path.read_text(encoding="utf-8"))
     except OSError as error:
         raise DataError(f"{printable(path)}: cannot be read ({why(error)})") from error
     except ValueError as error:
-        raise DataError(f"{printable(path)}: no valid JSON ({error})") from error
+        raise DataError(f"{printable(path)}: not valid JSON ({error})") from error
     if not isinstance(sides, Mapping) or set(sides) != set(SPLITS):
         raise DataError(f"{printable(path)}: must hold lists of names for {', '.join(SPLITS)}")
     if not all(

@@ -61,7 +61,7 @@ GENRES: Final = (
     "rock",
 )
 FAULTS: Final = {"jazz/jazz.00054": "corrupt at the source: no decoder reads it"}
-"""Tracks that no copy of GTZAN holds intact, and why."""
+"""Tracks that are broken in every copy of GTZAN, and why."""
 
 CITATION: Final = (
     "G. Tzanetakis and P. Cook, Musical genre classification of audio signals, IEEE Transactions "
@@ -118,7 +118,7 @@ def load(
     Raises
     ------
     DataError : a file is missing or damaged, a split names a track that is not in the store, or
-        a track stands on two sides of the split. The message names them.
+        a track is on two sides of the split. The message names them.
     """
     root = find_folder(folder)
     store = read_store(root / STORE_FILE)
@@ -138,7 +138,7 @@ def load(
 def _genre_index(track: str, root: Path) -> int:
     genre = track.split("/")[0]
     if genre not in GENRES:
-        raise DataError(f"{root}: track {track!r} is of no GTZAN genre ({', '.join(GENRES)})")
+        raise DataError(f"{root}: track {track!r} is not of a GTZAN genre ({', '.join(GENRES)})")
     return GENRES.index(genre)
 
 

@@ -67,7 +67,7 @@ SAME_RECORDING: Final = _groups(
     "reggae 73 = reggae 74",
     "reggae 91 = reggae 92",
 )
-"""The same seconds of the same recording, digitised or coded twice: correlation 0.83 to 0.999."""
+"""The same seconds of the same recording, digitised or encoded twice: correlation 0.83 to 0.999."""
 
 SHIFTED: Final = _groups(
     "disco 50 = disco 70",
@@ -81,7 +81,7 @@ SHIFTED: Final = _groups(
     "reggae 75 = reggae 91",
     "reggae 80 = reggae 81 = reggae 82",
 )
-"""The same recording from another moment: correlation 0.76 to 0.99 once shifted."""
+"""Other moments of the same recording: correlation 0.76 to 0.99 once shifted."""
 
 REPEATS: Final = IDENTICAL + SAME_RECORDING + SHIFTED
-"""Groups of tracks of which at most one side of a split may hold any."""
+"""Groups of tracks that must be on one side of a split."""

@@ -1,8 +1,8 @@
 """Whether a split keeps training and test apart: by track, by recording and by artist.
 
 A network that has heard a track, the same recording under another name, or other tracks of the same
-artist and album, scores better on it than on music it has never met (Pampalk, Flexer and Widmer
-2005; Sturm 2013, arXiv 1306.1461). So every training run asks here first.
+artist and album, scores better on it than on music it has never heard (Pampalk, Flexer and Widmer
+2005; Sturm 2013, arXiv 1306.1461). So every training run checks this first.
 """
 
 from __future__ import annotations
@@ -49,7 +49,7 @@ _BLOCK_ROWS: Final = 1024
 
 @dataclass(frozen=True)
 class Leak:
-    """Something that stands on more than one side of a split.
+    """Something that is on more than one side of a split.
 
     Attributes
     ----------
@@ -86,7 +86,7 @@ def find_leaks(
     artists: Mapping[str, object] | None = None,
     repeats: Iterable[Collection[str]] = (),
 ) -> tuple[Leak, ...]:
-    """Everything that stands on more than one side: tracks first, then repeats, then artists.
+    """Everything that is on more than one side: tracks first, then repeats, then artists.
 
     Parameters
     ----------
@@ -193,13 +193,13 @@ def find_repeats(
     """Pairs of tracks that are one recording from the same moment, most alike first.
 
     Each track is reduced to 32 bands by at most 129 columns, each band's mean is taken out, and the
-    correlations of all pairs are computed. A recording that starts elsewhere is not found.
+    correlations of all pairs are computed. A recording that starts at another moment is not found.
 
     Parameters
     ----------
     log_mel : uint8 (n_tracks, 128, n_frames).
     tracks : names, one a row.
-    correlation : from which on a pair counts, more than 0 and at most 1.
+    correlation : the least that counts, above 0 and at most 1.
     sides : rows; only pairs with one track in each of two sides are compared. By default all.
     """
     if not 0 < correlation <= 1:

@@ -58,18 +58,18 @@ PASSAGE_S: Final = 30.0
 LAYOUT: Final = "LABEL/track.mp3 or LABEL/ARTIST/track.mp3, with two labels or more"
 CITATION: Final = "none: the collection is your own"
 LICENCE: Final = (
-    "as the recordings have it; frames made from music may not be passed on without leave"
+    "as the recordings have it; do not pass on frames made from music without permission"
 )
 
 
 @dataclass(frozen=True)
 class LabelledTrack:
-    """An audio file with what is said about it.
+    """An audio file with its label and artist.
 
     Attributes
     ----------
-    name : under which the store keeps it.
-    artist : "" where nobody says; tracks with the same one stay on one side of a split.
+    name : its name in the store.
+    artist : "" if unknown; tracks of one artist stay on one side of a split.
     """
 
     path: Path
@@ -79,7 +79,7 @@ class LabelledTrack:
 
 
 def tracks_of_folder(folder: str | os.PathLike[str]) -> tuple[LabelledTrack, ...]:
-    """Every audio file below a folder, labelled with the first folder on its way.
+    """Every audio file below a folder, labelled with the first folder of its path.
 
     The artist is the tag's; without a tag, the folder between the label and the file.
 
@@ -114,14 +114,13 @@ def tracks_of_folder(folder: str | os.PathLike[str]) -> tuple[LabelledTrack, ...
         raise DataError(f"{printable(root)}: no audio files here. Accepted layout: {LAYOUT}")
     if loose:
         raise DataError(
-            f"{printable(root)}: {len(loose)} audio files lie in no label's folder: {some(loose)}. "
+            f"{printable(root)}: {len(loose)} audio files are in no label's folder: {some(loose)}. "
             f"Accepted layout: {LAYOUT}"
         )
     if len({track.label for track in found}) == 1:
         raise DataError(
-            f"{printable(root)}: {found[0].label!r} is the only label, and there is nothing to "
-            "tell it "
-            f"from. Accepted layout: {LAYOUT}"
+            f"{printable(root)}: {found[0].label!r} is the only label; at least two are "
+            f"needed. Accepted layout: {LAYOUT}"
         )
     return tuple(found)
 
@@ -177,19 +176,19 @@ def prepare(
     Parameters
     ----------
     out : the folder that the store and the split are written to.
-    labels : keep these alone; by default all.
+    labels : keep only these; by default all.
     passage_s : seconds of each track, one excerpt (9.94 s) or more.
     sizes, seed : as :func:`split_by_artist` takes them.
-    skip_broken : go on without files that cannot be decoded.
-    drop_rare : leave out labels with too few tracks or artists to stand on every side.
+    skip_broken : skip files that cannot be decoded.
+    drop_rare : leave out labels with too few tracks or artists to be on every side.
 
     Raises
     ------
-    DataError : files are broken and ``skip_broken`` is not set; a label cannot be divided and
+    DataError : files are broken and ``skip_broken`` is not set; a label cannot be split and
         ``drop_rare`` is not set; fewer than two labels are left. The message has the names.
     """
     if not EXCERPT_S <= passage_s <= 600:
-        raise InvalidArgument(f"a passage lasts from {EXCERPT_S:.2f} to 600 s, not {passage_s:g} s")
+        raise InvalidArgument(f"seconds must be {EXCERPT_S:.2f} to 600, not {passage_s:g}")
     kept, notes = _choose(tracks, labels, sizes, drop_rare)
     by_name = {track.name: track for track in kept}
     n_frames = math.ceil(passage_s / FRAME_S)
@@ -214,9 +213,8 @@ def prepare(
     unknown = artists.count("")
     if unknown:
         notes.append(
-            f"the artist of {unknown} of {len(left)} tracks is unknown: the split can't keep "
-            "theirs "
-            f"on one side"
+            f"the artist of {unknown} of {len(left)} tracks is unknown: the split cannot "
+            "keep them on one side"
         )
     folder = Path(out)
     write_store(
@@ -255,7 +253,7 @@ def load(folder: str | os.PathLike[str], *, allow_leaks: Collection[str] = ()) -
     store = read_store(root / STORE_FILE)
     if store.labels is None:
         raise DataError(
-            f"{printable(root / STORE_FILE)}: names no labels; a store of GTZAN is read as gtzan"
+            f"{printable(root / STORE_FILE)}: has no labels; to read a store of GTZAN, use gtzan"
         )
     label_names = tuple(sorted(set(store.labels)))
     ids = {artist: i for i, artist in enumerate(sorted(set(store.artists or ()) - {""}))}
@@ -288,12 +286,12 @@ def _choose(
     sizes: SplitSizes | None,
     drop_rare: bool,
 ) -> tuple[list[LabelledTrack], list[str]]:
-    """The tracks to keep, and what to tell about the others."""
+    """The tracks to keep, and notes about the others."""
     present = Counter(track.label for track in tracks)
     unknown = [label for label in labels if label not in present]
     if unknown:
         raise DataError(
-            f"no track has the label {some(unknown)}; there are {some(sorted(present), 30)}"
+            f"no track has the label {some(unknown)}; the labels are {some(sorted(present), 30)}"
         )
     kept = [track for track in tracks if not labels or track.label in labels]
     refused = unsplittable_labels(kept, sizes)
@@ -301,22 +299,21 @@ def _choose(
     notes = []
     if refused and not drop_rare:
         raise DataError(
-            f"labels that cannot stand on every side of a split: {shown}. --drop-rare leaves them "
-            "out"
+            f"labels that cannot be on every side of a split: {shown}. --drop-rare leaves them out"
         )
     if refused:
         notes.append(f"left out, with too few tracks or artists: {shown}")
         kept = [track for track in kept if track.label not in refused]
     if len({track.label for track in kept}) < 2:
         raise DataError(
-            f"two labels or more are needed, and {len({track.label for track in kept})} can be used"
+            f"at least two labels are needed, not {len({track.label for track in kept})}"
             + (f" ({shown})" if shown else "")
         )
     return kept, notes
 
 
 def _joined(names: list[str], artists: list[str], repeats: Sequence[Repeat]) -> list[str]:
-    """Artists, with those made one whose tracks are one recording: "" stays for the unknown."""
+    """Artists, merged if their tracks are one recording; "" is an unknown artist."""
     groups = list(artists)
     for repeat in repeats:
         a, b = names.index(repeat.first), names.index(repeat.second)

@@ -1,4 +1,4 @@
-"""Where data sets lie when nobody says."""
+"""Where data sets are by default."""
 
 from __future__ import annotations
 

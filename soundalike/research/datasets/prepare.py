@@ -52,7 +52,7 @@ GTZAN_LAYOUTS: Final = (
     "blues/blues.00000.wav",
     "blues.00000.wav",
 )
-"""Where a track may lie under the folder that is given; other audio formats will do as well."""
+"""Where a track may be below the given folder; other audio formats work too."""
 
 _GTZAN_NAME = re.compile(rf"({'|'.join(gtzan.GENRES)})[._](\d{{5}})\.\w+", re.IGNORECASE)
 _GTZAN_HOP: Final = 512
@@ -61,7 +61,7 @@ _GTZAN_LEAST_S: Final = 29.0  # the shortest intact track lasts 29.9 s
 _TRACKS_PER_GENRE: Final = 100
 
 Progress = Callable[[int, int, str], None]
-"""Called with the tracks done, all of them, and the name of the one that was done last."""
+"""Called with the number of tracks done, the total, and the name of the last one."""
 
 
 @dataclass(frozen=True)
@@ -160,8 +160,8 @@ class GtzanFiles:
     Attributes
     ----------
     paths : by track name such as ``blues/blues.00000``, in order.
-    missing : names of tracks that the collection has and the folder has not.
-    notes : copies and strangers among the files.
+    missing : names of tracks of the collection that the folder lacks.
+    notes : copies and other files in the folder.
     """
 
     paths: dict[str, Path]
@@ -170,9 +170,9 @@ class GtzanFiles:
 
 
 def gtzan_files(folder: str | os.PathLike[str]) -> GtzanFiles:
-    """Find the tracks of GTZAN in any of the layouts that circulate (:data:`GTZAN_LAYOUTS`).
+    """Find the tracks of GTZAN in any of the layouts in :data:`GTZAN_LAYOUTS`.
 
-    Names count, not folders: pictures, hidden files and other audio are passed over.
+    Names count, not folders: pictures, hidden files and other audio are ignored.
 
     Raises
     ------
@@ -204,9 +204,9 @@ def gtzan_files(folder: str | os.PathLike[str]) -> GtzanFiles:
         )
     notes = []
     if copies:
-        notes.append(f"{len(copies)} further copies of tracks were passed over: {some(copies)}")
+        notes.append(f"{len(copies)} further copies of tracks were ignored: {some(copies)}")
     if strangers:
-        notes.append(f"{len(strangers)} other audio files were passed over: {some(strangers)}")
+        notes.append(f"{len(strangers)} other audio files were ignored: {some(strangers)}")
     missing = tuple(name for name in _all_gtzan() if name not in paths)
     return GtzanFiles(dict(sorted(paths.items())), missing, tuple(notes))
 
@@ -225,7 +225,7 @@ def _what_is_there(root: Path, audio: Sequence[str]) -> str:
     if audio:
         return f"It holds {len(audio)} other audio files, such as {some(audio, 2)}."
     names = sorted(entry.name for entry in root.iterdir() if not entry.name.startswith("."))
-    return f"It holds no audio, but: {some(names)}." if names else "It is empty."
+    return f"It has no audio, only: {some(names)}." if names else "It is empty."
 
 
 def prepare_gtzan(
@@ -241,7 +241,7 @@ def prepare_gtzan(
     ----------
     folder : the audio, in any of :data:`GTZAN_LAYOUTS`.
     out : the folder that the store is written to.
-    skip_broken : go on without tracks that are missing or cannot be decoded. Known faults of the
+    skip_broken : skip tracks that are missing or cannot be decoded. Known faults of the
         collection (:data:`gtzan.FAULTS`) never stop it.
 
     Raises
@@ -285,12 +285,11 @@ def prepare_gtzan(
 
 
 def broken_error(broken: Sequence[LeftOut], shown: int = 50) -> DataError:
-    """The error that lists tracks by name and says how to go on without them."""
+    """The error that lists tracks by name and says how to skip them."""
     lines = "\n".join(f"  {item}" for item in broken[:shown])
     more = f"\n  and {len(broken) - shown} more" if len(broken) > shown else ""
     return DataError(
-        f"{len(broken)} tracks are missing or broken; --skip-broken goes on without "
-        f"them:\n{lines}{more}"
+        f"{len(broken)} tracks are missing or broken; --skip-broken skips them:\n{lines}{more}"
     )
 
 

@@ -21,7 +21,7 @@ from soundalike.show.amounts import show_count
 __all__ = ["TOLERANCE", "SplitSizes", "split_by_artist", "unsplittable"]
 
 TOLERANCE: Final = 0.05
-"""How far a side's share of the tracks may be from what was asked for."""
+"""How far a side's share of the tracks may be from the requested share."""
 
 # Orders in which the artists are dealt out; the best result of all is taken.
 _TRIES: Final = 32
@@ -52,7 +52,7 @@ class SplitSizes:
 def unsplittable(
     labels: Sequence[str], artists: Sequence[str], sizes: SplitSizes | None = None
 ) -> dict[str, str]:
-    """Labels that cannot stand on every side, and why: too few tracks, or too few artists."""
+    """Labels that cannot be on every side, and why: too few tracks, or too few artists."""
     n_sides = _n_sides(sizes or SplitSizes())
     groups: dict[str, set[str]] = {}
     counts: dict[str, int] = {}
@@ -81,7 +81,7 @@ def split_by_artist(
     seed: int = 0,
     tolerance: float = TOLERANCE,
 ) -> Split:
-    """Divide tracks so that no artist stands on two sides.
+    """Split tracks so that no artist is on two sides.
 
     Artists are dealt out from the one with the most tracks down, each to the side where the counts
     of its labels fall furthest short of their shares; of several seeded orders the best is taken.
@@ -93,20 +93,20 @@ def split_by_artist(
     labels, artists : of each track; "" for an unknown artist, who counts as one of its own.
     sizes : shares of the tracks; by default 70, 15 and 15 %.
     seed : of the order among artists with equally many tracks.
-    tolerance : how far a side's share may be from what was asked for.
+    tolerance : how far a side's share may be from the requested share.
 
     Raises
     ------
-    DataError : a label has too few tracks or artists (the message names them), or no division comes
+    DataError : a label has too few tracks or artists (the message names them), or no split is
         within the tolerance, because an artist has too many of the tracks.
     """
     sizes = sizes or SplitSizes()
     if not tracks:
-        raise DataError("no tracks to divide")
+        raise DataError("no tracks to split")
     refused = unsplittable(labels, artists, sizes)
     if refused:
         lines = "; ".join(f"{label}: {reason}" for label, reason in sorted(refused.items()))
-        raise DataError(f"labels that cannot stand on every side of a split: {lines}")
+        raise DataError(f"labels that cannot be on every side of a split: {lines}")
     names = sorted(set(labels))
     groups = _groups(artists)
     members: dict[str, list[int]] = {}
@@ -144,7 +144,7 @@ def _n_sides(sizes: SplitSizes) -> int:
 
 
 def _groups(artists: Sequence[str]) -> list[str]:
-    """The artist of each track; a track of an unknown one stands alone."""
+    """The artist of each track; every unknown artist counts as another one."""
     return [artist or f"\0{row}" for row, artist in enumerate(artists)]
 
 
@@ -200,10 +200,10 @@ def _refuse(
         f"{artists[i]} ({counts[i].sum():.0f})" for i in largest if not artists[i].startswith("\0")
     )
     shown = ", ".join(
-        f"{side} {share:.0%} of the tracks for {asked:.0%}"
+        f"{side} {share:.0%} of the tracks instead of {asked:.0%}"
         for side, share, asked in zip(SPLITS, got, shares, strict=True)
     )
-    lacks = f"; labels that a side would lack: {some(missing)}" if missing else ""
+    lacks = f"; labels missing from a side: {some(missing)}" if missing else ""
     raise DataError(
         f"artists cannot be kept on one side within {tolerance:.0%}: at best {shown}{lacks}. "
         f"Artists with the most tracks: {heavy or 'all unknown'}. Ask for other sizes, or leave "

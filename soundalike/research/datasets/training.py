@@ -48,7 +48,7 @@ def load_for(
     if folder is not None and (Path(folder) / SPLIT_FILE).is_file():
         tracks = own.load(folder, allow_leaks=allow_leaks)
         return TrainingData(
-            tracks, f"{len(tracks.tracks)} tracks of {len(tracks.label_names)} labels, of your own"
+            tracks, f"{len(tracks.tracks)} of your own tracks with {len(tracks.label_names)} labels"
         )
     return TrainingData(
         gtzan.load(folder, skip_missing=skip_missing, allow_leaks=allow_leaks),
@@ -59,11 +59,11 @@ def load_for(
 def load_cifar10(
     folder: str | os.PathLike[str] | None = None, *, skip_missing: bool = False
 ) -> cifar10.Cifar10:
-    """CIFAR-10 in whatever form lies there; decoded JPEGs are kept in the cache.
+    """CIFAR-10, in any of its forms; decoded JPEGs are cached.
 
     Raises
     ------
-    DataError : nothing is there, or it is damaged; the message says how to get it.
+    DataError : the data are missing or damaged; the message says how to get them.
     """
     root = Path(folder) if folder is not None else data_root()
     if not root.exists():

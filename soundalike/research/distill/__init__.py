@@ -1,4 +1,4 @@
-"""Training a small network with a large one as its teacher, on music that nobody labelled.
+"""Training a small network with a large one as its teacher, on unlabelled music.
 
 ``soundalike data pool`` cuts segments from recordings and asks the teacher about each; a
 ``student`` network learns from that pool and from labelled tracks together

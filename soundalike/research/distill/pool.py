@@ -41,10 +41,10 @@ PACKAGES: Final = (
     "widelands-data",
     "freedroidrpg-data",
 )
-"""Debian packages whose soundtracks are trained and tuned on; others are for measuring."""
+"""Debian packages whose soundtracks may be used to train and tune; the others are held out."""
 
 Progress = Callable[[str, int, int], None]
-"""Called with what is being done, how much of it is done, and how much there is."""
+"""Called with the current step, how much of it is done, and the total."""
 
 _CHUNK: Final = 200  # segments of one job
 _SHORTEST_S: Final = 1.0
@@ -87,15 +87,15 @@ def find_soundtracks(music: Path, packages: Sequence[str] = PACKAGES) -> tuple[S
         raise DataError(f"{printable(path)}: {why(error)}") from error
     except (ValueError, TypeError, KeyError) as error:
         raise DataError(
-            f"{printable(path)}: no list of tracks with path and package ({error})"
+            f"{printable(path)}: not a list of tracks with path and package ({error})"
         ) from error
     lacking = set(packages) - {source.package for source in listed}
     if lacking:
-        raise DataError(f"{printable(path)}: no track of {', '.join(sorted(lacking))}")
+        raise DataError(f"{printable(path)}: no tracks of {', '.join(sorted(lacking))}")
     found = tuple(source for source in listed if source.package in packages)
     missing = [source.name for source in found if not source.path.is_file()]
     if missing:
-        raise DataError(f"{printable(music)}: missing although listed: {some(missing)}")
+        raise DataError(f"{printable(music)}: listed, but missing: {some(missing)}")
     return found
 
 
@@ -120,7 +120,7 @@ def find_clips(data: Path | None) -> tuple[Source, ...]:
     )
     unknown = [path.name for path in files if path.stem not in row_of]
     if unknown:
-        raise DataError(f"{printable(store / 'clips')}: of no GTZAN track: {some(unknown)}")
+        raise DataError(f"{printable(store / 'clips')}: not of a GTZAN track: {some(unknown)}")
     train = set(known.splits["train"].tolist())
     found = tuple(
         Source(path, known.tracks[row_of[path.stem]], "gtzan")
@@ -210,7 +210,7 @@ def make_pool(
                 done += size[futures[future]]
                 said(words, done, total)
     except BrokenProcessPool as error:
-        raise DataError("a process died, for lack of memory perhaps: try fewer --jobs") from error
+        raise DataError("a process died, possibly out of memory: try fewer --jobs") from error
     finally:
         executor.shutdown(cancel_futures=True)
     _assemble(parts, out, soundtracks, chunks, metadata)

@@ -76,7 +76,7 @@ def write_pool(path: Path, pool: Pool) -> None:
 
 
 def read_metadata(path: Path) -> dict[str, Any]:
-    """What a pool says of itself; its arrays stay on disk.
+    """The metadata of a pool; its arrays stay on disk.
 
     Raises
     ------
@@ -91,7 +91,7 @@ def read_metadata(path: Path) -> dict[str, Any]:
             version = metadata.pop("format")
     except _DAMAGES as error:
         raise DataError(
-            f"{printable(path)}: damaged or no pool ({error}); make it again"
+            f"{printable(path)}: damaged, or not a pool ({error}); make it again"
         ) from error
     if version != FORMAT:
         raise DataError(
@@ -123,7 +123,7 @@ def read_pool(path: Path) -> Pool:
             )
     except _DAMAGES as error:
         raise DataError(
-            f"{printable(path)}: damaged or no pool ({error}); make it again"
+            f"{printable(path)}: damaged, or not a pool ({error}); make it again"
         ) from error
     n = len(pool.log_mel)
     n_taught = sum(lesson.taught for lesson in LESSONS)

@@ -2,8 +2,8 @@
 
 Each block (the trunk's features, the embedding that the teacher's head predicts, statistics) is
 standardised over reference tracks and scaled so that its mean squared length is 1, or its weight
-squared; end to end they are turned onto their principal axes. All of that is one matrix and one
-offset, which the exported model carries. Whitening is left out: it would blow up noise.
+squared; together they are projected onto their principal axes. All of this is one matrix and one
+offset in the exported model. There is no whitening: it would amplify noise.
 
 The genres may come from a logistic regression on such blocks instead of the network's own head,
 which has seen its training tracks so often that it knows them by heart: a heavily penalised linear
@@ -59,7 +59,7 @@ class ProjectionConfig:
     blocks : names among :data:`BLOCKS`.
     weights : one for each block; empty for 1 each.
     dims : principal axes that are kept; 0 for all values as they are.
-    genre_blocks : what a logistic regression tells the genres from; empty for the network's head.
+    genre_blocks : inputs of a logistic regression for the genres; empty for the network's head.
     genre_strength : of that regression, the inverse of its L2 penalty (scikit-learn's ``C``).
 
     Raises

@@ -1,8 +1,8 @@
-"""Segments of real audio to ask the teacher about: at other speeds, and two at a time.
+"""Segments of real audio for the teacher: at other speeds, and mixed in twos.
 
 A segment is 9.94 s, one excerpt of the product. Played faster or slower (tempo and pitch together,
-as a turntable does), and mixed with another, a few hours of music become as many as one likes, on
-which the teacher has something to say each time.
+as on a turntable) and mixed with another, a few hours of music give as many different segments as
+needed.
 """
 
 from __future__ import annotations
@@ -41,7 +41,7 @@ class SegmentConfig:
     Attributes
     ----------
     soundtrack, clip : shares of the segments that come from soundtracks and from the clips of
-        labelled tracks; what is left are mixes of a soundtrack with either.
+        labelled tracks; the rest are mixes of a soundtrack with either.
     mix_clip : share of mixes whose other part is a clip.
     mix_gain_db : the most that one part of a mix is louder or softer than the other.
     varispeed : share of parts that are played at another speed.
@@ -61,7 +61,7 @@ class SegmentConfig:
                 raise InvalidArgument(f"{name} must be 0 to 1, not {getattr(self, name)}")
         if self.soundtrack + self.clip > 1:
             raise InvalidArgument(
-                f"soundtrack {self.soundtrack} and clip {self.clip} are shares of one whole"
+                f"soundtrack {self.soundtrack} and clip {self.clip} must not add up to more than 1"
             )
 
 
@@ -89,7 +89,7 @@ def make_segment(
     clips: Sequence[Samples],
     teacher: Teacher,
 ) -> Segment:
-    """The segment of that number, whichever process makes it.
+    """The segment with this number; the same in every process.
 
     Parameters
     ----------
@@ -97,7 +97,7 @@ def make_segment(
 
     Raises
     ------
-    DataError : wherever it listens there is silence.
+    DataError : it finds nothing but silence.
     """
     generator = np.random.default_rng((seed, number))
     for _ in range(_ATTEMPTS):
@@ -105,7 +105,7 @@ def make_segment(
         if _rms(waveform) >= _SILENT_RMS:
             frames = log_mel(waveform, SAMPLE_RATE)[:, :EXCERPT_FRAMES]
             return Segment(kind, quantise(frames, -80.0), teacher.outputs(waveform))
-    raise DataError(f"segment {number}: {_ATTEMPTS} places in the music, and all of them silent")
+    raise DataError(f"segment {number}: {_ATTEMPTS} places in the music, all of them silent")
 
 
 def waveform_of(

@@ -1,6 +1,6 @@
-"""What can be said of an excerpt without learning: timbre and rhythm as plain statistics.
+"""Timbre and rhythm of an excerpt as plain statistics, nothing learned.
 
-All are worked out in torch with fixed matrices, so that they can stand in an exported model, from
+All are computed in torch with fixed matrices, so that they can be part of an exported model, from
 the excerpt normalised to zero mean and unit variance, so that loudness drops out.
 """
 
@@ -37,8 +37,8 @@ class Statistics(nn.Module):
 
     ``mel-mean`` is the mean of each mel band. ``mfcc-covariance`` is the covariance of 20 cepstral
     coefficients over time (Mandel and Ellis 2005), its upper triangle, as signed square roots, so
-    that no single one rules a distance. ``fluctuation`` is how strongly 16 groups of bands swing at
-    each of 11 rates (Pampalk, Rauber and Merkl 2002), as logarithms.
+    that no single one dominates a distance. ``fluctuation`` is how strongly 16 groups of bands vary
+    at each of 11 rates (Pampalk, Rauber and Merkl 2002), as logarithms.
     """
 
     def __init__(self) -> None:

@@ -1,8 +1,8 @@
-"""Learning from labels, from a teacher and from what belongs to one recording, all at once.
+"""Learning from labels, from a teacher and from pairs of excerpts, all at once.
 
 A batch has three parts, which go through the network together: labelled excerpts, augmented and
-mixed as for any other network; segments of a pool, of which the teacher's outputs are learnt
-(Hinton et al. 2015, as a regression); and pairs of excerpts from one track, which are to be more
+mixed as for any other network; segments of a pool, for which it learns the teacher's outputs
+(Hinton et al. 2015, as a regression); and pairs of excerpts from one track, which should be more
 alike than those of different tracks (NT-Xent, Chen et al. 2020).
 """
 
@@ -33,7 +33,7 @@ _DB_PER_STEP: Final = TOP_DB / 255
 
 @dataclass(frozen=True)
 class DistillConfig:
-    """What is learnt besides the labels; the labelled part of a batch is ``batch_size``.
+    """What is learned besides the labels; the labelled part of a batch is ``batch_size``.
 
     Attributes
     ----------

@@ -109,7 +109,7 @@ class Teacher:
         except OSError as error:
             raise DataError(f"{printable(path)}: {why(error)}") from error
         except Exception as error:  # onnxruntime's errors have no common root
-            raise DataError(f"{printable(path)}: no ONNX model ({error})") from error
+            raise DataError(f"{printable(path)}: not an ONNX model ({error})") from error
         self.sha256 = hashlib.sha256(content).hexdigest()
         sizes = output_sizes(self._session)
         for lesson in LESSONS:

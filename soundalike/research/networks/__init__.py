@@ -56,7 +56,7 @@ def build(name: str, options: Mapping[str, object] | None = None) -> nn.Module:
     InvalidArgument : no such network, or an option it doesn't take.
     """
     if name not in NETWORKS:
-        raise InvalidArgument(f"no network {name!r}; there are: {', '.join(sorted(NETWORKS))}")
+        raise InvalidArgument(f"unknown network {name!r}; available: {', '.join(sorted(NETWORKS))}")
     # JSON has no tuples.
     given = {k: tuple(v) if isinstance(v, list) else v for k, v in (options or {}).items()}
     try:

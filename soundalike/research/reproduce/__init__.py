@@ -20,12 +20,12 @@ __all__ = ["EXPERIMENTS", "Experiment", "Outcome", "find_experiment", "run"]
 
 @dataclass(frozen=True)
 class Outcome:
-    """What an experiment left behind.
+    """The result of an experiment.
 
     Attributes
     ----------
     report : the HTML file to look at.
-    lines : what came out, in a few lines for a terminal.
+    lines : the findings, in a few lines for a terminal.
     """
 
     report: Path
@@ -34,7 +34,7 @@ class Outcome:
 
 @dataclass(frozen=True)
 class Experiment:
-    """An experiment that can be asked for.
+    """An experiment that can be run by name.
 
     Attributes
     ----------
@@ -53,7 +53,7 @@ _HERE: Final = "soundalike.research.reproduce"
 EXPERIMENTS: Final[dict[str, Experiment]] = {
     "best": Experiment(
         f"{_HERE}.recurrent:reproduce_best",
-        "the network that the product ships, trained with three seeds",
+        "the best from-scratch recipe, trained with three seeds",
         "40 minutes on one core",
     ),
     "cifar10": Experiment(
@@ -68,7 +68,7 @@ EXPERIMENTS: Final[dict[str, Experiment]] = {
     ),
     "recurrent": Experiment(
         f"{_HERE}.recurrent:reproduce",
-        "CNN, RNN, LSTM, GRU, CNN-LSTM and resnet on equal terms, three seeds each",
+        "CNN, RNN, LSTM, GRU, CNN-LSTM and resnet under the same conditions, three seeds each",
         "an hour and a half on one core",
     ),
     "signals": Experiment(
@@ -78,7 +78,7 @@ EXPERIMENTS: Final[dict[str, Experiment]] = {
     ),
     "stress": Experiment(
         f"{_HERE}.stress:reproduce",
-        "what gain, filters, MP3, noise, pitch and tempo do to each model",
+        "how gain, filters, MP3, noise, pitch and tempo affect each model",
         "under 10 minutes on 2 cores",
     ),
 }
@@ -89,11 +89,11 @@ def find_experiment(name: str) -> Experiment:
 
     Raises
     ------
-    InvalidArgument : there is none; the message lists those that there are.
+    InvalidArgument : unknown; the message lists the available ones.
     """
     if name not in EXPERIMENTS:
         known = ", ".join(sorted(EXPERIMENTS))
-        raise InvalidArgument(f"unknown experiment {name!r}; there are: {known}")
+        raise InvalidArgument(f"unknown experiment {name!r}; available: {known}")
     return EXPERIMENTS[name]
 
 
@@ -102,7 +102,7 @@ def run(name: str, out: Path, **options: Any) -> Outcome:
 
     Parameters
     ----------
-    out : folder for the report; made if need be.
+    out : folder for the report; made if necessary.
     options : as the experiment's function takes them; all take ``quick``.
 
     Raises

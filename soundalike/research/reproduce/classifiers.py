@@ -57,7 +57,7 @@ class _Run:
 
     def __init__(self, folder: Path) -> None:
         if not (folder / "checkpoint.pt").is_file():
-            raise DataError(f"{printable(folder)}: no checkpoint.pt, so no run to experiment on")
+            raise DataError(f"{printable(folder)}: no training run (no checkpoint.pt)")
         from soundalike.research.checkpoints import load_checkpoint
 
         config, self._network = load_checkpoint(folder)

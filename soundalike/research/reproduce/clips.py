@@ -1,4 +1,4 @@
-"""The real GTZAN recordings to experiment on, and on which side of the split each stands."""
+"""The real GTZAN recordings for experiments, and the side of the split that each is on."""
 
 from __future__ import annotations
 

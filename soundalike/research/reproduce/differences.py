@@ -1,8 +1,8 @@
 """Which of several networks is better, and which differences may be chance.
 
 Two things vary: the tracks that happen to be in the test set, and the seeds that happened to be
-drawn. Both are drawn anew here: the same tracks for every network (a paired bootstrap, since all
-were asked about the same ones), and of each network as many runs as it has, with replacement.
+drawn. Both are resampled here: the same tracks for every network (a paired bootstrap, because all
+were tested on the same ones), and as many runs of each network as it has, with replacement.
 """
 
 from __future__ import annotations
@@ -62,7 +62,7 @@ def differences(hits: Mapping[str, Hits], *, seed: int = 0) -> tuple[Difference,
 
     Raises
     ------
-    InvalidArgument : networks that were asked about different numbers of tracks.
+    InvalidArgument : networks that were tested on different numbers of tracks.
     """
     drawn = _draw(hits, seed)
     pairs = list(combinations(hits, 2))

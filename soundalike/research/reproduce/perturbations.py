@@ -1,6 +1,6 @@
 """Things that happen to music on its way to a listener, each a function of the waveform.
 
-All are deterministic; noise is drawn from the generator that is handed in. Gain, MP3, pitch and
+All are deterministic; noise is drawn from the given generator. Gain, MP3, pitch and
 tempo are those of ``soundalike.audio.effects``.
 """
 
@@ -72,7 +72,7 @@ def tilt(waveform: Samples, rate: int, db_per_octave: float) -> Samples:
 
 
 def low_pass(waveform: Samples, rate: int, cutoff_hz: float) -> Samples:
-    """Take out what lies above a frequency: half a cosine down to nothing within a tenth of it."""
+    """Remove everything above a frequency; the slope is half a cosine over a tenth of it."""
 
     def gain(hz: NDArray[np.floating]) -> NDArray[np.floating]:
         way = np.clip((hz / cutoff_hz - 0.95) / 0.1, 0.0, 1.0)
@@ -82,7 +82,7 @@ def low_pass(waveform: Samples, rate: int, cutoff_hz: float) -> Samples:
 
 
 def add_noise(waveform: Samples, snr_db: float, generator: np.random.Generator) -> Samples:
-    """Add white noise whose power lies so many dB under that of the music."""
+    """Add white noise with its power so many dB below that of the music."""
     noise = generator.standard_normal(len(waveform), dtype=np.float32)
     return waveform + noise * np.float32(_rms(waveform) / _rms(noise) * 10 ** (-snr_db / 20))
 

@@ -48,7 +48,7 @@ def cut(data: LogMelSet, n_segments: int = SEGMENTS_PER_TRACK) -> LogMelSet:
 
 
 def shuffle_segments(data: LogMelSet, rows: Rows, sizes: dict[str, int], seed: int) -> LogMelSet:
-    """The set with a new split: segments of ``rows`` dealt out at random, whatever their track.
+    """The set with a new split: segments of ``rows`` split at random, regardless of their track.
 
     Parameters
     ----------

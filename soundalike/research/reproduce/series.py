@@ -26,7 +26,7 @@ class PlannedRun:
     ----------
     folder : below that of the experiment.
     words : the data, in one line.
-    cost : about how long an epoch takes beside one of the other runs, for the time left.
+    cost : relative duration of an epoch, to estimate the time left.
     """
 
     folder: str
