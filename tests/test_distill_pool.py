@@ -102,10 +102,10 @@ def test_what_is_missing_is_named(music: Path, store: Path, tmp_path: Path) -> N
         pools.find_soundtracks(tmp_path)
     listed = [{"path": "gone.ogg", "package": "one"}]
     (tmp_path / "manifest.json").write_text(json.dumps(listed), encoding="utf-8")
-    with pytest.raises(DataError, match=r"missing although listed: gone\.ogg"):
+    with pytest.raises(DataError, match=r"listed, but missing: gone\.ogg"):
         pools.find_soundtracks(tmp_path, ["one"])
     (tmp_path / "manifest.json").write_text('["a.ogg"]', encoding="utf-8")
-    with pytest.raises(DataError, match="no list of tracks with path and package"):
+    with pytest.raises(DataError, match="not a list of tracks with path and package"):
         pools.find_soundtracks(tmp_path, ["one"])
     with pytest.raises(DataError, match=r"soundalike models pull musicnn"):
         find_teacher(tmp_path / "none.onnx")
@@ -116,7 +116,7 @@ def test_a_clip_of_no_track_is_refused(store: Path, tmp_path: Path) -> None:
 
     copy = shutil.copytree(store, tmp_path / "gtzan")
     (copy / "clips" / "blues.77777.wav").touch()
-    with pytest.raises(DataError, match=r"of no GTZAN track: blues\.77777\.wav"):
+    with pytest.raises(DataError, match=r"not of a GTZAN track: blues\.77777\.wav"):
         pools.find_clips(copy)
 
 

@@ -1,8 +1,8 @@
 """Audio files: what they hold, and their samples.
 
-``reader`` is the way in; ``decoder`` turns packets into blocks of samples, ``headers`` reads what
-a file says of its own length, ``tags`` its tags, ``effects`` changes a waveform. FFmpeg is loaded
-with the first use of a reader, not with this package.
+Start with ``reader``. ``decoder`` turns packets into blocks of samples, ``headers`` reads what a
+file says about its own length, ``tags`` reads its tags, and ``effects`` changes a waveform. FFmpeg
+is loaded with the first use of a reader, not with this package.
 """
 
 from __future__ import annotations

@@ -62,7 +62,9 @@ class Source:
         try:
             return self._file.read(n_bytes) or b""
         except OSError as error:
-            raise UnreadableFile(self.path, f"could not be read on: {why(error)}") from error
+            raise UnreadableFile(
+                self.path, f"could not be read to the end: {why(error)}"
+            ) from error
 
     def read_at(self, offset: int, n_bytes: int) -> bytes:
         return self.read(n_bytes) if self.seek(offset) == offset else b""

@@ -86,7 +86,7 @@ def list_data(as_json: bool) -> None:
 )
 @click.argument("name", type=_NAMES)
 @click.option("--to", "folder", type=PATH, help="Where to put it. Default: your data folder.")
-@click.option("--part", "parts", multiple=True, help="Only this part; may be given again.")
+@click.option("--part", "parts", multiple=True, help="Only this part; repeatable.")
 @json_option
 def get(name: str, folder: Path | None, parts: tuple[str, ...], as_json: bool) -> None:
     """Download a data set from where it is published.
@@ -125,8 +125,8 @@ def get(name: str, folder: Path | None, parts: tuple[str, ...], as_json: bool) -
 @click.argument("name", type=_NAMES)
 @click.argument("source", type=PATH, required=False)
 @click.option("--out", type=PATH, help="Folder to write to. Default: your data folder.")
-@click.option("--skip-broken", is_flag=True, help="Go on without missing or broken files.")
-@click.option("--label", "labels", multiple=True, help="Keep this label; may be given again.")
+@click.option("--skip-broken", is_flag=True, help="Skip missing or broken files.")
+@click.option("--label", "labels", multiple=True, help="Only this label; repeatable.")
 @click.option(
     "--drop-rare", is_flag=True, help="Leave out labels with too few tracks or artists to split."
 )

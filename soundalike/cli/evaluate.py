@@ -68,7 +68,7 @@ _LISTED = 5
 @click.option(
     "--no-baseline", is_flag=True, help="Do not compute the baseline, which has to decode files."
 )
-@click.option("--seed", default=0, show_default=True, metavar="N", help="Of all that is drawn.")
+@click.option("--seed", default=0, show_default=True, metavar="N", help="Random seed.")
 @jobs_option
 @model_option
 @library_option

@@ -33,7 +33,7 @@ _TAGS_SHOWN = 10
     ),
 )
 @click.argument("files", nargs=-1, required=True, type=PATH, metavar="FILE...")
-@click.option("--timeline", is_flag=True, help="Also how it changes along the track.")
+@click.option("--timeline", is_flag=True, help="Also show how the genre changes along the track.")
 @model_option
 @json_option
 @click.pass_context

@@ -123,7 +123,7 @@ def bytes_progress() -> Iterator[Callable[[str], Callable[[int, int | None], Non
 
             def show(have: int, total: int | None) -> None:
                 nonlocal pace
-                # What an earlier download has left counts for nothing in the speed of this one.
+                # What an earlier download left does not count in the speed of this one.
                 pace = pace or Pace(have)
                 per_s, left_s = pace.at(have, total or have)
                 of_all = f" of {total / 1e6:.0f}" if total else ""

@@ -111,10 +111,14 @@ def signals(file: Path | None, start_s: float, out: Path | None, quick: bool) ->
         ("soundalike reproduce stress --run runs/lstm-0", "the network of a training run"),
     ),
 )
-@click.option("--data", type=PATH, metavar="DIR", help="The data folder, else SOUNDALIKE_DATA.")
-@click.option("--model", "models", multiple=True, metavar="NAME", help="Only this model; repeat.")
-@click.option("--run", "runs", multiple=True, type=PATH, metavar="DIR", help="A training run.")
-@click.option("--seed", type=int, default=0, show_default=True, help="Of the noise.")
+@click.option("--data", type=PATH, metavar="DIR", help="The data folder. Default: SOUNDALIKE_DATA.")
+@click.option(
+    "--model", "models", multiple=True, metavar="NAME", help="Only this model; repeatable."
+)
+@click.option(
+    "--run", "runs", multiple=True, type=PATH, metavar="DIR", help="A training run; repeatable."
+)
+@click.option("--seed", type=int, default=0, show_default=True, help="Random seed of the noise.")
 @_shared
 def stress(
     data: Path | None,
@@ -149,7 +153,7 @@ def stress(
 
 
 _data_option = click.option(
-    "--data", type=PATH, metavar="DIR", help="The data folder, else SOUNDALIKE_DATA."
+    "--data", type=PATH, metavar="DIR", help="The data folder. Default: SOUNDALIKE_DATA."
 )
 
 
@@ -225,7 +229,7 @@ def recurrent(data: Path | None, out: Path | None, quick: bool) -> None:
         ("soundalike reproduce best --config configs/gtzan-resnet.json", "another recipe"),
     ),
 )
-@click.option("--config", type=PATH, metavar="FILE", help="Settings that differ from the usual.")
+@click.option("--config", type=PATH, metavar="FILE", help="Settings that differ from the defaults.")
 @_data_option
 @_shared
 def best(config: Path | None, data: Path | None, out: Path | None, quick: bool) -> None:

@@ -48,7 +48,7 @@ _FAILURES_SHOWN = 3
 )
 @click.argument("folders", nargs=-1, type=PATH, metavar="FOLDER...")
 @jobs_option
-@click.option("--retry", is_flag=True, help="Also try again, now, the files that failed before.")
+@click.option("--retry", is_flag=True, help="Also retry the files that failed before.")
 @model_option
 @click.option(
     "--upgrade",
@@ -104,7 +104,7 @@ def scan(
         ("soundalike failures --json", "as JSON"),
     ),
 )
-@click.option("--retry", is_flag=True, help="Analyse these files again, now.")
+@click.option("--retry", is_flag=True, help="Retry these files now.")
 @jobs_option
 @model_option
 @library_option
@@ -147,7 +147,7 @@ def _finish(report: ScanReport, *, as_json: bool) -> int:
     else:
         _print_report(report)
     if report.interrupted:
-        note("Interrupted. Nothing is lost: the same command goes on from here.")
+        note("Interrupted. Nothing is lost: run the same command again to resume.")
         return INTERRUPTED
     return 1 if report.failed else 0
 

@@ -26,7 +26,7 @@ __all__ = ["train"]
         ("soundalike train --data ~/mine --set augment.mixup=0", "your own music, without mixup"),
     ),
 )
-@click.option("--config", type=PATH, metavar="FILE", help="Settings that differ from the usual.")
+@click.option("--config", type=PATH, metavar="FILE", help="Settings that differ from the defaults.")
 @click.option(
     "--network",
     metavar="NAME",
@@ -47,7 +47,7 @@ __all__ = ["train"]
     "--pool", type=PATH, metavar="FILE", help="What a student learns from besides the data set."
 )
 @click.option(
-    "--out", type=PATH, metavar="DIR", help="The run's folder.  [default: runs/NAME-SEED]"
+    "--out", type=PATH, metavar="DIR", help="Folder of the run.  [default: runs/NAME-SEED]"
 )
 @json_option
 def train(
@@ -96,7 +96,7 @@ def train(
                 progress=progress,
             )
     except KeyboardInterrupt:
-        note(f"\nStopped. The same command goes on from {printable(folder)}.")
+        note(f"\nStopped. Run the same command again to resume from {printable(folder)}.")
         raise
     if as_json:
         print_json(summary.to_json())

@@ -198,7 +198,7 @@ def remove(name: str) -> ModelInfo:
         if any(name in (model.name, model.id) for model in builtin_models()):
             raise ModelError(f"{name!r} is built in and cannot be removed")
         names = ", ".join(model.name for model in pulled_models()) or "none"
-        raise ModelError(f"no pulled model is called {name!r}; there are: {names}")
+        raise ModelError(f"no downloaded model is called {name!r}; downloaded: {names}")
     folder = model.path.parent
     try:
         with changed_registry(folder) as registry:

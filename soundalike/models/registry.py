@@ -92,7 +92,7 @@ class ModelInfo:
     description : one line.
     kind : ``genres``, of which a track has one, or ``tags``, of which it has any number.
     frontend : what makes its input, by its name in :mod:`soundalike.frontends`.
-    source : what ``soundalike models pull`` got it by; empty for a built-in model.
+    source : what it was pulled by (a name, or --url and --sha256); empty for a built-in model.
     card : the model card, Markdown: data, split, figures, limits, licence.
     """
 

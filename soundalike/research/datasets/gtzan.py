@@ -112,7 +112,7 @@ def load(
     Parameters
     ----------
     folder : the store; by default the one under ``SOUNDALIKE_DATA``, or in your data folder.
-    skip_missing : go on without tracks that the split lists name and the store lacks.
+    skip_missing : skip tracks that the split lists name and the store lacks.
     allow_leaks : kinds of leak that are wanted, as :func:`refuse_leaks` takes them.
 
     Raises

@@ -34,8 +34,8 @@ def load_for(
 
     Parameters
     ----------
-    folder : of the data set, or of several; by default ``SOUNDALIKE_DATA`` or your data folder.
-    skip_missing : go on without tracks or images that are missing or broken.
+    folder : of a data set, or of several; by default ``SOUNDALIKE_DATA`` or your data folder.
+    skip_missing : skip missing or broken tracks and images.
     allow_leaks : kinds of leak that are wanted, as ``refuse_leaks`` takes them.
 
     Raises

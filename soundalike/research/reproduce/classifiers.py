@@ -93,6 +93,6 @@ def find_classifiers(
         if missing:
             raise ModelError(
                 f"{classifier.name} does not know {', '.join(missing)}: its accuracy on GTZAN "
-                f"cannot be told"
+                f"cannot be measured"
             )
     return tuple(loaded)

@@ -82,7 +82,7 @@ def _sides(folder: Path) -> dict[str, str]:
             lines = path.read_text(encoding="utf-8").split()
         except OSError as error:
             raise DataError(
-                f"{printable(path)}: {why(error)}; without the split nobody knows which "
+                f"{printable(path)}: {why(error)}; the split is needed to know which "
                 f"recordings a model was trained on"
             ) from error
         side_of.update({Path(line).stem: side for line in lines})
