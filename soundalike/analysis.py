@@ -35,7 +35,7 @@ class Analysis:
     excerpt_starts_s : float64 (n_excerpts,), seconds.
     genre_set : the labels that hold the right one for 90 % of tracks like those of the
         calibration set (split conformal prediction), the most probable first. Empty for tags.
-    notes : what a listener should know, such as that the file is truncated.
+    notes : what the user should know, such as that the file is truncated.
     kind : ``genres``, of which one is right, or ``tags``, of which any number may be.
     excerpt_s : seconds that an excerpt lasts.
     """

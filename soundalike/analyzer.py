@@ -66,7 +66,7 @@ class Analyzer:
             raise
         # ONNX Runtime has no common error class of its own, and raises RuntimeError or its kin.
         except Exception as error:
-            raise ModelError(f"{self.model.path} is no model of soundalike's: {error}") from error
+            raise ModelError(f"{self.model.path} is not a soundalike model: {error}") from error
 
     def _check(self, found: ModelMetadata) -> None:
         expected = self.model.metadata
@@ -99,7 +99,10 @@ class Analyzer:
         """
         made = spectrogram_of_file(path, self._frontend.stream, start_s=start_s, end_s=end_s)
         if made.duration_s < MIN_DURATION_S:
-            raise TooShort(path, f"{made.duration_s:.2f} s of sound, {MIN_DURATION_S} s are needed")
+            raise TooShort(
+                path,
+                f"only {made.duration_s:.2f} s of sound; at least {MIN_DURATION_S} s are needed",
+            )
         if made.peak < SILENCE_PEAK:
             raise SilentAudio(path, f"silent: {made.duration_s:.1f} s that never reach -80 dBFS")
         return self._analyse(made.values, made.duration_s, made.notes)

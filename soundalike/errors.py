@@ -15,8 +15,8 @@
     ├── ModelError               an unknown, damaged or unfit model
     │   └── ModelMismatch        embeddings of two models cannot be compared
     ├── LibraryError             the library cannot be opened or written
-    │   ├── TrackNotFound        nothing in the library answers to the query
-    │   └── AmbiguousTrack       more than one track answers to the query
+    │   ├── TrackNotFound        no track matches the query
+    │   └── AmbiguousTrack       several tracks match the query
     ├── MissingExtra             an optional dependency is not installed
     ├── DataError                a data set that is missing, damaged or laid out differently
     └── OutputError              a file or folder cannot be written
@@ -147,11 +147,11 @@ class LibraryError(SoundalikeError):
 
 
 class TrackNotFound(LibraryError):
-    """Nothing in the library answers to the query."""
+    """No track matches the query."""
 
 
 class AmbiguousTrack(LibraryError):
-    """More than one track answers to the query; the message lists them."""
+    """Several tracks match the query; the message lists them."""
 
 
 class MissingExtra(SoundalikeError):

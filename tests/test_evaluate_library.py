@@ -266,7 +266,7 @@ def test_one_folder_tells_nothing(fake_library) -> None:
     folder = next(each for each in evaluation.answers if each.question == "same folder")
     assert folder.figures is None
     assert folder.reason == (
-        "all tracks that have a folder are of one folder: nothing to tell apart"
+        "all tracks that have a folder are of one folder: nothing to distinguish"
     )
 
 

@@ -131,7 +131,7 @@ def test_a_new_library_does_not_wait_for_ever(
     path = tmp_path / "library.db"
     with closing(sqlite3.connect(path, isolation_level=None)) as other:
         other.execute("BEGIN IMMEDIATE")
-        with pytest.raises(LibraryError, match=r"library\.db: .*another program holds"):
+        with pytest.raises(LibraryError, match=r"library\.db: .*another program is using"):
             Database(path)
 
 
@@ -166,7 +166,7 @@ def test_a_database_of_something_else_is_left_alone(tmp_path: Path) -> None:
     path = tmp_path / "other.db"
     with closing(sqlite3.connect(path)) as connection, connection:
         connection.execute("CREATE TABLE bookmarks (url)")
-    with pytest.raises(LibraryError, match=r"other\.db: a database, but not one of soundalike's"):
+    with pytest.raises(LibraryError, match=r"other\.db: a database, but not a soundalike library"):
         Database(path)
     with closing(sqlite3.connect(path)) as connection:
         names = connection.execute("SELECT name FROM sqlite_master").fetchall()
@@ -252,7 +252,7 @@ def test_a_database_that_another_program_holds(
     ):
         other.execute("BEGIN IMMEDIATE")
         assert library.tracks() == []  # reading goes on
-        with pytest.raises(LibraryError, match=r"library\.db: .*another program holds"):
+        with pytest.raises(LibraryError, match=r"library\.db: .*another program is using"):
             library.scan([tmp_path / "music"])
         other.execute("ROLLBACK")
         assert library.scan([tmp_path / "music"]).analysed == 1
@@ -292,7 +292,7 @@ def test_the_place_of_a_library(tmp_path: Path, monkeypatch: pytest.MonkeyPatch)
         ("postgresql://user:secret@host/music", "SQLite only"),
         ("nonsense://x", "SQLite only"),
         ("sqlite:///file:x?mode=ro&uri=true", "URIs are not supported"),
-        ("://", "no database URL"),
+        ("://", "not a database URL"),
     ],
 )
 def test_urls_that_are_not_understood(location: str, message: str) -> None:

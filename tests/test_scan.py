@@ -289,7 +289,7 @@ def test_an_empty_folder_looks_unmounted(library: Library, music: Path) -> None:
     report = library.scan([music])
     assert counts(report) == {}
     (note,) = report.notes
-    assert f"{music} is empty, but the library knows 4 tracks there" in note
+    assert f"{music} is empty, but the library has 4 tracks there" in note
     assert {track.status for track in library.tracks()} == {"analysed"}
 
 

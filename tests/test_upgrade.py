@@ -170,7 +170,7 @@ def test_an_upgrade_goes_on_without_naming_folders(tmp_path: Path, music: Path) 
         report = library.scan([music / "a"])
         assert report.reanalysed == 4
         assert report.notes == (
-            "4 tracks remain to be re-analysed for fake@2; until then the answers come from "
+            "4 tracks are still to be re-analysed for fake@2; until then the answers come from "
             "fake@1.",
         )
         write_track(music / "b/new.wav", "not asked for")

@@ -128,14 +128,14 @@ def test_an_upgrade_from_the_command_line(
     assert "successor@1: 0 of 4 are. To continue: soundalike scan --upgrade" in after.stderr
     foreign = call("similar", stranger, *place)
     assert foreign.exit_code == 1
-    assert foreign.stderr.startswith("ModelMismatch: stranger.flac would have to be analysed with")
+    assert foreign.stderr.startswith("ModelMismatch: stranger.flac is not analysed, and ")
     assert "soundalike scan --upgrade" in foreign.stderr
 
     half = call("scan", music / "a", *place, "--jobs", 1)
     assert half.exit_code == 0
     assert half.stdout.startswith("0 analysed, 2 re-analysed, 2 unchanged, 0 failed in ")
     assert "re-analysing for successor@1: 0 of 4" in half.stderr
-    assert "2 tracks remain to be re-analysed for successor@1; until then" in half.stdout
+    assert "2 tracks are still to be re-analysed for successor@1; until then" in half.stdout
     facts = call_json("info", *place)
     assert (facts["model"], facts["analysed"]) == (old, 4)
     assert facts["upgrade"] == {

@@ -75,14 +75,14 @@ QUESTIONS = (
         artist_of,
         None,
         "an artist tag",
-        "Are the neighbours by the same artist? The same album counts, too.",
+        "Are the neighbours by the same artist? Tracks of the same album count.",
     ),
     Question(
         "same artist, other albums",
         artist_of,
         album_of,
         "an artist and an album tag",
-        "Are the neighbours by the same artist when those of the same album are taken away? What "
+        "Are the neighbours by the same artist when tracks of the same album are left out? What "
         "is left is the artist's style.",
     ),
     Question(
@@ -105,7 +105,7 @@ QUESTIONS = (
         genre_of,
         artist_of,
         "a genre and an artist tag",
-        "Are the neighbours of the same genre when those by the same artist are taken away? The "
+        "Are the neighbours of the same genre when tracks by the same artist are left out? The "
         "hardest of these, and the one that tells most about discovering music.",
     ),
 )

@@ -194,7 +194,7 @@ class _Heard:
 
 def _check(k: int, baseline_tracks: int, robustness_tracks: int) -> None:
     if k < 1:
-        raise InvalidArgument(f"k is {k}: ask for at least 1 neighbour")
+        raise InvalidArgument(f"k is {k}: it must be at least 1")
     for name, value in (
         ("baseline_tracks", baseline_tracks),
         ("robustness_tracks", robustness_tracks),
@@ -287,8 +287,8 @@ def _robustness(
         return (), "left out on request"
     if len(collection.tracks) < MIN_TRACKS:
         return (), (
-            f"finding one of {show_count(len(collection.tracks), 'track')} is no feat: it takes "
-            f"{MIN_TRACKS}"
+            f"finding one of {show_count(len(collection.tracks), 'track')} is trivial: it takes at "
+            f"least {MIN_TRACKS}"
         )
     if not heard.n_asked:
         return (), (
@@ -430,7 +430,7 @@ def _why_not(
         return f"no track has {question.missing}"
     what = question.name.removeprefix("same ").split(",")[0]
     if len(sizes) == 1:
-        return f"all tracks that have {question.missing} are of one {what}: nothing to tell apart"
+        return f"all tracks that have {question.missing} are of one {what}: nothing to distinguish"
     if max(sizes.values()) == 1:
         return f"no {what} has more than one track"
     return None
@@ -446,5 +446,5 @@ def _why_no_queries(question: Question, scores: QueryScores) -> str | None:
             f"takes {MIN_QUERIES}"
         )
     if (scores.n_relevant == scores.n_candidates).all():
-        return "every neighbour that could come would be right: nothing to tell apart"
+        return "every neighbour that could come would be right: nothing to distinguish"
     return None

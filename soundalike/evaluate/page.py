@@ -165,7 +165,7 @@ def _hub_pictures(evaluation: LibraryEvaluation) -> list[Histogram]:
 
 def _hubs(evaluation: LibraryEvaluation) -> Table:
     return Table(
-        ["", "largest hub", "is neighbour of", "nobody reaches", "skewness"],
+        ["", "largest hub", "in lists of", "never listed", "skewness"],
         [
             [
                 each.method,

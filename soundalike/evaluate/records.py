@@ -89,7 +89,7 @@ class HubFigures:
     method : "as it is", "local scaling" or "mutual proximity".
     skewness : of how often a track is a neighbour; 0 is even.
     largest_hub, largest_occurrences : the track that is a neighbour most often, and of how many.
-    antihub_share : share of the tracks that nobody reaches.
+    antihub_share : share of the tracks that are in no track's list of neighbours.
     occurrences : histogram: [i] tracks are a neighbour of i others.
     """
 

@@ -121,7 +121,7 @@ def retrieve(
     InvalidArgument : k below 1, or not one label and group for each item.
     """
     if k < 1:
-        raise InvalidArgument(f"k is {k}: ask for at least 1 neighbour")
+        raise InvalidArgument(f"k is {k}: it must be at least 1")
     n = similarities.n_items
     label_codes = _codes(labels, n, "labels")
     group_codes = np.full(n, -1) if groups is None else _codes(groups, n, "groups")

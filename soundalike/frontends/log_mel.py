@@ -165,7 +165,7 @@ class LogMelStream:
         InvalidArgument : nothing was pushed.
         """
         if self.n_samples == 0:
-            raise InvalidArgument("no samples: there is nothing to make a spectrogram of")
+            raise InvalidArgument("there are no samples")
         n_frames = max(1, int(self.n_samples / self._hop))
         self._transform(np.pad(self._tail, (0, self._n_fft)))
         mel_power = np.concatenate(self._mel_power)[:n_frames]

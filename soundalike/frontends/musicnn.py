@@ -95,7 +95,7 @@ class PatchStream:
         InvalidArgument : nothing was pushed.
         """
         if self.n_samples == 0:
-            raise InvalidArgument("no samples: there is nothing to make a spectrogram of")
+            raise InvalidArgument("there are no samples")
         if self.sample_rate != SAMPLE_RATE:
             self._transform(self._resampler.finish())
         n_frames = 1 + self._n_resampled // HOP_LENGTH

@@ -47,7 +47,7 @@ class Library:
         variable ``SOUNDALIKE_LIBRARY`` says, else ``library.db`` in the user's data folder.
     model : name of the model that analyses and answers; ``name@version`` for a certain version.
         Analyses by other models stay in the database, but are never compared with this one's.
-        By default the newest built-in model, which takes the place of those before it: a scan
+        By default the newest built-in model, which replaces earlier ones: a scan
         re-analyses what they analysed, and they answer until that is complete.
     create : make a new library where there is none.
     analyzer : ``module:callable``, called with the model's key (``ModelKey``) in every process
@@ -166,8 +166,8 @@ class Library:
         if not away:
             return report
         note = (
-            f"{away:,} of the files are not there: is their disk mounted? If they are gone for "
-            f"good, scan their folders, and the upgrade goes on without them."
+            f"{away:,} of the files are missing. Is their disk mounted? If they are gone for "
+            f"good, scan their folders; the upgrade then continues without them."
         )
         return replace(report, notes=(*report.notes, note))
 
@@ -204,7 +204,7 @@ class Library:
 
         Raises
         ------
-        TrackNotFound : nothing answers to the query.
+        TrackNotFound : no track matches the query.
         AmbiguousTrack : several tracks do; the message lists up to ten with their ids.
         """
         return self._reader.track(query)
@@ -298,8 +298,8 @@ class Library:
         return self._reader.info()
 
     def upgrade(self) -> Upgrade | None:
-        """How far the re-analysis by a new built-in model is; None when there is none to be done.
+        """How far the re-analysis by a new built-in model is; None if there is nothing to do.
 
-        None as well for a library that was opened with a model of one's own choice.
+        None too for a library that was opened with a model chosen by name.
         """
         return self._reader.upgrade()

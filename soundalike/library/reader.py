@@ -181,8 +181,8 @@ class Reader:
         others = {} if len(index) else overview.models_in_use(snapshot.connection)
         if others:
             raise ModelMismatch(
-                f"the library's tracks are analysed with {', '.join(others)}, but it was opened "
-                f"with {self._model.id}: scan its folders again, or open it with that model"
+                f"the library has analyses by {', '.join(others)}, but none by {self._model.id}: "
+                f"scan its folders again, or open it with that model"
             )
         return index
 
@@ -211,10 +211,9 @@ class Reader:
         model = next((each for each in (self._model, *older) if each.id == space.id), None)
         if model is None:
             raise ModelMismatch(
-                f"{found.name} would have to be analysed with {space.id}, from which the "
-                f"library's answers come until all of its tracks are re-analysed, but which is "
-                f"not installed any more: go on with the re-analysis for {self._model.id} "
-                f"(soundalike scan --upgrade), then ask again"
+                f"{found.name} is not analysed, and {space.id}, which answers until all tracks "
+                f"are re-analysed for {self._model.id}, is not installed any more: finish the "
+                f"upgrade (soundalike scan --upgrade), then ask again"
             )
         if model.id not in self._analyzers:
             from soundalike.workers.process import load_analyzer

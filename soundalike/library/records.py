@@ -164,13 +164,13 @@ class ScanReport:
     copied : at a new path or with new content, but equal to a file that is known: its analysis
         is shared.
     returned : had been missing and is back.
-    missing : of which nothing is left at their path; found out by this scan.
+    missing : whose file is gone; found out by this scan.
     failed : files and folders that failed in this scan.
     still_failing : failed earlier, unchanged since, and not tried again.
     ignored : files that are not audio by their name.
     elapsed_s : seconds.
     interrupted : stopped by Ctrl-C; what was finished is stored, and the next scan goes on.
-    notes : what a listener should know, such as that a folder looks unmounted.
+    notes : what the user should know, such as that a folder looks unmounted.
     """
 
     analysed: int
@@ -208,12 +208,12 @@ class SimilarResult:
 
     Attributes
     ----------
-    query : the track that was asked for; None when the file is not in the library.
+    query : the track of the query; None when the file is not in the library.
     path : the query's file.
-    start_s, end_s : the passage that was asked for, None where there is no bound.
+    start_s, end_s : the requested passage; None where there is no bound.
     model : that made the embeddings, ``name@version``.
     matches : best first, without the query itself.
-    min_percentile : that was asked for, None where nothing was to be cut.
+    min_percentile : as requested; None where nothing was to be cut.
     cut : tracks that would have been among the matches, but are less alike than that.
     best_cut : the closest of those, None where nothing was cut.
     searched : tracks that were compared.

@@ -291,8 +291,8 @@ class Snapshot:
             others.append(model)
         if others and found.track is not None and was_chosen:
             raise ModelMismatch(
-                f"{found.name} is analysed with {', '.join(others)}, but the library was opened "
-                f"with {self.space.id}: scan its folder again, or open the library with that model"
+                f"{found.name} has an analysis by {', '.join(others)}, but none by "
+                f"{self.space.id}: scan its folder again, or open the library with that model"
             )
         return None
 

@@ -283,7 +283,7 @@ def inspect_model(content: bytes, path: Path, *, source: str = "") -> ModelInfo:
     # ONNX Runtime has no common error class of its own, and raises RuntimeError or its kin.
     except Exception as error:
         reason = (str(error).splitlines() or [type(error).__name__])[0][:300]
-        raise ModelError(f"no model of soundalike's ({reason})") from error
+        raise ModelError(f"not a soundalike model ({reason})") from error
 
 
 class RegistryChange:

@@ -1,6 +1,6 @@
 """What a similarity means in a given library.
 
-A cosine means nothing to a listener: 0.6 may be a twin in one library and a stranger in another.
+A cosine alone says little: 0.6 may be very close in one library and far away in another.
 :class:`PairDistribution` turns it into a share: how many of the library's pairs are less alike.
 """
 
@@ -20,7 +20,7 @@ __all__ = ["DECIMALS", "MIN_TRACKS_FOR_PERCENTILE", "PairDistribution", "check_m
 DECIMALS = 6
 
 MIN_TRACKS_FOR_PERCENTILE = 10
-"""With 10 tracks there are 45 pairs, one step every 2 %; with fewer, a share is a coin toss."""
+"""With 10 tracks there are 45 pairs, one step every 2 %; with fewer, a percentile means little."""
 # All pairs of 2,048 tracks are 2.1 million similarities: 8 MB, well under 0.1 s to make and sort.
 _SAMPLE_TRACKS = 2048
 
@@ -56,7 +56,7 @@ class PairDistribution:
         embeddings : (n_tracks, D), unit length.
         max_tracks : beyond this many tracks, a random sample of this many stands for them. All
             pairs within a sample of m tracks tell more than m/n rows against all n columns at the
-            same cost: the answer hangs on how many different tracks were drawn.
+            same cost: the answer depends on how many different tracks were drawn.
         seed : of the sample.
 
         Raises

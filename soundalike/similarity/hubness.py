@@ -64,7 +64,7 @@ def neighbours(similarities: Similarities, k: int = 10) -> NDArray[np.int64]:
     InvalidArgument : k below 1.
     """
     if k < 1:
-        raise InvalidArgument(f"k is {k}: ask for at least 1 neighbour")
+        raise InvalidArgument(f"k is {k}: it must be at least 1")
     n = similarities.n_items
     found = np.empty((n, min(k, max(n - 1, 0))), np.int64)
     for start, rows in blocks(similarities):
@@ -169,7 +169,7 @@ class LocalScaling:
     def __init__(self, similarities: Similarities, k: int = 10) -> None:
         _check_enough(similarities, 2)
         if k < 1:
-            raise InvalidArgument(f"k is {k}: ask for at least 1 neighbour")
+            raise InvalidArgument(f"k is {k}: it must be at least 1")
         self._base = similarities
         n = similarities.n_items
         k = min(k, n - 1)

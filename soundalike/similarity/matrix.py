@@ -47,7 +47,7 @@ class CosineSimilarities:
             raise InvalidArgument(f"embeddings must have shape (n, D), got {embeddings.shape}")
         wide = embeddings.astype(np.float64)
         if not np.isfinite(wide).all():
-            raise InvalidArgument("the embeddings hold values that are no finite numbers")
+            raise InvalidArgument("the embeddings hold NaN or infinite values")
         wide /= np.maximum(np.linalg.norm(wide, axis=1, keepdims=True), 1e-12)
         self._unit: NDArray[np.float32] = wide.astype(np.float32)
 

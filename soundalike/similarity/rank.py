@@ -1,6 +1,6 @@
 """Ranking by similarity, and what a similarity means in a given library.
 
-A cosine means nothing to a listener: 0.6 may be a twin in one library and a stranger in another.
+A cosine alone says little: 0.6 may be very close in one library and far away in another.
 ``PairDistribution`` turns it into a share: how many of the library's pairs are less alike.
 """
 
@@ -160,11 +160,11 @@ def check_min_percentile(min_percentile: float, distribution: PairDistribution) 
     """
     if not 0 <= min_percentile <= 100:
         raise InvalidArgument(
-            f"the least percentile is {min_percentile:g}: it goes from 0 to 100, in percent of "
+            f"min_percentile must be 0 to 100, not {min_percentile:g}: it is a percentage of "
             f"the library's pairs of tracks"
         )
     if distribution.too_small:
-        raise InvalidArgument(f"a least percentile cannot be used: {distribution.too_small}")
+        raise InvalidArgument(f"min_percentile cannot be used: {distribution.too_small}")
 
 
 def best_first(
@@ -205,6 +205,6 @@ def best_first(
 
 def _check_limits(k: int, max_per_artist: int | None) -> None:
     if k < 1:
-        raise InvalidArgument(f"k is {k}: ask for at least 1 track")
+        raise InvalidArgument(f"k is {k}: it must be at least 1")
     if max_per_artist is not None and max_per_artist < 1:
         raise InvalidArgument(f"max_per_artist is {max_per_artist}: allow at least 1")

@@ -42,16 +42,16 @@ def mark_missing(transactions: Transactions, walk: Walk, seen: Set[int], tally: 
                 count = store.count_present_below(root)
             if count:
                 tally.notes.append(
-                    f"{printable(root)} is empty, but the library knows {count} tracks there: "
-                    f"is its disk mounted? None of them was marked as missing."
+                    f"{printable(root)} is empty, but the library has {count} tracks there. "
+                    f"Is its disk mounted? None was marked as missing."
                 )
             continue
         present, missing = _mark_below(transactions, walk, seen, root)
         tally.missing += missing
         if missing >= _MANY_MISSING and 2 * missing > present:
             tally.notes.append(
-                f"{missing} of the {present} tracks below {printable(root)} are gone and now "
-                f"marked as missing; they come back, with their analyses, when their files do."
+                f"{missing} of the {present} tracks below {printable(root)} are missing; "
+                f"if the files return, their analyses are used again."
             )
 
 

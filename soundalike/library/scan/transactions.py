@@ -84,9 +84,9 @@ class Transactions:
             return None
         if state.remaining:
             return (
-                f"{state.remaining:,} tracks remain to be re-analysed for {state.model}; until "
+                f"{state.remaining:,} tracks are still to be re-analysed for {state.model}; until "
                 f"then the answers come from {state.query_model}."
             )
         with self._database.write() as connection:
             drop_older(connection, self._lineage)
-        return f"All tracks are analysed with {state.model}: the answers come from it now."
+        return f"All tracks are analysed with {state.model}, which answers from now on."

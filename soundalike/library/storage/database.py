@@ -114,7 +114,7 @@ class Database:
         )
         if version is None:
             raise LibraryError(
-                f"{self.location}: a database, but not one of soundalike's; name another one"
+                f"{self.location}: a database, but not a soundalike library; name another one"
             )
         if version > SCHEMA_VERSION:
             raise LibraryError(
@@ -142,7 +142,7 @@ def _url_of(location: str | os.PathLike[str]) -> URL:
     try:
         url = make_url(location)
     except ArgumentError as error:
-        raise InvalidArgument(f"{location!r} is no database URL: {error}") from error
+        raise InvalidArgument(f"{location!r} is not a database URL: {error}") from error
     if url.get_backend_name() != "sqlite":
         raise InvalidArgument(
             f"{url.render_as_string()!r}: this version keeps libraries in SQLite only; "

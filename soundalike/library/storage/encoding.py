@@ -78,7 +78,7 @@ def decode(
         [encoded.embedding], len(encoded.embedding) // _F16.itemsize
     )
     if not whole.all():
-        raise ValueError("the embedding holds values that are no finite numbers")
+        raise ValueError("the embedding holds NaN, infinite values or only zeros")
     starts_s = np.frombuffer(encoded.excerpt_starts_s, _F64).astype(np.float64)
     scales = np.frombuffer(encoded.excerpt_scales, _F32)
     excerpts = np.frombuffer(encoded.excerpt_embeddings, _I8).reshape(len(starts_s), -1)
@@ -113,7 +113,7 @@ def decode_embeddings(
     Returns
     -------
     float32 (n_whole, embedding_dim), and bool (n,): False where a row has another length than
-    it should, or holds what is no finite number, or nothing but zeros.
+    it should, or holds NaN, infinite values or only zeros.
     """
     size = embedding_dim * _F16.itemsize
     whole = np.fromiter((len(row) == size for row in encoded), np.bool_, len(encoded))

@@ -43,10 +43,10 @@ _ADVICE = {
     "SQLITE_READONLY": "the database cannot be written; check the permissions of file and folder",
     "SQLITE_CANTOPEN": "the database cannot be opened; check the permissions of file and folder",
     "SQLITE_PERM": "the database cannot be opened; check the permissions of file and folder",
-    "SQLITE_BUSY": "another program holds the database; close it, or try again later",
-    "SQLITE_LOCKED": "another program holds the database; close it, or try again later",
+    "SQLITE_BUSY": "another program is using the database; close it, or try again later",
+    "SQLITE_LOCKED": "another program is using the database; close it, or try again later",
     "SQLITE_FULL": "the disk is full; make room and run the command again, nothing is lost",
-    "SQLITE_IOERR": "the disk reports an error; check it and its free space",
+    "SQLITE_IOERR": "disk error; check the disk and its free space",
 }
 
 # Parts of words from three letters on, and the beginnings of shorter ones. Without positions
@@ -151,7 +151,7 @@ class SQLite:
 
     @contextmanager
     def scan_lock(self) -> Iterator[None]:
-        """Held by the one scan that may run; the system lets go of it when its process dies.
+        """The lock of the running scan; the system releases it if the process dies.
 
         Raises
         ------

@@ -23,7 +23,7 @@ __all__ = ["TOLERANCE", "SplitSizes", "split_by_artist", "unsplittable"]
 TOLERANCE: Final = 0.05
 """How far a side's share of the tracks may be from the requested share."""
 
-# Orders in which the artists are dealt out; the best result of all is taken.
+# Orders in which the artists are assigned; the best result of all is taken.
 _TRIES: Final = 32
 
 
@@ -83,7 +83,7 @@ def split_by_artist(
 ) -> Split:
     """Split tracks so that no artist is on two sides.
 
-    Artists are dealt out from the one with the most tracks down, each to the side where the counts
+    Artists are assigned from the one with the most tracks down, each to the side where the counts
     of its labels fall furthest short of their shares; of several seeded orders the best is taken.
     The same arguments give the same split.
 

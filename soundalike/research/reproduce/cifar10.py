@@ -26,7 +26,7 @@ from soundalike.show.times import show_duration
 __all__ = ["PAPER_ACCURACY", "PLAIN", "TUNED", "reproduce"]
 
 PAPER_ACCURACY: Final = 0.62
-"""After 10 epochs, as the paper has it."""
+"""After 10 epochs, as in the paper."""
 
 PLAIN: Final = TrainConfig(
     name="cifar-cnn, plain",

@@ -3,7 +3,7 @@
 Three runs of 80 epochs, of each of which the weights after 25 are kept: (a) segments of 3 s dealt
 out at random, so that nearly every test segment has neighbours of its own track in training; (b)
 the fault-filtered split by track and artist; (c) the tracks and the numbers of segments of (b),
-dealt out at random as in (a), so that (b) and (c) differ in nothing but the leak.
+split at random as in (a), so that (b) and (c) differ in nothing but the leak.
 """
 
 from __future__ import annotations
@@ -36,7 +36,7 @@ from soundalike.show.times import show_duration
 __all__ = ["PAPER_ACCURACY", "RECIPE", "reproduce"]
 
 PAPER_ACCURACY: Final = {25: 0.4897, 80: 0.6034}
-"""By epochs, as the paper has it."""
+"""By epochs, as in the paper."""
 
 NO_AUGMENT: Final = AugmentConfig(
     stretch=1.0,
@@ -156,13 +156,13 @@ def _splits(tracks: Gtzan, seed: int) -> dict[str, tuple[str, LogMelSet, tuple[s
     leaks = ("artist", "repeat", "track")
     return {
         "random": (
-            "all tracks, segments dealt out at random",
+            "all tracks, segments split at random",
             shuffle_segments(segments, everything, random_sizes, seed),
             leaks,
         ),
         "fault-filtered": ("split by track and artist, faults left out", segments, ()),
         "random, same segments": (
-            "the tracks of the filtered split, their segments dealt out at random",
+            "the tracks of the filtered split, their segments split at random",
             shuffle_segments(segments, used, same_sizes, seed),
             leaks,
         ),
@@ -215,7 +215,7 @@ def _in_short(results: list[SplitResult], epochs: tuple[int, int]) -> tuple[str,
         f"Fault-filtered split: {share(b, epochs[0])} and {share(b, last)} of the segments, "
         f"{100 * b.by_track[last].track_accuracy.value:.1f} % of the tracks.",
         f"The gap after {last} epochs is {gap:.1f} points. The same tracks and numbers of "
-        f"segments dealt out at random give {share(c, last)}: {leak:.1f} points come from test "
+        f"segments split at random give {share(c, last)}: {leak:.1f} points come from test "
         f"segments whose own track was trained on.",
         f"{b.run.n_parameters:,} parameters; "
         f"{show_duration(sum(result.run.duration_s for result in results))} of training.",
