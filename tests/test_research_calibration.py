@@ -12,13 +12,14 @@ import pytest
 
 pytest.importorskip("sklearn", reason="needs soundalike[research]")
 
+from click.testing import CliRunner, Result
 from PIL import Image
 
 from soundalike.analysis import temper
 from soundalike.analyzer import Analyzer
+from soundalike.cli.app import cli
 from soundalike.errors import InvalidArgument
-from soundalike.research import calibration, classification
-from soundalike.research import card as measure
+from soundalike.research import calibration, card, classification
 from soundalike.research.calibration import believability, label_coverage, worst_by_chance
 from soundalike.research.datasets.frames import LogMelSet
 
@@ -122,33 +123,37 @@ def data() -> LogMelSet:
 
 
 def test_a_measurement_has_both_sides_of_the_calibration(data: LogMelSet) -> None:
-    found = measure.measure(Analyzer(), data, "test")
+    found = card.measure(Analyzer(), data, "test")
     assert found.after.error.value == pytest.approx(found.ece_calibrated)
     assert found.before.error.value == pytest.approx(found.evaluation.ece)
     assert sum(each.n_tracks for each in found.set_by_label) == 12
     assert found.worst_label.coverage == min(each.coverage for each in found.set_by_label)
-    table = measure.card_table([found], ["test"])
+    table = card.card_table([found], ["test"])
     assert f"of {found.worst_label.n_tracks} {found.worst_label.label}" in table
     written = json.loads(json.dumps(found.to_json()))
     assert written["after"]["error_equal_mass"]["value"] == found.after.error_equal_mass.value
-    with Image.open(io.BytesIO(measure.draw(found, "test"))) as picture:
+    with Image.open(io.BytesIO(card.draw(found, "test"))) as picture:
         assert picture.size == (1216, 736)
 
 
 def test_the_command_draws(
-    data: LogMelSet,
-    tmp_path: Path,
-    monkeypatch: pytest.MonkeyPatch,
-    capsys: pytest.CaptureFixture[str],
+    data: LogMelSet, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(measure.gtzan, "load", lambda place: data)
+    monkeypatch.setattr("soundalike.research.datasets.gtzan.load", lambda place: data)
     picture = tmp_path / "reliability.png"
-    assert measure.main(["--split", "test", "--reliability", str(picture)]) == 0
+
+    def run(*words: str) -> Result:
+        return CliRunner().invoke(cli, ["models", "card", "soundalike", *words])
+
+    assert run("--split", "test", "--reliability", str(picture)).exit_code == 0
     assert picture.read_bytes().startswith(b"\x89PNG")
-    for arguments, message in (
-        (["--reliability", "x.jpg"], "x.jpg: the picture is a PNG"),
-        (["--split", "valid", "test", "--reliability", "x.png"], "draws one split, not 2"),
-        (["--split", "test", "--reliability", str(tmp_path / "no/x.png")], "cannot be written"),
+    both = ("--split", "valid", "--split", "test")
+    for words, message in (
+        (("--reliability", "x.jpg"), "x.jpg: the picture is a PNG"),
+        ((*both, "--reliability", "x.png"), "draws one split, not 2 (valid, test)"),
+        # In a folder that is a file.
+        (("--split", "test", "--reliability", str(picture / "x.png")), "cannot be written"),
     ):
-        assert measure.main(arguments) == 1
-        assert message in capsys.readouterr().err
+        refused = run(*words)
+        assert refused.exit_code == 1
+        assert message in refused.stderr

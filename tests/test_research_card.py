@@ -69,16 +69,9 @@ def test_a_set_of_other_labels_is_refused() -> None:
 
 
 def test_the_command_says_what_is_wrong(tmp_path: Path) -> None:
-    def answer(*words: str) -> str:
-        result = CliRunner().invoke(cli, ["models", "card", "soundalike", *words])
-        assert result.exit_code == 1
-        assert isinstance(result.stderr, str)
-        return result.stderr
-
-    assert str(tmp_path) in answer("--data", str(tmp_path))
-    assert "name it FILE.png" in answer("--reliability", "confidence.svg")
-    both = ("--split", "valid", "--split", "test", "--reliability", "confidence.png")
-    assert "draws one split, not 2 (valid, test)" in answer(*both)
+    result = CliRunner().invoke(cli, ["models", "card", "soundalike", "--data", str(tmp_path)])
+    assert result.exit_code == 1
+    assert str(tmp_path) in result.stderr
 
 
 @pytest.mark.gtzan
