@@ -177,7 +177,7 @@ def test_an_upgrade_goes_on_without_naming_folders(tmp_path: Path, music: Path) 
         (music / "b/3.wav").rename(tmp_path / "3.wav")
         report = library.reanalyse()
         assert (report.reanalysed, report.missing) == (3, 0)
-        assert report.notes[-1].startswith("1 of the files are not there")
+        assert report.notes[-1].startswith("1 of the files are missing")
         assert library.similar(1).searched == 7  # what is away is not lost
         (tmp_path / "3.wav").rename(music / "b/3.wav")
         assert library.reanalyse().reanalysed == 1
