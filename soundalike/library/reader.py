@@ -8,9 +8,9 @@ from typing import TYPE_CHECKING, cast
 from sqlalchemy import Connection
 
 from soundalike.errors import LibraryError, ModelMismatch, TrackNotFound, printable
-from soundalike.library import overview
 from soundalike.library.changes import Position, position
 from soundalike.library.index import Index, IndexKeeper
+from soundalike.library.overview import describe, failures_of, models_in_use, note_damage
 from soundalike.library.records import Failure, LibraryInfo, SimilarResult, Track, Upgrade
 from soundalike.library.search import search
 from soundalike.library.snapshot import Found, Query, Snapshot
@@ -69,12 +69,12 @@ class Reader:
 
     def failures(self) -> list[Failure]:
         with self._database.read() as connection:
-            return overview.failures_of(connection)
+            return failures_of(connection)
 
     def info(self) -> LibraryInfo:
         with self._database.read() as connection:
             snapshot = self._snapshot(connection)
-            return overview.describe(snapshot, self._database, self._upgrade(connection))
+            return describe(snapshot, self._database, self._upgrade(connection))
 
     def upgrade(self) -> Upgrade | None:
         with self._database.read() as connection:
@@ -178,7 +178,7 @@ class Reader:
     def _current(self, snapshot: Snapshot) -> Index:
         """The index; refused where there is none because of the model."""
         index = self._index.current(snapshot)
-        others = {} if len(index) else overview.models_in_use(snapshot.connection)
+        others = {} if len(index) else models_in_use(snapshot.connection)
         if others:
             raise ModelMismatch(
                 f"the library has analyses by {', '.join(others)}, but none by {self._model.id}: "
@@ -192,7 +192,7 @@ class Reader:
         for track_ids, model in damaged:
             # A library that cannot be written answers from what is whole all the same.
             with suppress(LibraryError), self._database.write() as connection:
-                overview.note_damage(connection, track_ids, model)
+                note_damage(connection, track_ids, model)
         self._index.save()
 
     def _stored(self, snapshot: Snapshot, found: Found) -> Analysis | None:
