@@ -124,7 +124,7 @@ def pool(
     from soundalike.research.distill.teacher import find_teacher
 
     try:
-        with work_progress("segments") as progress:
+        with work_progress() as progress:
             make_pool(
                 find_soundtracks(music, packages or PACKAGES),
                 find_clips(data),

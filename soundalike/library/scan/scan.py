@@ -148,21 +148,23 @@ class Scan:
     # First: which files are there
 
     def _look(self, stop: StopOnInterrupt) -> None:
-        known = Settled(self._session)
-        files = iter(self._walk)
-        while batch := list(itertools.islice(files, _BATCH)):
-            unsettled = []
-            for file in batch:
-                track_id = known.unchanged(file)
-                if track_id is None:
-                    unsettled.append(file)
-                elif track_id not in self._seen:
-                    self._seen.add(track_id)
-                    self._counts.unchanged += 1
-            self._compare(unsettled)
-            self._tell(os.path.dirname(batch[-1].path))
-            if stop.requested:
-                return
+        settled = Settled(self._session, self._seen)
+        unsettled: list[FoundFile] = []
+        listed = 0
+        for folder, files in self._walk.folders():
+            seen_before = len(self._seen)
+            unsettled += settled.sift(folder, files)
+            self._counts.unchanged += len(self._seen) - seen_before
+            listed += len(files)
+            if listed >= _BATCH:
+                self._compare(unsettled)
+                unsettled, listed = [], 0
+                self._tell(folder)
+                if stop.requested:
+                    return
+        self._compare(unsettled)
+        if listed:
+            self._tell(folder)
         problems = {problem.path: problem.reason for problem in self._walk.problems}
         with self._session.reading() as store:
             failing = store.failing_folders()
@@ -178,10 +180,12 @@ class Scan:
                 for path, reason in problems.items():
                     self._fail(store, path, reason)
 
-    def _compare(self, batch: Sequence[FoundFile]) -> None:
+    def _compare(self, files: Sequence[FoundFile]) -> None:
+        for start in range(0, len(files), _BATCH):
+            self._compare_batch(files[start : start + _BATCH])
+
+    def _compare_batch(self, batch: Sequence[FoundFile]) -> None:
         """Tell new and changed files of the walk from those that are as they were."""
-        if not batch:
-            return
         now = time.time()
         with self._session.reading() as store:
             known = store.known([file.path for file in batch])

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import os
 from array import array
+from collections.abc import Sequence
 
 from soundalike.library.scan.transactions import Transactions
-from soundalike.library.scan.walk import FoundFile
+from soundalike.library.scan.walk import FoundFile, Listed, found_file
 
 __all__ = ["Settled"]
 
@@ -18,43 +19,73 @@ class Settled:
     """Tracks that need nothing as long as their files are as they were.
 
     A part of the tree at a time, so that a million of them do not fill the memory.
+
+    Attributes
+    ----------
+    seen : ids of the tracks that :meth:`sift` came by.
     """
 
-    def __init__(self, transactions: Transactions) -> None:
+    def __init__(self, transactions: Transactions, seen: set[int]) -> None:
+        self.seen = seen
         self._transactions = transactions
         self._below: str | None = None
         self._clear()
 
-    def unchanged(self, file: FoundFile) -> int | None:
-        """The id of a file's track if nothing is to be done about it."""
-        if self._below is None or not file.path.startswith(self._below):
-            self._load(file.path)
-        row = self._rows.get(file.path)
-        if row is None or file.stamp != (self._sizes[row], self._times[row]):
-            return None
-        return self._ids[row]
+    def sift(self, folder: str, listed: Sequence[Listed]) -> list[FoundFile]:
+        """Of the files of a folder, those about which something may have to be done."""
+        if not listed:
+            return []
+        folder = os.path.join(folder, "")
+        if self._below is None or not folder.startswith(self._below):
+            self._load(folder)
+        rows, ids, sizes, times, seen = self._rows, self._ids, self._sizes, self._times, self.seen
+        rest: list[FoundFile] = []
+        for item in listed:
+            row = rows.get(item.path)
+            if row is None:
+                rest.append(item if isinstance(item, FoundFile) else found_file(item))
+                continue
+            # Written out, because it is done for every file of a library.
+            if isinstance(item, FoundFile):
+                file = item
+            else:
+                try:
+                    found = item.stat()
+                except OSError:
+                    rest.append(found_file(item))
+                    continue
+                if found.st_size == sizes[row] and found.st_mtime_ns == times[row]:
+                    seen.add(ids[row])
+                    continue
+                file = found_file(item)
+            if file.stamp == (sizes[row], times[row]):
+                seen.add(ids[row])
+            else:
+                rest.append(file)
+        return rest
 
     def _clear(self) -> None:
         # Numbers in arrays rather than a record for each track: a third of the memory and time.
         self._rows: dict[str, int] = {}
         self._ids, self._sizes, self._times = array("q"), array("q"), array("q")
 
-    def _load(self, path: str) -> None:
-        """The tracks around a path: in the largest folder that does not hold too many."""
+    def _load(self, folder: str) -> None:
+        """The tracks around a folder: in the largest part of the tree that does not hold too many.
+
+        ``folder`` ends with a separator, as all of these do.
+        """
         self._clear()
-        parts = path.split(os.sep)
+        parts = folder.split(os.sep)
         with self._transactions.reading() as store:
             for depth in range(1, len(parts)):
-                folder = os.sep.join(parts[:depth]) + os.sep
-                if depth < len(parts) - 1 and store.count_present_below(folder) > _MOST_TRACKS:
+                self._below = os.sep.join(parts[:depth]) + os.sep
+                if self._below != folder and store.count_present_below(self._below) > _MOST_TRACKS:
                     continue
-                for some in store.settled_below(folder):
+                for some in store.settled_below(self._below):
                     paths, ids, sizes, times = zip(*some, strict=True)
-                    first = len(self._ids)
-                    numbers = range(first, first + len(paths))
+                    numbers = range(len(self._ids), len(self._ids) + len(paths))
                     self._rows.update(zip(map(os.fsdecode, paths), numbers, strict=True))
                     self._ids.extend(ids)
                     self._sizes.extend(sizes)
                     self._times.extend(times)
-                self._below = folder
                 return

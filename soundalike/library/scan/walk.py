@@ -6,6 +6,7 @@ import os
 import re
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
+from operator import attrgetter
 from typing import NamedTuple
 
 from soundalike.errors import InvalidArgument, printable
@@ -14,10 +15,12 @@ from soundalike.files import Stamp, stamp_of, why
 __all__ = [
     "AUDIO_SUFFIXES",
     "FoundFile",
+    "Listed",
     "Walk",
     "WalkProblem",
     "canonical",
     "checked_folders",
+    "found_file",
     "is_under",
 ]
 
@@ -31,6 +34,7 @@ AUDIO_SUFFIXES = frozenset(_SUFFIXES.split())
 
 # What file servers and Windows put beside the music; names with a leading dot are hidden anyway.
 _SYSTEM_FOLDERS = frozenset({"$recycle.bin", "system volume information", "@eadir", "lost+found"})
+_NAME = attrgetter("name")
 _FILE_SUFFIX = re.compile(r"\.[A-Za-z0-9]{1,5}")
 
 
@@ -40,6 +44,10 @@ class FoundFile(NamedTuple):
     path: str
     stamp: Stamp | None
     problem: str | None = None
+
+
+Listed = os.DirEntry[str] | FoundFile
+"""A file in a folder: an ordinary one as it was listed, a link looked at already."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -105,22 +113,29 @@ class Walk:
         self._link_targets: set[str] = set()
 
     def __iter__(self) -> Iterator[FoundFile]:
+        for _, listed in self.folders():
+            for item in listed:
+                yield item if isinstance(item, FoundFile) else found_file(item)
+
+    def folders(self) -> Iterator[tuple[str, list[Listed]]]:
+        """The same folder by folder, and what is an ordinary file not looked at any closer.
+
+        The files that were named come first, each as if it were a folder.
+        """
         # A file that was asked for by name counts whatever its suffix is.
         for root in self.roots:
             if os.path.isdir(root) or not os.path.lexists(root):
                 continue
-            if not os.path.islink(root):
-                yield self._found(root)
-            elif not os.path.exists(root) and not is_audio_name(root):
+            if os.path.islink(root) and not os.path.exists(root) and not is_audio_name(root):
                 self.problems.append(_broken_link(root))
-            elif self._is_new_target(root):
-                yield self._found(root)
+            elif not os.path.islink(root) or self._is_new_target(root):
+                yield os.path.dirname(root), [found_file(root)]
         pending = [root for root in reversed(self.roots) if os.path.isdir(root)]
         while pending:
             folder = pending.pop()
             if self._is_new(folder):
                 below: list[str] = []
-                yield from self._list(folder, below)
+                yield folder, self._list(folder, below)
                 pending.extend(reversed(below))
 
     def _is_new(self, folder: str) -> bool:
@@ -134,33 +149,35 @@ class Walk:
         self._folders.add(key)
         return True
 
-    def _list(self, folder: str, below: list[str]) -> Iterator[FoundFile]:
+    def _list(self, folder: str, below: list[str]) -> list[Listed]:
         try:
             with os.scandir(folder) as listing:
-                entries = sorted(listing, key=lambda entry: entry.name)
+                entries = sorted(listing, key=_NAME)
         except FileNotFoundError:
-            return  # went away since its parent was listed
+            return []  # went away since its parent was listed
         except OSError as error:
             self.problems.append(WalkProblem(folder, why(error)))
-            return
+            return []
         if not entries and folder in self.roots:
             self.empty_roots.append(folder)
+        listed: list[Listed] = []
         for entry in entries:
             if entry.is_symlink():
-                yield from self._link(entry, below)
+                listed += self._link(entry, below)
             elif entry.is_dir(follow_symlinks=False):
                 if not _is_hidden(entry.name):
                     below.append(entry.path)
             elif is_audio_name(entry.name) and entry.name[0] != ".":
                 if not self._link_targets or entry.path not in self._link_targets:
-                    yield self._found(entry.path, entry)
+                    listed.append(entry)
             else:
                 self.ignored += 1
+        return listed
 
-    def _link(self, entry: os.DirEntry[str], below: list[str]) -> Iterator[FoundFile]:
+    def _link(self, entry: os.DirEntry[str], below: list[str]) -> list[Listed]:
         if _is_hidden(entry.name):
             self.ignored += 1
-            return
+            return []
         target = os.path.realpath(entry.path)
         if os.path.isdir(target):
             if not any(is_under(target, folder) for folder in [*self.roots, *self.followed]):
@@ -168,7 +185,7 @@ class Walk:
             below.append(target)
         elif is_audio_name(entry.name):
             if self._is_new_target(entry.path):
-                yield self._found(entry.path)
+                return [found_file(entry.path)]
         elif not os.path.exists(entry.path) and not _FILE_SUFFIX.fullmatch(
             os.path.splitext(entry.name)[1]
         ):
@@ -176,6 +193,7 @@ class Walk:
             self.problems.append(_broken_link(entry.path))
         else:
             self.ignored += 1
+        return []
 
     def has_other_name(self, path: str) -> bool:
         """Whether a path is a link to a file that the walk reaches by itself."""
@@ -200,13 +218,16 @@ class Walk:
                 return is_audio_name(target) and not any(map(_is_hidden, parts))
         return False
 
-    def _found(self, path: str, entry: os.DirEntry[str] | None = None) -> FoundFile:
-        try:
-            return FoundFile(path, stamp_of(path if entry is None else entry))
-        except OSError as error:
-            if os.path.islink(path):
-                return FoundFile(path, None, _broken_link(path).reason)
-            return FoundFile(path, None, why(error))
+
+def found_file(place: str | os.DirEntry[str]) -> FoundFile:
+    """A file with its size and time, or with what is wrong with it."""
+    path = place if isinstance(place, str) else place.path
+    try:
+        return FoundFile(path, stamp_of(place))
+    except OSError as error:
+        if os.path.islink(path):
+            return FoundFile(path, None, _broken_link(path).reason)
+        return FoundFile(path, None, why(error))
 
 
 def _broken_link(path: str) -> WalkProblem:

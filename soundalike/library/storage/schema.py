@@ -38,6 +38,7 @@ from sqlalchemy import (
     Text,
     UniqueConstraint,
     or_,
+    text,
 )
 from sqlalchemy.sql import ColumnElement
 
@@ -109,7 +110,13 @@ tracks = Table(
     Index(None, "content_id"),
     # A file is looked for by its size where its path is not known.
     Index(None, "size_bytes"),
-    Index(None, "missing_at"),
+    # Of the missing ones alone, or it would be taken for the others, too, whatever else is asked.
+    Index(
+        None,
+        "missing_at",
+        sqlite_where=text("missing_at IS NOT NULL"),
+        postgresql_where=text("missing_at IS NOT NULL"),
+    ),
     # People write ids down; one that was given to another track since would mislead them.
     sqlite_autoincrement=True,
 )

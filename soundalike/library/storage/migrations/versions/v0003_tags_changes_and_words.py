@@ -25,7 +25,14 @@ def upgrade() -> None:
         for name in _TAGS:
             op.drop_column("contents", name)
     op.create_index("ix_tracks_size_bytes", "tracks", ["size_bytes"])
-    op.create_index("ix_tracks_missing_at", "tracks", ["missing_at"])
+    missing = sa.text("missing_at IS NOT NULL")
+    op.create_index(
+        "ix_tracks_missing_at",
+        "tracks",
+        ["missing_at"],
+        sqlite_where=missing,
+        postgresql_where=missing,
+    )
     changes = op.create_table(
         "changes",
         sa.Column("id", sa.BigInteger().with_variant(sa.Integer, "sqlite"), nullable=False),
