@@ -23,14 +23,14 @@ import wave
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 
 from soundalike.analysis import Analysis, unit
 from soundalike.audio.tags import Tags
-from soundalike.files import Stamp
+from soundalike.files import Stamp, write_file
 from soundalike.library import Library
+from soundalike.library.scan.store import Store
 from soundalike.library.scan.transactions import Transactions
 from soundalike.library.scan.walk import FoundFile
 from soundalike.library.storage.database import Database
@@ -111,11 +111,13 @@ def write(place: Path, tracks: Tracks, first: int, stop: int) -> None:
 
 
 def _write_one(
-    store: Any, transactions: Transactions, tracks: Tracks, n: int, track_id: int, file: FoundFile
+    store: Store, transactions: Transactions, tracks: Tracks, n: int, track_id: int, file: FoundFile
 ) -> None:
     content = store.content(n.to_bytes(32, "big"))
     assert file.stamp is not None
-    store.set_content(track_id, content.content_id, file.stamp)
+    track = store.known_id(track_id)
+    assert track is not None
+    store.set_content(track, content, file.stamp)
     by_model = {transactions.model_ids[tracks.model.id]: tracks.analysis(n)}
     store.put_analyses(content.content_id, tracks.facts(n), by_model)
 
@@ -310,7 +312,7 @@ def main() -> None:
         for what, milliseconds in found.items():
             print(f"  {what:34} {milliseconds:10.2f}")
     if options.out:
-        options.out.write_text(json.dumps(figures, indent=1) + "\n", encoding="utf-8")
+        write_file(options.out, json.dumps(figures, indent=1) + "\n")
 
 
 if __name__ == "__main__":

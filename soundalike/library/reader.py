@@ -211,9 +211,9 @@ class Reader:
         model = next((each for each in (self._model, *older) if each.id == space.id), None)
         if model is None:
             raise ModelMismatch(
-                f"{found.name} is not analysed, and {space.id}, which answers until all tracks "
-                f"are re-analysed for {self._model.id}, is not installed any more: finish the "
-                f"upgrade (soundalike scan --upgrade), then ask again"
+                f"{found.name} is not analysed, and {space.id}, which answers for the time being, is "
+                f"not installed any more: finish the upgrade to {self._model.id} "
+                f"(soundalike scan --upgrade), then ask again"
             )
         if model.id not in self._analyzers:
             from soundalike.workers.process import load_analyzer

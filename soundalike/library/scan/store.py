@@ -5,14 +5,12 @@ from __future__ import annotations
 import os
 from collections.abc import Iterable, Iterator, Mapping, Sequence, Set
 from dataclasses import dataclass
-from functools import lru_cache
 from typing import Any
 
 from sqlalchemy import (
     Connection,
-    Select,
+    Row,
     and_,
-    bindparam,
     delete,
     exists,
     func,
@@ -29,18 +27,17 @@ from soundalike.files import Stamp
 from soundalike.library.changes import log_changes
 from soundalike.library.overview import to_failure
 from soundalike.library.records import Failure
+from soundalike.library.scan import statements
 from soundalike.library.scan.walk import FoundFile
 from soundalike.library.storage.encoding import encode
 from soundalike.library.storage.schema import (
     analyses,
     contents,
-    excerpts,
     failure_counts,
     failures,
     models,
     tracks,
 )
-from soundalike.library.upgrade import has_analysis
 from soundalike.library.words import searchable
 from soundalike.models import ModelInfo
 from soundalike.workers.jobs import Digested, DigestJob, Facts
@@ -135,7 +132,9 @@ class Store:
         return {row.path: row for row in self._known(tracks.c.path.in_(encoded))}
 
     def known_id(self, track_id: int) -> KnownTrack | None:
-        return next(self._known(tracks.c.id == track_id), None)
+        statement = statements.known_track(self._model_id, self._older_ids)
+        row = self._connection.execute(statement, {"for_track": track_id}).one_or_none()
+        return None if row is None else _to_known(row)
 
     def known_ids(self, track_ids: Sequence[int]) -> list[KnownTrack]:
         return list(self._known(tracks.c.id.in_(track_ids))) if track_ids else []
@@ -160,19 +159,8 @@ class Store:
         }
 
     def _known(self, where: ColumnElement[bool]) -> Iterator[KnownTrack]:
-        statement = _known_statement(self._model_id, self._older_ids).where(where)
-        for row in self._connection.execute(statement):
-            yield KnownTrack(
-                track_id=row.id,
-                path=os.fsdecode(row.path),
-                stamp=None if row.size_bytes is None else Stamp(row.size_bytes, row.mtime_ns),
-                content_id=row.content_id,
-                is_analysed=row.analysis_id is not None,
-                is_outdated=row.analysis_id is None and row.has_older,
-                is_missing=row.missing_at is not None,
-                is_failed=row.failure_id is not None,
-                retry_at=row.retry_at,
-            )
+        statement = statements.known_tracks(self._model_id, self._older_ids).where(where)
+        return map(_to_known, self._connection.execute(statement))
 
     def settled_below(self, folder: str) -> Iterator[Sequence[Any]]:
         """Path, id, size and time of the tracks below a folder that need nothing while they stay.
@@ -223,13 +211,15 @@ class Store:
 
     def set_content(self, track: KnownTrack, content: KnownContent, stamp: Stamp) -> None:
         """The file at the track's path was read: this is what it holds."""
-        self._set(
-            tracks.c.id == track.track_id,
-            content_id=content.content_id,
-            size_bytes=stamp.size_bytes,
-            mtime_ns=stamp.mtime_ns,
-            missing_at=None,
-            words=_words(track.path, content.tags),
+        self._connection.execute(
+            statements.SET_CONTENT,
+            {
+                "for_track": track.track_id,
+                "new_content": content.content_id,
+                "new_size": stamp.size_bytes,
+                "new_time": stamp.mtime_ns,
+                "new_words": _words(track.path, content.tags),
+            },
         )
         self._changed.add(track.track_id)
 
@@ -262,44 +252,44 @@ class Store:
 
     def content(self, digest: bytes) -> KnownContent:
         """The content with this hash, made if there is none."""
-        statement = _content_statement(self._model_id, self._older_ids)
-        row = self._connection.execute(statement, {"digest": digest}).one_or_none()
+        statement = statements.content_by_digest(self._model_id, self._older_ids)
+        row = self._connection.execute(statement, {"for_digest": digest}).one_or_none()
         if row is not None:
             is_analysed = row.analysis_id is not None
             is_outdated = row.has_older and not is_analysed
             return KnownContent(row.id, is_analysed, is_outdated, Tags.from_json(row.tags))
-        made = self._connection.execute(
-            insert(contents).returning(contents.c.id), {"digest": digest}
-        )
+        made = self._connection.execute(statements.ADD_CONTENT, {"digest": digest})
         return KnownContent(made.scalar_one(), False, False, Tags())
 
     def put_analyses(self, content_id: int, facts: Facts, by_model: Mapping[int, Analysis]) -> None:
         """Store what models, by their rows, say of a content; other models' analyses stay."""
         for model_id, analysis in by_model.items():
             self._put_analysis(content_id, model_id, analysis)
-        duration_s = float(next(iter(by_model.values())).duration_s)
         self._connection.execute(
-            update(contents)
-            .where(contents.c.id == content_id)
-            .values(
-                duration_s=duration_s,
-                sample_rate=facts.sample_rate,
-                channels=facts.channels,
-                codec=facts.codec,
-                tags=facts.tags.to_json(),
-            )
+            statements.SET_FACTS,
+            {
+                "for_content": content_id,
+                "new_duration_s": float(next(iter(by_model.values())).duration_s),
+                "new_sample_rate": facts.sample_rate,
+                "new_channels": facts.channels,
+                "new_codec": facts.codec,
+                "new_tags": facts.tags.to_json(),
+            },
         )
-        having = select(tracks.c.id, tracks.c.path).where(tracks.c.content_id == content_id)
-        for row in self._connection.execute(having).all():
-            self._set(tracks.c.id == row.id, words=_words(os.fsdecode(row.path), facts.tags))
-            self._changed.add(row.id)
+        having = self._connection.execute(
+            statements.TRACKS_OF_CONTENT, {"for_content": content_id}
+        ).all()
+        words = [
+            {"for_track": row.id, "new_words": _words(os.fsdecode(row.path), facts.tags)}
+            for row in having
+        ]
+        if words:
+            self._connection.execute(statements.SET_WORDS, words)
+        self._changed.update(row.id for row in having)
 
     def _put_analysis(self, content_id: int, model_id: int, analysis: Analysis) -> None:
-        self._connection.execute(
-            delete(analyses).where(
-                analyses.c.content_id == content_id, analyses.c.model_id == model_id
-            )
-        )
+        key = {"for_content": content_id, "for_model": model_id}
+        self._connection.execute(statements.DROP_ANALYSIS, key)
         encoded = encode(analysis)
         values = {
             "content_id": content_id,
@@ -311,9 +301,9 @@ class Store:
             "notes": encoded.notes,
             "analysed_at": self._now,
         }
-        made = self._connection.execute(insert(analyses).returning(analyses.c.id), values)
+        made = self._connection.execute(statements.ADD_ANALYSIS, values)
         self._connection.execute(
-            insert(excerpts),
+            statements.ADD_EXCERPTS,
             {
                 "analysis_id": made.scalar_one(),
                 "starts_s": encoded.excerpt_starts_s,
@@ -379,7 +369,7 @@ class Store:
         return to_failure(row)
 
     def drop_failure(self, track_id: int) -> None:
-        found = self._connection.execute(delete(failures).where(failures.c.track_id == track_id))
+        found = self._connection.execute(statements.DROP_FAILURE, {"for_track": track_id})
         if found.rowcount:
             self._changed.add(track_id)
 
@@ -430,41 +420,17 @@ class Store:
         self._changed.clear()
 
 
-# Statements that every file needs, composed once: that takes longer than running them.
-
-
-@lru_cache(maxsize=8)
-def _known_statement(model_id: int, older_ids: tuple[int, ...]) -> Select[Any]:
-    """What :class:`KnownTrack` is made of, for all tracks."""
-    own = and_(analyses.c.content_id == tracks.c.content_id, analyses.c.model_id == model_id)
-    own_failure = and_(failures.c.track_id == tracks.c.id, failure_counts(model_id))
-    return (
-        select(
-            tracks,
-            analyses.c.id.label("analysis_id"),
-            has_analysis(tracks.c.content_id, older_ids).label("has_older"),
-            failures.c.id.label("failure_id"),
-            failures.c.retry_at,
-        )
-        .select_from(tracks)
-        .outerjoin(analyses, own)
-        .outerjoin(failures, own_failure)
-    )
-
-
-@lru_cache(maxsize=8)
-def _content_statement(model_id: int, older_ids: tuple[int, ...]) -> Select[Any]:
-    """What :class:`KnownContent` is made of, for the content with a ``digest``."""
-    own = and_(analyses.c.content_id == contents.c.id, analyses.c.model_id == model_id)
-    return (
-        select(
-            contents.c.id,
-            contents.c.tags,
-            analyses.c.id.label("analysis_id"),
-            has_analysis(contents.c.id, older_ids).label("has_older"),
-        )
-        .outerjoin(analyses, own)
-        .where(contents.c.digest == bindparam("digest"))
+def _to_known(row: Row[Any]) -> KnownTrack:
+    return KnownTrack(
+        track_id=row.id,
+        path=os.fsdecode(row.path),
+        stamp=None if row.size_bytes is None else Stamp(row.size_bytes, row.mtime_ns),
+        content_id=row.content_id,
+        is_analysed=row.analysis_id is not None,
+        is_outdated=row.analysis_id is None and row.has_older,
+        is_missing=row.missing_at is not None,
+        is_failed=row.failure_id is not None,
+        retry_at=row.retry_at,
     )
 
 

@@ -1,0 +1,115 @@
+"""The statements that a scan runs for every file, composed once, which takes longer than running.
+
+Parameters are named ``for_...`` where they choose a row, ``new_...`` where they fill a column.
+"""
+
+from __future__ import annotations
+
+from functools import lru_cache
+from typing import Any
+
+from sqlalchemy import Select, and_, bindparam, delete, insert, select, update
+
+from soundalike.library.storage.schema import (
+    analyses,
+    contents,
+    excerpts,
+    failure_counts,
+    failures,
+    tracks,
+)
+from soundalike.library.upgrade import has_analysis
+
+__all__ = [
+    "ADD_ANALYSIS",
+    "ADD_CONTENT",
+    "ADD_EXCERPTS",
+    "DROP_ANALYSIS",
+    "DROP_FAILURE",
+    "SET_CONTENT",
+    "SET_FACTS",
+    "SET_WORDS",
+    "TRACKS_OF_CONTENT",
+    "content_by_digest",
+    "known_track",
+    "known_tracks",
+]
+
+_TRACK = tracks.c.id == bindparam("for_track")
+_CONTENT = contents.c.id == bindparam("for_content")
+
+SET_CONTENT = (
+    update(tracks)
+    .where(_TRACK)
+    .values(
+        content_id=bindparam("new_content"),
+        size_bytes=bindparam("new_size"),
+        mtime_ns=bindparam("new_time"),
+        missing_at=None,
+        words=bindparam("new_words"),
+    )
+)
+SET_WORDS = update(tracks).where(_TRACK).values(words=bindparam("new_words"))
+TRACKS_OF_CONTENT = select(tracks.c.id, tracks.c.path).where(
+    tracks.c.content_id == bindparam("for_content")
+)
+ADD_CONTENT = insert(contents).returning(contents.c.id)
+SET_FACTS = (
+    update(contents)
+    .where(_CONTENT)
+    .values(
+        duration_s=bindparam("new_duration_s"),
+        sample_rate=bindparam("new_sample_rate"),
+        channels=bindparam("new_channels"),
+        codec=bindparam("new_codec"),
+        tags=bindparam("new_tags"),
+    )
+)
+DROP_ANALYSIS = delete(analyses).where(
+    analyses.c.content_id == bindparam("for_content"),
+    analyses.c.model_id == bindparam("for_model"),
+)
+ADD_ANALYSIS = insert(analyses).returning(analyses.c.id)
+ADD_EXCERPTS = insert(excerpts)
+DROP_FAILURE = delete(failures).where(failures.c.track_id == bindparam("for_track"))
+
+
+@lru_cache(maxsize=8)
+def known_tracks(model_id: int, older_ids: tuple[int, ...]) -> Select[Any]:
+    """What ``KnownTrack`` is made of, for all tracks."""
+    own = and_(analyses.c.content_id == tracks.c.content_id, analyses.c.model_id == model_id)
+    own_failure = and_(failures.c.track_id == tracks.c.id, failure_counts(model_id))
+    return (
+        select(
+            tracks,
+            analyses.c.id.label("analysis_id"),
+            has_analysis(tracks.c.content_id, older_ids).label("has_older"),
+            failures.c.id.label("failure_id"),
+            failures.c.retry_at,
+        )
+        .select_from(tracks)
+        .outerjoin(analyses, own)
+        .outerjoin(failures, own_failure)
+    )
+
+
+@lru_cache(maxsize=8)
+def known_track(model_id: int, older_ids: tuple[int, ...]) -> Select[Any]:
+    """The same for one track."""
+    return known_tracks(model_id, older_ids).where(_TRACK)
+
+
+@lru_cache(maxsize=8)
+def content_by_digest(model_id: int, older_ids: tuple[int, ...]) -> Select[Any]:
+    """What ``KnownContent`` is made of."""
+    own = and_(analyses.c.content_id == contents.c.id, analyses.c.model_id == model_id)
+    return (
+        select(
+            contents.c.id,
+            contents.c.tags,
+            analyses.c.id.label("analysis_id"),
+            has_analysis(contents.c.id, older_ids).label("has_older"),
+        )
+        .outerjoin(analyses, own)
+        .where(contents.c.digest == bindparam("for_digest"))
+    )
