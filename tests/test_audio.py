@@ -795,7 +795,7 @@ def test_a_disk_that_fails_midway(tmp_path: Path) -> None:
         # From now on, reading from the file's descriptor is an error.
         with open(tmp_path / "other", "wb") as other:
             os.dup2(other.fileno(), reader._decoder._source._file.fileno())
-        with pytest.raises(UnreadableFile, match="could not be read further"):
+        with pytest.raises(UnreadableFile, match="could not be read to the end"):
             list(blocks)
 
 

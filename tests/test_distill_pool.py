@@ -93,12 +93,12 @@ def test_soundtracks_are_of_the_packages_asked_for(music: Path) -> None:
         ("a.wav", "one"),
         ("b.wav", "one"),
     ]
-    with pytest.raises(DataError, match=r"manifest\.json: no track of three"):
+    with pytest.raises(DataError, match=r"manifest\.json: no tracks of three"):
         pools.find_soundtracks(music, ["one", "three"])
 
 
 def test_what_is_missing_is_named(music: Path, store: Path, tmp_path: Path) -> None:
-    with pytest.raises(DataError, match=r"manifest\.json: No such file"):
+    with pytest.raises(DataError, match=r"manifest\.json: no such file"):
         pools.find_soundtracks(tmp_path)
     listed = [{"path": "gone.ogg", "package": "one"}]
     (tmp_path / "manifest.json").write_text(json.dumps(listed), encoding="utf-8")

@@ -16,6 +16,7 @@ from hypothesis import strategies as st
 import soundalike
 from soundalike.analyzer import Analyzer
 from soundalike.audio import effects as changes
+from soundalike.audio.tags import Tags
 from soundalike.errors import InvalidArgument, LibraryError, UnsupportedAudio
 from soundalike.evaluate.duplicates import find_duplicates
 from soundalike.evaluate.intervals import share_interval
@@ -35,7 +36,10 @@ def track(number: int, **fields: object) -> Track:
         "content_hash": f"{number:064x}",
         "status": "analysed",
     }
-    return Track(**dict.fromkeys(Track.__slots__) | known | fields)  # type: ignore[arg-type]
+    own = {name: fields.pop(name) for name in Track.__slots__ if name in fields}
+    tags = Tags(**fields)  # type: ignore[arg-type]
+    given = {**dict.fromkeys(Track.__slots__), **known, **own, "tags": tags}
+    return Track(**given)  # type: ignore[arg-type]
 
 
 # Labels

@@ -205,7 +205,7 @@ def test_the_mean_s_interval_is_the_bootstrap_s(values: list[float], seed: int) 
         (lambda s: retrieve(s, ["a"] * 5), "6 items, but 5 labels"),
         (lambda s: retrieve(s, ["a"] * 6, groups=["a"] * 7), "6 items, but 7 groups"),
         (lambda _: CosineSimilarities(np.zeros(3)), r"shape \(n, D\), got \(3,\)"),
-        (lambda _: CosineSimilarities(np.full((2, 2), np.nan)), "no finite numbers"),
+        (lambda _: CosineSimilarities(np.full((2, 2), np.nan)), "NaN or infinite values"),
         (lambda _: GivenSimilarities(np.zeros((2, 3))), r"shape \(n, n\), got \(2, 3\)"),
         (lambda _: GivenSimilarities(np.full((2, 2), np.nan)), "no numbers"),
         (lambda _: mean_interval(np.zeros(0)), "no values"),

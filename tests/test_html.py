@@ -13,6 +13,7 @@ import numpy as np
 import pytest
 from html_pages import HOSTILE, SHOWN, Page, assert_harmless
 
+from soundalike.audio.tags import Tags
 from soundalike.evaluate.duplicates import Duplicate
 from soundalike.evaluate.intervals import Interval
 from soundalike.evaluate.page import evaluation_page
@@ -31,9 +32,8 @@ NOW = datetime(2026, 1, 2, 3, 4, tzinfo=UTC)
 def track(text: str) -> Track:
     # A folder's name cannot hold the byte 0, and a slash would make two of it.
     path = Path("/music") / text.replace("\x00", "").replace("/", "|")
-    return Track(
-        1, path, text, text, text, text, text, 2000, 1, 9.0, 8000, 1, "flac", 9, "", "analysed"
-    )
+    tags = Tags(text, text, text, text, text, 2000, 1)
+    return Track(1, path, tags, 9.0, 8000, 1, "flac", 9, "", "analysed")
 
 
 def evaluation(text: str) -> LibraryEvaluation:

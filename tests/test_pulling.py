@@ -370,8 +370,8 @@ def test_a_file_with_another_checksum_is_deleted(folder: Path, site: tuple[Path,
 @pytest.mark.parametrize(
     ("content", "reason"),
     [
-        (b"<html>not a model</html>", "not a model for soundalike"),
-        (small_model()[:-200], "not a model for soundalike"),
+        (b"<html>not a model</html>", "not a soundalike model"),
+        (small_model()[:-200], "not a soundalike model"),
         (small_model(labels=4), r"gives shapes \(\(8,\), \(3,\)\) instead of \(\(8,\), \(4,\)\)"),
         (small_model(name="gtzan-resnet"), "'gtzan-resnet' is a built-in model"),
         (small_model(name="../../small"), r"a model cannot be called '\.\./\.\./small'"),

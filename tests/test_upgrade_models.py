@@ -34,6 +34,8 @@ def weights(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
     shutil.copy(shipped.path, folder)
     (folder / "registry.json").write_text(json.dumps([entry(shipped.path, shipped)]))
     monkeypatch.setattr(registry, "_WEIGHTS", folder)
+    # Worker processes know nothing of that, but look among the models that were pulled.
+    monkeypatch.setenv("SOUNDALIKE_MODELS", str(folder))
     registry.builtin_models.cache_clear()
     yield folder
     monkeypatch.undo()

@@ -211,7 +211,7 @@ class Reader:
         model = next((each for each in (self._model, *older) if each.id == space.id), None)
         if model is None:
             raise ModelMismatch(
-                f"{found.name} is not analysed, and {space.id}, which answers for the time being, is "
+                f"{found.name} is not analysed, and {space.id}, which answers for now, is "
                 f"not installed any more: finish the upgrade to {self._model.id} "
                 f"(soundalike scan --upgrade), then ask again"
             )
