@@ -36,7 +36,7 @@ from audio_files import (
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from soundalike.audio import Audio, AudioReader, load_audio, probe
+from soundalike.audio import Audio, AudioReader, decoder, load_audio, probe, read_tags
 from soundalike.audio.decoder import Decoder
 from soundalike.errors import (
     AudioError,
@@ -626,6 +626,53 @@ def test_files_with_flipped_bytes_never_crash(
     path.write_bytes(content[: data.draw(st.integers(1, len(content)))])
     with contextlib.suppress(AudioError):
         assert np.isfinite(load_audio(path).samples).all()
+
+
+# -- faults of the decoder's library ---------------------------------------------------------------
+
+
+class Moved:
+    """A container whose ``demux`` wants other arguments than ours."""
+
+    def __init__(self, container: object) -> None:
+        self._container = container
+
+    def demux(self) -> None:
+        raise AssertionError("never called as it wants to be")
+
+    def __getattr__(self, name: str) -> object:
+        return getattr(self._container, name)
+
+
+@pytest.mark.parametrize("kind", ["matroska", "mp3-cbr", "aac"])
+@pytest.mark.parametrize(
+    ("read", "moved"),
+    [
+        (probe, "open"),
+        (load_audio, "open"),
+        (read_tags, "open"),
+        (probe, "demux"),
+        (load_audio, "demux"),
+        (load_audio, "plane"),
+    ],
+)
+def test_a_fault_of_the_library_is_not_blamed_on_the_file(
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    kind: str,
+    read: Callable[[Path], object],
+    moved: str,
+) -> None:
+    path = write_audio(tmp_path / f"piece.{FORMATS[kind].suffix}", chord(RATE, 1.0), RATE, kind)
+    av_open = av.open
+    if moved == "open":
+        monkeypatch.setattr(av, "open", lambda source: None)
+    elif moved == "demux":
+        monkeypatch.setattr(av, "open", lambda *given, **named: Moved(av_open(*given, **named)))
+    else:
+        monkeypatch.setattr(decoder, "_array", lambda plane: None)
+    with pytest.raises(TypeError, match="argument"):
+        read(path)
 
 
 # -- what may not be read --------------------------------------------------------------------------

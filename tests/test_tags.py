@@ -14,7 +14,7 @@ import mutagen.mp4
 import mutagen.wave
 import numpy as np
 import pytest
-from audio_files import FORMATS, add_cover, chord, damage, jpeg, write_audio
+from audio_files import FORMATS, add_cover, chord, damage, jpeg, replace_bytes, write_audio
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
@@ -136,6 +136,13 @@ def test_years(tmp_path: Path, date: str, year: int | None) -> None:
 def test_track_numbers(tmp_path: Path, track: str, number: int | None) -> None:
     tags = read_tags(make(tmp_path / "piece", "flac", {"track": track}))
     assert tags.track_number == number
+
+
+@pytest.mark.parametrize("kind", ["wav", "matroska"])
+def test_bytes_that_are_not_utf_8(tmp_path: Path, kind: str) -> None:
+    path = make(tmp_path / "piece", kind, {"title": "Déjà vu"})
+    replace_bytes(path, "Déjà".encode(), b"D\xe9j\xe0..")
+    assert read_tags(path) == Tags(title="D\ufffdj\ufffd.. vu")
 
 
 @pytest.mark.parametrize("kind", ["mp3-cbr", "aac", "flac", "vorbis", "wav", "wma", "matroska"])

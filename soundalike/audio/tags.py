@@ -116,8 +116,9 @@ def _tags(tags: Any) -> Tags:
 
 
 def tags_from_mapping(values: Mapping[str, str]) -> Tags:
-    """Tags from FFmpeg's names for them."""
-    return _fields({key.lower(): [value] for key, value in values.items()}, _NAMED)
+    """Tags from FFmpeg's names for them; bytes that are not UTF-8 come as lone surrogates."""
+    raw = {key.lower(): [value.encode("utf-8", "surrogateescape")] for key, value in values.items()}
+    return _fields(raw, _NAMED)
 
 
 def _id3_values(tags: ID3, key: str) -> list[Any]:
