@@ -1,4 +1,4 @@
-# Two targets do all the set-up themselves: `make demo` and `make test`.
+# The targets do all the set-up themselves; `make demo` and `make test` are the two to begin with.
 # MUSIC=~/Music make demo    uses that folder instead of the music that the demo composes.
 
 PYTHON ?= python3
@@ -10,7 +10,7 @@ STAMP  := $(VENV)/.installed
 PACKAGES ?= tuning held-out all small
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test lint format bench bench-quality named-music clean
+.PHONY: help demo test test-pythons lint format bench bench-quality named-music clean
 
 help: ## show this list
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /|/' | \
@@ -33,6 +33,9 @@ demo: $(STAMP)-demo ## scan a music folder (MUSIC=...) or composed music, show n
 
 test: lint ## run every check and test
 	$(BIN)/python -m pytest -n 2 --dist worksteal
+
+test-pythons: ## try the wheel on every Python from 3.11 up, with the newest and the lowest dependencies
+	@$(PYTHON) tests/pythons.py
 
 lint: $(STAMP)-test
 	$(BIN)/ruff check .

@@ -11,6 +11,11 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from hypothesis import HealthCheck, settings
+
+# No test hangs on how fast the machine is, or on what else it does.
+settings.register_profile("soundalike", deadline=None, suppress_health_check=[HealthCheck.too_slow])
+settings.load_profile("soundalike")
 
 # A shell starts what it puts into the background with Ctrl-C ignored, and children inherit that:
 # the tests that send it would wait for ever.

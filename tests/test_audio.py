@@ -326,7 +326,7 @@ def test_a_passage_of_a_lossy_track_is_nearly_the_slice(tmp_path: Path, kind: st
         assert part.notes == ()
 
 
-@settings(max_examples=25, deadline=None, suppress_health_check=list(HealthCheck))
+@settings(max_examples=25, suppress_health_check=list(HealthCheck))
 @given(start=st.integers(0, 264_599), length=st.integers(1, 264_600))
 @pytest.mark.parametrize("kind", ["flac", "mp3-cbr", "alac"])
 def test_any_passage_is_the_slice(
@@ -608,7 +608,7 @@ def test_noise_is_never_taken_for_music(tmp_path: Path, suffix: str, seed: int) 
     assert isinstance(error_of(path), UnsupportedAudio | DamagedAudio)
 
 
-@settings(max_examples=150, deadline=None, suppress_health_check=list(HealthCheck))
+@settings(max_examples=150, suppress_health_check=list(HealthCheck))
 @given(data=st.data())
 @pytest.mark.parametrize("kind", ["mp3-vbr", "aac", "flac", "vorbis", "wav", "wma", "aiff", "caf"])
 def test_files_with_flipped_bytes_never_crash(

@@ -13,7 +13,7 @@ from pathlib import Path
 import click
 import pytest
 from click.testing import CliRunner
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from soundalike.cli import cli, output, params
@@ -244,7 +244,6 @@ def test_what_is_no_time(text: str) -> None:
         params.parse_time(text)
 
 
-@settings(deadline=None)
 @given(st.integers(0, 400_000))
 def test_times_read_back_what_is_shown(seconds: int) -> None:
     assert params.parse_time(params.show_time(seconds)) == seconds

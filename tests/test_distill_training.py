@@ -185,7 +185,7 @@ def test_statistics_are_those_of_numpy() -> None:
             assert found[name][row].numpy() == pytest.approx(expected, abs=near), name
 
 
-@settings(max_examples=30, deadline=None)
+@settings(max_examples=30)
 @given(
     arrays(np.float32, (12, 5), elements=st.floats(-100, 100, width=32), unique=True),
     arrays(np.float32, (12, 3), elements=st.floats(-100, 100, width=32), unique=True),

@@ -170,7 +170,7 @@ def test_broken_tags_are_none(tmp_path: Path) -> None:
     assert read_tags(path) == Tags()
 
 
-@settings(max_examples=60, deadline=None, suppress_health_check=list(HealthCheck))
+@settings(max_examples=60, suppress_health_check=list(HealthCheck))
 @given(seed=st.integers(0, 10_000), share=st.floats(0, 0.3))
 @pytest.mark.parametrize("kind", ["mp3-cbr", "aac", "flac", "vorbis", "wma", "wav", "wavpack"])
 def test_damaged_tags_never_raise(

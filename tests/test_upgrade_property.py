@@ -109,7 +109,6 @@ TestUpgrades = Upgrades.TestCase
 TestUpgrades.settings = settings(
     max_examples=10,
     stateful_step_count=7,
-    deadline=None,
     derandomize=True,
     suppress_health_check=list(HealthCheck),
 )
