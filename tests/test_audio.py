@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import errno
+import functools
 import os
 import pickle
 import shutil
@@ -436,17 +437,29 @@ TRUNCATED = [
 ]
 
 
-@pytest.mark.parametrize("kind", TRUNCATED)
+@pytest.fixture(scope="module")
+def long_file(tmp_path_factory: pytest.TempPathFactory) -> Callable[[str], tuple[FloatArray, Path]]:
+    """Twelve seconds and the file of a kind that holds them, encoded once."""
+
+    @functools.cache
+    def encoded(kind: str) -> tuple[FloatArray, Path]:
+        rate = 48_000 if kind == "opus" else RATE
+        source = chord(rate, 12.0, 2)
+        path = tmp_path_factory.mktemp("long") / f"piece.{FORMATS[kind].suffix}"
+        return source.mean(axis=0), write_audio(path, source, rate, kind)
+
+    return encoded
+
+
 @pytest.mark.parametrize("share", [0.3, 0.72])
+@pytest.mark.parametrize("kind", TRUNCATED)
 def test_a_truncated_file_is_decoded_as_far_as_it_goes(
-    tmp_path: Path, kind: str, share: float
+    long_file: Callable[[str], tuple[FloatArray, Path]], tmp_path: Path, kind: str, share: float
 ) -> None:
-    rate = 48_000 if kind == "opus" else RATE
-    source = chord(rate, 12.0, 2)
-    path = write_audio(tmp_path / f"piece.{FORMATS[kind].suffix}", source, rate, kind)
-    audio = load_audio(truncate(path, share))
+    source, whole = long_file(kind)
+    audio = load_audio(truncate(Path(shutil.copy(whole, tmp_path)), share))
     assert 12 * share - 2.2 < audio.duration_s < 12 * share + 1
-    assert match(audio.samples, source.mean(axis=0))[0] > 0.96
+    assert match(audio.samples, source)[0] > 0.96
     assert len(audio.notes) == 1
     note = audio.notes[0]
     assert note.startswith("truncated: ")
@@ -626,6 +639,14 @@ def test_files_with_flipped_bytes_never_crash(
     path.write_bytes(content[: data.draw(st.integers(1, len(content)))])
     with contextlib.suppress(AudioError):
         assert np.isfinite(load_audio(path).samples).all()
+
+
+def test_a_decoder_that_does_not_open(tmp_path: Path) -> None:
+    path = write_audio(tmp_path / "piece.caf", chord(RATE, 1.0, 2), RATE, "caf")
+    content = bytearray(path.read_bytes())
+    content[44] = 1  # so many channels that no decoder takes them
+    path.write_bytes(content)
+    assert isinstance(error_of(path), DamagedAudio)
 
 
 # -- faults of the decoder's library ---------------------------------------------------------------
