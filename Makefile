@@ -1,4 +1,4 @@
-# Two targets do all the set-up themselves: `make demo` and `make test`.
+# The targets do all the set-up themselves; `make demo` and `make test` are the two to begin with.
 # MUSIC=~/Music make demo    uses that folder instead of the music that the demo composes.
 
 PYTHON ?= python3
@@ -10,7 +10,7 @@ STAMP  := $(VENV)/.installed
 PACKAGES ?= tuning held-out all small
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test lint format bench bench-quality named-music clean
+.PHONY: help demo test test-pythons lint format bench bench-library bench-quality named-music clean
 
 help: ## show this list
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /|/' | \
@@ -34,6 +34,9 @@ demo: $(STAMP)-demo ## scan a music folder (MUSIC=...) or composed music, show n
 test: lint ## run every check and test
 	$(BIN)/python -m pytest -n 2 --dist worksteal
 
+test-pythons: ## try the wheel on every Python from 3.11 up, with the newest and the lowest dependencies
+	@$(PYTHON) tests/pythons.py
+
 lint: $(STAMP)-test
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
@@ -46,6 +49,9 @@ format: $(STAMP)-test ## format the code
 bench: $(STAMP)-test ## time decoding and analysis, compared with bliss-audio if it installs
 	-$(BIN)/python -m pip install --quiet --disable-pip-version-check bliss-audio
 	$(BIN)/python -m benchmarks.analysis
+
+bench-library: $(STAMP)-test ## time the answers of a library of 10,000 and of 100,000 tracks
+	$(BIN)/python -m benchmarks.library --keep build/benchmark-library --out build/benchmark-library/figures.json
 
 bench-quality: named-music $(STAMP)-test ## compare neighbours with other programs (MUSIC=folder of the soundtracks)
 	-$(BIN)/soundalike models pull musicnn

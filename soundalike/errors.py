@@ -21,7 +21,8 @@
     ├── DataError                a data set that is missing, damaged or laid out differently
     └── OutputError              a file or folder cannot be written
 
-The command line catches the root, prints ``Type: message`` and exits with 1.
+The command line catches the root, prints ``Type: message`` and exits with 1. Any other error is a
+fault of soundalike or of a library that it uses, and is told with its place: :func:`with_place`.
 """
 
 from __future__ import annotations
@@ -50,6 +51,7 @@ __all__ = [
     "UnreadableFile",
     "UnsupportedAudio",
     "printable",
+    "with_place",
 ]
 
 
@@ -60,6 +62,22 @@ def printable(path: str | os.PathLike[str]) -> str:
     which no UTF-8 stream accepts; they are shown as ``\\xNN`` (the byte that stood there).
     """
     return os.fsencode(path).decode("utf-8", "backslashreplace")
+
+
+def with_place(error: BaseException) -> str:
+    """The message of an error that nobody foresaw, on one line, and where it was raised.
+
+    Such as "unexpected keyword argument 'x' (decoder.py:97, in open_container)".
+    """
+    message = " ".join(str(error).split())
+    trace = error.__traceback__
+    if trace is None:
+        return message
+    while trace.tb_next is not None:
+        trace = trace.tb_next
+    code = trace.tb_frame.f_code
+    place = f"({os.path.basename(code.co_filename)}:{trace.tb_lineno}, in {code.co_name})"
+    return f"{message} {place}".strip()
 
 
 class SoundalikeError(Exception):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import os
 import signal
 import subprocess
@@ -9,8 +10,23 @@ import sys
 import tempfile
 from collections.abc import Iterator
 from pathlib import Path
+from typing import IO
 
 import pytest
+from hypothesis import HealthCheck, settings
+
+# One thread each, before NumPy and torch are loaded: the tests themselves run side by side, threads
+# of several processes that wait for each other burn most of the time, and sums have one order.
+for library in ("OMP", "OPENBLAS", "MKL"):
+    os.environ[f"{library}_NUM_THREADS"] = "1"
+
+# No test hangs on how fast the machine is, or on what else it does.
+settings.register_profile("soundalike", deadline=None, suppress_health_check=[HealthCheck.too_slow])
+settings.load_profile("soundalike")
+
+_DOT = base64.b64decode(
+    "iVBORw0KGgoAAAANSUhEUgAAAAEAAAABCAYAAAAfFcSJAAAADUlEQVR42mNk+M9QDwADhgGAWjR9awAAAABJRU5ErkJggg=="
+)
 
 # A shell starts what it puts into the background with Ctrl-C ignored, and children inherit that:
 # the tests that send it would wait for ever.
@@ -25,6 +41,16 @@ def no_models(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
         patch.setenv("SOUNDALIKE_MODELS", str(tmp_path_factory.mktemp("models") / "none"))
         patch.delenv("SOUNDALIKE_MODEL", raising=False)
         yield
+
+
+@pytest.fixture
+def unrendered(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Charts are drawn but come out as one dot: to render them takes half of a small training."""
+
+    def write_dot(_canvas: object, target: IO[bytes], **_: object) -> None:
+        target.write(_DOT)
+
+    monkeypatch.setattr("matplotlib.backends.backend_agg.FigureCanvasAgg.print_figure", write_dot)
 
 
 @pytest.fixture(scope="session")

@@ -44,7 +44,7 @@ def test_an_analysis_is_what_it_says(analyzer: Analyzer) -> None:
     assert analysis.excerpt_starts_s == pytest.approx([0.0, 9.94, 22.0 - 9.94], abs=0.1)
 
 
-@settings(max_examples=8, deadline=None)
+@settings(max_examples=8)
 @given(gain=st.floats(0.05, 1.9))
 def test_loudness_does_not_matter(gain: float) -> None:
     # Both built-in models by turns would load them for every example.

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import errno
+import functools
 import os
 import pickle
 import shutil
@@ -36,7 +37,7 @@ from audio_files import (
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from soundalike.audio import Audio, AudioReader, load_audio, probe
+from soundalike.audio import Audio, AudioReader, decoder, load_audio, probe, read_tags
 from soundalike.audio.decoder import Decoder
 from soundalike.errors import (
     AudioError,
@@ -326,7 +327,7 @@ def test_a_passage_of_a_lossy_track_is_nearly_the_slice(tmp_path: Path, kind: st
         assert part.notes == ()
 
 
-@settings(max_examples=25, deadline=None, suppress_health_check=list(HealthCheck))
+@settings(max_examples=25, suppress_health_check=list(HealthCheck))
 @given(start=st.integers(0, 264_599), length=st.integers(1, 264_600))
 @pytest.mark.parametrize("kind", ["flac", "mp3-cbr", "alac"])
 def test_any_passage_is_the_slice(
@@ -436,17 +437,29 @@ TRUNCATED = [
 ]
 
 
-@pytest.mark.parametrize("kind", TRUNCATED)
+@pytest.fixture(scope="module")
+def long_file(tmp_path_factory: pytest.TempPathFactory) -> Callable[[str], tuple[FloatArray, Path]]:
+    """Twelve seconds and the file of a kind that holds them, encoded once."""
+
+    @functools.cache
+    def encoded(kind: str) -> tuple[FloatArray, Path]:
+        rate = 48_000 if kind == "opus" else RATE
+        source = chord(rate, 12.0, 2)
+        path = tmp_path_factory.mktemp("long") / f"piece.{FORMATS[kind].suffix}"
+        return source.mean(axis=0), write_audio(path, source, rate, kind)
+
+    return encoded
+
+
 @pytest.mark.parametrize("share", [0.3, 0.72])
+@pytest.mark.parametrize("kind", TRUNCATED)
 def test_a_truncated_file_is_decoded_as_far_as_it_goes(
-    tmp_path: Path, kind: str, share: float
+    long_file: Callable[[str], tuple[FloatArray, Path]], tmp_path: Path, kind: str, share: float
 ) -> None:
-    rate = 48_000 if kind == "opus" else RATE
-    source = chord(rate, 12.0, 2)
-    path = write_audio(tmp_path / f"piece.{FORMATS[kind].suffix}", source, rate, kind)
-    audio = load_audio(truncate(path, share))
+    source, whole = long_file(kind)
+    audio = load_audio(truncate(Path(shutil.copy(whole, tmp_path)), share))
     assert 12 * share - 2.2 < audio.duration_s < 12 * share + 1
-    assert match(audio.samples, source.mean(axis=0))[0] > 0.96
+    assert match(audio.samples, source)[0] > 0.96
     assert len(audio.notes) == 1
     note = audio.notes[0]
     assert note.startswith("truncated: ")
@@ -608,7 +621,7 @@ def test_noise_is_never_taken_for_music(tmp_path: Path, suffix: str, seed: int) 
     assert isinstance(error_of(path), UnsupportedAudio | DamagedAudio)
 
 
-@settings(max_examples=150, deadline=None, suppress_health_check=list(HealthCheck))
+@settings(max_examples=150, suppress_health_check=list(HealthCheck))
 @given(data=st.data())
 @pytest.mark.parametrize("kind", ["mp3-vbr", "aac", "flac", "vorbis", "wav", "wma", "aiff", "caf"])
 def test_files_with_flipped_bytes_never_crash(
@@ -626,6 +639,61 @@ def test_files_with_flipped_bytes_never_crash(
     path.write_bytes(content[: data.draw(st.integers(1, len(content)))])
     with contextlib.suppress(AudioError):
         assert np.isfinite(load_audio(path).samples).all()
+
+
+def test_a_decoder_that_does_not_open(tmp_path: Path) -> None:
+    path = write_audio(tmp_path / "piece.caf", chord(RATE, 1.0, 2), RATE, "caf")
+    content = bytearray(path.read_bytes())
+    content[44] = 1  # so many channels that no decoder takes them
+    path.write_bytes(content)
+    assert isinstance(error_of(path), DamagedAudio)
+
+
+# -- faults of the decoder's library ---------------------------------------------------------------
+
+
+class Moved:
+    """A container whose ``demux`` wants other arguments than ours."""
+
+    def __init__(self, container: object) -> None:
+        self._container = container
+
+    def demux(self) -> None:
+        raise AssertionError("never called as it wants to be")
+
+    def __getattr__(self, name: str) -> object:
+        return getattr(self._container, name)
+
+
+@pytest.mark.parametrize("kind", ["matroska", "mp3-cbr", "aac"])
+@pytest.mark.parametrize(
+    ("read", "moved"),
+    [
+        (probe, "open"),
+        (load_audio, "open"),
+        (read_tags, "open"),
+        (probe, "demux"),
+        (load_audio, "demux"),
+        (load_audio, "plane"),
+    ],
+)
+def test_a_fault_of_the_library_is_not_blamed_on_the_file(
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    kind: str,
+    read: Callable[[Path], object],
+    moved: str,
+) -> None:
+    path = write_audio(tmp_path / f"piece.{FORMATS[kind].suffix}", chord(RATE, 1.0), RATE, kind)
+    av_open = av.open
+    if moved == "open":
+        monkeypatch.setattr(av, "open", lambda source: None)
+    elif moved == "demux":
+        monkeypatch.setattr(av, "open", lambda *given, **named: Moved(av_open(*given, **named)))
+    else:
+        monkeypatch.setattr(decoder, "_array", lambda plane: None)
+    with pytest.raises(TypeError, match="argument"):
+        read(path)
 
 
 # -- what may not be read --------------------------------------------------------------------------

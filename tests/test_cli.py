@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import shlex
 import subprocess
 import sys
@@ -12,7 +13,7 @@ from pathlib import Path
 import click
 import pytest
 from click.testing import CliRunner
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from soundalike.cli import cli, output, params
@@ -173,9 +174,34 @@ def test_errors_become_messages(error: BaseException, code: int, message: str) -
     assert (result.exit_code, result.stdout, result.stderr) == (code, "", message)
 
 
-def test_a_bug_is_not_hidden() -> None:
-    with pytest.raises(ZeroDivisionError):
-        CliRunner().invoke(failing_command(ZeroDivisionError()), ["fail"], catch_exceptions=False)
+@pytest.mark.parametrize("debug", [None, "0", "1"])
+def test_a_fault_is_told_in_one_line_with_its_place(
+    debug: str | None, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.delenv("SOUNDALIKE_DEBUG", raising=False)
+    if debug is not None:
+        monkeypatch.setenv("SOUNDALIKE_DEBUG", debug)
+    error = TypeError("no argument 'x',\n  but 'y'")
+    result = CliRunner().invoke(failing_command(error), ["fail"])
+    assert (result.exit_code, result.stdout) == (1, "")
+    *trace, line = result.stderr.splitlines()
+    assert re.fullmatch(
+        r"TypeError: no argument 'x', but 'y' \(test_cli\.py:\d+, in fail\): a fault of soundalike "
+        r"or of its dependencies, please report it; SOUNDALIKE_DEBUG=1 shows the traceback",
+        line,
+    )
+    assert bool(trace) == (debug == "1")
+    if trace:
+        assert trace[0] == "Traceback (most recent call last):"
+
+
+def test_a_full_disk_is_no_fault_to_report() -> None:
+    error = OSError(28, "No space left on device", "/music/map.png")
+    result = CliRunner().invoke(failing_command(error), ["fail"])
+    assert result.exit_code == 1
+    (line,) = result.stderr.splitlines()
+    assert line.startswith("OSError: [Errno 28] No space left on device: '/music/map.png' (")
+    assert "report" not in line
 
 
 @pytest.mark.skipif(sys.platform == "win32", reason="Windows has no such pipe")
@@ -219,7 +245,6 @@ def test_what_is_no_time(text: str) -> None:
         times.parse_time(text)
 
 
-@settings(deadline=None)
 @given(st.integers(0, 400_000))
 def test_times_read_back_what_is_shown(seconds: int) -> None:
     assert times.parse_time(times.show_time(seconds)) == seconds

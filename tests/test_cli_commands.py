@@ -11,6 +11,7 @@ import wave
 from pathlib import Path
 from typing import Any
 
+import av
 import numpy as np
 import pytest
 from click.testing import CliRunner, Result
@@ -161,6 +162,19 @@ def test_any_file_can_be_the_query(library: Path, tmp_path: Path) -> None:
     result = call_json("similar", stranger, "-k", 3, "--library", library)
     assert result["query"] is None
     assert {match["track"]["artist"] for match in result["matches"]} == {"Trömmel"}
+
+
+def test_a_fault_of_a_library_is_one_line(
+    library: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    query = tmp_path / "one more.wav"
+    write_wav(query, organ(3))
+    monkeypatch.setattr(av, "open", lambda source: None)  # an interface that moved
+    result = call("similar", query, "--library", library)
+    assert (result.exit_code, result.stdout) == (1, "")
+    (line,) = result.stderr.splitlines()
+    assert line.startswith("TypeError: ")
+    assert " in open_container): a fault of soundalike or of its dependencies" in line
 
 
 def test_a_passage_as_the_query(library: Path, tmp_path: Path) -> None:

@@ -48,7 +48,7 @@ def test_an_even_collection_is_divided_as_asked() -> None:
     assert split != split_by_artist(tracks, labels, artists, seed=4)
 
 
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=40)
 @given(st.integers(0, 10_000), st.integers(2, 6), st.integers(6, 40))
 def test_no_artist_is_ever_on_two_sides(seed: int, n_labels: int, n_artists: int) -> None:
     rng = np.random.default_rng(seed)

@@ -46,6 +46,8 @@ from soundalike.research.distill.task import DistillConfig, DistillTask, nt_xent
 from soundalike.research.networks import Student
 from soundalike.research.train import train
 
+pytestmark = pytest.mark.usefixtures("unrendered")
+
 CPU = torch.device("cpu")
 SMALL = {"bands": 128, "widths": [8, 8, 8, 16], "blocks": [1, 1, 1, 1]}
 
@@ -79,15 +81,24 @@ def whole(pool_path: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     return out
 
 
-def test_all_three_losses_fall_and_stand_in_the_curve(whole: Path) -> None:
-    rows = list(csv.DictReader((whole / "curve.csv").read_text().splitlines()))
-    assert len(rows) == 3
-    for name in ("train_loss", "labels_loss", "teacher_loss", "contrast_loss"):
-        first, last = float(rows[0][name]), float(rows[-1][name])
-        assert last < first, name
+def test_all_three_losses_fall_and_stand_in_the_curve(pool_path: Path, tmp_path: Path) -> None:
+    longer = config(
+        pool_path,
+        epochs=12,
+        valid_every=12,
+        precision="float32",
+        distill={"pool": str(pool_path), "segments": 8, "pairs": 8},
+    )
+    train(longer, small_set(), tmp_path)
+    rows = list(csv.DictReader((tmp_path / "curve.csv").read_text().splitlines()))
+    assert len(rows) == 12
+    # Five seeds fall to 0.56 and 0.81 at most; weights that hardly move stay above 0.95 and 0.99.
+    for name, most in (("train", 0.8), ("labels", 0.8), ("teacher", 0.8), ("contrast", 0.9)):
+        first, last = (float(row[f"{name}_loss"]) for row in (rows[0], rows[-1]))
+        assert last < most * first, name
     parts = [float(rows[0][f"{name}_loss"]) for name in ("labels", "teacher", "contrast")]
     assert float(rows[0]["train_loss"]) == pytest.approx(np.dot(parts, (1.0, 1.0, 0.2)), abs=1e-4)
-    metrics = json.loads((whole / "metrics.json").read_text())
+    metrics = json.loads((tmp_path / "metrics.json").read_text())
     assert 0 <= metrics["precision_at_10_valid"] <= 1
 
 
@@ -214,7 +225,7 @@ def test_statistics_are_those_of_numpy() -> None:
             assert found[name][row].numpy() == pytest.approx(expected, abs=near), name
 
 
-@settings(max_examples=30, deadline=None)
+@settings(max_examples=30)
 @given(
     arrays(np.float32, (12, 5), elements=st.floats(-100, 100, width=32), unique=True),
     arrays(np.float32, (12, 3), elements=st.floats(-100, 100, width=32), unique=True),

@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 from audio_files import chord, write_audio
 from fakes import fake_model
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 import soundalike
@@ -210,7 +210,6 @@ def test_statistics_of_a_file_are_those_of_its_samples(tmp_path: Path) -> None:
     assert mfcc_of_file(path) == pytest.approx(expected, abs=0.05)
 
 
-@settings(deadline=None)
 @given(st.integers(2, 6), st.integers(0, 1000))
 def test_standardised_columns_have_mean_0_and_deviation_1(n: int, seed: int) -> None:
     values = np.random.default_rng(seed).normal(50, 20, (n, 3))

@@ -71,7 +71,6 @@ def collections(draw):
     return matrix, labels, groups, draw(st.integers(1, 14))
 
 
-@settings(deadline=None)
 @given(collections())
 def test_the_figures_are_those_of_the_definitions(collection) -> None:
     matrix, labels, groups, k = collection
@@ -83,7 +82,6 @@ def test_the_figures_are_those_of_the_definitions(collection) -> None:
         assert found == pytest.approx(expected[query])
 
 
-@settings(deadline=None)
 @given(collections(), st.randoms(use_true_random=False))
 def test_the_order_of_the_items_does_not_matter(collection, random) -> None:
     matrix, labels, groups, k = collection
@@ -189,7 +187,7 @@ def test_neighbour_precision_counts_a_query_without_relevant_ones_as_a_miss() ->
     assert found.tolist() == [0.5, 1.0, 0.0]
 
 
-@settings(deadline=None, max_examples=20)
+@settings(max_examples=20)
 @given(st.lists(st.floats(0, 1), min_size=1, max_size=40), st.integers(0, 100))
 def test_the_mean_s_interval_is_the_bootstrap_s(values: list[float], seed: int) -> None:
     array = np.array(values)

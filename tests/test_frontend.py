@@ -145,7 +145,7 @@ def test_frames_do_not_drift_over_an_hour() -> None:
     assert np.abs(loud_s[-1] - 3599.0) < 0.06
 
 
-@settings(deadline=None, max_examples=30)
+@settings(max_examples=30)
 @given(
     cuts=st.lists(st.integers(1, 60_000), max_size=8),
     n_samples=st.integers(1, 70_000),
@@ -163,7 +163,7 @@ def test_blocks_of_any_length_give_what_the_whole_gives(
     np.testing.assert_allclose(stream.finish(), whole, atol=1e-3)
 
 
-@settings(deadline=None, max_examples=20)
+@settings(max_examples=20)
 @given(gain=st.floats(1e-3, 1e3))
 def test_loudness_drops_out(gain: float) -> None:
     waveform = harmonics(22_050, 1.0)

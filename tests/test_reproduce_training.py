@@ -17,6 +17,8 @@ from soundalike.research.datasets.gtzan import GENRES
 from soundalike.research.reproduce import EXPERIMENTS, cifar10, find_experiment, paper, recurrent
 from soundalike.research.reproduce.differences import differences, means
 
+pytestmark = pytest.mark.usefixtures("unrendered")
+
 RNG = np.random.default_rng(0)
 
 
@@ -99,7 +101,11 @@ def gtzan_store(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return root
 
 
-def test_paper_runs_to_its_report(gtzan_store: Path, tmp_path: Path) -> None:
+def test_paper_runs_to_its_report(
+    gtzan_store: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    small = paper.RECIPE.network_options | {"channels": [2] * 5, "hidden": [4] * 4}
+    monkeypatch.setattr(paper, "RECIPE", replace(paper.RECIPE, network_options=small))
     seen: list[tuple[int, int]] = []
     outcome = paper.reproduce(
         tmp_path, data=gtzan_store, quick=True, progress=lambda *done: seen.append(done)

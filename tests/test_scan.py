@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import shutil
 import sqlite3
 import sys
@@ -12,6 +13,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import asdict
 from pathlib import Path
 
+import av
 import fakes
 import pytest
 from fakes import InlinePool, contents_of, open_library, text_of, write_track
@@ -380,8 +382,20 @@ def test_an_error_that_nobody_foresaw_stops_no_scan(library: Library, music: Pat
     assert counts(report) == {"analysed": 4, "failed": 1}
     (failure,) = report.failed
     assert failure.kind == "ZeroDivisionError"
-    assert "a bug (fakes.py:" in failure.reason
-    assert "please report" in failure.advice
+    assert re.fullmatch(r"a bug \(fakes\.py:\d+, in from_file\)", failure.reason)
+    assert "a fault of soundalike or of its dependencies: please report it" in failure.advice
+
+
+def test_a_fault_of_a_library_is_not_blamed_on_the_files(
+    library: Library, music: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(av, "open", lambda source: None)  # an interface that moved
+    report = library.scan([music])
+    assert counts(report) == {"failed": 4}
+    for failure in report.failed:
+        assert failure.kind == "TypeError"
+        assert re.search(r"argument.* \(decoder\.py:\d+, in open_container\)$", failure.reason)
+        assert failure.advice.startswith("a fault of soundalike or of its dependencies:")
 
 
 @pytest.mark.parametrize(

@@ -121,7 +121,6 @@ TestFiles = Files.TestCase
 TestFiles.settings = settings(
     max_examples=25,
     stateful_step_count=12,
-    deadline=None,
     derandomize=True,
     suppress_health_check=list(HealthCheck),
 )

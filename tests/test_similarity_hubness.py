@@ -6,7 +6,7 @@ import math
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 
@@ -49,7 +49,6 @@ def test_a_ring_has_no_hubs() -> None:
     assert (hubness.skewness, hubness.antihub_share) == (0.0, 0.0)
 
 
-@settings(deadline=None)
 @given(matrices, st.integers(1, 4))
 def test_neighbours_are_those_of_a_plain_sort(matrix: np.ndarray, k: int) -> None:
     expected = [
@@ -59,7 +58,6 @@ def test_neighbours_are_those_of_a_plain_sort(matrix: np.ndarray, k: int) -> Non
     assert neighbours(GivenSimilarities(matrix), k).tolist() == expected
 
 
-@settings(deadline=None)
 @given(matrices)
 def test_mutual_proximity_is_its_formula(matrix: np.ndarray) -> None:
     matrix = symmetric(matrix)
@@ -83,7 +81,6 @@ def test_mutual_proximity_is_its_formula(matrix: np.ndarray) -> None:
     assert found.max() <= 1
 
 
-@settings(deadline=None)
 @given(matrices, st.integers(1, 12))
 def test_local_scaling_is_its_formula(matrix: np.ndarray, k: int) -> None:
     matrix = symmetric(matrix)

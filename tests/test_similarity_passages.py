@@ -7,7 +7,7 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 
@@ -45,7 +45,6 @@ def spans(n: int) -> NDArray[np.float64]:
     return np.stack([starts_s, starts_s + EXCERPT_S], axis=1)
 
 
-@settings(deadline=None)
 @given(st.integers(0, 10_000), st.integers(1, 8))
 def test_a_track_compared_with_itself(seed: int, n: int) -> None:
     track = random_analysis(seed, n)
@@ -57,7 +56,6 @@ def test_a_track_compared_with_itself(seed: int, n: int) -> None:
     assert passage.similarity == pytest.approx(1.0, abs=1e-5)
 
 
-@settings(deadline=None)
 @given(st.integers(0, 10_000), st.integers(1, 7), st.integers(1, 7))
 def test_comparison_is_symmetric(seed: int, n_a: int, n_b: int) -> None:
     a, b = random_analysis(seed, n_a), random_analysis(seed + 1, n_b)
@@ -70,7 +68,6 @@ def test_comparison_is_symmetric(seed: int, n_a: int, n_b: int) -> None:
     ] == [(passage.b_start_s, passage.b_end_s, passage.a_start_s) for passage in back.passages]
 
 
-@settings(deadline=None)
 @given(st.integers(0, 10_000), st.integers(1, 9), st.integers(1, 9))
 def test_passages_lie_in_the_tracks_and_never_overlap(seed: int, n_a: int, n_b: int) -> None:
     similarity = np.random.default_rng(seed).uniform(-1, 1, (n_a, n_b)).astype(np.float32)

@@ -46,7 +46,6 @@ def test_nearest_angles_come_first() -> None:
     )
 
 
-@settings(deadline=None)
 @given(matrices, st.integers(1, 35))
 def test_same_as_sorting_everything(embeddings: NDArray[np.float32], k: int) -> None:
     query = embeddings[0]
@@ -55,13 +54,11 @@ def test_same_as_sorting_everything(embeddings: NDArray[np.float32], k: int) -> 
     assert [hit.index for hit in rank(query, embeddings, k=k)] == expected
 
 
-@settings(deadline=None)
 @given(matrices)
 def test_a_track_is_most_like_itself(embeddings: NDArray[np.float32]) -> None:
     assert rank(embeddings[-1], embeddings, k=1)[0].similarity == pytest.approx(1.0, abs=1e-5)
 
 
-@settings(deadline=None)
 @given(matrices, st.randoms(use_true_random=False))
 def test_order_of_the_library_does_not_matter(
     embeddings: NDArray[np.float32], random: object
@@ -143,7 +140,6 @@ def test_percentile_of_known_pairs() -> None:
     assert pairs.percentile(1.0) == pytest.approx(100 * 189 / 190)
 
 
-@settings(deadline=None)
 @given(matrices, st.floats(-1, 1), st.floats(-1, 1))
 def test_percentile_grows_with_similarity(
     embeddings: NDArray[np.float32], one: float, other: float
@@ -159,7 +155,6 @@ def test_percentile_grows_with_similarity(
         assert 0 <= low <= high <= 100
 
 
-@settings(deadline=None)
 @given(matrices, st.randoms(use_true_random=False))
 def test_pairs_do_not_depend_on_the_order(embeddings: NDArray[np.float32], random: object) -> None:
     order = list(range(len(embeddings)))
@@ -179,7 +174,7 @@ def test_small_libraries_say_so(n_tracks: int) -> None:
         check_min_percentile(50, pairs)
 
 
-@settings(max_examples=5, deadline=None)
+@settings(max_examples=5)
 @given(st.integers(0, 1000))
 def test_a_sample_stands_for_a_large_library(seed: int) -> None:
     embeddings = random_units(3000, 16)

@@ -34,6 +34,8 @@ from soundalike.research.train import (
     train,
 )
 
+pytestmark = pytest.mark.usefixtures("unrendered")
+
 HERE = Path(__file__).parent
 
 
@@ -75,6 +77,7 @@ def child(code: str, *arguments: str) -> subprocess.CompletedProcess[str]:
 
 def test_a_run_learns_and_leaves_all_its_files(whole: Path) -> None:
     summary = read_summary(whole)
+    # Eight seeds reach it; with labels at random they get 0.67 at most.
     assert summary.evaluations["test"].track_accuracy.value == 1.0
     assert summary.split == {"train": 24, "valid": 6, "test": 6}
     assert {path.name for path in whole.iterdir()} == {
@@ -344,16 +347,18 @@ def test_bad_config_files_are_named(
 def test_images_go_through_the_same_loop(tmp_path: Path) -> None:
     config = small_config(
         network="cifar-cnn",
-        network_options={"channels": [4, 8], "hidden": [16, 16, 16]},
+        network_options={"channels": [8, 8], "hidden": [64, 64, 64]},
         n_valid_images=100,
-        epochs=12,
+        epochs=5,
+        learning_rate=0.003,
         batch_size=16,
         image_augment={"flip": True, "shift": 2},
         ema_decay=0.0,
     )
     summary = train(config, small_images(), tmp_path, test=True)
     assert summary.split == {"train": 300, "valid": 100, "test": 100}
-    assert summary.evaluations["test"].track_accuracy.value > 0.3
+    # Six seeds reach 1.0; with labels at random, or weights that hardly move, 0.2 at most.
+    assert summary.evaluations["test"].track_accuracy.value > 0.6
 
 
 def test_held_out_images_are_the_same_for_every_run_and_of_each_class_alike() -> None:

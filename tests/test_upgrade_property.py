@@ -94,21 +94,20 @@ class Upgrades(RuleBasedStateMachine):
         """What can be found now, all by one model, and of which content that is."""
         with open_upgraded(self.home, str(self.version), older=older, pool=OnePool) as library:
             tracks = library.tracks("analysed")
-            models = {library.analysis(track.track_id).model for track in tracks}
+            analyses = {track.path: library.analysis(track.track_id) for track in tracks}
+            models = {analysis.model for analysis in analyses.values()}
             assert len(models) <= 1
             if tracks:
                 result = library.similar(tracks[0].track_id, k=100)
                 assert {result.model} == models
                 assert len(result.matches) + result.copies + 1 == len(tracks)
-            heard = {t.path: library.analysis(t.track_id).notes[0] for t in tracks}
-            return {path: note.removeprefix("text: ") for path, note in heard.items()}
+            return {path: one.notes[0].removeprefix("text: ") for path, one in analyses.items()}
 
 
 TestUpgrades = Upgrades.TestCase
 TestUpgrades.settings = settings(
     max_examples=10,
     stateful_step_count=7,
-    deadline=None,
     derandomize=True,
     suppress_health_check=list(HealthCheck),
 )

@@ -17,6 +17,7 @@ import av
 import av.error
 import av.stream
 import numpy as np
+from av.audio.plane import AudioPlane
 from av.container import InputContainer
 from numpy.typing import NDArray
 
@@ -32,6 +33,8 @@ from soundalike.files import why
 __all__ = ["SAMPLE_RATES", "AudioInfo", "Decoder", "open_container"]
 
 FloatArray = NDArray[np.float32]
+
+_PYAV = int(av.__version__.split(".")[0])
 
 # Samples in a block: 1.5 s at 44,100 Hz. Larger ones leave the processor's cache and are slower.
 BLOCK_SAMPLES = 1 << 16
@@ -93,15 +96,15 @@ class AudioInfo:
     bit_rate: int | None
 
 
-def open_container(source: Source) -> av.container.InputContainer:
-    # A name or tag that is not UTF-8 must not prevent the opening.
-    return av.open(
-        source,
-        "r",
-        container_options=_CONTAINER_OPTIONS,
-        metadata_errors="replace",
-        buffer_size=1 << 16,
+# No byte of a tag that is not UTF-8 may stop the opening. From 19 on PyAV always works like this.
+_METADATA_OPTIONS: dict[str, Any] = {} if _PYAV >= 19 else {"metadata_errors": "surrogateescape"}
+
+
+def open_container(source: Source) -> InputContainer:
+    opened: InputContainer = av.open(
+        source, "r", container_options=_CONTAINER_OPTIONS, buffer_size=1 << 16, **_METADATA_OPTIONS
     )
+    return opened
 
 
 class _Form(NamedTuple):
@@ -260,6 +263,12 @@ class Decoder:
         if not context.is_open:
             context.thread_count = 1  # a scan uses one process for each core
             self._plain_channel_order(context)
+            # Before the first packet: PyAV 19 knows no codec any more once this has failed.
+            try:
+                context.open()
+            except av.error.FFmpegError as error:
+                self._damage(error)
+                return
         for packet in self._packets():
             # A packet without data, the last, makes the decoder hand out what it holds back.
             if from_pts is not None and packet is not None and packet.size:
@@ -375,10 +384,9 @@ class Decoder:
         dtype, full_scale, silence = _SAMPLE_FORMATS[form.sample_format.removesuffix("p")]
         n_channels = form.channels
         if form.sample_format.endswith("p"):
-            # Not all planes: PyAV 18 counts one too many of eight.
-            per_frame = [(frame.planes, frame.samples) for frame in frames]
+            # Not frame.planes: of eight, PyAV counts one too many, and from 19 on that is an error.
             channels = [
-                np.concatenate([_array(planes[c], dtype, n) for planes, n in per_frame])
+                np.concatenate([_array(AudioPlane(f, c), dtype, f.samples) for f in frames])
                 for c in range(n_channels)
             ]
         else:

@@ -207,8 +207,9 @@ def _tags(tags: Any) -> Tags:
 
 
 def tags_from_mapping(values: Mapping[str, str]) -> Tags:
-    """Tags from FFmpeg's names for them."""
-    return _fields({key.lower(): [value] for key, value in values.items()}, "named")
+    """Tags from FFmpeg's names for them; bytes that are not UTF-8 come as lone surrogates."""
+    raw = {key.lower(): [value.encode("utf-8", "surrogateescape")] for key, value in values.items()}
+    return _fields(raw, "named")
 
 
 def _id3_values(tags: Any, key: str) -> list[Any]:

@@ -1,6 +1,7 @@
 """The ``soundalike`` command: finds its subcommands, and turns errors into messages.
 
-Exit codes: 0 done; 1 something failed, bad input included; 130 interrupted (Ctrl-C).
+Exit codes: 0 done; 1 something failed, bad input included; 130 interrupted (Ctrl-C). An error that
+nobody foresaw is told in one line with its place; ``SOUNDALIKE_DEBUG=1`` shows the traceback.
 """
 
 from __future__ import annotations
@@ -12,6 +13,7 @@ import importlib
 import io
 import os
 import sys
+import traceback
 from collections.abc import Callable, Sequence
 from typing import Any, NoReturn
 
@@ -20,7 +22,7 @@ import click
 from soundalike import __version__
 from soundalike.cli.output import note
 from soundalike.cli.params import ExampleGroup
-from soundalike.errors import SoundalikeError
+from soundalike.errors import SoundalikeError, with_place
 
 __all__ = ["SECTIONS", "cli", "main"]
 
@@ -113,11 +115,29 @@ def _exit_with(run: Callable[[], Any]) -> NoReturn:
     except (click.Abort, KeyboardInterrupt):
         note("Interrupted.")
         code = INTERRUPTED
-    except OSError as error:
-        if not isinstance(error, BrokenPipeError) and error.errno != errno.EPIPE:
-            raise
-        code = _silence_closed_pipe()
+    except Exception as error:
+        if isinstance(error, BrokenPipeError) or getattr(error, "errno", None) == errno.EPIPE:
+            code = _silence_closed_pipe()
+        else:
+            _tell(error)
+            code = 1
     sys.exit(code)
+
+
+def _tell(error: Exception) -> None:
+    """Say what nobody foresaw: a fault of ours, of a library, or of the machine."""
+    if os.environ.get("SOUNDALIKE_DEBUG", "0") not in ("", "0"):
+        note("".join(traceback.format_exception(error)))
+    # A full disk, or a folder that may not be written to, is nobody's fault.
+    whose = (
+        ""
+        if isinstance(error, OSError)
+        else "a fault of soundalike or of its dependencies, please report it; "
+    )
+    note(
+        f"{type(error).__name__}: {with_place(error)}: "
+        f"{whose}SOUNDALIKE_DEBUG=1 shows the traceback"
+    )
 
 
 def _silence_closed_pipe() -> int:

@@ -13,7 +13,6 @@ import pickle
 import signal
 import sys
 import threading
-import traceback
 from functools import partial
 from queue import SimpleQueue
 from typing import Any, Protocol, cast
@@ -22,7 +21,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from soundalike.audio import probe, read_tags
-from soundalike.errors import AudioError, ModelError, UnreadableFile
+from soundalike.errors import AudioError, ModelError, UnreadableFile, with_place
 from soundalike.files import Stamp, content_digest, is_gone, stamp_of, why
 from soundalike.models import ModelKey
 from soundalike.workers.jobs import (
@@ -44,7 +43,9 @@ __all__ = ["AnalyzerLike", "load_analyzer", "main"]
 
 _CHANGED = "changed while it was being read"
 _VANISHED = "vanished during the scan"
-_BUG_ADVICE = "this is a bug in soundalike: please report it, with the file if possible"
+_FAULT_ADVICE = (
+    "a fault of soundalike or of its dependencies: please report it, with the file if possible"
+)
 
 
 class AnalyzerLike(Protocol):
@@ -107,9 +108,7 @@ class Worker:
         except Exception as error:
             # Recorded for its file with the place it came from, where it is seen and can be
             # reported; the other files of the scan do not suffer for it.
-            place = traceback.extract_tb(error.__traceback__)[-1]
-            where = f"{os.path.basename(place.filename)}:{place.lineno}"
-            outcome = Failed(job, type(error).__name__, f"{error} ({where})", _BUG_ADVICE)
+            outcome = Failed(job, type(error).__name__, with_place(error), _FAULT_ADVICE)
         # A change under the reader's hands makes any result worthless, and explains any error
         # better than the error does.
         change = _change(job, path)
