@@ -49,6 +49,10 @@ __all__ = ["train"]
 @click.option(
     "--out", type=PATH, metavar="DIR", help="Folder of the run.  [default: runs/NAME-SEED]"
 )
+@click.option("--skip-missing", is_flag=True, help="Skip missing or broken examples.")
+@click.option(
+    "--test", is_flag=True, help="Also evaluate on the test split: once, at the very end."
+)
 @json_option
 def train(
     config: Path | None,

@@ -47,8 +47,8 @@ class Library:
         variable ``SOUNDALIKE_LIBRARY`` says, else ``library.db`` in the user's data folder.
     model : name of the model that analyses and answers; ``name@version`` for a certain version.
         Analyses by other models stay in the database, but are never compared with this one's.
-        By default the newest built-in model, which replaces earlier ones: a scan
-        re-analyses what they analysed, and they answer until that is complete.
+        By default the newest built-in model, which replaces earlier ones: a scan re-analyses
+        what they analysed, and they answer until that is complete.
     create : make a new library where there is none.
     analyzer : ``module:callable``, called with the model's key (``ModelKey``) in every process
         that analyses; for another way to get from a file to an ``Analysis``.
@@ -76,13 +76,11 @@ class Library:
         analyzer: str = "soundalike.analyzer:Analyzer",
         pool: MakePool = WorkerPool,
     ) -> None:
-        if model is None:
-            model = default_lineage()
+        model = default_lineage() if model is None else model
         self._lineage = model if isinstance(model, Lineage) else None
         if isinstance(model, Lineage):
-            self.model = model.current
-        else:
-            self.model = model if isinstance(model, ModelInfo) else find_model(model)
+            model = model.current
+        self.model = model if isinstance(model, ModelInfo) else find_model(model)
         self._setup = Setup(analyzer, self.model.key)
         self._pool = pool
         self._database = Database(location, create=create)
