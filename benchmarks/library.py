@@ -161,7 +161,7 @@ def ask(place: Path, n_tracks: int) -> dict[str, float]:
         float(_python(_FIRST_ANSWER, place)) for _ in range(5)
     )
     for name, command in (
-        ("soundalike similar ID", ["similar", "17"]),
+        ("soundalike similar ID", ["similar", "#17"]),
         ("soundalike info", ["info"]),
     ):
         found[name + ", process"] = timed(lambda c=command: _shell(place, *c), 5)  # type: ignore[misc]

@@ -50,9 +50,8 @@ class Library:
         By default the newest built-in model, which replaces earlier ones: a scan re-analyses
         what they analysed, and they answer until that is complete.
     create : make a new library where there is none.
-    analyzer : ``module:callable``, called with the model's key (``ModelKey``) in every process
-        that analyses; for another way to get from a file to an ``Analysis``.
-    pool : makes what scans and evaluations do their work in; by default processes of this machine.
+    analyzer : ``module:callable``, called with a ``ModelKey`` in every process that analyses.
+    pool : makes what scans and evaluations run in; by default processes of this machine.
 
     Raises
     ------
@@ -296,8 +295,5 @@ class Library:
         return self._reader.info()
 
     def upgrade(self) -> Upgrade | None:
-        """How far the re-analysis by a new built-in model is; None if there is nothing to do.
-
-        None too for a library that was opened with a model chosen by name.
-        """
+        """How far the re-analysis by a new built-in model is; None if there is none."""
         return self._reader.upgrade()
