@@ -10,7 +10,6 @@ from typing import Protocol
 import numpy as np
 from numpy.typing import NDArray
 
-from soundalike.audio import AudioReader
 from soundalike.frontends.log_mel import LogMelStream
 
 __all__ = ["Spectrogram", "Stream", "spectrogram_of_file"]
@@ -66,6 +65,9 @@ def spectrogram_of_file(
     AudioError : the file cannot be decoded; the class and the message say why.
     InvalidArgument : times that are not in the track.
     """
+    # Here, so that FFmpeg is loaded only where something is decoded.
+    from soundalike.audio import AudioReader
+
     with AudioReader(path, start_s=start_s, end_s=end_s) as reader:
         made = stream(reader.sample_rate)
         for block in reader:

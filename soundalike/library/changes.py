@@ -19,6 +19,9 @@ NO_TRACK = 0
 _KEPT = 20_000
 
 
+_LAST = select(changes.c.id, changes.c.token).order_by(changes.c.id.desc()).limit(1)
+
+
 @dataclass(frozen=True, slots=True)
 class Position:
     """How much of the log somebody has seen.
@@ -33,8 +36,7 @@ class Position:
 
 def position(connection: Connection) -> Position:
     """The end of the log, which is never empty: making a library is its first entry."""
-    statement = select(changes.c.id, changes.c.token).order_by(changes.c.id.desc()).limit(1)
-    return Position(*connection.execute(statement).one())
+    return Position(*connection.execute(_LAST).one())
 
 
 def changed_since(connection: Connection, seen: Position) -> set[int] | None:

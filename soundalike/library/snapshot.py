@@ -7,10 +7,11 @@ import re
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from sqlalchemy import Connection, Row, Select, and_, case, func, select
+from sqlalchemy import Connection, Row, ScalarSelect, Select, and_, bindparam, case, func, select
 from sqlalchemy.sql import ColumnElement
 
 from soundalike.audio.tags import Tags
@@ -83,25 +84,24 @@ class Snapshot:
     def __init__(self, connection: Connection, space: EmbeddingSpace) -> None:
         self.connection = connection
         self.space = space
-        self._model_id = (
-            select(models.c.id)
-            .where(models.c.name == space.name, models.c.version == space.version)
-            .scalar_subquery()
-        )
+        self._model_id = _model_id(space.name, space.version)
+        self._every_track = _every_track(space.name, space.version)
 
     # Tracks
 
     def tracks(self) -> Iterator[Track]:
         """All tracks, by path."""
-        statement = self._select().order_by(tracks.c.path)
+        statement = self._every_track.order_by(tracks.c.path)
         return (_to_track(row) for row in self.connection.execute(statement))
 
     def tracks_by_id(self, track_ids: Sequence[int]) -> dict[int, Track]:
         """The tracks with these ids, as many as they may be."""
-        found = []
+        statement = _tracks_by_id(self.space.name, self.space.version)
+        found: dict[int, Track] = {}
         for start in range(0, len(track_ids), _BATCH):
-            found += self._tracks(tracks.c.id.in_(track_ids[start : start + _BATCH]))
-        return {track.track_id: track for track in found}
+            some = {"track_ids": track_ids[start : start + _BATCH]}
+            found |= {row.id: _to_track(row) for row in self.connection.execute(statement, some)}
+        return found
 
     def count_by_status(self, analysed: int | None = None) -> Counter[str]:
         """How many tracks are analysed, failed, pending and missing.
@@ -138,29 +138,8 @@ class Snapshot:
         )
 
     def _tracks(self, where: ColumnElement[bool], limit: int | None = None) -> list[Track]:
-        statement = self._select().where(where).order_by(tracks.c.id).limit(limit)
+        statement = self._every_track.where(where).order_by(tracks.c.id).limit(limit)
         return [_to_track(row) for row in self.connection.execute(statement)]
-
-    def _select(self) -> Select[Any]:
-        """Every track with its tags and status, for :func:`_to_track`."""
-        of_track = analyses.c.content_id == tracks.c.content_id
-        status = case(
-            (tracks.c.missing_at.is_not(None), "missing"),
-            (failures.c.id.is_not(None), "failed"),
-            (analyses.c.id.is_not(None), "analysed"),
-            else_="pending",
-        )
-        facts = [column for column in contents.c if column.name != "id"]
-        return (
-            select(tracks.c.id, tracks.c.path, tracks.c.size_bytes, *facts, status.label("status"))
-            .select_from(tracks)
-            .outerjoin(contents, contents.c.id == tracks.c.content_id)
-            .outerjoin(analyses, and_(of_track, analyses.c.model_id == self._model_id))
-            .outerjoin(
-                failures,
-                and_(failures.c.track_id == tracks.c.id, failure_counts(self._model_id)),
-            )
-        )
 
     # What a query means
 
@@ -180,8 +159,8 @@ class Snapshot:
             track = self._by_id(query)
         else:
             track = self._by_words(str(query))
-        statement = select(tracks.c.content_id).where(tracks.c.id == track.track_id)
-        return Found(track, track.path, self.connection.scalar(statement))
+        content_id = self.connection.scalar(_CONTENT_OF_TRACK, {"track_id": track.track_id})
+        return Found(track, track.path, content_id)
 
     def _from_elsewhere(self, path: Path) -> Found:
         """A file that is not in the library; it may be a copy of a track."""
@@ -211,10 +190,10 @@ class Snapshot:
         return None
 
     def _by_id(self, track_id: int) -> Track:
-        found = self._tracks(tracks.c.id == track_id)
+        found = self.tracks_by_id([track_id])
         if not found:
             raise TrackNotFound(f"there is no track #{track_id} in the library")
-        return found[0]
+        return found[track_id]
 
     def _by_words(self, query: str) -> Track:
         """The track that an id (``12``, ``#12``) or words of artist, title, album, file name mean.
@@ -325,6 +304,47 @@ class Snapshot:
                 f"{number}{found.name}: its stored analysis is damaged ({error}); scan its folder "
                 f"again, and it is analysed anew"
             ) from error
+
+
+# Statements that every question needs, composed once: that takes longer than running them.
+
+_CONTENT_OF_TRACK = select(tracks.c.content_id).where(tracks.c.id == bindparam("track_id"))
+
+
+@lru_cache(maxsize=8)
+def _model_id(name: str, version: str) -> ScalarSelect[int]:
+    """The row of a model."""
+    its_row = select(models.c.id).where(models.c.name == name, models.c.version == version)
+    return its_row.scalar_subquery()
+
+
+@lru_cache(maxsize=8)
+def _every_track(name: str, version: str) -> Select[Any]:
+    """Every track with its tags, and its status as a model sees it, for :func:`_to_track`."""
+    model_id = _model_id(name, version)
+    own = and_(analyses.c.content_id == tracks.c.content_id, analyses.c.model_id == model_id)
+    own_failure = and_(failures.c.track_id == tracks.c.id, failure_counts(model_id))
+    status = case(
+        (tracks.c.missing_at.is_not(None), "missing"),
+        (failures.c.id.is_not(None), "failed"),
+        (analyses.c.id.is_not(None), "analysed"),
+        else_="pending",
+    )
+    facts = [column for column in contents.c if column.name != "id"]
+    return (
+        select(tracks.c.id, tracks.c.path, tracks.c.size_bytes, *facts, status.label("status"))
+        .select_from(tracks)
+        .outerjoin(contents, contents.c.id == tracks.c.content_id)
+        .outerjoin(analyses, own)
+        .outerjoin(failures, own_failure)
+    )
+
+
+@lru_cache(maxsize=8)
+def _tracks_by_id(name: str, version: str) -> Select[Any]:
+    """The same for some tracks, ``track_ids``."""
+    some = tracks.c.id.in_(bindparam("track_ids", expanding=True))
+    return _every_track(name, version).where(some)
 
 
 def _to_track(row: Row[Any]) -> Track:
