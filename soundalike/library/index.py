@@ -132,7 +132,7 @@ class IndexKeeper:
 
     Parameters
     ----------
-    folder_and_name : path of the database, beside which the files lie; None for none.
+    database : its file, beside which the index files lie; None for none.
     on_damage : told the tracks whose stored embedding cannot be used.
     """
 
