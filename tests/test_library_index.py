@@ -18,6 +18,7 @@ from hypothesis import strategies as st
 
 from soundalike.library import Library
 from soundalike.library.index import IndexKeeper
+from soundalike.library.snapshot import Snapshot
 from soundalike.library.storage.index_file import read_arrays, write_arrays
 
 
@@ -287,3 +288,49 @@ def test_codes_tell_artists_and_albums_apart(tmp_path: Path) -> None:
     assert index.artist_codes[0] == index.artist_codes[1] != 0
     assert index.artist_codes[2] == 0  # nobody in particular
     assert index.album_codes[0] == index.album_codes[1] != index.album_codes[2] != 0
+
+
+def test_damage_to_what_one_model_said_is_no_failure_for_another(
+    tmp_path: Path, music: Path
+) -> None:
+    for version in ("1", "2"):
+        with open_library(tmp_path, version=version) as library:
+            library.scan([music])
+    with closing(sqlite3.connect(tmp_path / "library.db")) as database:
+        database.execute(
+            "UPDATE analyses SET embedding = ? WHERE model_id = (SELECT id FROM models WHERE "
+            "version = '1') AND content_id = (SELECT content_id FROM tracks WHERE id = 4)",
+            (b"abc",),
+        )
+        database.commit()
+    file_of(tmp_path).unlink()
+    with open_library(tmp_path) as library:
+        assert library.similar(3, 50).searched == 28
+        assert [failure.track_id for failure in library.failures()] == [4]
+    with open_library(tmp_path, version="2") as library:
+        assert library.track(4).status == "analysed"
+        assert library.similar(3, 50).searched == 29
+
+
+def test_the_version_of_a_model_may_be_anything(tmp_path: Path, music: Path) -> None:
+    with open_library(tmp_path, version="2/../é:1") as library:
+        library.scan([music])
+        expected = library.similar(3, 5).matches
+    assert all(file.parent == tmp_path for file in tmp_path.rglob("*.index"))
+    with open_library(tmp_path, version="2/../é:1") as library:
+        assert library.similar(3, 5).matches == expected
+
+
+def test_an_index_keeps_the_distribution_of_its_own_time(library: Library, music: Path) -> None:
+    for number in range(30, 250):
+        write_track(music / f"{number}.wav", f"text {number}")
+    library.scan([music])
+    before = fresh_index(library)
+    write_track(music / "new.wav", "text new")
+    library.scan([music])
+    keeper = IndexKeeper(None, lambda *_: None)
+    keeper._kept = before
+    with library._database.read() as connection:
+        after = keeper.current(Snapshot(connection, library.model))
+    assert after.distribution.n_tracks == len(after) == 251
+    assert before.distribution.n_tracks == len(before) == 250

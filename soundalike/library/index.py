@@ -5,24 +5,25 @@ from __future__ import annotations
 import hashlib
 import os
 import threading
-from collections import Counter
 from collections.abc import Callable, Hashable, Mapping
 from contextlib import suppress
 from dataclasses import dataclass, field, fields, replace
 from functools import lru_cache
 from pathlib import Path
 from typing import Any
+from urllib.parse import quote
 
 import numpy as np
 from numpy.typing import NDArray
 
 from soundalike.errors import SoundalikeError
-from soundalike.library.changes import NO_TRACK, Position, changed_since, position
+from soundalike.library.changes import NO_TRACK, Position, changed_since
 from soundalike.library.snapshot import Snapshot
 from soundalike.library.storage.encoding import decode_embeddings
 from soundalike.library.storage.index_file import read_arrays, write_arrays
 from soundalike.library.storage.schema import analyses, contents, tracks
 from soundalike.library.words import album_key, artist_key
+from soundalike.models.lineage import EmbeddingSpace
 from soundalike.similarity.distribution import PairDistribution
 
 __all__ = ["Index", "IndexKeeper", "Rows"]
@@ -133,10 +134,12 @@ class IndexKeeper:
     Parameters
     ----------
     database : its file, beside which the index files lie; None for none.
-    on_damage : told the tracks whose stored embedding cannot be used.
+    on_damage : told the tracks whose stored embedding cannot be used, and by which model it is.
     """
 
-    def __init__(self, database: Path | None, on_damage: Callable[[list[int], str], None]) -> None:
+    def __init__(
+        self, database: Path | None, on_damage: Callable[[list[int], EmbeddingSpace], None]
+    ) -> None:
         self._database = database
         self._on_damage = on_damage
         self._kept: Index | None = None
@@ -185,7 +188,9 @@ class IndexKeeper:
     def _path(self, model: str) -> Path | None:
         if self._database is None:
             return None
-        return self._database.with_name(f"{self._database.name}.{model}.index")
+        # A model from elsewhere may call its version anything.
+        name = quote(model, safe="@+")
+        return self._database.with_name(f"{self._database.name}.{name}.index")
 
     def _read(self, snapshot: Snapshot) -> Index | None:
         """The index in the file of the model that answers."""
@@ -218,13 +223,13 @@ class IndexKeeper:
         return Index(
             **rows.columns(),
             model=snapshot.space.id,
-            position=position(snapshot.connection),
-            counts=self._counts(snapshot, len(rows)),
+            position=snapshot.position,
+            counts=snapshot.count_by_status(analysed=len(rows)),
         )
 
     def _caught_up(self, index: Index, snapshot: Snapshot) -> Index | None:
         """The index with what has changed since; None where it is better made anew."""
-        end = position(snapshot.connection)
+        end = snapshot.position
         if end == index.position:
             return index
         changed = changed_since(snapshot.connection, index.position)
@@ -236,20 +241,19 @@ class IndexKeeper:
         is_same = len(rows) == 0 and len(merged["track_ids"]) == len(index)
         stale = index._stale + (0 if is_same else len(ids))
         self._unwritten += 0 if is_same else len(ids)
-        is_stale = stale > _STALE_SHARE * len(merged["track_ids"])
+        # A list of its own: what this one measures later is nothing to an index of before.
+        measured = list(index._measured)
+        if stale > _STALE_SHARE * len(merged["track_ids"]):
+            measured.clear()
         return replace(
             index,
             **merged,
             position=end,
-            counts=self._counts(snapshot, len(merged["track_ids"])),
-            _stale=0 if is_stale else stale,
-            _measured=[] if is_stale else index._measured,
+            counts=snapshot.count_by_status(analysed=len(merged["track_ids"])),
+            _stale=stale if measured else 0,
+            _measured=measured,
             _room=room,
         )
-
-    @staticmethod
-    def _counts(snapshot: Snapshot, n_rows: int) -> Counter[str]:
-        return snapshot.count_by_status(analysed=n_rows)
 
     def _load(self, snapshot: Snapshot, track_ids: list[int] | None = None) -> Rows:
         """The rows of all tracks, or of some, as the database has them now."""
@@ -257,12 +261,14 @@ class IndexKeeper:
             tracks.c.id,
             tracks.c.content_id,
             tracks.c.path,
-            contents.c.duration_s,
+            analyses.c.duration_s,
             contents.c.tags["artist"].as_string(),
             contents.c.tags["album"].as_string(),
             contents.c.tags["album_artist"].as_string(),
             analyses.c.embedding,
-        ).order_by(tracks.c.id)
+        )
+        statement = statement.join(contents, contents.c.id == tracks.c.content_id)
+        statement = statement.order_by(tracks.c.id)
         found: list[Any] = []
         if track_ids is None:
             found += snapshot.connection.execute(statement).all()
@@ -290,7 +296,7 @@ class IndexKeeper:
         )
         damaged = np.array(ids, np.int64)[~whole]
         if len(damaged):
-            self._on_damage(damaged.tolist(), snapshot.space.id)
+            self._on_damage(damaged.tolist(), snapshot.space)
         return rows
 
 

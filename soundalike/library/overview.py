@@ -3,34 +3,30 @@
 from __future__ import annotations
 
 import os
-import time
-from collections.abc import Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from sqlalchemy import Connection, Row, delete, func, insert, select
+from sqlalchemy import Connection, Row, func, select
 
-from soundalike.library.changes import log_changes
 from soundalike.library.records import Failure, LibraryInfo, ModelTracks, Upgrade
 from soundalike.library.snapshot import Snapshot
 from soundalike.library.storage.database import Database
 from soundalike.library.storage.schema import (
     SCHEMA_VERSION,
     analyses,
-    contents,
     failures,
     models,
     tracks,
 )
 
-__all__ = ["describe", "failures_of", "models_in_use", "note_damage", "to_failure"]
+__all__ = ["describe", "failures_of", "models_in_use", "to_failure"]
 
 
 def describe(snapshot: Snapshot, database: Database, upgrade: Upgrade | None) -> LibraryInfo:
     """What ``Library.info`` gives."""
     analysed, duration_s = snapshot.connection.execute(
-        snapshot.searchable(func.count(), func.sum(contents.c.duration_s))
+        snapshot.searchable(func.count(), func.sum(analyses.c.duration_s))
     ).one()
     counted = snapshot.count_by_status(analysed)
     in_use = models_in_use(snapshot.connection)
@@ -88,38 +84,3 @@ def to_failure(row: Row[Any]) -> Failure:
         failed_at=datetime.fromtimestamp(row.failed_at, UTC),
         retry_at=None if row.retry_at is None else datetime.fromtimestamp(row.retry_at, UTC),
     )
-
-
-def note_damage(connection: Connection, track_ids: Sequence[int], model: str) -> None:
-    """Drop analyses that cannot be used, and say so; the next scan makes them anew.
-
-    Parameters
-    ----------
-    connection : in a transaction that writes.
-    track_ids : tracks whose stored embedding is damaged.
-    model : that made it, ``name@version``.
-    """
-    name, _, version = model.rpartition("@")
-    model_id = connection.scalar(
-        select(models.c.id).where(models.c.name == name, models.c.version == version)
-    )
-    now = time.time()
-    for track_id in track_ids:
-        content = select(tracks.c.content_id).where(tracks.c.id == track_id).scalar_subquery()
-        connection.execute(
-            delete(analyses).where(
-                analyses.c.content_id == content, analyses.c.model_id == model_id
-            )
-        )
-        connection.execute(delete(failures).where(failures.c.track_id == track_id))
-        values = {
-            "track_id": track_id,
-            "kind": "DamagedAnalysis",
-            "reason": f"what the library kept of it from {model} was damaged",
-            "advice": "scan its folder again: it is analysed anew",
-            "attempts": 1,
-            "failed_at": now,
-            "retry_at": now,
-        }
-        connection.execute(insert(failures), values)
-    log_changes(connection, track_ids)

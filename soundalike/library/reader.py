@@ -2,16 +2,21 @@
 
 from __future__ import annotations
 
+import time
 from contextlib import suppress
+from functools import partial
 from typing import TYPE_CHECKING, cast
 
+import numpy as np
+from numpy.typing import NDArray
 from sqlalchemy import Connection
 
 from soundalike.errors import LibraryError, ModelMismatch, TrackNotFound, printable
 from soundalike.library.changes import Position, position
 from soundalike.library.index import Index, IndexKeeper
-from soundalike.library.overview import describe, failures_of, models_in_use, note_damage
+from soundalike.library.overview import describe, failures_of, models_in_use
 from soundalike.library.records import Failure, LibraryInfo, SimilarResult, Track, Upgrade
+from soundalike.library.scan.store import Store
 from soundalike.library.search import search
 from soundalike.library.snapshot import Found, Query, Snapshot
 from soundalike.library.storage.database import Database
@@ -48,9 +53,9 @@ class Reader:
         self._lineage = lineage
         self._analyzer = analyzer
         self._analyzers: dict[str, AnalyzerLike] = {}
-        self._damaged: list[tuple[list[int], str]] = []
+        self._damaged: list[tuple[list[int], EmbeddingSpace]] = []
         self._index = IndexKeeper(
-            database.path, lambda ids, model: self._damaged.append((ids, model))
+            database.path, lambda ids, space: self._damaged.append((ids, space))
         )
         # Which model answers costs a look at all analyses while one takes over from another.
         self._answering: tuple[Position, EmbeddingSpace] | None = None
@@ -116,29 +121,25 @@ class Reader:
             if min_percentile is not None:
                 check_min_percentile(min_percentile, index.distribution)
             found = snapshot.find(query)
-            embedding = None
-            if start_s is None and end_s is None:
-                row = index.row_of(found.track.track_id) if found.track else None
-                if row is not None:
-                    embedding = index.embeddings[row]
-                elif (analysis := self._stored(snapshot, found)) is not None:
-                    embedding = analysis.embedding
-        if embedding is None:
-            # Outside of any transaction: this may take a while. Whatever happens to the library
-            # meanwhile, the answer is about one model.
-            embedding = self._analyse(found, snapshot.space, start_s, end_s).embedding
-        with self._database.read() as connection:
-            result = search(
+            answer = partial(
+                search,
                 index,
-                Snapshot(connection, snapshot.space),
                 found,
-                embedding,
                 k=k,
                 start_s=start_s,
                 end_s=end_s,
                 max_per_artist=max_per_artist,
                 min_percentile=min_percentile,
             )
+            is_whole = start_s is None and end_s is None
+            embedding = self._embedding(index, snapshot, found) if is_whole else None
+            result = None if embedding is None else answer(embedding, snapshot)
+        if result is None:
+            # Outside of any transaction: this may take a while. Whatever happens to the library
+            # meanwhile, the answer is about one model.
+            embedding = self._analyse(found, snapshot.space, start_s, end_s).embedding
+            with self._database.read() as connection:
+                result = answer(embedding, Snapshot(connection, snapshot.space))
         self._tidy()
         return result
 
@@ -173,7 +174,7 @@ class Reader:
         here = position(connection)
         if self._answering is None or self._answering[0] != here:
             self._answering = (here, query_space(connection, self._lineage))
-        return Snapshot(connection, self._answering[1])
+        return Snapshot(connection, self._answering[1], here)
 
     def _current(self, snapshot: Snapshot) -> Index:
         """The index; refused where there is none because of the model."""
@@ -189,11 +190,26 @@ class Reader:
     def _tidy(self) -> None:
         """What a question leaves to do: keep the index, and name what was damaged in it."""
         damaged, self._damaged = self._damaged, []
-        for track_ids, model in damaged:
+        for track_ids, space in damaged:
             # A library that cannot be written answers from what is whole all the same.
             with suppress(LibraryError), self._database.write() as connection:
-                note_damage(connection, track_ids, model)
+                model_id = Store.model_row(connection, space)
+                if model_id is not None:
+                    store = Store(connection, model_id, time.time())
+                    store.put_damage(track_ids, space.id)
+                    store.log_changes()
         self._index.save()
+
+    def _embedding(
+        self, index: Index, snapshot: Snapshot, found: Found
+    ) -> NDArray[np.float32] | None:
+        """Of a whole track, where it is known."""
+        row = index.row_of(found.track.track_id) if found.track else None
+        if row is not None:
+            embedding: NDArray[np.float32] = index.embeddings[row]
+            return embedding
+        analysis = self._stored(snapshot, found)
+        return None if analysis is None else analysis.embedding
 
     def _stored(self, snapshot: Snapshot, found: Found) -> Analysis | None:
         was_chosen = self._lineage is None or snapshot.space.id == self._model.id

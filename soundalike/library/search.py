@@ -15,9 +15,9 @@ __all__ = ["search"]
 
 def search(
     index: Index,
-    snapshot: Snapshot,
     found: Found,
     embedding: NDArray[np.float32],
+    snapshot: Snapshot,
     *,
     k: int,
     start_s: float | None,
@@ -31,6 +31,7 @@ def search(
     ----------
     found : what the query means; the track itself and its exact copies are left out.
     embedding : (embedding_dim,), unit length; of the query, or of a passage of it.
+    snapshot : where the names of the tracks come from.
     """
     row = index.row_of(found.track.track_id) if found.track else None
     left_out = set() if row is None else {row}

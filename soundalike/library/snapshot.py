@@ -11,12 +11,13 @@ from functools import lru_cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from sqlalchemy import Connection, Row, ScalarSelect, Select, and_, bindparam, case, func, select
+from sqlalchemy import Connection, Row, ScalarSelect, Select, bindparam, case, func, select
 from sqlalchemy.sql import ColumnElement
 
 from soundalike.audio.tags import Tags
 from soundalike.errors import AmbiguousTrack, LibraryError, ModelMismatch, TrackNotFound, printable
 from soundalike.files import content_digest
+from soundalike.library.changes import Position, position
 from soundalike.library.records import Track
 from soundalike.library.scan.walk import canonical
 from soundalike.library.storage.encoding import EncodedAnalysis, decode
@@ -24,9 +25,11 @@ from soundalike.library.storage.schema import (
     analyses,
     contents,
     excerpts,
-    failure_counts,
     failures,
     models,
+    own_analysis,
+    own_failure,
+    searchable_tracks,
     tracks,
 )
 from soundalike.library.storage.sqlite import has_words
@@ -79,13 +82,24 @@ class Snapshot:
     ----------
     connection : in a transaction.
     space : the model that a track's status and analysis are those of.
+    position : the end of the log of changes, if that was looked up.
     """
 
-    def __init__(self, connection: Connection, space: EmbeddingSpace) -> None:
+    def __init__(
+        self, connection: Connection, space: EmbeddingSpace, position: Position | None = None
+    ) -> None:
         self.connection = connection
         self.space = space
+        self._position = position
         self._model_id = _model_id(space.name, space.version)
         self._every_track = _every_track(space.name, space.version)
+
+    @property
+    def position(self) -> Position:
+        """The end of the log of changes."""
+        if self._position is None:
+            self._position = position(self.connection)
+        return self._position
 
     # Tracks
 
@@ -114,28 +128,16 @@ class Snapshot:
         scalar = self.connection.scalar
         in_all = scalar(select(func.count()).select_from(tracks)) or 0
         missing = scalar(select(func.count()).where(tracks.c.missing_at.is_not(None))) or 0
-        present = and_(tracks.c.id == failures.c.track_id, tracks.c.missing_at.is_(None))
-        failing = select(func.count()).select_from(failures.join(tracks, present))
-        failed = scalar(failing.where(failure_counts(self._model_id))) or 0
+        failing = select(func.count()).join_from(failures, tracks, own_failure(self._model_id))
+        failed = scalar(failing.where(tracks.c.missing_at.is_(None))) or 0
         if analysed is None:
             analysed = scalar(self.searchable(func.count())) or 0
         pending = in_all - missing - failed - analysed
         return Counter(analysed=analysed, failed=failed, pending=pending, missing=missing)
 
     def searchable(self, *columns: ColumnElement[Any]) -> Select[Any]:
-        """Columns of the tracks that a search can find, with their contents and analyses."""
-        own_failure = and_(failures.c.track_id == tracks.c.id, failure_counts(self._model_id))
-        return (
-            select(*columns)
-            .select_from(tracks)
-            .join(contents, contents.c.id == tracks.c.content_id)
-            .join(
-                analyses,
-                and_(analyses.c.content_id == contents.c.id, analyses.c.model_id == self._model_id),
-            )
-            .outerjoin(failures, own_failure)
-            .where(tracks.c.missing_at.is_(None), failures.c.id.is_(None))
-        )
+        """Columns of the tracks that a search can find."""
+        return searchable_tracks(self._model_id, *columns)
 
     def _tracks(self, where: ColumnElement[bool], limit: int | None = None) -> list[Track]:
         statement = self._every_track.where(where).order_by(tracks.c.id).limit(limit)
@@ -322,8 +324,6 @@ def _model_id(name: str, version: str) -> ScalarSelect[int]:
 def _every_track(name: str, version: str) -> Select[Any]:
     """Every track with its tags, and its status as a model sees it, for :func:`_to_track`."""
     model_id = _model_id(name, version)
-    own = and_(analyses.c.content_id == tracks.c.content_id, analyses.c.model_id == model_id)
-    own_failure = and_(failures.c.track_id == tracks.c.id, failure_counts(model_id))
     status = case(
         (tracks.c.missing_at.is_not(None), "missing"),
         (failures.c.id.is_not(None), "failed"),
@@ -335,8 +335,8 @@ def _every_track(name: str, version: str) -> Select[Any]:
         select(tracks.c.id, tracks.c.path, tracks.c.size_bytes, *facts, status.label("status"))
         .select_from(tracks)
         .outerjoin(contents, contents.c.id == tracks.c.content_id)
-        .outerjoin(analyses, own)
-        .outerjoin(failures, own_failure)
+        .outerjoin(analyses, own_analysis(model_id))
+        .outerjoin(failures, own_failure(model_id))
     )
 
 

@@ -42,26 +42,10 @@ class Settled:
         rest: list[FoundFile] = []
         for item in listed:
             row = rows.get(item.path)
-            if row is None:
-                rest.append(item if isinstance(item, FoundFile) else found_file(item))
-                continue
-            # Written out, because it is done for every file of a library.
-            if isinstance(item, FoundFile):
-                file = item
-            else:
-                try:
-                    found = item.stat()
-                except OSError:
-                    rest.append(found_file(item))
-                    continue
-                if found.st_size == sizes[row] and found.st_mtime_ns == times[row]:
-                    seen.add(ids[row])
-                    continue
-                file = found_file(item)
-            if file.stamp == (sizes[row], times[row]):
+            if row is not None and _look(item) == (sizes[row], times[row]):
                 seen.add(ids[row])
             else:
-                rest.append(file)
+                rest.append(item if isinstance(item, FoundFile) else found_file(item))
         return rest
 
     def _clear(self) -> None:
@@ -89,3 +73,14 @@ class Settled:
                     self._sizes.extend(sizes)
                     self._times.extend(times)
                 return
+
+
+def _look(item: Listed) -> tuple[int, int] | None:
+    """Size and time of a file; without a record, because it is done for every file of a library."""
+    if isinstance(item, FoundFile):
+        return item.stamp
+    try:
+        found = item.stat()
+    except OSError:
+        return None
+    return found.st_size, found.st_mtime_ns

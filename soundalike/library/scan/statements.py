@@ -14,8 +14,9 @@ from soundalike.library.storage.schema import (
     analyses,
     contents,
     excerpts,
-    failure_counts,
     failures,
+    own_analysis,
+    own_failure,
     tracks,
 )
 from soundalike.library.upgrade import has_analysis
@@ -77,8 +78,6 @@ DROP_FAILURE = delete(failures).where(failures.c.track_id == bindparam("for_trac
 @lru_cache(maxsize=8)
 def known_tracks(model_id: int, older_ids: tuple[int, ...]) -> Select[Any]:
     """What ``KnownTrack`` is made of, for all tracks."""
-    own = and_(analyses.c.content_id == tracks.c.content_id, analyses.c.model_id == model_id)
-    own_failure = and_(failures.c.track_id == tracks.c.id, failure_counts(model_id))
     return (
         select(
             tracks,
@@ -88,8 +87,8 @@ def known_tracks(model_id: int, older_ids: tuple[int, ...]) -> Select[Any]:
             failures.c.retry_at,
         )
         .select_from(tracks)
-        .outerjoin(analyses, own)
-        .outerjoin(failures, own_failure)
+        .outerjoin(analyses, own_analysis(model_id))
+        .outerjoin(failures, own_failure(model_id))
     )
 
 

@@ -33,13 +33,14 @@ from soundalike.library.storage.encoding import encode
 from soundalike.library.storage.schema import (
     analyses,
     contents,
-    failure_counts,
     failures,
     models,
+    searchable_tracks,
     tracks,
 )
 from soundalike.library.words import searchable
 from soundalike.models import ModelInfo
+from soundalike.models.lineage import EmbeddingSpace
 from soundalike.workers.jobs import Digested, DigestJob, Facts
 
 __all__ = [
@@ -53,8 +54,10 @@ __all__ = [
 _ROWS_AT_ONCE = 1000
 
 # UnreadableFile (a disk, a permission, a file being written) may pass by itself, and what killed
-# a decoder may have been a lack of memory. What is wrong inside a file stays wrong.
-_FIRST_RETRY_S = {"UnreadableFile": 60.0, "DecoderCrashed": 86_400.0}
+# a decoder may have been a lack of memory. What is wrong inside a file stays wrong. A damaged
+# analysis is no fault of the file: any scan makes it anew.
+DAMAGED_ANALYSIS = "DamagedAnalysis"
+_FIRST_RETRY_S = {DAMAGED_ANALYSIS: 0.0, "UnreadableFile": 60.0, "DecoderCrashed": 86_400.0}
 _LAST_RETRY_S = 7 * 86_400.0
 
 
@@ -108,7 +111,7 @@ class Store:
         self._changed: set[int] = set()
 
     @staticmethod
-    def model_row(connection: Connection, model: ModelInfo) -> int | None:
+    def model_row(connection: Connection, model: EmbeddingSpace) -> int | None:
         """The id of a model's row."""
         where = and_(models.c.name == model.name, models.c.version == model.version)
         return connection.scalar(select(models.c.id).where(where))
@@ -163,26 +166,12 @@ class Store:
         return map(_to_known, self._connection.execute(statement))
 
     def settled_below(self, folder: str) -> Iterator[Sequence[Any]]:
-        """Path, id, size and time of the tracks below a folder that need nothing while they stay.
+        """Path, id, size and time of the searchable tracks below a folder, some rows at a time.
 
-        These are there, analysed with the scan's model, and not failing. Some rows at a time.
+        These need nothing as long as their files stay as they are.
         """
-        statement = (
-            select(tracks.c.path, tracks.c.id, tracks.c.size_bytes, tracks.c.mtime_ns)
-            .join(
-                analyses,
-                and_(
-                    analyses.c.content_id == tracks.c.content_id,
-                    analyses.c.model_id == self._model_id,
-                ),
-            )
-            .outerjoin(
-                failures,
-                and_(failures.c.track_id == tracks.c.id, failure_counts(self._model_id)),
-            )
-            .where(below(tracks.c.path, folder))
-            .where(tracks.c.missing_at.is_(None), failures.c.id.is_(None))
-        )
+        columns = (tracks.c.path, tracks.c.id, tracks.c.size_bytes, tracks.c.mtime_ns)
+        statement = searchable_tracks(self._model_id, *columns).where(below(tracks.c.path, folder))
         return self._connection.execute(statement).partitions(_ROWS_AT_ONCE)
 
     def add(self, files: Sequence[FoundFile]) -> dict[str, int]:
@@ -367,6 +356,22 @@ class Store:
         path = func.coalesce(failures.c.folder, tracks.c.path).label("path")
         row = self._connection.execute(select(failures, path).outerjoin(tracks).where(where)).one()
         return to_failure(row)
+
+    def put_damage(self, track_ids: Iterable[int], model: str) -> None:
+        """Drop analyses by the scan's model that cannot be used, and say so of their tracks."""
+        for track_id in track_ids:
+            track = self.known_id(track_id)
+            if track is None or track.content_id is None:
+                continue
+            key = {"for_content": track.content_id, "for_model": self._model_id}
+            self._connection.execute(statements.DROP_ANALYSIS, key)
+            self.put_failure(
+                track_id,
+                kind=DAMAGED_ANALYSIS,
+                reason=f"what the library kept of it from {model} was damaged",
+                advice="scan its folder again: it is analysed anew",
+                in_analysis=True,
+            )
 
     def drop_failure(self, track_id: int) -> None:
         found = self._connection.execute(statements.DROP_FAILURE, {"for_track": track_id})

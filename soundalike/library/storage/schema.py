@@ -23,6 +23,8 @@ point, because SQLite has no type for them. All types exist in PostgreSQL as wel
 
 from __future__ import annotations
 
+from typing import Any
+
 from sqlalchemy import (
     JSON,
     BigInteger,
@@ -34,10 +36,14 @@ from sqlalchemy import (
     Integer,
     LargeBinary,
     MetaData,
+    ScalarSelect,
+    Select,
     Table,
     Text,
     UniqueConstraint,
+    and_,
     or_,
+    select,
     text,
 )
 from sqlalchemy.sql import ColumnElement
@@ -48,12 +54,17 @@ __all__ = [
     "changes",
     "contents",
     "excerpts",
-    "failure_counts",
     "failures",
     "metadata",
     "models",
+    "own_analysis",
+    "own_failure",
+    "searchable_tracks",
     "tracks",
 ]
+
+ModelId = int | ScalarSelect[int]
+"""The row of a model, or how to find it."""
 
 SCHEMA_VERSION = "0003"
 """The newest migration; kept here too, so that opening a library need not import Alembic."""
@@ -190,6 +201,23 @@ changes = Table(
 )
 
 
-def failure_counts(model_id: ColumnElement[int] | int) -> ColumnElement[bool]:
-    """Whether a row of ``failures`` counts for a model: the file's own failures and the model's."""
-    return or_(failures.c.model_id.is_(None), failures.c.model_id == model_id)
+def own_analysis(model_id: ModelId) -> ColumnElement[bool]:
+    """Joins a track to what a model says of its content."""
+    return and_(analyses.c.content_id == tracks.c.content_id, analyses.c.model_id == model_id)
+
+
+def own_failure(model_id: ModelId) -> ColumnElement[bool]:
+    """Joins a track to its failure, if that counts for a model: the file's own, or the model's."""
+    counts = or_(failures.c.model_id.is_(None), failures.c.model_id == model_id)
+    return and_(failures.c.track_id == tracks.c.id, counts)
+
+
+def searchable_tracks(model_id: ModelId, *columns: ColumnElement[Any]) -> Select[Any]:
+    """Columns of the tracks that a search can find: there, analysed by a model, not failing."""
+    return (
+        select(*columns)
+        .select_from(tracks)
+        .join(analyses, own_analysis(model_id))
+        .outerjoin(failures, own_failure(model_id))
+        .where(tracks.c.missing_at.is_(None), failures.c.id.is_(None))
+    )
