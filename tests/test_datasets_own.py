@@ -26,6 +26,7 @@ from soundalike.research.datasets.frames import (
 )
 from soundalike.research.datasets.prepare import passage_frames
 from soundalike.research.datasets.splitting import SplitSizes
+from soundalike.research.datasets.training import load_for
 
 RATE = 8000
 THIRDS = SplitSizes(0.5, 0.25, 0.25)
@@ -203,6 +204,17 @@ def test_a_split_with_a_copy_on_two_sides_is_not_loaded(tmp_path: Path) -> None:
     with pytest.raises(DataError, match=r"the split leaks.*\n  repeat: a in train and d in test"):
         own.load(tmp_path)
     assert "repeat: a in train" in catalog.check("folder", tmp_path).problems[0]
+
+
+def test_training_may_share_an_artist_where_that_is_wanted(tmp_path: Path) -> None:
+    frames = np.random.default_rng(3).integers(0, 255, (3, 128, 130)).astype(np.uint8)
+    names, labels = ("a", "b", "c"), ("calm", "wild", "calm")
+    write_store(tmp_path / STORE_FILE, Store(frames, names, None, labels, ("x", "y", "x")))
+    write_split(tmp_path / SPLIT_FILE, Split(("a",), ("b",), ("c",)))
+    with pytest.raises(DataError, match=r"\(artist\) in allow_leaks if that is wanted"):
+        load_for("resnet", tmp_path)
+    found = load_for("resnet", tmp_path, allow_leaks=["artist"])
+    assert found.data.tracks == names
 
 
 def test_a_store_without_labels_is_not_ones_own(tmp_path: Path) -> None:
