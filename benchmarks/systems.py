@@ -106,7 +106,7 @@ def choose(systems: Sequence[System], words: Sequence[str]) -> tuple[System, ...
     for word in words:
         if not any(word in system.name for system in systems):
             names = ", ".join(system.name for system in systems)
-            raise InvalidArgument(f"no system is called {word!r}; there are: {names}")
+            raise InvalidArgument(f"no system is called {word!r}; available: {names}")
     return tuple(s for s in systems if not words or any(word in s.name for word in words))
 
 

@@ -4,7 +4,7 @@
 
 MUSIC is a folder with audio files; its library is the one that `soundalike` uses by default, so
 that the analysis is not done twice. Without it, forty pieces by eight invented bands are composed
-under build/demo: five pieces a band, so that the neighbours of a piece can be seen to be right.
+under build/demo: five pieces a band, so that the neighbours of a piece can be checked.
 
 Each command is printed before it runs; it can be typed again as it stands.
 """

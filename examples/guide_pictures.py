@@ -87,7 +87,7 @@ def main(arguments: list[str] | None = None) -> int:
     options = parser.parse_args(arguments)
     unknown = sorted(set(options.names) - set(PICTURES))
     if unknown:
-        parser.error(f"no picture {', '.join(unknown)}; there are: {', '.join(PICTURES)}")
+        parser.error(f"no picture {', '.join(unknown)}; available: {', '.join(PICTURES)}")
     options.out.mkdir(parents=True, exist_ok=True)
     for name in options.names or PICTURES:
         path = options.out / f"guide-{name}.png"

@@ -242,7 +242,7 @@ def test_systems_are_chosen_by_words() -> None:
         "pymusly (timbre)",
     ]
     assert choose(systems, []) == systems
-    with pytest.raises(InvalidArgument, match="no system is called 'essentia'; there are: bliss"):
+    with pytest.raises(InvalidArgument, match="no system is called 'essentia'; available: bliss"):
         choose(systems, ["bliss", "essentia"])
 
 

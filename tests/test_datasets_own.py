@@ -211,7 +211,7 @@ def test_training_may_share_an_artist_where_that_is_wanted(tmp_path: Path) -> No
     names, labels = ("a", "b", "c"), ("calm", "wild", "calm")
     write_store(tmp_path / STORE_FILE, Store(frames, names, None, labels, ("x", "y", "x")))
     write_split(tmp_path / SPLIT_FILE, Split(("a",), ("b",), ("c",)))
-    with pytest.raises(DataError, match=r"\(artist\) in allow_leaks if that is wanted"):
+    with pytest.raises(DataError, match=r"\(artist\) in allow_leaks if you want this"):
         load_for("resnet", tmp_path)
     found = load_for("resnet", tmp_path, allow_leaks=["artist"])
     assert found.data.tracks == names

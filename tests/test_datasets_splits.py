@@ -137,7 +137,7 @@ def test_an_exact_repeat_is_refused_under_any_name() -> None:
 def test_a_shared_artist_passes_only_when_asked_for() -> None:
     data = a_set({"train": [0, 1], "valid": [], "test": [2]}, [5, -1, 5], frames_of(0, 1, 2))
     with pytest.raises(
-        DataError, match=r"\(artist\) in allow_leaks if that is wanted:\n  artist: t0 in train"
+        DataError, match=r"\(artist\) in allow_leaks if you want this:\n  artist: t0 in train"
     ):
         refuse_leaks(data)
     (leak,) = refuse_leaks(data, ["artist"])

@@ -137,7 +137,7 @@ def test_what_makes_no_sense_has_a_reason_and_no_figure(evaluated) -> None:
     assert genre["figures"] is None
     assert "only 0 tracks with another of the same genre among other artists" in genre["reason"]
     assert found["hubness"] == []
-    assert "takes 50 tracks, there are 24" in found["hubness_reason"]
+    assert "needs at least 50 tracks, there are 24" in found["hubness_reason"]
 
 
 def test_changed_copies_find_their_track(evaluated) -> None:
@@ -204,7 +204,7 @@ def test_the_terminal_gets_a_table_and_plain_words(place: Path) -> None:
     assert "left out: 1 exact copy of another file" in lines
     assert any("P@5" in line and "chance" in line and "MAP" in line for line in lines)
     assert re.search(r"^  same artist: \d\.\d of 5 neighbours on average", result.stdout, re.M)
-    assert "not measured: counting hubs at k = 5 takes 50 tracks" in result.stdout
+    assert "not measured: counting hubs at k = 5 needs at least 50 tracks" in result.stdout
     assert "cannot say" in result.stderr
 
 
@@ -272,7 +272,10 @@ def test_one_folder_tells_nothing(fake_library) -> None:
 
 @pytest.mark.parametrize(
     ("n", "k", "reason"),
-    [(5, 3, "too few tracks: 5, a figure takes 20"), (24, 12, "too few tracks for k = 12: 24")],
+    [
+        (5, 3, "too few tracks: 5, at least 20 are needed"),
+        (24, 12, "too few tracks for k = 12: 24"),
+    ],
 )
 def test_too_few_tracks_are_said_to_be_too_few(fake_library, n: int, k: int, reason: str) -> None:
     evaluation = evaluate_library(fake_library(n), k=k, jobs=1)

@@ -18,7 +18,7 @@ _data_option = click.option(
     "--data",
     type=_PATH,
     metavar="DIR",
-    help="The prepared GTZAN, or a folder of data sets, else SOUNDALIKE_DATA.",
+    help="The prepared GTZAN, or a folder of data sets. Default: SOUNDALIKE_DATA.",
 )
 
 
@@ -55,7 +55,7 @@ _data_option = click.option(
     multiple=True,
     metavar="NAME[=WEIGHT]",
     help="What the embedding is made of: trunk, teacher, lessons, mel-mean, mfcc-covariance or "
-    "fluctuation; may be repeated. A weight is 1 unless given.  [default: the layer under the "
+    "fluctuation; repeatable. A weight is 1 unless given.  [default: the layer under the "
     "network's own head]",
 )
 @click.option("--dims", type=int, default=0, help="Principal axes of the blocks.  [default: all]")
@@ -64,7 +64,7 @@ _data_option = click.option(
     "genre_blocks",
     multiple=True,
     metavar="NAME",
-    help="What a logistic regression tells the genres from; may be repeated.  [default: the "
+    help="Input of a logistic regression that predicts the genres; repeatable.  [default: the "
     "network's own head]",
 )
 @click.option(
@@ -162,7 +162,7 @@ def _weighted(block: str) -> tuple[str, float]:
     multiple=True,
     default=("valid",),
     show_default=True,
-    help="Whose tracks are analysed; may be repeated.",
+    help="The split to measure; repeatable.",
 )
 @click.option(
     "--reliability",

@@ -38,21 +38,19 @@ __all__ = ["pool"]
     "packages",
     multiple=True,
     metavar="NAME",
-    help="A package of the manifest; may be repeated.  [default: the six that are trained on]",
+    help="A package of the manifest; repeatable.  [default: the six that are trained on]",
 )
 @click.option(
     "--data",
     type=PATH,
     metavar="DIR",
-    help="GTZAN with its clips, or a folder of data sets, else SOUNDALIKE_DATA.",
+    help="GTZAN with its clips, or a folder of data sets. Default: SOUNDALIKE_DATA.",
 )
 @click.option(
     "--teacher", type=PATH, metavar="FILE", help="musicnn as ONNX.  [default: the pulled one]"
 )
 @click.option("--segments", type=int, default=40_000, show_default=True, help="How many.")
-@click.option(
-    "--seed", type=int, default=0, show_default=True, help="Of all that is left to chance."
-)
+@click.option("--seed", type=int, default=0, show_default=True, help="Random seed.")
 @click.option("--jobs", type=int, default=1, show_default=True, help="Processes.")
 @click.option(
     "--soundtrack",
@@ -66,7 +64,7 @@ __all__ = ["pool"]
     type=float,
     default=0.32,
     show_default=True,
-    help="Share that come from clips; what is left are mixes.",
+    help="Share that come from clips; the rest are mixes.",
 )
 @click.option(
     "--mix-clip",
@@ -112,7 +110,7 @@ def pool(
     """Make the pool that a student network learns from.
 
     Draws segments from soundtracks and from the clips of GTZAN's training tracks, and asks the
-    teacher about each. Stopped, the same command goes on where it was. Needs soundalike[research].
+    teacher about each. If you stop it, the same command resumes it. Needs soundalike[research].
     """
     from soundalike.research.distill.pool import (
         PACKAGES,

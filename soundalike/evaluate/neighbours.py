@@ -306,7 +306,7 @@ def _hubness(
     n = len(collection.tracks)
     least = max(MIN_TRACKS_FOR_HUBS, 2 * k + 1)
     if n < least:
-        return (), f"counting hubs at k = {k} takes {least} tracks, there are {n}"
+        return (), f"counting hubs at k = {k} needs at least {least} tracks, there are {n}"
     found = []
     for method in ("as it is", "local scaling", "mutual proximity"):
         tell(EvaluationProgress(f"counting hubs, {method}", 0, n, None))
@@ -406,7 +406,7 @@ def _baseline(
     if len(mfcc.queries) < MIN_QUERIES:
         return None, (
             f"only {show_count(len(mfcc.queries), 'track')} of the {len(rows)} that were decoded "
-            f"could be asked about: it takes {MIN_QUERIES}"
+            f"could be queries: at least {MIN_QUERIES} are needed"
         )
     own = scores(CosineSimilarities(collection.embeddings[rows]), rows)
     comparison = BaselineComparison(
@@ -423,9 +423,9 @@ def _why_not(
 ) -> str | None:
     """Why there is no figure, before anything is ranked."""
     if n_tracks < MIN_TRACKS:
-        return f"too few tracks: {n_tracks}, a figure takes {MIN_TRACKS}"
+        return f"too few tracks: {n_tracks}, at least {MIN_TRACKS} are needed"
     if n_tracks <= 2 * k:
-        return f"too few tracks for k = {k}: {n_tracks}, it takes {2 * k + 1}"
+        return f"too few tracks for k = {k}: {n_tracks}, at least {2 * k + 1} are needed"
     if n_unlabelled == n_tracks:
         return f"no track has {question.missing}"
     what = question.name.removeprefix("same ").split(",")[0]
@@ -442,8 +442,8 @@ def _why_no_queries(question: Question, scores: QueryScores) -> str | None:
     if n_queries < MIN_QUERIES:
         share = question.name.removeprefix("same ").replace(",", " among")
         return (
-            f"only {show_count(n_queries, 'track')} with another of the same {share}: a figure "
-            f"takes {MIN_QUERIES}"
+            f"only {show_count(n_queries, 'track')} with another of the same {share}: at least "
+            f"{MIN_QUERIES} are needed"
         )
     if (scores.n_relevant == scores.n_candidates).all():
         return "every neighbour that could come would be right: nothing to distinguish"

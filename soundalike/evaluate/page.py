@@ -221,7 +221,7 @@ def _copies(evaluation: LibraryEvaluation) -> Table:
 
 
 def _listings(evaluation: LibraryEvaluation) -> list[tuple[str, Table]]:
-    """What is in no figure, file by file; the first of many."""
+    """What is left out, file by file; the first of many."""
     set_aside = [
         [
             printable(each.track.path),

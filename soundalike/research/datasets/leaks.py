@@ -178,7 +178,7 @@ def refuse_leaks(
         words = ", ".join(sorted({leak.kind for leak in refused}))
         raise DataError(
             f"the split leaks, so that test figures would be too good; name the kinds ({words}) in "
-            f"allow_leaks if that is wanted:{lines}{more}"
+            f"allow_leaks if you want this:{lines}{more}"
         )
     return leaks
 

@@ -2,7 +2,7 @@
 
 Segments are drawn from soundtracks and from the clips of GTZAN's *training* tracks, and the teacher
 is asked about each. Which segments they are hangs on the seed and the number of each alone, not on
-the processes; stopped, the same command goes on where it was.
+the processes; if it is stopped, the same command resumes it.
 """
 
 from __future__ import annotations
