@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import sqlite3
 import subprocess
 import sys
@@ -57,8 +58,10 @@ def schema_of(connection: sqlite3.Connection) -> dict[str, set[str]]:
     )
     # A table that a migration made anew has its name in quotation marks.
     plain = {name: sql.replace('"', "") for name, sql in rows}
+    # A column that was added later shares the line of the one before it.
     return {
-        name: {line.strip(" \t,()") for line in sql.splitlines()} for name, sql in plain.items()
+        name: {part.strip(" \t,()") for part in re.split(r"\n|, ", sql)}
+        for name, sql in plain.items()
     }
 
 

@@ -8,6 +8,7 @@
     analyses what a model says of a content
     excerpts the same along the track, apart so that a search reads none of it
     failures why a track could not be analysed, or a folder not be read
+    folders  what was scanned, and how: exclusions, the pattern of its paths, the tags' encoding
     changes  which tracks' rows changed, in order, so that an index can catch up with them
 
 An analysis belongs to the content, not to the path: a moved, renamed, swapped, copied or returned
@@ -55,6 +56,7 @@ __all__ = [
     "contents",
     "excerpts",
     "failures",
+    "folders",
     "metadata",
     "models",
     "own_analysis",
@@ -66,7 +68,7 @@ __all__ = [
 ModelId = int | ScalarSelect[int]
 """The row of a model, or how to find it."""
 
-SCHEMA_VERSION = "0003"
+SCHEMA_VERSION = "0004"
 """The newest migration; kept here too, so that opening a library need not import Alembic."""
 
 metadata = MetaData(
@@ -95,6 +97,8 @@ contents = Table(
     metadata,
     Column("id", Integer, primary_key=True),
     Column("digest", LargeBinary, nullable=False, unique=True),
+    # Of the audio alone, the same whatever the tags are; NULL until it was looked at.
+    Column("audio_digest", LargeBinary, index=True),
     Column("duration_s", Double),
     Column("sample_rate", Integer),
     Column("channels", Integer),
@@ -109,9 +113,11 @@ tracks = Table(
     Column("id", Integer, primary_key=True),
     Column("path", LargeBinary, nullable=False, unique=True),
     Column("path_text", Text, nullable=False),
-    # Both as at the last successful look at the file; NULL when there was none.
+    # All as at the last successful look at the file; NULL when there was none. The ctime is NULL
+    # where the system has none, and until a scan has seen it.
     Column("size_bytes", BigInteger),
     Column("mtime_ns", BigInteger),
+    Column("ctime_ns", BigInteger),
     # NULL until the file was read once.
     Column("content_id", Integer, ForeignKey("contents.id")),
     # Artist, title, album and file name, without case, accents and punctuation.
@@ -186,6 +192,20 @@ failures = Table(
     Column("failed_at", Double, nullable=False),
     Column("retry_at", Double),
     CheckConstraint("(track_id IS NULL) <> (folder IS NULL)", name="one_subject"),
+)
+
+folders = Table(
+    "folders",
+    metadata,
+    Column("id", Integer, primary_key=True),
+    Column("path", LargeBinary, nullable=False, unique=True),
+    # Patterns of names and paths that are left out.
+    Column("excludes", JSON, nullable=False),
+    # How its paths are made, such as "{artist}/{album}/{track} - {title}"; NULL for the default.
+    Column("pattern", Text),
+    # What 8-bit text in its tags is; NULL to find out.
+    Column("tag_encoding", Text),
+    Column("scanned_at", Double, nullable=False),
 )
 
 changes = Table(
