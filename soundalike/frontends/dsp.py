@@ -10,6 +10,7 @@ from numpy.lib.stride_tricks import sliding_window_view
 from numpy.typing import NDArray
 
 from soundalike.errors import InvalidArgument
+from soundalike.threads import one_blas_thread
 
 __all__ = [
     "BATCH_SAMPLES",
@@ -19,6 +20,7 @@ __all__ = [
     "check_waveform",
     "mel_filterbank",
     "mel_frequencies",
+    "mel_power",
     "mel_spectrogram",
     "power_frames",
     "power_spectrogram",
@@ -112,6 +114,15 @@ def power_frames(
     return power
 
 
+def mel_power(power: FloatArray, filterbank_t: FloatArray) -> FloatArray:
+    """Power in mel bands: (n_frames, n_bins) by (n_bins, n_mels) is (n_frames, n_mels).
+
+    The one matrix product between a file and the network; see ``threads`` for why it has one.
+    """
+    with one_blas_thread():
+        return power @ filterbank_t
+
+
 def check_waveform(waveform: NDArray[np.floating], sample_rate: int) -> FloatArray:
     """The waveform as contiguous float32 (n_samples,).
 
@@ -179,7 +190,8 @@ def mel_spectrogram(
     float32 (n_mels, n_frames), power; bands up to ``fmax_hz``, by default half the sample rate.
     """
     filterbank = mel_filterbank(sample_rate, n_fft, n_mels, fmax_hz or sample_rate / 2)
-    return filterbank @ power_spectrogram(waveform, sample_rate, n_fft, hop_length)
+    power = power_spectrogram(waveform, sample_rate, n_fft, hop_length)
+    return mel_power(power.T, filterbank.T).T
 
 
 def power_to_db(

@@ -24,6 +24,7 @@ from soundalike.frontends.dsp import (
     TOP_DB,
     check_waveform,
     mel_filterbank,
+    mel_power,
     power_frames,
     power_to_db,
 )
@@ -150,7 +151,7 @@ class LogMelStream:
         batch = max(1, BATCH_SAMPLES // self._n_fft)
         for i in range(0, starts.size, batch):
             power = power_frames(buffer, starts[i : i + batch], self._n_fft, self._n_bins)
-            self._mel_power.append(power @ self._filterbank_t)
+            self._mel_power.append(mel_power(power, self._filterbank_t))
         self._n_frames += starts.size
         next_start = round((self._n_frames + 0.5) * self._hop) - self._n_fft // 2
         keep = min(max(next_start - self._tail_start, 0), buffer.size)

@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from soundalike.errors import InvalidArgument
-from soundalike.frontends.dsp import check_waveform, mel_filterbank, power_frames
+from soundalike.frontends.dsp import check_waveform, mel_filterbank, mel_power, power_frames
 from soundalike.frontends.log_mel import Excerpts
 
 __all__ = ["FRAME_S", "N_MELS", "PATCH_FRAMES", "PATCH_S", "SAMPLE_RATE", "PatchStream", "patches"]
@@ -82,7 +82,7 @@ class PatchStream:
         starts = np.arange(n_frames, dtype=np.int64) * HOP_LENGTH
         for i in range(0, n_frames, _BATCH):
             power = power_frames(buffer, starts[i : i + _BATCH], N_FFT, _N_BINS)
-            mel = power @ self._filterbank_t
+            mel = mel_power(power, self._filterbank_t)
             mel += 1.0
             self._log_mel.append(np.log10(mel, out=mel))
         self._tail = buffer[n_frames * HOP_LENGTH :].copy()

@@ -1,0 +1,52 @@
+"""Holding matrix products to one thread.
+
+The products of a spectrogram are so small that a second thread gains nothing, and OpenBLAS lets the
+threads that wait for the next product spin: beside other work they take several times the CPU time
+of the product itself.
+"""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from functools import cache
+from typing import Any
+
+__all__ = ["one_blas_thread"]
+
+_lock = threading.Lock()
+_holders = 0
+_limit: Any = None
+
+
+@contextmanager
+def one_blas_thread() -> Iterator[None]:
+    """The BLAS of this process has one thread inside, and as many as before after.
+
+    Threads may enter one after the other and nested: the number of BLAS threads belongs to the
+    whole process, so the first one in sets it and the last one out restores it.
+    """
+    global _holders, _limit
+    with _lock:
+        if not _holders:
+            _limit = _controller().limit(limits=1, user_api="blas")
+        _holders += 1
+    try:
+        yield
+    finally:
+        with _lock:
+            _holders -= 1
+            if not _holders:
+                _limit.restore_original_limits()
+                _limit = None
+
+
+@cache
+def _controller() -> Any:
+    # The libraries are looked for once: it takes longer than analysing a second of music. NumPy's
+    # is among them, since whoever calls has loaded it.
+    import numpy  # noqa: F401
+    from threadpoolctl import ThreadpoolController
+
+    return ThreadpoolController()
