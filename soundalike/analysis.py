@@ -10,12 +10,35 @@ from numpy.typing import NDArray
 from soundalike.frontends.log_mel import EXCERPT_S
 from soundalike.models.contract import DEFAULT_KIND
 
-__all__ = ["Analysis", "genre_sets", "softmax", "temper", "unit"]
+__all__ = ["Analysis", "Stretch", "genre_sets", "softmax", "temper", "unit"]
 
 FloatArray = NDArray[np.float32]
 
+# What fewer than one in fifty tracks of held-out music is as far from all known music as.
+_UNFAMILIAR_BELOW = 0.02
 # A genre set of more labels than this tells a listener little.
 _UNSURE_ABOVE = 3
+
+
+# Excerpts that a moment of the timeline is the median of: 50 s.
+_SMOOTHED = 5
+
+
+@dataclass(frozen=True)
+class Stretch:
+    """A part of a track with one strongest label.
+
+    Attributes
+    ----------
+    start_s, end_s : seconds.
+    label : the strongest of the smoothed probabilities.
+    probability : its mean over the stretch, 0 to 1; of a tag, its activation.
+    """
+
+    start_s: float
+    end_s: float
+    label: str
+    probability: float
 
 
 @dataclass(frozen=True)
@@ -38,6 +61,8 @@ class Analysis:
     notes : what the user should know, such as that the file is truncated.
     kind : ``genres``, of which one is right, or ``tags``, of which any number may be.
     excerpt_s : seconds that an excerpt lasts.
+    familiarity : share (0 to 1) of held-out music that is at least as far from the music that the
+        model knows; None for a model that does not tell.
     """
 
     model: str
@@ -52,6 +77,7 @@ class Analysis:
     notes: tuple[str, ...] = ()
     kind: str = DEFAULT_KIND
     excerpt_s: float = EXCERPT_S
+    familiarity: float | None = None
 
     @property
     def genre(self) -> str:
@@ -70,14 +96,52 @@ class Analysis:
         return {self.labels[i]: float(self.probabilities[i]) for i in order}
 
     @property
+    def unfamiliar(self) -> bool:
+        """Whether it is unlike all music that the model knows: noise, speech, or rare music.
+
+        By design so of 2 % of music, too. Genres and similarities mean little then.
+        """
+        return self.familiarity is not None and self.familiarity < _UNFAMILIAR_BELOW
+
+    @property
     def unsure(self) -> bool:
-        """Whether the model cannot tell: no label has half the probability, or many are left.
+        """Whether the model cannot tell: no label has half the probability, many are left, or it
+        knows no such music.
 
         Never of tags: they do not compete, and nothing calibrates them.
         """
         if self.kind == "tags":
             return False
-        return self.confidence < 0.5 or len(self.genre_set) > _UNSURE_ABOVE
+        return self.unfamiliar or self.confidence < 0.5 or len(self.genre_set) > _UNSURE_ABOVE
+
+    def timeline(self) -> tuple[Stretch, ...]:
+        """How the strongest label changes along the track, without what passes in a moment.
+
+        The probabilities of each label are replaced by their median over five excerpts (fewer at
+        the ends), so that a label has to hold for most of 50 s to show. A pause belongs to what
+        comes before it.
+        """
+        probabilities = _running_median(self.excerpt_probabilities, _SMOOTHED)
+        best = probabilities.argmax(axis=1)
+        begins = np.flatnonzero(np.diff(best, prepend=-1))
+        ends = [*begins[1:].tolist(), len(best)]
+        times = self.excerpt_starts_s
+        return tuple(
+            Stretch(
+                start_s=float(times[begin]) if begin else 0.0,
+                end_s=float(times[end]) if end < len(best) else self.duration_s,
+                label=self.labels[int(best[begin])],
+                probability=float(probabilities[begin:end, best[begin]].mean()),
+            )
+            for begin, end in zip(begins.tolist(), ends, strict=True)
+        )
+
+
+def _running_median(values: FloatArray, length: int) -> FloatArray:
+    """The median of each column over the rows around each row: (n, D) to (n, D)."""
+    half = length // 2
+    rows = range(len(values))
+    return np.stack([np.median(values[max(0, i - half) : i + half + 1], axis=0) for i in rows])
 
 
 def softmax(logits: NDArray[np.floating]) -> NDArray[np.floating]:

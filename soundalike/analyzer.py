@@ -13,9 +13,14 @@ from soundalike.errors import InvalidArgument, ModelError, SilentAudio, TooShort
 from soundalike.frontends import find_frontend, spectrogram_of_file
 from soundalike.models import DEFAULT_MODEL, ModelInfo, ModelKey, find_by_key, find_model
 from soundalike.models.contract import (
+    DISTANCE,
+    EMBEDDING,
+    LOGITS,
     Calibration,
+    Familiarity,
     ModelMetadata,
     open_session,
+    output_sizes,
     read_properties,
     run,
 )
@@ -62,6 +67,9 @@ class Analyzer:
             self._check(ModelMetadata.from_metadata(properties))
             if self.model.kind == "genres":
                 self._calibration = Calibration.from_metadata(properties)
+            self._familiarity: Familiarity | None = None
+            if DISTANCE in output_sizes(self._session):
+                self._familiarity = Familiarity.from_metadata(properties)
         except ModelError:
             raise
         # ONNX Runtime has no common error class of its own, and raises RuntimeError or its kin.
@@ -151,7 +159,13 @@ class Analyzer:
         self, log_mel_db: NDArray[np.floating], duration_s: float, notes: tuple[str, ...]
     ) -> Analysis:
         cut = self._frontend.excerpts(log_mel_db)
-        logits, embeddings = run(self._session, cut.frames)
+        familiarity = None
+        if self._familiarity is None:
+            logits, embeddings = run(self._session, cut.frames)
+        else:
+            wanted = (LOGITS, EMBEDDING, DISTANCE)
+            logits, embeddings, distances = run(self._session, cut.frames, wanted)
+            familiarity = self._familiarity.share(float(distances.mean()))
         excerpt_embeddings = unit(embeddings)
         genre_set: tuple[str, ...] = ()
         if self.model.kind == "tags":
@@ -182,6 +196,7 @@ class Analyzer:
             notes=notes,
             kind=self.model.kind,
             excerpt_s=self._frontend.excerpt_s,
+            familiarity=familiarity,
         )
 
 

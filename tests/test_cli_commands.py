@@ -313,15 +313,25 @@ def test_genre_of_files(music: Path) -> None:
 @pytest.mark.parametrize(
     ("probabilities", "members", "heading", "reason"),
     [
-        ([0.9, 0.05, 0.03, 0.02], 1, "blues, 90 % sure", ""),
-        ([0.6, 0.3, 0.06, 0.04], 2, "blues, 60 % sure (or jazz)", ""),
-        ([0.6, 0.2, 0.12, 0.08], 3, "blues, 60 % sure (or jazz or pop)", ""),
-        ([0.45, 0.4, 0.1, 0.05], 2, "unsure: blues or jazz", " (no genre has half of the"),
-        ([0.45, 0.2, 0.2, 0.15], 1, "unsure: blues, 45 %", " (no genre has half of the"),
+        ([0.9, 0.05, 0.03, 0.02], 1, "blues (90 %)", ""),
+        ([0.6, 0.3, 0.06, 0.04], 2, "blues (60 %), else jazz", ""),
+        ([0.6, 0.12, 0.2, 0.08], 3, "blues (60 %), else pop", ""),
+        (
+            [0.45, 0.4, 0.1, 0.05],
+            2,
+            "unsure, perhaps blues (45 %) or jazz",
+            " (no genre has half of the",
+        ),
+        (
+            [0.45, 0.2, 0.2, 0.15],
+            1,
+            "unsure, perhaps blues (45 %) or jazz",
+            " (no genre has half of the",
+        ),
         (
             [0.55, 0.2, 0.15, 0.1],
             4,
-            "unsure: any of the 4 genres, most likely blues",
+            "probably blues (55 %), else jazz",
             " (too many genres to be sure)",
         ),
     ],

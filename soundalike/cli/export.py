@@ -1,17 +1,20 @@
-"""``soundalike models export`` and ``soundalike models card``: from a training run to a model."""
+"""From a training run to a model: ``soundalike models export``, ``familiarity`` and ``card``."""
 
 from __future__ import annotations
 
+import itertools
+from functools import partial
 from pathlib import Path
 
 import click
 
 from soundalike.cli.output import echo, note, print_json
 from soundalike.cli.params import ExampleCommand, json_option
+from soundalike.cli.progress import work_progress
 from soundalike.errors import InvalidArgument, MissingExtra, printable
 from soundalike.show.amounts import show_bytes
 
-__all__ = ["card", "export"]
+__all__ = ["card", "export", "familiarity"]
 
 _PATH = click.Path(path_type=Path)
 _data_option = click.option(
@@ -141,6 +144,64 @@ def _weighted(block: str) -> tuple[str, float]:
         return name, float(weight) if equals else 1.0
     except ValueError:
         raise click.BadParameter(f"--block {block}: the weight must be a number") from None
+
+
+@click.command(
+    cls=ExampleCommand,
+    examples=(
+        (
+            "soundalike models familiarity mine/resnet.onnx --music ~/Music --held-out ~/Other",
+            "teach a model which music it knows",
+        ),
+    ),
+)
+@click.argument("file", type=_PATH)
+@_data_option
+@click.option(
+    "--music",
+    type=_PATH,
+    multiple=True,
+    metavar="DIR",
+    help="Music that the model is to know, besides GTZAN's training tracks; repeatable.",
+)
+@click.option(
+    "--held-out",
+    type=_PATH,
+    multiple=True,
+    metavar="DIR",
+    help="Music that it does not know, besides GTZAN's validation tracks; repeatable.",
+)
+@click.option("--layer", metavar="NAME", help="The value in its graph to compare.")
+def familiarity(
+    file: Path,
+    data: Path | None,
+    music: tuple[Path, ...],
+    held_out: tuple[Path, ...],
+    layer: str | None,
+) -> None:
+    """Teach a model to tell when a track is unlike all music that it knows.
+
+    FILE is an ONNX file that `soundalike models export` made; it gets one more output, and its
+    genres and embeddings stay as they are. What counts as unlike is set by the held-out music: 2 %
+    of it. Of a folder with a manifest.json the files that it lists are taken, else all audio files.
+    Files shorter than 30 s are left out. Needs soundalike[research].
+    """
+    try:
+        from soundalike.research.datasets import gtzan
+        from soundalike.research.familiarity import spectrograms, update_model
+    except ModuleNotFoundError as error:
+        raise MissingExtra("fitting a model", "research") from error
+    frames = gtzan.load(data)
+    with work_progress("files") as show:
+        known = spectrograms(music, partial(show, "known music"))
+        other = spectrograms(held_out, partial(show, "held-out music"))
+        model = update_model(
+            file,
+            itertools.chain(frames.decibels(frames.splits["train"]), known),
+            itertools.chain(frames.decibels(frames.splits["valid"]), other),
+            layer=layer,
+        )
+    echo(f"{model.id}: {printable(model.path)}, {show_bytes(model.size_bytes)}")
 
 
 @click.command(

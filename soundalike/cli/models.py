@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from soundalike.cli.export import card, export
+from soundalike.cli.export import card, export, familiarity
 from soundalike.cli.output import Column, echo, note, print_json, print_table, to_json
 from soundalike.cli.params import PATH, ExampleCommand, ExampleGroup, json_option
 from soundalike.cli.progress import bytes_progress
@@ -166,6 +166,7 @@ def remove(name: str, as_json: bool) -> None:
 
 
 models.add_command(export)
+models.add_command(familiarity)
 models.add_command(card)
 
 

@@ -8,12 +8,19 @@ from soundalike.cli.output import note
 from soundalike.show.amounts import show_percent
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
-
     from soundalike.analysis import Analysis
     from soundalike.library import Upgrade
 
-__all__ = ["FINISH_UPGRADE", "analysis_json", "genre_words", "note_upgrade", "set_words"]
+__all__ = [
+    "FINISH_UPGRADE",
+    "UNFAMILIAR",
+    "analysis_json",
+    "genre_words",
+    "note_upgrade",
+    "set_words",
+]
+
+UNFAMILIAR = "unlike any music that the model knows"
 
 FINISH_UPGRADE = "soundalike scan --upgrade"
 
@@ -39,8 +46,11 @@ def analysis_json(analysis: Analysis, *, timeline: bool = False) -> dict[str, An
         found["unsure"] = analysis.unsure
         found["genre_set"] = analysis.genre_set
         found["genres"] = analysis.genres
+    found["familiarity"] = analysis.familiarity
+    found["unfamiliar"] = analysis.unfamiliar
     found["notes"] = analysis.notes
     if timeline:
+        found["timeline"] = analysis.timeline()
         found["labels"] = analysis.labels
         found["excerpt_starts_s"] = analysis.excerpt_starts_s
         found["excerpt_probabilities"] = analysis.excerpt_probabilities
@@ -48,32 +58,29 @@ def analysis_json(analysis: Analysis, *, timeline: bool = False) -> dict[str, An
 
 
 def genre_words(analysis: Analysis) -> str:
-    """``metal, 91 % sure``, ``jazz, 62 % sure (or blues)``, or ``unsure: rock or country``.
+    """``metal (91 %)``, ``metal (71 %), else rock``, ``probably metal (55 %), else rock``,
+    ``unsure, perhaps metal (38 %) or rock``, or ``unsure: unlike any music that the model knows``.
 
     For a model with tags, the strongest: ``rock 0.41, guitar 0.22``.
     """
     if analysis.kind == "tags":
         strongest = list(analysis.genres.items())[:_TAGS_IN_A_LINE]
         return ", ".join(f"{tag} {activation:.2f}" for tag, activation in strongest)
-    few = list(analysis.genre_set)
-    if not analysis.unsure:
-        rest = f" (or {_either(few[1:])})" if few[1:] else ""
-        return f"{analysis.genre}, {show_percent(analysis.confidence)} sure{rest}"
-    if len(few) == len(analysis.labels):
-        return f"unsure: any of the {len(few)} genres, most likely {analysis.genre}"
-    if len(few) == 1:
-        return f"unsure: {few[0]}, {show_percent(analysis.confidence)}"
-    return f"unsure: {_either(few)}"
-
-
-def _either(labels: Sequence[str]) -> str:
-    """``rock``, ``rock or pop``, ``rock, pop or country``."""
-    return " or ".join(filter(None, (", ".join(labels[:-1]), labels[-1])))
+    if analysis.unfamiliar:
+        return f"unsure: {UNFAMILIAR}"
+    first, second = list(analysis.genres)[:2]
+    likely = f"{first} ({show_percent(analysis.confidence)})"
+    if analysis.confidence < 0.5:
+        return f"unsure, perhaps {likely} or {second}"
+    rest = f", else {second}" if len(analysis.genre_set) > 1 else ""
+    return f"probably {likely}{rest}" if analysis.unsure else f"{likely}{rest}"
 
 
 def set_words(analysis: Analysis) -> str:
     """The set and, where the answer is "unsure", what makes it so."""
     found = f"genre set (right for 9 of 10 tracks): {', '.join(analysis.genre_set)}"
+    if analysis.unfamiliar:
+        return f"{found} (of music that the model knows)"
     if not analysis.unsure:
         return found
     if analysis.confidence < 0.5:

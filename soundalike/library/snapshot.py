@@ -293,6 +293,7 @@ class Snapshot:
             probabilities=row.probabilities,
             genre_set=row.genre_set,
             notes=row.notes,
+            familiarity=row.familiarity,
             excerpt_starts_s=row.starts_s,
             excerpt_embeddings=row.embeddings,
             excerpt_scales=row.scales,

@@ -4,14 +4,17 @@ A model is an ONNX file with
 
 - the input ``log_mel``, float32 (n_excerpts, ...), as its frontend makes it; n_excerpts is free;
 - the outputs ``logits`` (n_excerpts, n_labels) and ``embedding`` (n_excerpts, embedding_dim), and
-  any others;
-- metadata, all of it text: what :class:`ModelMetadata` and, for a model of genres,
-  :class:`Calibration` say. ``projection`` (JSON), if there, says what the embedding is made of.
+  any others. ``distance`` (n_excerpts, 1), if there, tells how far an excerpt is from the music
+  that the model knows;
+- metadata, all of it text: what :class:`ModelMetadata`, for a model of genres :class:`Calibration`,
+  and for one with distances :class:`Familiarity` say. ``projection`` (JSON), if there, says what
+  the embedding is made of.
 """
 
 from __future__ import annotations
 
 import json
+from bisect import bisect_left
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final
@@ -23,12 +26,14 @@ if TYPE_CHECKING:
 __all__ = [
     "DEFAULT_FRONTEND",
     "DEFAULT_KIND",
+    "DISTANCE",
     "EMBEDDING",
     "INPUT",
     "KINDS",
     "LOGITS",
     "PROJECTION",
     "Calibration",
+    "Familiarity",
     "ModelMetadata",
     "open_session",
     "output_sizes",
@@ -39,12 +44,15 @@ __all__ = [
 INPUT: Final = "log_mel"
 LOGITS: Final = "logits"
 EMBEDDING: Final = "embedding"
+DISTANCE: Final = "distance"
 PROJECTION: Final = "projection"
 
 KINDS: Final = ("genres", "tags")
 # What a file without these properties is: the first models had neither.
 DEFAULT_KIND: Final = "genres"
 DEFAULT_FRONTEND: Final = "log-mel-128"
+
+_HELD_OUT: Final = "held_out_distances"
 
 # Excerpts in one run of the model: enough to keep it busy, little enough to bound the memory.
 _BATCH_EXCERPTS: Final = 16
@@ -141,6 +149,52 @@ class Calibration:
         ValueError : a property is missing or no number; the message names it.
         """
         return cls(_number(properties, "temperature"), _number(properties, "genre_set_quantile"))
+
+
+@dataclass(frozen=True)
+class Familiarity:
+    """What the distance of a track means: how many tracks of music are as far away.
+
+    Attributes
+    ----------
+    held_out : distances of tracks that the model was neither trained on nor fitted to, ascending.
+    """
+
+    held_out: tuple[float, ...]
+
+    def share(self, distance: float) -> float:
+        """The share (0 to 1) of held-out tracks that are at least as far from the known music.
+
+        A conformal p-value (Bates et al. 2023, arXiv 2104.08279): for music like the held-out
+        tracks it is below any level with at most that probability.
+
+        Parameters
+        ----------
+        distance : the mean over a track's excerpts.
+        """
+        farther = len(self.held_out) - bisect_left(self.held_out, distance)
+        return (1 + farther) / (1 + len(self.held_out))
+
+    def to_metadata(self) -> dict[str, str]:
+        """As a property of the file; three decimals are enough to rank by."""
+        return {_HELD_OUT: json.dumps([round(each, 3) for each in sorted(self.held_out)])}
+
+    @classmethod
+    def from_metadata(cls, properties: Mapping[str, str]) -> Familiarity:
+        """What :meth:`to_metadata` made.
+
+        Raises
+        ------
+        ValueError : the property is missing or no list of numbers; the message names it.
+        """
+        text = _property(properties, _HELD_OUT)
+        try:
+            found = tuple(sorted(float(each) for each in json.loads(text)))
+        except (TypeError, ValueError):
+            found = ()
+        if not found:
+            raise ValueError(f"its property {_HELD_OUT!r} must be a list of numbers")
+        return cls(found)
 
 
 def _property(properties: Mapping[str, str], key: str) -> str:

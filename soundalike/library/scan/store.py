@@ -288,6 +288,7 @@ class Store:
             "probabilities": encoded.probabilities,
             "genre_set": encoded.genre_set,
             "notes": encoded.notes,
+            "familiarity": encoded.familiarity,
             "analysed_at": self._now,
         }
         made = self._connection.execute(statements.ADD_ANALYSIS, values)

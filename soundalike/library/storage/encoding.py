@@ -26,6 +26,7 @@ class EncodedAnalysis:
     probabilities: bytes
     genre_set: list[str]
     notes: list[str]
+    familiarity: float | None
     excerpt_starts_s: bytes
     excerpt_embeddings: bytes
     excerpt_scales: bytes
@@ -47,6 +48,7 @@ def encode(analysis: Analysis) -> EncodedAnalysis:
         probabilities=analysis.probabilities.astype(_F32).tobytes(),
         genre_set=list(analysis.genre_set),
         notes=list(analysis.notes),
+        familiarity=analysis.familiarity,
         excerpt_starts_s=analysis.excerpt_starts_s.astype(_F64).tobytes(),
         excerpt_embeddings=np.rint(excerpts / scales[:, None]).astype(_I8).tobytes(),
         excerpt_scales=scales.tobytes(),
@@ -102,6 +104,7 @@ def decode(
         notes=tuple(encoded.notes),
         kind=kind,
         excerpt_s=excerpt_s,
+        familiarity=encoded.familiarity,
     )
 
 

@@ -151,6 +151,8 @@ analyses = Table(
     Column("probabilities", LargeBinary, nullable=False),
     Column("genre_set", JSON, nullable=False),
     Column("notes", JSON, nullable=False),
+    # Share of held-out music that is as far from what the model knows; NULL where it does not tell.
+    Column("familiarity", Double),
     Column("analysed_at", Double, nullable=False),
     UniqueConstraint("content_id", "model_id"),
     Index(None, "model_id"),

@@ -31,7 +31,9 @@ from soundalike.research.distill.pool_file import Pool, read_metadata, write_poo
 from soundalike.research.distill.segments import SegmentConfig, make_segment
 from soundalike.research.distill.teacher import Teacher, at_rate, make_lessons
 
-__all__ = ["PACKAGES", "Source", "find_clips", "find_soundtracks", "make_pool"]
+__all__ = ["MANIFEST", "PACKAGES", "Source", "find_clips", "find_soundtracks", "make_pool"]
+
+MANIFEST: Final = "manifest.json"
 
 PACKAGES: Final = (
     "wesnoth-1.16-music",
@@ -66,18 +68,19 @@ class Source:
     package: str
 
 
-def find_soundtracks(music: Path, packages: Sequence[str] = PACKAGES) -> tuple[Source, ...]:
+def find_soundtracks(music: Path, packages: Sequence[str] | None = PACKAGES) -> tuple[Source, ...]:
     """The soundtracks of those packages.
 
     Parameters
     ----------
     music : folder with ``manifest.json``, a list of objects with ``path`` and ``package``.
+    packages : None for all of them.
 
     Raises
     ------
     DataError : no manifest, or a damaged one, or it lacks a package, or a file is missing.
     """
-    path = music / "manifest.json"
+    path = music / MANIFEST
     try:
         listed = [
             Source(music / entry["path"], str(entry["path"]), str(entry["package"]))
@@ -89,6 +92,8 @@ def find_soundtracks(music: Path, packages: Sequence[str] = PACKAGES) -> tuple[S
         raise DataError(
             f"{printable(path)}: not a list of tracks with path and package ({error})"
         ) from error
+    if packages is None:
+        packages = list(dict.fromkeys(source.package for source in listed))
     lacking = set(packages) - {source.package for source in listed}
     if lacking:
         raise DataError(f"{printable(path)}: no tracks of {', '.join(sorted(lacking))}")

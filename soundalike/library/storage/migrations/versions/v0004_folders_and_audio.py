@@ -11,6 +11,7 @@ def upgrade() -> None:
     op.add_column("contents", sa.Column("audio_digest", sa.LargeBinary))
     op.create_index("ix_contents_audio_digest", "contents", ["audio_digest"])
     op.add_column("tracks", sa.Column("ctime_ns", sa.BigInteger))
+    op.add_column("analyses", sa.Column("familiarity", sa.Double))
     op.create_table(
         "folders",
         sa.Column("id", sa.Integer, nullable=False),

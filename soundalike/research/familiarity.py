@@ -1,0 +1,238 @@
+"""How far a track is from all music that a model knows: ``soundalike models familiarity``.
+
+A classifier of genres calls white noise jazz and a sine classical, and is sure of it: its
+probabilities only compare the labels. What a network makes of an excerpt below its heads tells
+more: the Mahalanobis distance of these values from those of known music (Lee et al. 2018, arXiv
+1807.03888), with one mean and one covariance for all music, since a track may be of any genre.
+
+It is appended to the model's graph as the output ``distance``. What a distance means is told by
+tracks that were held out; see :class:`soundalike.models.contract.Familiarity`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import onnx
+import onnx.helper
+import onnx.numpy_helper
+
+from soundalike.errors import AudioError, DataError, ModelError, printable
+from soundalike.files import write_file
+from soundalike.frontends import spectrogram_of_file
+from soundalike.frontends.log_mel import excerpts
+from soundalike.library.scan.walk import Walk
+from soundalike.models import ModelInfo
+from soundalike.models.contract import DISTANCE, INPUT, Familiarity, open_session, run
+from soundalike.models.registry import changed_registry, inspect_model
+from soundalike.research.distill.pool import MANIFEST, find_soundtracks
+
+__all__ = ["MUSIC_S", "add_familiarity", "spectrograms", "update_model"]
+
+Floats = npt.NDArray[np.float32]
+
+MUSIC_S = 30.0
+"""Shorter files are left out: in a folder of a game they are sounds, not music."""
+
+# As many excerpts of each reference track, so that a long one does not count for more.
+_EXCERPTS = 4
+# Share of the mean variance in each axis' own: axes that music hardly uses would decide otherwise.
+_SHRINKAGE = 0.02
+
+
+def spectrograms(
+    folders: Sequence[Path], progress: Callable[[int, int], None] | None = None
+) -> Iterator[Floats]:
+    """The log-mel frames (128, n_frames), dB, of all music below some folders, in their order.
+
+    Of a folder with a ``manifest.json`` these are the files that it lists. Files that cannot be
+    read, and those shorter than :data:`MUSIC_S`, are left out.
+
+    Parameters
+    ----------
+    progress : called after each file with how many are done, and how many there are.
+
+    Raises
+    ------
+    DataError : a folder is not there, or has a damaged manifest.
+    """
+    files = [path for folder in folders for path in _files(folder)]
+    for done, path in enumerate(files, start=1):
+        try:
+            made = spectrogram_of_file(path)
+        except AudioError:
+            made = None
+        if made is not None and made.duration_s >= MUSIC_S:
+            yield made.values
+        if progress is not None:
+            progress(done, len(files))
+
+
+def _files(folder: Path) -> list[str]:
+    if not folder.is_dir():
+        raise DataError(f"{printable(folder)}: there is no such folder")
+    if (folder / MANIFEST).exists():
+        return [str(source.path) for source in find_soundtracks(folder, None)]
+    return [file.path for file in Walk([str(folder)])]
+
+
+def add_familiarity(
+    content: bytes,
+    reference: Iterable[Floats],
+    held_out: Iterable[Floats],
+    *,
+    layer: str | None = None,
+) -> bytes:
+    """A model file with the output ``distance``, in place of the one it may have.
+
+    Weights, embedding and logits stay as they are.
+
+    Parameters
+    ----------
+    content : of an ONNX file whose input is our log-mel excerpts.
+    reference : log-mel frames (128, n_frames) of the music that it knows, dB; each track is used
+        once.
+    held_out : the same of music that it neither was trained on nor is fitted to here.
+    layer : the value (n_excerpts, D) in the graph that is compared; by default what the first
+        linear layer takes, after the last pooling.
+
+    Raises
+    ------
+    ModelError : the graph has no such value.
+    DataError : no reference, or nothing held out.
+    """
+    model = onnx.load_from_string(content)
+    _remove(model)
+    layer = layer or _pooled(model.graph)
+    values = _Values(model, layer)
+    known = [values(_spread(track)) for track in reference]
+    if not known:
+        raise DataError("there is no reference music")
+    _append_distance(model.graph, layer, *_fit(np.concatenate(known)))
+    session = open_session(model.SerializeToString())
+    distances = [
+        float(run(session, excerpts(track).frames, (DISTANCE,))[0].mean()) for track in held_out
+    ]
+    if not distances:
+        raise DataError("there is no held-out music")
+    kept = {each.key: each.value for each in model.metadata_props}
+    onnx.helper.set_model_props(model, kept | Familiarity(tuple(distances)).to_metadata())
+    onnx.checker.check_model(model, full_check=True)
+    made: bytes = model.SerializeToString()
+    return made
+
+
+def update_model(
+    path: Path,
+    reference: Iterable[Floats],
+    held_out: Iterable[Floats],
+    *,
+    layer: str | None = None,
+) -> ModelInfo:
+    """Do so with a file of a folder of models; its entry in ``registry.json`` follows.
+
+    Raises
+    ------
+    ModelError : no model file, or a graph that does not fit.
+    DataError : as :func:`add_familiarity`.
+    OutputError : the file cannot be written.
+    """
+    try:
+        content = path.read_bytes()
+    except OSError as error:
+        raise ModelError(f"{printable(path)}: {error.strerror}") from error
+    inspect_model(content, path)
+    content = add_familiarity(content, reference, held_out, layer=layer)
+    model = inspect_model(content, path)
+    with changed_registry(path.parent) as registry:
+        write_file(path, content)
+        registry.put(model)
+    return model
+
+
+def _spread(track: Floats) -> Floats:
+    """Some excerpts of a track, from its beginning to its end."""
+    frames = excerpts(track).frames
+    chosen = np.unique(np.linspace(0, len(frames) - 1, min(_EXCERPTS, len(frames))).astype(int))
+    return frames[chosen]
+
+
+class _Values:
+    """The values of one layer, for excerpts."""
+
+    def __init__(self, model: onnx.ModelProto, layer: str) -> None:
+        copy = onnx.ModelProto()
+        copy.CopyFrom(model)
+        if layer not in {name for node in copy.graph.node for name in node.output}:
+            raise ModelError(f"the model's graph has no value {layer!r}")
+        float_type = onnx.TensorProto.FLOAT
+        copy.graph.output.append(onnx.helper.make_tensor_value_info(layer, float_type, None))
+        self._session = open_session(copy.SerializeToString())
+        self._layer = layer
+
+    def __call__(self, frames: Floats) -> Floats:
+        return np.asarray(run(self._session, frames, (self._layer,))[0], np.float32)
+
+
+def _pooled(graph: onnx.GraphProto) -> str:
+    takes = {node.input[0] for node in graph.node if node.op_type in ("Gemm", "MatMul")}
+    pooled = [
+        node.output[0]
+        for node in graph.node
+        if node.op_type in ("ReduceMean", "Flatten", "Squeeze") and node.output[0] in takes
+    ]
+    if not pooled:
+        raise ModelError("the model's graph has no pooled layer: name one of its values")
+    return pooled[-1]
+
+
+def _fit(values: npt.NDArray[np.floating]) -> tuple[Floats, Floats]:
+    """Mean (D,) and matrix (D, D): the distance is the mean square of ``(x - mean) @ matrix``."""
+    values = values.astype(np.float64)
+    mean, spread = values.mean(axis=0), values.std(axis=0) + 1e-4
+    variances, axes = np.linalg.eigh(np.cov(((values - mean) / spread).T))
+    shrunk = (1 - _SHRINKAGE) * variances + _SHRINKAGE * variances.mean()
+    matrix = axes / np.sqrt(shrunk) / spread[:, None]
+    return mean.astype(np.float32), matrix.astype(np.float32)
+
+
+def _append_distance(graph: onnx.GraphProto, layer: str, mean: Floats, matrix: Floats) -> None:
+    name = "familiarity"
+    constants: dict[str, npt.NDArray[Any]] = {
+        "mean": mean,
+        "matrix": matrix,
+        "axis": np.array([1], np.int64),
+    }
+    for part, array in constants.items():
+        graph.initializer.append(onnx.numpy_helper.from_array(array, f"{name}.{part}"))
+    make = onnx.helper.make_node
+    graph.node.extend(
+        [
+            make("Sub", [layer, f"{name}.mean"], [f"{name}.centred"]),
+            make("MatMul", [f"{name}.centred", f"{name}.matrix"], [f"{name}.whitened"]),
+            make("Mul", [f"{name}.whitened"] * 2, [f"{name}.squares"]),
+            make("ReduceMean", [f"{name}.squares", f"{name}.axis"], [DISTANCE], keepdims=1),
+        ]
+    )
+    n_excerpts = next(each for each in graph.input if each.name == INPUT)
+    batch = n_excerpts.type.tensor_type.shape.dim[0].dim_param or "n"
+    float_type = onnx.TensorProto.FLOAT
+    graph.output.append(onnx.helper.make_tensor_value_info(DISTANCE, float_type, [batch, 1]))
+
+
+def _remove(model: onnx.ModelProto) -> None:
+    """Take out what an earlier fit appended."""
+    graph = model.graph
+    for items in (graph.node, graph.initializer, graph.output):
+        kept = [item for item in items if not _is_ours(item)]
+        del items[:]
+        items.extend(kept)
+
+
+def _is_ours(item: Any) -> bool:
+    names = [*item.output] if isinstance(item, onnx.NodeProto) else [item.name]
+    return any(name == DISTANCE or name.startswith("familiarity.") for name in names)
