@@ -24,6 +24,7 @@ __all__ = [
     "Roots",
     "album_folder",
     "check_pattern",
+    "filled",
     "read_roots",
     "refresh_words",
     "short_name",
@@ -171,11 +172,11 @@ class Roots:
         if found is None:
             return folder.default
         # A pattern of the file's name alone says nothing about its folders.
-        return _filled(found, folder.default) if folder.pattern.parts == 1 else found
+        return filled(found, folder.default) if folder.pattern.parts == 1 else found
 
     def words(self, path: str, tags: Tags) -> str:
         """What a track is found by: names by tags, or by their stand-ins, file and folders."""
-        every = _filled(tags, self.stand_ins(path))
+        every = filled(tags, self.stand_ins(path))
         named = (every.artist, every.title, every.album, every.album_artist)
         file = os.path.splitext(os.path.basename(path))[0]
         own = self._folder(os.path.dirname(path)).own
@@ -205,7 +206,8 @@ class Roots:
             own = [top] if top else []
         discs = [int(found[1]) for name in names[-1:] if (found := _DISC.fullmatch(name))]
         default = Tags(
-            **{name: _clean(text) or None for name, text in said.items()},
+            artist=_clean(said.get("artist", "")) or None,
+            album=_clean(said["album"]) or None,
             disc_number=discs[0] or None if discs else None,
         )
         return _Folder(names, own, default, pattern)
@@ -277,7 +279,7 @@ def short_name(path: str | os.PathLike[str]) -> str:
     return printable(os.path.splitext(inside)[0]).replace(os.sep, "/")
 
 
-def _filled(tags: Tags, stand_ins: Tags) -> Tags:
+def filled(tags: Tags, stand_ins: Tags) -> Tags:
     """The tags, and what stands in for those that are not there."""
     names = [field.name for field in fields(Tags)]
     return Tags(**{name: getattr(tags, name) or getattr(stand_ins, name) for name in names})
