@@ -6,6 +6,7 @@ import os
 from collections.abc import Callable, Sequence
 from contextlib import suppress
 from dataclasses import replace
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from soundalike.errors import ModelMismatch
@@ -195,16 +196,30 @@ class Library:
 
         Parameters
         ----------
-        query : a path (text only counts as one where the file exists), an id (12, "12", "#12"),
-            or words of artist, title, album and file name: all must be there, in any order, case
-            and accents do not matter, and an exact title goes before others.
+        query : an id (12, "#12", or "12" where a track has it), a path (text only counts as one
+            where the file exists), or words: the tracks that have words beginning with all of
+            these, in artist, title, album, folders or file name. Case, accents and order do not
+            matter, and an exact title goes before others. Where no word begins so, those count
+            that hold them.
 
         Raises
         ------
-        TrackNotFound : no track matches the query.
-        AmbiguousTrack : several tracks do; the message lists up to ten with their ids.
+        TrackNotFound : no track matches the query; the message offers some that are written nearly
+            like it.
+        AmbiguousTrack : several tracks do; the message lists the ten best with their ids. Copies
+            of one piece are no several: the one with the lowest id is meant.
+        InvalidArgument : neither a path, nor an id, nor text.
         """
         return self._reader.track(query)
+
+    def path(self, query: Query) -> Path:
+        """The file that a query means: as for :meth:`track`, but it need not be in the library.
+
+        Raises
+        ------
+        TrackNotFound, AmbiguousTrack, InvalidArgument : as for :meth:`track`.
+        """
+        return self._reader.path(query)
 
     def analysis(self, track_id: int) -> Analysis:
         """What is stored of a track.

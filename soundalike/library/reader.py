@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 from contextlib import suppress
 from functools import partial
+from pathlib import Path
 from typing import TYPE_CHECKING, cast
 
 import numpy as np
@@ -14,6 +15,7 @@ from sqlalchemy import Connection
 from soundalike.errors import LibraryError, ModelMismatch, TrackNotFound, printable
 from soundalike.library.changes import Position, position
 from soundalike.library.index import Index, IndexKeeper
+from soundalike.library.lookup import find
 from soundalike.library.overview import describe, failures_of, models_in_use
 from soundalike.library.records import Failure, LibraryInfo, SimilarResult, Track, Upgrade
 from soundalike.library.scan.store import Store
@@ -66,11 +68,15 @@ class Reader:
 
     def track(self, query: Query) -> Track:
         with self._database.read() as connection:
-            found = self._snapshot(connection).find(query)
+            found = find(self._snapshot(connection), query)
         if found.track is not None:
             return found.track
         advice = "scan its folder first" if found.path.exists() else "there is no such file"
         raise TrackNotFound(f"{printable(found.path)}: not in the library; {advice}")
+
+    def path(self, query: Query) -> Path:
+        with self._database.read() as connection:
+            return find(self._snapshot(connection), query).path
 
     def failures(self) -> list[Failure]:
         with self._database.read() as connection:
@@ -99,7 +105,7 @@ class Reader:
     def analysis(self, track_id: int) -> Analysis:
         with self._database.read() as connection:
             snapshot = self._snapshot(connection)
-            found = snapshot.find(track_id)
+            found = find(snapshot, track_id)
             analysis = self._stored(snapshot, found)
         if analysis is None:
             raise LibraryError(f"#{track_id} {found.name} is not analysed (yet)")
@@ -120,7 +126,7 @@ class Reader:
             index = self._current(snapshot)
             if min_percentile is not None:
                 check_min_percentile(min_percentile, index.distribution)
-            found = snapshot.find(query)
+            found = find(snapshot, query)
             answer = partial(
                 search,
                 index,
@@ -146,7 +152,7 @@ class Reader:
     def compare(self, a: Query, b: Query) -> Comparison:
         with self._database.read() as connection:
             snapshot = self._snapshot(connection)
-            both = [snapshot.find(query) for query in (a, b)]
+            both = [find(snapshot, query) for query in (a, b)]
             stored = [self._stored(snapshot, found) for found in both]
             distribution = self._index.current(snapshot).distribution
         a_analysis, b_analysis = (

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any, Literal
 
 from soundalike.audio.tags import Tags
-from soundalike.errors import printable
+from soundalike.library.naming import filled, short_name
 
 __all__ = [
     "Failure",
@@ -36,11 +36,15 @@ class Track:
     ----------
     track_id : stays the same when the file is moved, renamed or changed; never given out twice.
     path : absolute, the folder without symbolic links.
-    tags : of the file; the commonest are attributes of the track as well.
+    tags : of the file.
+    from_path : what folders and name of the file say, by the pattern of the scanned folder if it
+        has one. The attributes ``artist``, ``album`` and so on are the tags', or these where
+        there is no tag; ``stand_ins`` names those.
     duration_s : seconds that were decoded; None while nothing was.
     sample_rate, channels, codec : of the file; None while unknown.
     size_bytes : of the file when it was last seen; None when it could not be looked at.
     content_hash : BLAKE2b (32 bytes, hexadecimal) of the file's bytes; equal for exact copies.
+    audio_hash : of the audio alone, whatever the tags are; None until a scan has looked.
     status : "missing" (was there, is gone), "failed", "analysed" (with the model that answers
         queries), or "pending" (not looked at with this model).
     """
@@ -48,55 +52,76 @@ class Track:
     track_id: int
     path: Path
     tags: Tags
+    from_path: Tags
     duration_s: float | None
     sample_rate: int | None
     channels: int | None
     codec: str | None
     size_bytes: int | None
     content_hash: str | None
+    audio_hash: str | None
     status: TrackStatus
 
     @property
     def title(self) -> str | None:
-        return self.tags.title
+        return self.tags.title or self.from_path.title
 
     @property
     def artist(self) -> str | None:
-        return self.tags.artist
+        return self.tags.artist or self.from_path.artist
 
     @property
     def album(self) -> str | None:
-        return self.tags.album
+        return self.tags.album or self.from_path.album
 
     @property
     def album_artist(self) -> str | None:
-        return self.tags.album_artist
+        return self.tags.album_artist or self.from_path.album_artist
 
     @property
     def genre(self) -> str | None:
-        return self.tags.genre
+        return self.tags.genre or self.from_path.genre
 
     @property
     def year(self) -> int | None:
-        return self.tags.year
+        return self.tags.year or self.from_path.year
 
     @property
     def track_number(self) -> int | None:
-        return self.tags.track_number
+        return self.tags.track_number or self.from_path.track_number
+
+    @property
+    def stand_ins(self) -> tuple[str, ...]:
+        """The names of those that come from the path, because there is no tag."""
+        names = (field.name for field in fields(Tags))
+        return tuple(
+            name for name in names if getattr(self.from_path, name) and not getattr(self.tags, name)
+        )
 
     @property
     def name(self) -> str:
-        """``artist - title`` as far as the tags have them, else the name of the file."""
+        """``artist - title``; without a title ``folder/file``, since "track8" says nothing."""
         if not self.title:
-            return printable(self.path.name)
+            return short_name(self.path)
         return f"{self.artist} - {self.title}" if self.artist else self.title
 
     def to_json(self) -> dict[str, Any]:
-        """All of it by name, the tags among the rest, for programs."""
-        values = {field.name: getattr(self, field.name) for field in fields(self)}
-        tags = values.pop("tags")
-        first = {name: values.pop(name) for name in ("track_id", "path")}
-        return first | {field.name: getattr(tags, field.name) for field in fields(Tags)} | values
+        """All of it by name, for programs: the tags or their stand-ins among the rest."""
+        named = filled(self.tags, self.from_path)
+        return {
+            "track_id": self.track_id,
+            "path": self.path,
+            **{field.name: getattr(named, field.name) for field in fields(Tags)},
+            "stand_ins": self.stand_ins,
+            "duration_s": self.duration_s,
+            "sample_rate": self.sample_rate,
+            "channels": self.channels,
+            "codec": self.codec,
+            "size_bytes": self.size_bytes,
+            "content_hash": self.content_hash,
+            "audio_hash": self.audio_hash,
+            "status": self.status,
+        }
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,13 +1,12 @@
-"""One state of a library, as one model sees it: which track is meant, and what is known of it."""
+"""One state of a library, as one model sees it: its tracks, and what is known of them."""
 
 from __future__ import annotations
 
 import os
-import re
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
-from functools import lru_cache
+from functools import cached_property, lru_cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -15,11 +14,10 @@ from sqlalchemy import Connection, Row, ScalarSelect, Select, bindparam, case, f
 from sqlalchemy.sql import ColumnElement
 
 from soundalike.audio.tags import Tags
-from soundalike.errors import AmbiguousTrack, LibraryError, ModelMismatch, TrackNotFound, printable
-from soundalike.files import content_digest
+from soundalike.errors import LibraryError, ModelMismatch, printable
 from soundalike.library.changes import Position, position
+from soundalike.library.naming import Roots, read_roots
 from soundalike.library.records import Track
-from soundalike.library.scan.walk import canonical
 from soundalike.library.storage.encoding import EncodedAnalysis, decode
 from soundalike.library.storage.schema import (
     analyses,
@@ -32,8 +30,6 @@ from soundalike.library.storage.schema import (
     searchable_tracks,
     tracks,
 )
-from soundalike.library.storage.sqlite import has_words
-from soundalike.library.words import plain
 from soundalike.models import ModelInfo
 from soundalike.models.lineage import EmbeddingSpace
 
@@ -45,13 +41,8 @@ __all__ = ["Found", "Query", "Snapshot"]
 Query = str | os.PathLike[str] | int
 """A path, an id, or words of the tags; see ``Library.track``."""
 
-_ID = re.compile(r"(#?)(\d{1,18})", re.ASCII)
 # A statement may have only so many parameters.
 _BATCH = 500
-# How many candidates a message lists.
-_LISTED = 10
-# How many tracks with all the words are looked at for an exact title.
-_CANDIDATES = 1000
 
 
 @dataclass(frozen=True, slots=True)
@@ -103,10 +94,20 @@ class Snapshot:
 
     # Tracks
 
-    def tracks(self) -> Iterator[Track]:
-        """All tracks, by path."""
-        statement = self._every_track.order_by(tracks.c.path)
-        return (_to_track(row) for row in self.connection.execute(statement))
+    @cached_property
+    def roots(self) -> Roots:
+        """The folders that were scanned; what stands in for tags follows from them."""
+        return read_roots(self.connection)
+
+    def tracks(self, where: ColumnElement[bool] | None = None) -> Iterator[Track]:
+        """All tracks, or those for which something holds, by path; some at a time are read."""
+        statement = self._every_track.order_by(tracks.c.path).limit(_BATCH)
+        if where is not None:
+            statement = statement.where(where)
+        last = b""
+        while rows := self.connection.execute(statement.where(tracks.c.path > last)).all():
+            yield from self._to_tracks(rows)
+            last = rows[-1].path
 
     def tracks_by_id(self, track_ids: Sequence[int]) -> dict[int, Track]:
         """The tracks with these ids, as many as they may be."""
@@ -114,7 +115,8 @@ class Snapshot:
         found: dict[int, Track] = {}
         for start in range(0, len(track_ids), _BATCH):
             some = {"track_ids": track_ids[start : start + _BATCH]}
-            found |= {row.id: _to_track(row) for row in self.connection.execute(statement, some)}
+            rows = self._to_tracks(self.connection.execute(statement, some))
+            found |= {track.track_id: track for track in rows}
         return found
 
     def count_by_status(self, analysed: int | None = None) -> Counter[str]:
@@ -139,100 +141,42 @@ class Snapshot:
         """Columns of the tracks that a search can find."""
         return searchable_tracks(self._model_id, *columns)
 
-    def _tracks(self, where: ColumnElement[bool], limit: int | None = None) -> list[Track]:
-        statement = self._every_track.where(where).order_by(tracks.c.id).limit(limit)
-        return [_to_track(row) for row in self.connection.execute(statement)]
+    def where(self, where: ColumnElement[bool]) -> list[Track]:
+        """The tracks for which something holds, by id."""
+        statement = self._every_track.where(where).order_by(tracks.c.id)
+        return self._to_tracks(self.connection.execute(statement))
 
-    # What a query means
+    def in_content(self, digest: bytes) -> int | None:
+        """The row of the content with this hash."""
+        return self.connection.scalar(select(contents.c.id).where(contents.c.digest == digest))
 
-    def find(self, query: Query) -> Found:
-        """The track that a query means, or the file that the library does not have.
+    def content_of(self, track_id: int) -> int | None:
+        """The row of a track's content."""
+        return self.connection.scalar(_CONTENT_OF_TRACK, {"track_id": track_id})
 
-        Raises
-        ------
-        TrackNotFound, AmbiguousTrack : as ``Library.track``, but not for a path.
-        """
-        path = _as_file(query)
-        if path is not None:
-            track = self._by_path(path)
-            if track is None:
-                return self._from_elsewhere(path)
-        elif isinstance(query, int):
-            track = self._by_id(query)
-        else:
-            track = self._by_words(str(query))
-        content_id = self.connection.scalar(_CONTENT_OF_TRACK, {"track_id": track.track_id})
-        return Found(track, track.path, content_id)
-
-    def _from_elsewhere(self, path: Path) -> Found:
-        """A file that is not in the library; it may be a copy of a track."""
-        try:
-            digest = content_digest(os.fspath(path))
-        except OSError:
-            # Whoever needs the file will say what is wrong with it, and better.
-            return Found(None, path, None)
-        statement = select(contents.c.id).where(contents.c.digest == digest)
-        return Found(None, path, self.connection.scalar(statement))
-
-    def _by_path(self, path: Path) -> Track | None:
-        """The track of a file, under whatever name the file is reached."""
-        names = {os.fsencode(canonical(path)), os.fsencode(os.path.realpath(path))}
-        found = self._tracks(tracks.c.path.in_(names))
-        if found:
-            return found[0]
-        # The same file may have names that no link explains: upper and lower case, composed
-        # accents, a disk mounted twice. Only a file of the same size can be it.
-        try:
-            size = os.stat(path).st_size
-        except OSError:
-            return None
-        for track in self._tracks(tracks.c.size_bytes == size):
-            if track.path.exists() and os.path.samefile(track.path, path):
-                return track
-        return None
-
-    def _by_id(self, track_id: int) -> Track:
-        found = self.tracks_by_id([track_id])
-        if not found:
-            raise TrackNotFound(f"there is no track #{track_id} in the library")
-        return found[track_id]
-
-    def _by_words(self, query: str) -> Track:
-        """The track that an id (``12``, ``#12``) or words of artist, title, album, file name mean.
-
-        A track whose title (or file name, or artist and title) is exactly the query goes before
-        others. Tracks that are missing count only when there are no others; of exact copies, the
-        one with the lowest id is meant.
-        """
-        number = _ID.fullmatch(query.strip())
-        if number and number[1]:
-            return self._by_id(int(number[2]))
-        candidates = self._with_words(query)
-        exact = [track for track in candidates if plain(query) in _names(track)]
-        if number:
-            # A bare number is an id, unless it is somebody's title as well ("1979").
-            by_id = self._tracks(tracks.c.id == int(number[2]))
-            candidates = list({t.track_id: t for t in by_id + exact}.values()) or candidates
-        elif exact:
-            candidates = exact
-        if not candidates:
-            raise TrackNotFound(
-                f"nothing in the library matches {query!r}: it is not an existing file, an id, or "
-                f"words from an artist, title, album or file name"
+    def _to_tracks(self, rows: Iterable[Row[Any]]) -> list[Track]:
+        found = []
+        for row in rows:
+            path = os.fsdecode(row.path)
+            found.append(
+                Track(
+                    track_id=row.id,
+                    path=Path(path),
+                    tags=Tags.from_json(row.tags or {}),
+                    from_path=self.roots.stand_ins(path),
+                    duration_s=row.duration_s,
+                    sample_rate=row.sample_rate,
+                    channels=row.channels,
+                    codec=row.codec,
+                    size_bytes=row.size_bytes,
+                    content_hash=None if row.digest is None else row.digest.hex(),
+                    audio_hash=None if row.audio_digest is None else row.audio_digest.hex(),
+                    status=row.status,
+                )
             )
-        different = {track.content_hash or str(track.track_id) for track in candidates}
-        if len(different) > 1:
-            raise AmbiguousTrack(_ambiguous(query, candidates))
-        return candidates[0]
+        return found
 
-    def _with_words(self, query: str) -> list[Track]:
-        words = plain(query).split()
-        if not words:
-            return []
-        found = self._tracks(has_words(words), limit=_CANDIDATES)
-        return [track for track in found if track.status != "missing"] or found
-
-    # What is stored of it
+    # What is stored of a track
 
     def stored(self, found: Found, *, was_chosen: bool = True) -> Analysis | None:
         """What the model said of it; None where nothing of the kind is stored.
@@ -346,52 +290,3 @@ def _tracks_by_id(name: str, version: str) -> Select[Any]:
     """The same for some tracks, ``track_ids``."""
     some = tracks.c.id.in_(bindparam("track_ids", expanding=True))
     return _every_track(name, version).where(some)
-
-
-def _to_track(row: Row[Any]) -> Track:
-    return Track(
-        track_id=row.id,
-        path=Path(os.fsdecode(row.path)),
-        tags=Tags.from_json(row.tags or {}),
-        duration_s=row.duration_s,
-        sample_rate=row.sample_rate,
-        channels=row.channels,
-        codec=row.codec,
-        size_bytes=row.size_bytes,
-        content_hash=None if row.digest is None else row.digest.hex(),
-        status=row.status,
-    )
-
-
-def _as_file(query: Query) -> Path | None:
-    """The path, if the query is one: any ``Path``, or text that names an existing file."""
-    if isinstance(query, int):
-        return None
-    if isinstance(query, str):
-        path = os.path.expanduser(query)
-        try:
-            return Path(path) if os.path.isfile(path) else None
-        except ValueError:
-            return None  # a null character in it
-    return Path(query)
-
-
-def _names(track: Track) -> set[str]:
-    """What a query can be exactly."""
-    names = {plain(track.path.name), plain(track.path.stem)}
-    if track.title:
-        names |= {plain(track.title), plain(f"{track.artist or ''} {track.title}")}
-        names.add(plain(f"{track.title} {track.artist or ''}"))
-    return names
-
-
-def _ambiguous(query: str, candidates: Sequence[Track]) -> str:
-    lines = [
-        f"  #{track.track_id}  {track.name}  ({printable(track.path)})"
-        for track in candidates[:_LISTED]
-    ]
-    if len(candidates) > _LISTED:
-        lines.append(f"  and {len(candidates) - _LISTED} more")
-    several = f"{len(candidates)}" if len(candidates) < _CANDIDATES else f"{_CANDIDATES} or more"
-    head = f"{query!r} matches {several} tracks; name one by its id, or give more words:"
-    return "\n".join([head, *lines])

@@ -9,12 +9,25 @@ import os
 import random
 import sqlite3
 import time
+from collections import Counter
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-from sqlalchemy import Connection, Engine, and_, column, create_engine, event, select, table, text
+from sqlalchemy import (
+    Connection,
+    Engine,
+    Integer,
+    Select,
+    and_,
+    column,
+    create_engine,
+    event,
+    select,
+    table,
+    text,
+)
 from sqlalchemy.engine import URL
 from sqlalchemy.pool import StaticPool
 from sqlalchemy.sql import ColumnElement
@@ -27,10 +40,13 @@ from soundalike.locks import try_lock
 __all__ = [
     "SQLite",
     "can_drop_columns",
-    "has_words",
+    "is_letter",
     "is_own_table",
     "make_word_index",
+    "shared_parts",
     "url_of_path",
+    "word_parts",
+    "word_starts",
 ]
 
 BUSY_TIMEOUT_S = 10.0
@@ -49,13 +65,15 @@ _ADVICE = {
     "SQLITE_IOERR": "disk error; check the disk and its free space",
 }
 
-# Parts of words from three letters on, and the beginnings of shorter ones. Without positions
+# The beginnings of words, and parts of three letters of their text. Without positions
 # (detail=none) an index takes less than half the room; LIKE looks at the few rows it finds.
 _WORD_INDEXES = {
     "track_trigrams": "tokenize='trigram', detail='none'",
     "track_prefixes": "tokenize='unicode61', prefix='1 2', detail='none'",
 }
 _PART = 3
+# From here on a character may be a word.
+_FIRST_IDEOGRAPH = "\u2e80"
 
 
 class SQLite:
@@ -236,28 +254,54 @@ def _each_index(statement: str) -> str:
     return "".join(statement.format(name) + "; " for name in _WORD_INDEXES)
 
 
-def has_words(words: Sequence[str]) -> ColumnElement[bool]:
-    """Whether a row of ``tracks`` has all words: as parts of its words, or, where all are shorter
-    than three letters, as beginnings of them.
+def word_starts(words: Sequence[str]) -> ColumnElement[bool]:
+    """Whether a row of ``tracks`` has a word for each of these that begins like it.
+
+    A single letter has to be a whole word; an ideograph is a word by itself, and may begin one.
 
     Parameters
     ----------
-    words : as ``library.words.plain`` leaves them; they hold nothing that LIKE or a query
+    words : at least one, as ``library.words.plain`` leaves them; they hold nothing that a query
         language takes for more than letters.
     """
-    long = [word for word in words if len(word) >= _PART]
-    name = "track_trigrams" if long else "track_prefixes"
     # Quoted, since "or" and "not" are words of the query language, too.
-    if long:
+    terms = [f'"{word}"' if is_letter(word) else f'"{word}"*' for word in words]
+    return tracks.c.id.in_(_rows("track_prefixes", " AND ".join(terms)))
+
+
+def word_parts(words: Sequence[str]) -> ColumnElement[bool]:
+    """Whether a row of ``tracks`` holds all words, if only inside longer ones; see
+    :func:`word_starts`."""
+    each = [tracks.c.words.like(f"%{word}%") for word in words]
+    parts = [f'"{part}"' for word in words if len(word) >= _PART for part in _parts(word)]
+    if parts:
         # An index without positions finds rows with all parts of three letters, in any order.
         # LIKE on the index itself would look at that, but crashes SQLite 3.40.
-        terms = [f'"{part}"' for word in long for part in _parts(word)]
-    else:
-        terms = [f'"{word}"*' for word in words]
-    index = table(name, column("rowid"), column(name))
-    found = select(index.c.rowid).where(index.c[name].op("MATCH")(" AND ".join(terms)))
-    each = (tracks.c.words.like(f"%{word}%") for word in words)
-    return and_(tracks.c.id.in_(found), *each)
+        each.insert(0, tracks.c.id.in_(_rows("track_trigrams", " AND ".join(parts))))
+    return and_(*each)
+
+
+def shared_parts(connection: Connection, words: Sequence[str]) -> Counter[int]:
+    """How many parts of three letters each track shares with some words; for words mistyped.
+
+    The ends of words count as letters, so that words of three letters have parts to share.
+    """
+    spaced = (f" {word} " for word in words)
+    parts = {text[at : at + _PART] for text in spaced for at in range(len(text) - _PART + 1)}
+    shared: Counter[int] = Counter()
+    for part in sorted(parts):
+        shared.update(connection.scalars(_rows("track_trigrams", f'"{part}"')))
+    return shared
+
+
+def is_letter(word: str) -> bool:
+    """Whether a word is a single letter that means little: no ideograph."""
+    return len(word) == 1 and word < _FIRST_IDEOGRAPH
+
+
+def _rows(name: str, terms: str) -> Select[tuple[int]]:
+    index = table(name, column("rowid", Integer), column(name))
+    return select(index.c.rowid).where(index.c[name].op("MATCH")(terms))
 
 
 def _parts(word: str) -> list[str]:
