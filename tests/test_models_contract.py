@@ -14,11 +14,12 @@ from hypothesis import strategies as st
 from soundalike.errors import ModelError
 from soundalike.frontends import find_frontend
 from soundalike.locks import locked
-from soundalike.models import builtin_models
+from soundalike.models import DEFAULT_MODEL, builtin_models
 from soundalike.models.contract import (
     DEFAULT_FRONTEND,
     KINDS,
     Calibration,
+    Familiarity,
     ModelMetadata,
     open_session,
     output_sizes,
@@ -74,6 +75,9 @@ def test_what_ships_keeps_the_contract() -> None:
         assert ModelMetadata.from_metadata(properties) == model.metadata
         assert 0.05 <= Calibration.from_metadata(properties).temperature <= 20
         sizes = {"logits": len(model.labels), "embedding": model.embedding_dim}
+        if model.name == DEFAULT_MODEL:
+            sizes["distance"] = 1
+            assert len(Familiarity.from_metadata(properties).held_out) > 200
         assert output_sizes(session) == sizes
         # An export of it would be entered as it is.
         assert inspect_model(model.verify(), model.path) == model
@@ -85,7 +89,7 @@ def test_programs_that_change_a_registry_at_once_lose_nothing(tmp_path: Path) ->
 import sys
 from dataclasses import replace
 from pathlib import Path
-from soundalike.models import builtin_models
+from soundalike.models import DEFAULT_MODEL, builtin_models
 from soundalike.models.registry import changed_registry
 folder, mine = Path(sys.argv[1]), sys.argv[2]
 sys.stdin.read()  # until all are there

@@ -5,52 +5,102 @@ from __future__ import annotations
 import os
 import re
 from collections.abc import Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from soundalike.errors import LibraryError, TrackNotFound
 
 if TYPE_CHECKING:
+    from soundalike.analysis import Analysis
     from soundalike.library import Library
 
-__all__ = ["files_meant"]
+__all__ = ["Meant", "files_meant", "known_or_file"]
 
+_ID = re.compile(r"#?\d+", re.ASCII)
 _SUFFIX = re.compile(r"\.\w{1,5}$")
 
 
-def files_meant(queries: Sequence[str], library: str | None = None) -> list[Path]:
-    """The file that each query means, as ``Library.track`` takes them.
+@dataclass(frozen=True)
+class Meant:
+    """What a query means.
 
-    The library is opened only where a query may be one of its tracks. A path that is not there
-    comes back as it is, for whoever opens it to say so.
+    Attributes
+    ----------
+    path : of the file; where it is not there, whoever opens it says so.
+    track_id : of the track in the library; None for a file that was named by its path.
+    analysis : what the library has stored of that track; None where nothing is.
+    """
+
+    path: Path
+    track_id: int | None = None
+    analysis: Analysis | None = None
+
+
+def files_meant(queries: Sequence[str], library: str | None = None) -> list[Path]:
+    """The files that some queries mean; as :func:`known_or_file`."""
+    return [each.path for each in _all(queries, library, None, with_analysis=False)]
+
+
+def known_or_file(
+    queries: Sequence[str], library: str | None = None, model: str | None = None
+) -> list[Meant]:
+    """What each query means, as ``Library.track`` takes them, with what is stored of it.
+
+    Arguments none of which is a path, an id or several words are the words of one track.
+
+    The library is opened only where a query may be one of its tracks.
 
     Raises
     ------
     TrackNotFound, AmbiguousTrack : words that no track has, or several have.
     LibraryError : a query is no path, and there is no library.
     """
+    return _all(queries, library, model, with_analysis=True)
+
+
+def _all(
+    queries: Sequence[str], library: str | None, model: str | None, *, with_analysis: bool
+) -> list[Meant]:
+    queries = _apart(queries)
     # A text of digits is an id if a track has it, even where a file is called so.
     if all(os.path.exists(query) and not query.strip().isdigit() for query in queries):
-        return [Path(query) for query in queries]
+        return [Meant(Path(query)) for query in queries]
     from soundalike.library import Library
 
     try:
-        opened = Library(library, create=False)
+        opened = Library(library, model=model, create=False)
     except LibraryError:
         if all(map(_is_path, queries)):
-            return [Path(query) for query in queries]
+            return [Meant(Path(query)) for query in queries]
         raise
     with opened:
-        return [_file(opened, query) for query in queries]
+        return [_one(opened, query, with_analysis) for query in queries]
 
 
-def _file(library: Library, query: str) -> Path:
+def _one(library: Library, query: str, with_analysis: bool) -> Meant:
+    if os.path.exists(query) and not query.strip().isdigit():
+        return Meant(Path(query))
     try:
-        return library.path(query)
+        path = library.path(query)
+        track = library.track(query)
     except TrackNotFound:
         if _is_path(query):
-            return Path(query)
+            return Meant(Path(query))
         raise
+    known = with_analysis and track.status == "analysed"
+    return Meant(path, track.track_id, library.analysis(track.track_id) if known else None)
+
+
+def _apart(arguments: Sequence[str]) -> Sequence[str]:
+    """Arguments of a command: each a track, or all together the words of one.
+
+    ``17 18`` and ``"so what" "blue train"`` are two tracks, ``so what`` is one.
+    """
+    are_words = not any(
+        _is_path(each) or _ID.fullmatch(each.strip()) or " " in each.strip() for each in arguments
+    )
+    return [" ".join(arguments)] if are_words else arguments
 
 
 def _is_path(text: str) -> bool:

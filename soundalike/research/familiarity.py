@@ -158,7 +158,8 @@ def _spread(track: Floats) -> Floats:
     """Some excerpts of a track, from its beginning to its end."""
     frames = excerpts(track).frames
     chosen = np.unique(np.linspace(0, len(frames) - 1, min(_EXCERPTS, len(frames))).astype(int))
-    return frames[chosen]
+    spread: Floats = frames[chosen]
+    return spread
 
 
 class _Values:
@@ -187,7 +188,7 @@ def _pooled(graph: onnx.GraphProto) -> str:
     ]
     if not pooled:
         raise ModelError("the model's graph has no pooled layer: name one of its values")
-    return pooled[-1]
+    return str(pooled[-1])
 
 
 def _fit(values: npt.NDArray[np.floating]) -> tuple[Floats, Floats]:
