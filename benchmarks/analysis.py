@@ -1,6 +1,9 @@
 """CPU seconds to decode and to analyse one track, beside bliss-audio on the same file.
 
-python -m benchmarks.analysis [FILE ...]
+python -m benchmarks.analysis [--busy] [FILE ...]
+
+With --busy, every core has other work as well, and no environment variable holds BLAS to one
+thread: an analysis should take about as much CPU time as on a quiet machine.
 
 Without files, 240 s of the demo's music are written as MP3 (256 kbit/s), FLAC and M4A. Every
 figure is the median over the rounds of one run; in each round the candidates take turns, so that
@@ -10,18 +13,22 @@ a machine that slows down slows all of them.
 from __future__ import annotations
 
 import argparse
+import contextlib
 import os
 import platform
 import statistics
+import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 # One core is what is measured; BLAS reads this when NumPy is imported.
+BUSY = "--busy" in sys.argv
 for _variable in ("OPENBLAS_NUM_THREADS", "OMP_NUM_THREADS", "RAYON_NUM_THREADS"):
-    os.environ[_variable] = "1"
+    if not BUSY:
+        os.environ[_variable] = "1"
 
 import numpy as np  # noqa: E402
 
@@ -59,6 +66,21 @@ def candidates() -> dict[str, Callable[[Path], object]]:
     else:
         found["bliss-audio"] = lambda path: bliss_audio.Song(str(path))
     return found
+
+
+@contextlib.contextmanager
+def other_work() -> Iterator[None]:
+    """A process on each core that does nothing but take time."""
+    busy = [
+        subprocess.Popen([sys.executable, "-c", "while True: pass"])
+        for _ in range(os.cpu_count() or 1)
+    ]
+    try:
+        yield
+    finally:
+        for process in busy:
+            process.kill()
+            process.wait()
 
 
 def measure(path: Path, rounds: int) -> dict[str, float]:
@@ -114,12 +136,19 @@ def main() -> None:
     )
     parser.add_argument("files", nargs="*", type=Path, help="audio files (default: composed music)")
     parser.add_argument("--rounds", type=int, default=ROUNDS)
+    parser.add_argument("--busy", action="store_true", help="beside other work on every core")
     arguments = parser.parse_args()
     versions = f"Python {platform.python_version()}, NumPy {np.__version__}"
-    print(f"{platform.machine()}, {versions}, 1 thread")
+    how = "beside other work" if arguments.busy else "1 thread"
+    print(f"{platform.machine()}, {versions}, {how}")
     with tempfile.TemporaryDirectory() as folder:
-        for path in arguments.files or make_tracks(Path(folder)):
-            report(path, measure(path, arguments.rounds))
+        paths = arguments.files or make_tracks(Path(folder))
+        stack = contextlib.ExitStack()
+        if arguments.busy:
+            stack.enter_context(other_work())
+        with stack:
+            for path in paths:
+                report(path, measure(path, arguments.rounds))
 
 
 if __name__ == "__main__":
