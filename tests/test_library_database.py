@@ -22,8 +22,9 @@ from sqlalchemy import create_engine, event
 
 from soundalike.errors import InvalidArgument, LibraryError
 from soundalike.library import Library
+from soundalike.library.location import default_location
 from soundalike.library.storage import database, sqlite
-from soundalike.library.storage.database import Database, default_location
+from soundalike.library.storage.database import Database
 from soundalike.library.storage.schema import SCHEMA_VERSION, metadata
 from soundalike.library.storage.sqlite import is_own_table, make_word_index
 

@@ -56,6 +56,7 @@ SECTIONS: dict[str, dict[str, str]] = {
     },
     "The program": {
         "models": "soundalike.cli.models:models",
+        "completion": "soundalike.cli.completion:completion",
     },
 }
 _COMMANDS = {name: place for section in SECTIONS.values() for name, place in section.items()}

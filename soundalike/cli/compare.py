@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 import click
 
+from soundalike.cli.completion import complete_track
 from soundalike.cli.output import Column, echo, note, print_json, print_table, to_json
 from soundalike.cli.params import ExampleCommand, json_option, library_option, model_option
 from soundalike.cli.progress import decoding
@@ -31,8 +32,8 @@ __all__ = ["compare"]
         ("soundalike compare one.flac two.mp3 --plot match.png", "also draw what matches"),
     ),
 )
-@click.argument("a", metavar="A")
-@click.argument("b", metavar="B")
+@click.argument("a", metavar="A", shell_complete=complete_track)
+@click.argument("b", metavar="B", shell_complete=complete_track)
 @click.option(
     "--plot",
     type=click.Path(dir_okay=False, path_type=Path),

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 import click
 
+from soundalike.cli.completion import complete_track
 from soundalike.cli.output import note, print_fields, print_json, to_json
 from soundalike.cli.params import ExampleCommand, json_option, library_option, model_option
 from soundalike.cli.views import analysis_json, genre_words, note_upgrade
@@ -28,7 +29,7 @@ __all__ = ["info"]
         ("soundalike info miles davis so what --json", "one track, by words, as JSON"),
     ),
 )
-@click.argument("track", nargs=-1, metavar="[TRACK]")
+@click.argument("track", nargs=-1, metavar="[TRACK]", shell_complete=complete_track)
 @model_option
 @library_option
 @json_option

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 import click
 
+from soundalike.cli.completion import complete_track
 from soundalike.cli.output import Column, note, print_json, print_table
 from soundalike.cli.params import (
     ExampleCommand,
@@ -40,7 +41,7 @@ __all__ = ["similar"]
         ("soundalike similar 17 --model musicnn", "with another model, after a scan with it"),
     ),
 )
-@click.argument("track", nargs=-1, required=True, metavar="TRACK")
+@click.argument("track", nargs=-1, required=True, metavar="TRACK", shell_complete=complete_track)
 @click.option("-k", default=10, show_default=True, metavar="N", help="How many tracks.")
 @click.option(
     "--at",

@@ -96,6 +96,11 @@ class Library:
         return f"Library({self.location!r}, model={self.model.id!r})"
 
     @property
+    def path(self) -> Path | None:
+        """The database file; None for a library in memory."""
+        return self._database.path
+
+    @property
     def location(self) -> str:
         """The database file, or its URL, as text."""
         return self._database.location
@@ -296,10 +301,13 @@ class Library:
         calls: Sequence[Call],
         *,
         jobs: int | None = None,
-        progress: Callable[[int, float | None], None] | None = None,
+        result: Callable[[int, Any], None] | None = None,
+        progress: Callable[[int], None] | None = None,
     ) -> list[Any]:
         """Call functions on files, where this library's scans run; see ``workers.calls``."""
-        return run_calls(self._setup, calls, jobs=jobs, progress=progress, pool=self._pool)
+        return run_calls(
+            self._setup, calls, jobs=jobs, result=result, progress=progress, pool=self._pool
+        )
 
     def failures(self) -> list[Failure]:
         """What cannot be analysed and why, by path: tracks, and folders that cannot be read."""

@@ -12,19 +12,13 @@ from sqlalchemy.engine import URL, make_url
 from sqlalchemy.exc import ArgumentError, DBAPIError
 
 from soundalike.errors import InvalidArgument, LibraryError
+from soundalike.library.location import default_location
 from soundalike.library.storage.schema import SCHEMA_VERSION
 from soundalike.library.storage.sqlite import WRITES, SQLite, url_of_path
 
-__all__ = ["Database", "default_location"]
+__all__ = ["Database"]
 
 _MIGRATIONS = Path(__file__).parent / "migrations"
-
-
-def default_location() -> Path:
-    """``library.db`` in the user's data folder, or what ``SOUNDALIKE_LIBRARY`` names instead."""
-    from platformdirs import user_data_path
-
-    return user_data_path("soundalike", appauthor=False) / "library.db"
 
 
 class Database:
