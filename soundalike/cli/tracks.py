@@ -82,7 +82,7 @@ def _one(library: Library, query: str, with_analysis: bool) -> Meant:
     if os.path.exists(query) and not query.strip().isdigit():
         return Meant(Path(query))
     try:
-        path = library.path(query)
+        path = library.file(query)
         track = library.track(query)
     except TrackNotFound:
         if _is_path(query):

@@ -217,14 +217,14 @@ class Library:
         """
         return self._reader.track(query)
 
-    def path(self, query: Query) -> Path:
+    def file(self, query: Query) -> Path:
         """The file that a query means: as for :meth:`track`, but it need not be in the library.
 
         Raises
         ------
         TrackNotFound, AmbiguousTrack, InvalidArgument : as for :meth:`track`.
         """
-        return self._reader.path(query)
+        return self._reader.file(query)
 
     def analysis(self, track_id: int) -> Analysis:
         """What is stored of a track.

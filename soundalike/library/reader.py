@@ -74,7 +74,7 @@ class Reader:
         advice = "scan its folder first" if found.path.exists() else "there is no such file"
         raise TrackNotFound(f"{printable(found.path)}: not in the library; {advice}")
 
-    def path(self, query: Query) -> Path:
+    def file(self, query: Query) -> Path:
         with self._database.read() as connection:
             return find(self._snapshot(connection), query).path
 
