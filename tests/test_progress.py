@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 import math
 import sys
+import threading
 from collections.abc import Callable
 
 import pytest
@@ -219,3 +220,58 @@ def test_hours_of_music() -> None:
 
 def test_an_unknown_time() -> None:
     assert times.show_time(None) == "-" == times.show_time(math.inf)
+
+
+def wait_for(seen: Callable[[], bool]) -> None:
+    """Let a thread go on until something is seen."""
+    for _ in range(500):
+        if seen():
+            return
+        threading.Event().wait(0.01)
+    pytest.fail("nothing was shown")
+
+
+def test_decoding_shows_what_it_is_at_after_a_while(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(progress, "_PATIENCE_S", 0.05)
+    stream = terminal(monkeypatch)
+    with progress.decoding() as shown:
+        shown.at("decoding a\x1b[31m.mp3", 3, 12)
+        wait_for(lambda: "decoding a" in stream.getvalue())
+        shown.hide()
+        before = stream.getvalue()
+        assert before.endswith("\x1b[2K")  # the line is erased: a result may be printed
+    assert "decoding a\\x1b[31m.mp3, 3 of 12, 0:0" in before
+    assert stream.getvalue() == before
+
+
+def test_one_thing_that_is_decoded_has_no_count(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(progress, "_PATIENCE_S", 0.05)
+    stream = terminal(monkeypatch)
+    with progress.decoding("decoding long.flac"):
+        wait_for(lambda: "decoding long.flac, 0:0" in stream.getvalue())
+    assert stream.getvalue().endswith("\x1b[2K")
+
+
+def test_what_decodes_in_no_time_says_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
+    stream = terminal(monkeypatch)
+    with progress.decoding("decoding short.flac") as shown:
+        shown.at("decoding another.flac")
+        shown.hide()
+    assert stream.getvalue() == ""
+
+
+def test_decoding_in_a_log(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr(progress, "_PATIENCE_S", 0.05)
+    said = ""
+
+    def seen() -> bool:
+        nonlocal said
+        said += capsys.readouterr().err
+        return said != ""
+
+    with progress.decoding("decoding long.flac"):
+        wait_for(seen)
+    assert said.startswith("decoding long.flac, 0:0")
+    assert said.count("\n") == 1

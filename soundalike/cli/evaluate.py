@@ -7,7 +7,15 @@ from typing import TYPE_CHECKING
 
 import click
 
-from soundalike.cli.output import Column, echo, note, print_json, print_table, to_json
+from soundalike.cli.output import (
+    Column,
+    bold,
+    echo,
+    note,
+    print_json,
+    print_table,
+    to_json,
+)
 from soundalike.cli.params import (
     ExampleCommand,
     jobs_option,
@@ -273,4 +281,4 @@ def _print_copies(evaluation: LibraryEvaluation) -> None:
 
 
 def _heading(text: str) -> None:
-    echo(click.style(text, bold=True))
+    echo(bold(text))

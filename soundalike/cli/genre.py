@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from soundalike.cli.output import Column, bar, echo, note, print_json, print_table
+from soundalike.cli.output import Column, bar, bold, echo, note, print_json, print_table
 from soundalike.cli.params import PATH, ExampleCommand, json_option, model_option
 from soundalike.cli.views import analysis_json, genre_words, set_words
 from soundalike.errors import AudioError, printable
@@ -80,7 +80,7 @@ def genre(
 
 
 def _print(path: Path, analysis: Analysis, *, timeline: bool) -> None:
-    echo(click.style(printable(path), bold=True))
+    echo(bold(printable(path)))
     echo(f"{genre_words(analysis)}  ({show_time(analysis.duration_s)}, {analysis.model})")
     are_tags = analysis.kind == "tags"
     if not are_tags:

@@ -1,8 +1,13 @@
-"""How results reach the user: JSON and tables on standard output, all else on standard error."""
+"""How results reach the user: JSON and tables on standard output, all else on standard error.
+
+Nothing else in the command line writes to either. Text is cleaned of control characters here,
+whatever it came from; styles are therefore not part of the text, but :func:`bold` and :func:`dim`.
+"""
 
 from __future__ import annotations
 
 import codecs
+import contextlib
 import dataclasses
 import json
 import os
@@ -15,15 +20,25 @@ from typing import Any, Literal, TextIO
 
 import click
 
+from soundalike.errors import OutputError
+from soundalike.files import why
+from soundalike.show.text import clean, escape_json
+
 __all__ = [
     "Column",
+    "Styled",
     "bar",
+    "bold",
     "can_show_unicode",
+    "dim",
+    "discard",
     "echo",
     "note",
+    "one_line",
     "print_fields",
     "print_json",
     "print_table",
+    "print_whole",
     "terminal_width",
     "to_json",
 ]
@@ -47,19 +62,93 @@ class Column:
     min_width: int | None = None
 
 
-def echo(text: str = "") -> None:
-    """A line of the result, on standard output."""
-    _write(text, sys.stdout)
+@dataclasses.dataclass(frozen=True)
+class Styled:
+    """A piece of a line that a terminal shows in a style of its own."""
+
+    text: str
+    bold: bool = False
+    dim: bool = False
+
+
+def bold(text: str) -> Styled:
+    """A heading, for :func:`echo`."""
+    return Styled(text, bold=True)
+
+
+def dim(text: str) -> Styled:
+    """What stands back, for :func:`echo`."""
+    return Styled(text, dim=True)
+
+
+def echo(*pieces: str | Styled) -> None:
+    """A line of the result, on standard output; the pieces follow each other without a space.
+
+    Raises
+    ------
+    OutputError : standard output is closed or cannot be written, such as on a full disk.
+    BrokenPipeError : its reader has left.
+    """
+    _write_result(_shown(pieces))
 
 
 def note(text: str) -> None:
     """A remark for the human: on standard error, so that pipes get results alone."""
-    _write(text, sys.stderr)
+    # Where nobody can be told, there is nobody to tell that either.
+    try:
+        _write(_shown([text]), sys.stderr)
+    except (OSError, ValueError):
+        discard(sys.stderr)
 
 
-def _write(text: str, stream: TextIO) -> None:
-    # Without the stream, click would send UTF-8 to a terminal that says it is ASCII.
-    click.echo(text, file=stream, color=False if os.environ.get("NO_COLOR") else None)
+def print_whole(data: bytes) -> None:
+    """Bytes as they are on standard output; cleaned where that is a terminal.
+
+    Raises
+    ------
+    OutputError, BrokenPipeError : as for :func:`echo`.
+    """
+    if sys.stdout is not None and sys.stdout.isatty():
+        _write_result(clean(data.decode("utf-8", "backslashreplace")), line_end=False)
+    else:
+        _write_result(data, line_end=False)
+
+
+def discard(stream: TextIO | None) -> None:
+    """Let what is still to be written to a stream go nowhere: Python would complain at its end."""
+    with contextlib.suppress(OSError, ValueError, AttributeError):
+        assert stream is not None
+        nowhere = os.open(os.devnull, os.O_WRONLY)
+        os.dup2(nowhere, stream.fileno())
+        os.close(nowhere)
+
+
+def _shown(pieces: Sequence[str | Styled]) -> str:
+    return "".join(
+        clean(piece)
+        if isinstance(piece, str)
+        # None leaves a style as it is; False would write a code that switches it off.
+        else click.style(clean(piece.text), bold=piece.bold or None, dim=piece.dim or None)
+        for piece in pieces
+    )
+
+
+def _write_result(text: str | bytes, *, line_end: bool = True) -> None:
+    try:
+        if sys.stdout is None or sys.stdout.closed:
+            raise OutputError("standard output is closed: there is nowhere to write the result to")
+        _write(text, sys.stdout, line_end=line_end)
+    except BrokenPipeError:
+        raise
+    except OSError as error:
+        raise OutputError(f"standard output cannot be written: {why(error)}") from error
+
+
+def _write(text: str | bytes, stream: TextIO | None, *, line_end: bool = True) -> None:
+    if stream is not None:
+        # Without the stream, click would send UTF-8 to a terminal that says it is ASCII.
+        colour = False if os.environ.get("NO_COLOR") else None
+        click.echo(text, file=stream, nl=line_end, color=colour)
 
 
 def can_show_unicode(stream: TextIO | None = None) -> bool:
@@ -70,7 +159,7 @@ def can_show_unicode(stream: TextIO | None = None) -> bool:
 
 def terminal_width() -> int:
     """Characters in a line of the terminal; practically endless when the output is piped."""
-    if not sys.stdout.isatty():
+    if sys.stdout is None or not sys.stdout.isatty():
         return _NO_LIMIT
     return max(40, shutil.get_terminal_size().columns)
 
@@ -100,14 +189,14 @@ def to_json(value: Any) -> Any:
 
 
 def print_json(value: Any) -> None:
-    """One JSON document on standard output.
+    """One JSON document on standard output; control characters in it are escaped, all of them.
 
     A file name that is no valid Unicode keeps its bytes as escaped surrogates (``\\udcNN``), as
     ``json.loads`` and ``os.fsencode`` of Python expect them.
     """
     text = json.dumps(to_json(value), indent=2, ensure_ascii=not can_show_unicode())
     # The surrogates are the one thing that UTF-8 cannot carry.
-    echo(text.encode("utf-8", "backslashreplace").decode("utf-8"))
+    echo(escape_json(text.encode("utf-8", "backslashreplace").decode("utf-8")))
 
 
 def bar(share: float, width: int = 20) -> str:
@@ -126,17 +215,18 @@ def print_table(columns: Sequence[Column], rows: Sequence[Sequence[str]]) -> Non
     """
     from rich.cells import cell_len, set_cell_size
 
-    clean = [[" ".join(cell.split()) if cell else "" for cell in row] for row in rows]
-    kept = [i for i in range(len(columns)) if not clean or any(row[i] for row in clean)]
+    # Before they are measured: what is cut may not come back when the line is cleaned.
+    cells = [[one_line(cell) for cell in row] for row in rows]
+    kept = [i for i in range(len(columns)) if not cells or any(row[i] for row in cells)]
     natural = {
-        i: max([cell_len(columns[i].header), *(cell_len(row[i]) for row in clean)]) for i in kept
+        i: max([cell_len(columns[i].header), *(cell_len(row[i]) for row in cells)]) for i in kept
     }
     widths = _fit(columns, natural, terminal_width())
 
-    def line(cells: Sequence[str]) -> str:
+    def line(row: Sequence[str]) -> str:
         shown = []
         for i, width in widths.items():
-            text = cells[i]
+            text = row[i]
             if cell_len(text) > width:
                 ending = "…" if can_show_unicode() else "~"
                 text = set_cell_size(text, width - 1).rstrip() + ending
@@ -144,17 +234,22 @@ def print_table(columns: Sequence[Column], rows: Sequence[Sequence[str]]) -> Non
             shown.append(space + text if columns[i].justify == "right" else text + space)
         return (" " * _GAP).join(shown).rstrip()
 
-    echo(click.style(line([column.header for column in columns]), bold=True))
-    for row in clean:
+    echo(bold(line([column.header for column in columns])))
+    for row in cells:
         echo(line(row))
 
 
 def print_fields(fields: Sequence[tuple[str, str]]) -> None:
     """Names and values below each other; a value that is empty is left out with its name."""
-    shown = [(name, " ".join(value.split())) for name, value in fields if value]
+    shown = [(name, one_line(value)) for name, value in fields if value]
     width = max((len(name) for name, _ in shown), default=0)
     for name, value in shown:
-        echo(f"{click.style(name.ljust(width), dim=True)}  {value}")
+        echo(dim(name.ljust(width)), f"  {value}")
+
+
+def one_line(text: str) -> str:
+    """The text on one line, its spaces single, as it will be shown."""
+    return clean(" ".join(text.split()))
 
 
 def _fit(columns: Sequence[Column], natural: dict[int, int], limit: int) -> dict[int, int]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 import sys
+import threading
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -11,6 +12,7 @@ from typing import TYPE_CHECKING
 
 from soundalike.cli.output import note
 from soundalike.pace import Pace
+from soundalike.show.text import clean
 from soundalike.show.times import show_time
 
 if TYPE_CHECKING:
@@ -21,7 +23,9 @@ if TYPE_CHECKING:
     from soundalike.research.train import TrainProgress
 
 __all__ = [
+    "Decoding",
     "bytes_progress",
+    "decoding",
     "evaluation_progress",
     "scan_progress",
     "training_progress",
@@ -30,6 +34,8 @@ __all__ = [
 
 # In a log file, a line this often shows that it is alive without filling the disk.
 _LINE_EVERY_S = 15.0
+# What is done sooner needs no progress.
+_PATIENCE_S = 2.0
 
 
 @contextmanager
@@ -136,6 +142,91 @@ def bytes_progress() -> Iterator[Callable[[str], Callable[[int, int | None], Non
         yield named
 
 
+@contextmanager
+def decoding(words: str = "") -> Iterator[Decoding]:
+    """For a command that decodes files itself: after 2 s, what it is at and for how long.
+
+    On a terminal that is a bar that is gone at the end, elsewhere a line every 15 s::
+
+        with decoding() as progress:
+            for number, path in enumerate(files):
+                progress.at(f"decoding {printable(path)}", number, len(files))
+                analysis = analyzer.from_file(path)
+                progress.hide()  # before a result is printed, and only then
+                print_it(analysis)
+
+    Parameters
+    ----------
+    words : what is being done, where that is one thing; the same as ``at(words)``.
+    """
+    progress = Decoding()
+    try:
+        if words:
+            progress.at(words)
+        yield progress
+    finally:
+        progress.close()
+
+
+class Decoding:
+    """What :func:`decoding` hands out."""
+
+    def __init__(self) -> None:
+        self._since = time.monotonic()
+        self._words, self._done, self._total = "", 0, 1
+        self._display: _Bar | _Lines | None = None
+        # The bar comes by itself while the work goes on, which cannot be asked how far it is.
+        self._lock = threading.Lock()
+        self._ended = threading.Event()
+        self._hidden = True
+        self._watch = threading.Thread(target=self._wait, name="soundalike-progress", daemon=True)
+        self._watch.start()
+
+    def at(self, words: str, done: int = 0, total: int = 1) -> None:
+        """What is begun now, how many files are done, and how many there are."""
+        with self._lock:
+            self._words, self._done, self._total = words, done, total
+            self._hidden = False
+            if self._display is not None:
+                self._show()
+
+    def hide(self) -> None:
+        """Take the bar away until the next file."""
+        with self._lock:
+            self._hidden = True
+            if isinstance(self._display, _Bar):
+                self._display.close()
+
+    def close(self) -> None:
+        """The end: nothing is shown any more."""
+        self._ended.set()
+        self._watch.join()
+        self.hide()
+
+    def _wait(self) -> None:
+        patience_s = _PATIENCE_S
+        while not self._ended.wait(patience_s):
+            patience_s = 1.0
+            with self._lock:
+                if self._display is None:
+                    self._display = _Bar() if sys.stderr.isatty() else _Lines()
+                if not self._hidden:
+                    self._show()
+
+    def _show(self) -> None:
+        assert self._display is not None
+        of_all = _count(self._done, self._total) if self._total > 1 else ""
+        words = ", ".join(
+            filter(None, (self._words, of_all, show_time(time.monotonic() - self._since)))
+        )
+        if self._total > 1:
+            self._display.show(words, self._done, self._total)
+        elif isinstance(self._display, _Bar):
+            self._display.wait(words)
+        else:
+            self._display.show(words, 0, None)
+
+
 def _count(done: int, total: int) -> str:
     return f"{done:,} of {total:,}"
 
@@ -174,10 +265,13 @@ class _Bar:
         self._update(words, done, total)
 
     def close(self) -> None:
-        if self._shown is not None:
-            self._shown[0].stop()
+        """Take it away; the next that is told brings it back."""
+        shown, self._shown = self._shown, None
+        if shown is not None:
+            shown[0].stop()
 
     def _update(self, words: str, done: int, total: int | None) -> None:
+        words = clean(words)
         display, task = self._shown = self._shown or self._start(words)
         if total is None and self._total is not None:
             display.reset(task, total=None)

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import click
 
 from soundalike.cli.app import INTERRUPTED
-from soundalike.cli.output import echo, note, print_json
+from soundalike.cli.output import bold, echo, note, print_json
 from soundalike.cli.params import (
     PATH,
     ExampleCommand,
@@ -188,7 +188,7 @@ def _print_failures(failed: Sequence[Failure], *, most: int | None = None) -> No
         kinds.setdefault((failure.kind, failure.advice), []).append(failure)
     for (kind, advice), group in kinds.items():
         count = f" ({len(group):,})" if len(group) > 1 else ""
-        echo(f"{click.style(kind, bold=True)}{count}: {advice}")
+        echo(bold(kind), f"{count}: {advice}")
         for failure in group[:most]:
             echo(f"  {printable(failure.path)}: {failure.reason}")
         if most is not None and len(group) > most:

@@ -21,11 +21,9 @@ from typing import Any
 from jinja2 import Environment, PackageLoader, StrictUndefined
 
 from soundalike.show.amounts import show_number, show_percent
+from soundalike.show.text import without_controls
 
 __all__ = ["Picture", "Table", "Tile", "render"]
-
-# What HTML cannot hold, whatever the escaping.
-_UNPRINTABLE = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f\ufffe\uffff]")
 
 
 @dataclass(frozen=True)
@@ -75,11 +73,12 @@ def render(template: str, **values: Any) -> str:
     Parameters
     ----------
     template : its file in ``templates``, such as "stress.html.jinja".
-    values : what the template shows; text may hold anything. What HTML cannot hold becomes U+FFFD,
-        and a stray byte of a file name ``\\udcNN``, so that the page can be written as UTF-8.
+    values : what the template shows; text may hold anything. What HTML cannot hold, and what would
+        turn a line round, becomes U+FFFD, and a stray byte of a file name ``\\udcNN``, so that the
+        page can be written as UTF-8.
     """
     html = _environment().get_template(template).render(contents=_Contents(), **values)
-    return _UNPRINTABLE.sub("\ufffd", html).encode("utf-8", "backslashreplace").decode("utf-8")
+    return without_controls(html).encode("utf-8", "backslashreplace").decode("utf-8")
 
 
 @cache
