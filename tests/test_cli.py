@@ -9,6 +9,7 @@ import shlex
 import subprocess
 import sys
 from pathlib import Path
+from typing import Any
 
 import click
 import pytest
@@ -20,7 +21,7 @@ from soundalike.cli import cli, output, params
 from soundalike.cli.app import SECTIONS
 from soundalike.cli.output import Column
 from soundalike.errors import TrackNotFound
-from soundalike.show import amounts, times
+from soundalike.show import amounts, text, times
 
 HEAVY = {
     "alembic",
@@ -132,6 +133,18 @@ def test_version() -> None:
     ("arguments", "message"),
     [
         (["nope"], "No such command 'nope'"),
+        (["nope"], "There are: scan, similar, "),
+        (["simlar", "x"], "No such command 'simlar'. Did you mean 'similar'?"),
+        (["Scan", "x"], "Did you mean 'scan'?"),
+        (["eval"], "Did you mean 'evaluate'?"),
+        (["models", "pul", "musicnn"], "No such command 'pul'. Did you mean 'pull'?"),
+        (["plot", "spectogram", "x"], "Did you mean 'spectrogram'?"),
+        (["reproduce", "sginals"], "No such experiment 'sginals'. Did you mean 'signals'?"),
+        (["similar", "x", "--modle", "y"], "No such option '--modle'. Did you mean '--model'?"),
+        (["scan"], "name at least one folder"),
+        (["scan", "--upgrade", "x"], "--upgrade takes no folders"),
+        (["data", "get", "gtzn"], "'gtzn' is not one of"),
+        (["similar", "x", "-k", "ten"], "'ten' is not a valid integer"),
         (["similar"], "Missing argument"),
         (["similar", "x", "--at", "1:70-2:00"], "'1:70' is not a time: write seconds (70)"),
         (["similar", "x", "--at", "30"], "'30' is not a passage"),
@@ -141,9 +154,9 @@ def test_version() -> None:
         (["plot", "mel", "x", "-o", "y.png", "--sample-rate", "48000"], "22050"),
     ],
 )
-def test_bad_usage_says_what_and_exits_with_1(arguments: list[str], message: str) -> None:
+def test_bad_usage_says_what_and_exits_with_2(arguments: list[str], message: str) -> None:
     result = CliRunner().invoke(cli, arguments)
-    assert result.exit_code == 1
+    assert result.exit_code == 2
     assert result.stdout == ""
     assert message in result.stderr
 
@@ -204,19 +217,115 @@ def test_a_full_disk_is_no_fault_to_report() -> None:
     assert "report" not in line
 
 
+ARGUMENTS = [["--help"], ["--version"], [], ["similar", "--help"], ["models"], ["models", "--json"]]
+
+
+def program(arguments: list[str], stdout: int, **extra: Any) -> subprocess.CompletedProcess[bytes]:
+    return subprocess.run(
+        [sys.executable, "-m", "soundalike", *arguments],
+        stdout=stdout,
+        stderr=subprocess.PIPE,
+        check=False,
+        env={**os.environ, "PYTHONPATH": str(Path(__file__).parents[1])},
+        **extra,
+    )
+
+
 @pytest.mark.skipif(sys.platform == "win32", reason="Windows has no such pipe")
 def test_a_closed_pipe_is_silent() -> None:
     reader, writer = os.pipe()
     os.close(reader)
-    process = subprocess.run(
-        [sys.executable, "-m", "soundalike", "--help"],
-        stdout=writer,
-        stderr=subprocess.PIPE,
-        check=False,
-        env={**os.environ, "PYTHONPATH": str(Path(__file__).parents[1])},
-    )
+    result = program(["--help"], writer)
     os.close(writer)
-    assert process.stderr == b""
+    assert (result.returncode, result.stderr) == (1, b"")
+
+
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="a device of Linux")
+@pytest.mark.parametrize("arguments", ARGUMENTS, ids=" ".join)
+def test_a_full_disk_under_standard_output_is_one_line(arguments: list[str]) -> None:
+    with open("/dev/full", "w") as full:
+        result = program(arguments, full.fileno())
+    assert result.stderr.splitlines() == [
+        b"OutputError: standard output cannot be written: no space left on device"
+    ]
+    assert result.returncode == 1
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="Windows always has a standard output")
+@pytest.mark.parametrize("arguments", ARGUMENTS, ids=" ".join)
+def test_a_closed_standard_output_is_one_line(arguments: list[str]) -> None:
+    result = program(arguments, subprocess.DEVNULL, preexec_fn=lambda: os.close(1))
+    assert result.stderr.splitlines() == [
+        b"OutputError: standard output is closed: there is nowhere to write the result to"
+    ]
+    assert result.returncode == 1
+
+
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="a device of Linux")
+def test_a_full_disk_under_standard_error_changes_no_exit_code() -> None:
+    with open("/dev/full", "w") as full:
+        result = subprocess.run(
+            [sys.executable, "-m", "soundalike", "nope"],
+            stdout=subprocess.PIPE,
+            stderr=full,
+            check=False,
+            env={**os.environ, "PYTHONPATH": str(Path(__file__).parents[1])},
+        )
+    assert (result.returncode, result.stdout) == (2, b"")
+
+
+HOSTILE = "bell\x07 esc\x1b]0;t\x07 dcs\x90 del\x7f rtl\u202e lri\u2066 mark\u200f cr\r"
+SHOWN = r"bell\x07 esc\x1b]0;t\x07 dcs\x90 del\x7f rtl\u202e lri\u2066 mark cr\x0d"  # what is left
+
+
+def test_text_is_shown_without_obeying_it() -> None:
+    assert text.clean(HOSTILE) == SHOWN
+    assert text.clean(SHOWN) == SHOWN
+    assert text.clean("tab\tand\nline, 東京, é, \u200d") == "tab\tand\nline, 東京, é, \u200d"
+    assert text.without_controls("a\x1b\u202eb\u200f") == "a\ufffd\ufffdb\u200f"
+
+
+@given(st.text())
+def test_json_holds_what_it_held_without_controls(value: str) -> None:
+    document = text.escape_json(json.dumps(value, ensure_ascii=False))
+    assert json.loads(document) == value
+    assert not set(document) & {chr(code) for code in (*range(32), *range(127, 160))}
+    assert not re.search("[\u061c\u200e\u200f\u2028-\u202e\u2066-\u2069]", document)
+
+
+def test_every_way_out_is_cleaned() -> None:
+    @click.command()
+    def all_ways() -> None:
+        output.echo(output.bold(HOSTILE), " ", HOSTILE)
+        output.note(HOSTILE)
+        output.print_table([Column(HOSTILE)], [[HOSTILE]])
+        output.print_fields([(HOSTILE, HOSTILE)])
+        output.print_json({HOSTILE: HOSTILE})
+
+    result = CliRunner().invoke(all_ways)
+    plain, rest = result.stdout.split("\n", 1)
+    assert plain == f"{SHOWN} {SHOWN}"
+    assert result.stderr == f"{SHOWN}\n"
+    assert not re.search("[\x00-\x09\x0b-\x1f\x7f-\x9f\u200f\u202e\u2066]", rest)
+    assert json.loads("{" + rest.partition("{")[2]) == {HOSTILE: HOSTILE}
+    coloured = CliRunner().invoke(all_ways, color=True).stdout.split("\n", 1)[0]
+    assert coloured == f"\x1b[1m{SHOWN}\x1b[0m {SHOWN}"
+
+
+def test_what_click_says_of_an_argument_is_cleaned() -> None:
+    for arguments in ([HOSTILE], ["similar", "x", f"--{HOSTILE}"], ["data", "get", HOSTILE]):
+        result = CliRunner().invoke(cli, arguments)
+        assert (result.exit_code, result.stdout) == (2, "")
+        assert not re.search("[\x00-\x09\x0b-\x1f\x7f-\x9f\u202e\u2066]", result.stderr)
+        assert "bell" in result.stderr
+
+
+def test_nothing_is_styled_or_written_but_by_output() -> None:
+    for path in sorted(Path(output.__file__).parent.glob("*.py")):
+        if path.name != "output.py":
+            assert not re.search(r"click\.(style|echo|secho)|\bprint\(", path.read_text("utf-8")), (
+                path
+            )
 
 
 @pytest.mark.parametrize(

@@ -180,8 +180,8 @@ def test_an_unknown_experiment_is_named_with_those_there_are() -> None:
     names = sorted(reproduce.EXPERIMENTS)
     assert {"cifar10", "paper", "recurrent", "signals", "stress"} <= {*names}
     result = CliRunner().invoke(cli, ["reproduce", "nope"])
-    assert result.exit_code == 1
-    assert f"unknown experiment 'nope'; available: {', '.join(names)}" in result.stderr
+    assert result.exit_code == 2
+    assert f"No such experiment 'nope'. There are: {', '.join(names)}." in result.stderr
 
 
 def test_bad_input_is_refused_before_the_work(tmp_path: Path) -> None:

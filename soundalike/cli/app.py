@@ -1,12 +1,20 @@
 """The ``soundalike`` command: finds its subcommands, and turns errors into messages.
 
-Exit codes: 0 done; 1 something failed, bad input included; 130 interrupted (Ctrl-C). An error that
-nobody foresaw is told in one line with its place; ``SOUNDALIKE_DEBUG=1`` shows the traceback.
+Exit codes:
+
+- 0: done.
+- 1: something failed: a file, a library, a model; no track that was meant; a value that the command
+  line can read but that is out of range; a result that could not be written.
+- 2: the command line cannot be read: an unknown command or option, a missing argument, options that
+  exclude each other, a value of the wrong form.
+- 130: interrupted (Ctrl-C).
+
+An error that nobody foresaw is told in one line with its place; ``SOUNDALIKE_DEBUG=1`` shows the
+traceback.
 """
 
 from __future__ import annotations
 
-import contextlib
 import errno
 import functools
 import importlib
@@ -15,12 +23,12 @@ import os
 import sys
 import traceback
 from collections.abc import Callable, Sequence
-from typing import Any, NoReturn
+from typing import Any, NoReturn, TextIO
 
 import click
 
 from soundalike import __version__
-from soundalike.cli.output import note
+from soundalike.cli.output import discard, echo, flush, note
 from soundalike.cli.params import ExampleGroup
 from soundalike.errors import SoundalikeError, with_place
 
@@ -105,10 +113,13 @@ def _exit_with(run: Callable[[], Any]) -> NoReturn:
     try:
         result = run()
         code = result if isinstance(result, int) else 0
-        sys.stdout.flush()
+        flush()
     except click.ClickException as error:
-        error.show()
-        code = 1  # bad input is an error like any other; click would say 2
+        # By way of a text: it repeats arguments, which have to be cleaned.
+        words = io.StringIO()
+        error.show(words)
+        note(words.getvalue().removesuffix("\n"))
+        code = error.exit_code
     except SoundalikeError as error:
         note(f"{type(error).__name__}: {error}")
         code = 1
@@ -116,11 +127,12 @@ def _exit_with(run: Callable[[], Any]) -> NoReturn:
         note("Interrupted.")
         code = INTERRUPTED
     except Exception as error:
-        if isinstance(error, BrokenPipeError) or getattr(error, "errno", None) == errno.EPIPE:
-            code = _silence_closed_pipe()
-        else:
+        # The reader (`| head`) that has left wants to hear nothing more.
+        if not _is_closed_pipe(error):
             _tell(error)
-            code = 1
+        code = 1
+    _let_go(sys.stdout)
+    _let_go(sys.stderr)
     sys.exit(code)
 
 
@@ -140,17 +152,23 @@ def _tell(error: Exception) -> None:
     )
 
 
-def _silence_closed_pipe() -> int:
-    """The reader (``| head``) has left; without this, Python complains while it shuts down."""
-    with contextlib.suppress(OSError, ValueError):
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-    return 1
+def _is_closed_pipe(error: Exception) -> bool:
+    return isinstance(error, BrokenPipeError) or getattr(error, "errno", None) == errno.EPIPE
+
+
+def _let_go(stream: TextIO | None) -> None:
+    """Write what is left in a stream that has failed nowhere, before Python tries and complains."""
+    if stream is not None:
+        try:
+            stream.flush()
+        except (OSError, ValueError):
+            discard(stream)
 
 
 def _print_version(ctx: click.Context, _param: click.Parameter, wanted: bool) -> None:
     if not wanted or ctx.resilient_parsing:
         return
-    click.echo(f"soundalike {__version__}")
+    echo(f"soundalike {__version__}")
     ctx.exit()
 
 
@@ -176,7 +194,7 @@ def _print_version(ctx: click.Context, _param: click.Parameter, wanted: bool) ->
 def cli(ctx: click.Context) -> None:
     """Find the tracks in your music library that sound alike, from the audio itself."""
     if ctx.invoked_subcommand is None:
-        click.echo(ctx.get_help())
+        echo(ctx.get_help())
 
 
 def main(args: Sequence[str] | None = None) -> NoReturn:

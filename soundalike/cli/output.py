@@ -33,6 +33,7 @@ __all__ = [
     "dim",
     "discard",
     "echo",
+    "flush",
     "note",
     "one_line",
     "print_fields",
@@ -90,6 +91,17 @@ def echo(*pieces: str | Styled) -> None:
     BrokenPipeError : its reader has left.
     """
     _write_result(_shown(pieces))
+
+
+def flush() -> None:
+    """Write what is still in standard output's buffer.
+
+    Raises
+    ------
+    OutputError, BrokenPipeError : as for :func:`echo`.
+    """
+    if sys.stdout is not None:
+        _write_result("", line_end=False)
 
 
 def note(text: str) -> None:

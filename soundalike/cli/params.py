@@ -4,11 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from difflib import get_close_matches
 from pathlib import Path
 from typing import Any, TypeVar
 
 import click
 
+from soundalike.cli.output import echo
 from soundalike.show.times import parse_time
 
 __all__ = [
@@ -62,13 +64,24 @@ def to_passage(text: str) -> PassageRange:
     return passage
 
 
-class _Examples:
+class _Examples(click.Command):
     """Prints the examples of a command under its options.
 
     ``examples`` holds pairs of a command line and what it does.
     """
 
-    examples: tuple[tuple[str, str], ...] = ()
+    def __init__(
+        self, *args: Any, examples: tuple[tuple[str, str], ...] = (), **extra: Any
+    ) -> None:
+        super().__init__(*args, **extra)
+        self.examples = examples
+
+    def get_help_option(self, ctx: click.Context) -> click.Option | None:
+        """As click does, but written by :func:`echo`, which says why it cannot be written."""
+        option = super().get_help_option(ctx)
+        if option is not None:
+            option.callback = _print_help
+        return option
 
     def format_epilog(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
         if self.examples:
@@ -78,24 +91,40 @@ class _Examples:
                     formatter.write(f"{'':>{formatter.current_indent}}    {purpose}\n")
 
 
-class ExampleCommand(_Examples, click.Command):
-    """A command whose help ends with examples; a test runs them through the parser."""
+def _print_help(ctx: click.Context, _param: click.Parameter, wanted: bool) -> None:
+    if wanted and not ctx.resilient_parsing:
+        echo(ctx.get_help())
+        ctx.exit()
 
-    def __init__(
-        self, *args: Any, examples: tuple[tuple[str, str], ...] = (), **extra: Any
-    ) -> None:
-        super().__init__(*args, **extra)
-        self.examples = examples
+
+class ExampleCommand(_Examples):
+    """A command whose help ends with examples; a test runs them through the parser."""
 
 
 class ExampleGroup(_Examples, click.Group):
-    """A group of commands whose help ends with examples."""
+    """A group of commands whose help ends with examples.
 
-    def __init__(
-        self, *args: Any, examples: tuple[tuple[str, str], ...] = (), **extra: Any
-    ) -> None:
-        super().__init__(*args, **extra)
-        self.examples = examples
+    ``what`` is what an unknown command is called.
+    """
+
+    what = "command"
+
+    def resolve_command(
+        self, ctx: click.Context, args: list[str]
+    ) -> tuple[str | None, click.Command | None, list[str]]:
+        """As click does, but an unknown command is told with what may have been meant."""
+        name = args[0]
+        if ctx.resilient_parsing or name.startswith("-") or self.get_command(ctx, name):
+            return super().resolve_command(ctx, args)
+        known = self.list_commands(ctx)
+        begun = [each for each in known if each.startswith(name.lower())]
+        meant = begun or get_close_matches(name.lower(), known)
+        advice = (
+            f"Did you mean {' or '.join(map(repr, meant))}?"
+            if meant
+            else f"There are: {', '.join(known)}."
+        )
+        raise click.UsageError(f"No such {self.what} {name!r}. {advice}", ctx)
 
 
 def jobs_option(command: Decorated) -> Decorated:

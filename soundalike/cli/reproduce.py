@@ -24,15 +24,7 @@ Decorated = TypeVar("Decorated", bound=Callable[..., Any])
 
 
 class _Experiments(ExampleGroup):
-    """Lists the experiments if an unknown one is asked for."""
-
-    def resolve_command(
-        self, ctx: click.Context, args: list[str]
-    ) -> tuple[str | None, click.Command | None, list[str]]:
-        if args and not args[0].startswith("-") and args[0] not in self.commands:
-            known = ", ".join(sorted(self.commands))
-            raise click.UsageError(f"unknown experiment {args[0]!r}; available: {known}", ctx)
-        return super().resolve_command(ctx, args)
+    what = "experiment"
 
 
 @click.group(
