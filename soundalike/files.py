@@ -17,6 +17,7 @@ from soundalike.errors import OutputError, printable
 __all__ = [
     "Stamp",
     "cannot_write",
+    "check_writable",
     "content_digest",
     "is_gone",
     "output_folder",
@@ -41,6 +42,28 @@ def cannot_write(path: str | os.PathLike[str], error: OSError) -> OutputError:
     return OutputError(
         f"{printable(path)}: cannot be written ({why(error)}); {advice}, or choose another one"
     )
+
+
+def check_writable(path: str | os.PathLike[str]) -> None:
+    """Try out whether a file can be written, so that no work ends in front of a wall.
+
+    What is there stays as it is.
+
+    Raises
+    ------
+    OutputError : its folder is not there or is none, it is a folder itself, or nothing can be
+        written there.
+    """
+    target = Path(os.path.realpath(path))
+    try:
+        if target.is_dir():
+            raise IsADirectoryError(errno.EISDIR, os.strerror(errno.EISDIR))
+        # A pipe or a device may be tried only by using it.
+        if not target.exists() or target.is_file():
+            with tempfile.TemporaryFile(dir=target.parent):
+                pass
+    except OSError as error:
+        raise cannot_write(path, error) from error
 
 
 @contextmanager

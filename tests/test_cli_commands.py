@@ -201,6 +201,61 @@ def test_playlist(library: Path, music: Path, tmp_path: Path) -> None:
     assert [Path(line).parent for line in lines[2::2]] == [music.resolve()] * 4
 
 
+def test_a_playlist_on_standard_output_stands_alone(library: Path, music: Path) -> None:
+    words = ("similar", "organs piece 2", "-k", 2, "--library", library)
+    result = call(*words, "--m3u", "-", "--with-query")
+    assert result.exit_code == 0
+    lines = result.stdout.splitlines()
+    assert lines[:3] == [
+        "#EXTM3U",
+        "#EXTINF:4,The Organs - Piece 2",
+        str(music.resolve() / "The Organs 2.wav"),
+    ]
+    assert [line.startswith("#") for line in lines[3:]] == [True, False] * 2
+    both = call(*words, "--m3u", "-", "--json")
+    assert (both.exit_code, both.stdout) == (2, "")
+    assert "both write to standard output" in both.stderr
+
+
+def test_a_playlist_with_paths_of_its_own_folder(library: Path, music: Path) -> None:
+    stranger = music.parent / f"{music.name} stranger"
+    stranger.mkdir()
+    shutil.copy(music / "The Organs 2.wav", stranger / "query.wav")
+    write_wav(stranger / "query.wav", organ(2, 4.5))
+    playlist = stranger / "mix.m3u8"
+    options = ("--m3u", playlist, "--relative", "--with-query", "--json", "-k", 3)
+    result = call("similar", stranger / "query.wav", "--library", library, *options)
+    assert result.exit_code == 0, result.stderr
+    paths = playlist.read_text(encoding="utf-8").splitlines()[2::2]
+    assert paths[0] == "query.wav"  # in no library, and first all the same
+    assert [Path(path).parent for path in paths[1:]] == [Path("..") / music.name] * 3
+
+
+def test_a_playlist_that_cannot_be_written_is_told_before_the_work(
+    library: Path, tmp_path: Path
+) -> None:
+    result = call("similar", "no such words", "--m3u", tmp_path / "x" / "y", "--library", library)
+    assert (result.exit_code, result.stdout) == (1, "")
+    assert result.stderr.startswith(f"OutputError: {tmp_path / 'x' / 'y'}: cannot be written")
+    alone = call("similar", "organs piece 2", "--relative", "--library", library)
+    assert alone.exit_code == 2
+    assert "need --m3u FILE" in alone.stderr
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="no name holds a line break there")
+def test_a_name_with_a_line_break_costs_the_playlist_one_track(tmp_path: Path) -> None:
+    folder, library = tmp_path / "music", tmp_path / "library.db"
+    folder.mkdir()
+    for number, name in enumerate(("one", "two", "line\nbreak")):
+        write_wav(folder / f"{name}.wav", organ(number))
+    assert call("scan", folder, "--library", library, "--jobs", 1).exit_code == 0
+    result = call("similar", folder / "one.wav", "--library", library, "--m3u", tmp_path / "m")
+    assert result.exit_code == 0
+    assert (tmp_path / "m").read_text().splitlines()[2::2] == [str(folder.resolve() / "two.wav")]
+    assert "1 track left out of the playlist" in result.stderr
+    assert r"line\nbreak.wav" in result.stderr
+
+
 def test_unknown_and_ambiguous_tracks(library: Path) -> None:
     unknown = call("similar", "no such words", "--library", library)
     assert (unknown.exit_code, unknown.stdout) == (1, "")

@@ -8,7 +8,8 @@ from pathlib import Path
 
 import pytest
 
-from soundalike.errors import InvalidArgument, OutputError
+from soundalike.errors import OutputError
+from soundalike.files import check_writable
 from soundalike.playlists import PlaylistEntry, m3u8, write_m3u8
 
 
@@ -18,7 +19,7 @@ def test_absolute_paths_and_extinf(tmp_path: Path) -> None:
         PlaylistEntry(music, title="Été", artist="Ärger", duration_s=61.6),
         PlaylistEntry(tmp_path / "b.mp3"),
     ]
-    assert m3u8(entries).decode("utf-8").splitlines() == [
+    assert m3u8(entries).content.decode("utf-8").splitlines() == [
         "#EXTM3U",
         "#EXTINF:62,Ärger - Été",
         str(music),
@@ -38,24 +39,46 @@ def test_relative_paths_open_from_the_playlist(tmp_path: Path) -> None:
 
 
 def test_a_name_that_looks_like_a_comment(tmp_path: Path) -> None:
-    line = m3u8([PlaylistEntry(tmp_path / "#1 hit.mp3")], relative_to=tmp_path).splitlines()[-1]
+    line = m3u8(
+        [PlaylistEntry(tmp_path / "#1 hit.mp3")], relative_to=tmp_path
+    ).content.splitlines()[-1]
     assert line == os.fsencode(os.path.join(".", "#1 hit.mp3"))
 
 
 def test_tags_with_line_breaks_stay_on_their_line(tmp_path: Path) -> None:
     entry = PlaylistEntry(tmp_path / "a.mp3", title="one\n#EXTM3U\r\ntwo", artist="x\ty")
-    assert m3u8([entry]).splitlines()[1] == b"#EXTINF:-1,x y - one #EXTM3U two"
+    assert m3u8([entry]).content.splitlines()[1] == b"#EXTINF:-1,x y - one #EXTM3U two"
 
 
-def test_a_path_with_a_line_break_is_refused(tmp_path: Path) -> None:
-    with pytest.raises(InvalidArgument, match="rename the file"):
-        m3u8([PlaylistEntry(tmp_path / "a\nb.mp3")])
+@pytest.mark.parametrize("name", ["a\nb.mp3", "a\rb.mp3", "end\n"])
+def test_a_path_with_a_line_break_is_left_out_alone(name: str, tmp_path: Path) -> None:
+    bad, good = PlaylistEntry(tmp_path / name, title="x"), PlaylistEntry(tmp_path / "good.mp3")
+    playlist = m3u8([bad, good, bad])
+    assert playlist.left_out == (bad, bad)
+    assert playlist.content.splitlines()[1:] == [b"#EXTINF:-1,good", os.fsencode(good.path)]
+    assert write_m3u8(tmp_path / "mix.m3u8", [bad, good]) == (bad,)
+
+
+def test_whether_a_file_can_be_written_is_tried_without_touching_it(tmp_path: Path) -> None:
+    file = tmp_path / "mix.m3u8"
+    check_writable(file)
+    assert list(tmp_path.iterdir()) == []
+    file.write_text("old")
+    check_writable(file)
+    assert file.read_text() == "old"
+    for path, reason in (
+        (tmp_path, "is a directory"),
+        (tmp_path / "nowhere" / "mix.m3u8", "no such file"),
+        (file / "mix.m3u8", "not a directory"),
+    ):
+        with pytest.raises(OutputError, match=rf"cannot be written \({reason}"):
+            check_writable(path)
 
 
 @pytest.mark.skipif(sys.platform in ("win32", "darwin"), reason="names are Unicode there")
 def test_undecodable_names_keep_their_bytes(tmp_path: Path) -> None:
     path = Path(os.fsdecode(os.fsencode(tmp_path) + b"/caf\xe9.mp3"))
-    lines = m3u8([PlaylistEntry(path)]).splitlines()
+    lines = m3u8([PlaylistEntry(path)]).content.splitlines()
     assert lines[-1].endswith(b"/caf\xe9.mp3")
     assert lines[-2] == rb"#EXTINF:-1,caf\xe9"
 

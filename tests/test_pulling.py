@@ -243,7 +243,7 @@ def test_names_that_cannot_be() -> None:
     ):
         pulling.remove("musicnn")
     for words in ((), ("musicnn", "--url", "http://x"), ("--url", "http://x"), ("--sha256", "00")):
-        answer = call("models", "pull", *words, code=1)
+        answer = call("models", "pull", *words, code=2)
         assert "name a model, or give both --url and --sha256" in answer.stderr
 
 

@@ -9,8 +9,10 @@ import click
 
 from soundalike.cli.output import Column, echo, note, print_json, print_table, to_json
 from soundalike.cli.params import ExampleCommand, json_option, library_option, model_option
+from soundalike.cli.progress import decoding
 from soundalike.cli.views import analysis_json, genre_words, note_upgrade
 from soundalike.errors import LibraryError, printable
+from soundalike.files import check_writable
 from soundalike.show.amounts import show_percentile
 from soundalike.show.times import show_time
 
@@ -49,8 +51,11 @@ def compare(
 
     A and B are audio files, or tracks in the library: an id, or words from artist and title.
     """
+    if plot is not None:
+        check_writable(plot)
     with _open_library(library, model, a, b) as opened:
-        comparison = opened.compare(a, b)
+        with decoding(f"comparing {a} and {b}"):
+            comparison = opened.compare(a, b)
         note_upgrade(opened.upgrade())
     if as_json:
         document = to_json(
@@ -75,8 +80,9 @@ def _plot(comparison: Comparison, picture: Path) -> None:
 
     assert comparison.a_path is not None  # Library.compare always knows the files
     assert comparison.b_path is not None
-    a, b = (spectrogram_of_file(path).values for path in (comparison.a_path, comparison.b_path))
-    save(plot_comparison(comparison, a, b), picture)
+    with decoding("drawing the picture"):
+        a, b = (spectrogram_of_file(path).values for path in (comparison.a_path, comparison.b_path))
+        save(plot_comparison(comparison, a, b), picture)
     note(f"picture: {printable(picture)}")
 
 

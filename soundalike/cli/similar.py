@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 import click
@@ -16,9 +15,10 @@ from soundalike.cli.params import (
     model_option,
     to_passage,
 )
+from soundalike.cli.playlist import PlaylistTarget, playlist_options
+from soundalike.cli.progress import decoding
 from soundalike.cli.views import note_upgrade
 from soundalike.errors import printable
-from soundalike.playlists import PlaylistEntry, write_m3u8
 from soundalike.show.amounts import show_percentile
 from soundalike.show.times import show_time
 
@@ -34,6 +34,7 @@ __all__ = ["similar"]
         ("soundalike similar ~/Music/piece.flac", "a file, in the library or not"),
         ("soundalike similar miles davis so what", "words from artist and title"),
         ("soundalike similar 17 -k 50 --max-per-artist 2 --m3u mix.m3u8", "a playlist"),
+        ("soundalike similar 17 --with-query --m3u -", "one for a pipe, with 17 itself first"),
         ("soundalike similar 17 --min 95", "only tracks closer than 95 % of all pairs"),
         ("soundalike similar 17 --at 1:10-1:40", "what sounds like this passage of it"),
         ("soundalike similar 17 --model musicnn", "with another model, after a scan with it"),
@@ -57,12 +58,7 @@ __all__ = ["similar"]
     help="Only tracks that are closer than P % of all pairs in the library, such as 95. There may "
     "be fewer than N, or none.",
 )
-@click.option(
-    "--m3u",
-    type=click.Path(dir_okay=False, path_type=Path),
-    metavar="FILE",
-    help="Also write the tracks as a playlist.",
-)
+@playlist_options
 @model_option
 @library_option
 @json_option
@@ -72,7 +68,9 @@ def similar(
     passage: PassageRange | None,
     max_per_artist: int | None,
     min_percentile: float | None,
-    m3u: Path | None,
+    m3u: str | None,
+    relative: bool,
+    with_query: bool,
     model: str | None,
     library: str | None,
     as_json: bool,
@@ -88,35 +86,27 @@ def similar(
     """
     from soundalike.library import Library
 
-    with Library(library, model=model, create=False) as opened:
+    playlist = PlaylistTarget(m3u, relative, with_query, as_json)
+    query = " ".join(track)
+    with (
+        Library(library, model=model, create=False) as opened,
+        decoding(f"looking for what sounds like {query}"),
+    ):
         result = opened.similar(
-            " ".join(track),
+            query,
             k,
             start_s=passage.start_s if passage else None,
             end_s=passage.end_s if passage else None,
             max_per_artist=max_per_artist,
             min_percentile=min_percentile,
         )
-        note_upgrade(opened.upgrade())
-    if m3u is not None:
-        write_m3u8(
-            m3u,
-            [
-                PlaylistEntry(
-                    path=match.track.path,
-                    title=match.track.title,
-                    artist=match.track.artist,
-                    duration_s=match.track.duration_s,
-                )
-                for match in result.matches
-            ],
-        )
+        upgrade = opened.upgrade()
+    note_upgrade(upgrade)
     if as_json:
         print_json(result)
-    else:
+    elif not (playlist.is_standard_output and result.matches):
         _print(result)
-    if m3u is not None:
-        note(f"playlist: {printable(m3u)}")
+    playlist.write([match.track for match in result.matches], result.query or result.path)
 
 
 def _print(result: SimilarResult) -> None:
