@@ -6,6 +6,10 @@ import inspect
 import json
 import re
 import shutil
+import signal
+import sqlite3
+import subprocess
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -21,8 +25,11 @@ from test_cli_commands import drum, organ
 import soundalike
 from soundalike.cli import cli
 from soundalike.cli import evaluate as command
+from soundalike.evaluate import listen
+from soundalike.evaluate.kept import Kept
 from soundalike.evaluate.neighbours import evaluate_library
 from soundalike.evaluate.page import evaluation_page
+from soundalike.evaluate.records import EvaluationProgress
 from soundalike.evaluate.words import untagged_words
 from soundalike.library import Library
 from soundalike.models import DEFAULT_MODEL
@@ -208,8 +215,9 @@ def test_the_terminal_gets_a_table_and_plain_words(place: Path) -> None:
     assert "cannot say" in result.stderr
 
 
-def test_a_sample_for_the_baseline_is_drawn_in_whole_folders(place: Path) -> None:
-    with Library(place / "library.db", create=False) as library:
+def test_a_sample_for_the_baseline_is_drawn_in_whole_folders(place: Path, tmp_path: Path) -> None:
+    shutil.copy(place / "library.db", tmp_path / "library.db")
+    with Library(tmp_path / "library.db", create=False) as library:
         told = []
         evaluation = evaluate_library(
             library, k=2, baseline_tracks=21, robustness_tracks=0, jobs=1, progress=told.append
@@ -218,6 +226,143 @@ def test_a_sample_for_the_baseline_is_drawn_in_whole_folders(place: Path) -> Non
     assert artist.figures is not None
     assert artist.baseline is not None or "of the 20" in (artist.baseline_reason or "")
     assert told[0].total == 21
+
+
+# Going on from where it was
+
+
+def test_a_second_run_decodes_nothing_again(place: Path, evaluated) -> None:
+    found, _, said = evaluated
+    assert "known from an earlier run" not in said
+    words = ("evaluate", "--library", place / "library.db", "-k", 5, "--sample", 8, "--jobs", 1)
+    again = call(*words, "--json")
+    # All but the file that is gone, which is still told.
+    assert "listening to 1 file (31 more known from an earlier run)" in again.stderr
+    assert again.exit_code == 1
+    document = json.loads(again.stdout)
+    for name in ("answers", "robustness", "unreadable", "hubness"):
+        assert document[name] == found[name]
+    assert document["interrupted"] is None
+
+
+class Stopped(fakes.OnePool):
+    """Ctrl-C after 22 files."""
+
+    def outcomes(self, timeout_s: float) -> list[Any]:
+        if self.outstanding <= 60 - 22:
+            raise KeyboardInterrupt
+        return super().outcomes(timeout_s)
+
+
+def test_stopped_it_gives_what_is_measured_and_goes_on_from_there(
+    fake_library, tmp_path: Path
+) -> None:
+    fake_library(60).close()
+    library = fakes.open_library(tmp_path, pool=Stopped)
+    half = evaluate_library(library, k=2, robustness_tracks=0)
+    assert half.interrupted == (
+        "Stopped with 0 of 0 tracks for the changed copies and 22 of 60 for the baseline."
+    )
+    folder = next(each for each in half.answers if each.question == "same folder")
+    assert folder.figures is not None
+    assert folder.baseline is not None
+    assert folder.baseline.n_tracks == 22
+    told: list[EvaluationProgress] = []
+    library = fakes.open_library(tmp_path)
+    whole = evaluate_library(library, k=2, robustness_tracks=0, progress=told.append)
+    assert told[0].step == "listening to 38 files (22 more known from an earlier run)"
+    assert whole.interrupted is None
+    folder = next(each for each in whole.answers if each.question == "same folder")
+    assert folder.baseline is not None
+    assert folder.baseline.n_tracks == 60
+    evaluate_library(library, k=2, robustness_tracks=0, progress=told.append)
+    assert "60 files known from an earlier run" in {each.step for each in told}
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="Windows sends Ctrl-C in another way")
+def test_ctrl_c_prints_what_is_measured(place: Path, tmp_path: Path) -> None:
+    shutil.copy(place / "library.db", tmp_path / "library.db")
+    words = ["evaluate", "--library", str(tmp_path / "library.db"), "--jobs", "1", "-k", "5"]
+    with subprocess.Popen(
+        [sys.executable, "-m", "soundalike", *words],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+        encoding="utf-8",
+        cwd=Path(__file__).parents[1],
+    ) as process:
+        assert process.stderr is not None
+        assert process.stderr.readline() == "listening to 44 files\n"
+        process.send_signal(signal.SIGINT)
+        stdout, stderr = process.communicate()
+    assert process.returncode == 130
+    assert re.search(r"^Stopped with \d+ of 20 tracks for the changed copies and", stdout, re.M)
+    assert "same artist: " in stdout
+    assert "run the same command again" in stderr
+    assert "Traceback" not in stderr
+
+
+def test_what_is_kept_comes_back(tmp_path: Path) -> None:
+    path = tmp_path / "kept"
+    key = Kept.key("hash", 1, ("a", "b"))
+    assert key == Kept.key("hash", 1, ("a", "b"))
+    assert key != Kept.key("hash", 1, ("a", "c"))
+    arrays = {"file": np.arange(3, dtype=np.float32), "allow_pickle": np.ones(2, np.float32)}
+    with Kept(path) as kept:
+        assert kept.get(key) is None
+        kept.put(key, arrays)
+        kept.put(key, arrays)
+    with Kept(path) as kept:
+        found = kept.get(key)
+        assert found is not None
+        assert {name: a.tolist() for name, a in found.items()} == {
+            name: a.tolist() for name, a in arrays.items()
+        }
+    connection = sqlite3.connect(path)
+    connection.execute("UPDATE kept SET value = substr(value, 1, 100)")
+    connection.commit()
+    connection.close()
+    with Kept(path) as kept:
+        assert kept.get(key) is None
+
+
+@pytest.mark.parametrize("content", [b"no database at all" * 100, b"SQLite format 3\x00" * 9])
+def test_a_damaged_file_is_made_anew(content: bytes, tmp_path: Path) -> None:
+    path = tmp_path / "kept"
+    path.write_bytes(content)
+    with Kept(path) as kept:
+        kept.put(b"key", {"x": np.zeros(1, np.float32)})
+        assert kept.get(b"key") is not None
+
+
+@pytest.mark.parametrize("path", [None, Path("/nowhere/kept")])
+def test_where_nothing_can_be_kept_nothing_is(path: Path | None) -> None:
+    with Kept(path) as kept:
+        kept.put(b"key", {"x": np.zeros(1, np.float32)})
+        assert kept.get(b"key") is None
+
+
+def test_another_model_or_another_effect_is_another_result(
+    fake_library, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    library = fake_library(1)
+    (track,) = library.tracks()
+    key = listen._copies_task(library, track, 0, 0).key
+    assert listen._copies_task(library, track, 5, 0).key == key
+    assert listen._copies_task(library, track, 0, 1).key != key
+    assert listen._copies_task(replace(library, "2"), track, 0, 0).key != key
+    statistics = listen._mfcc_task(track, 0).key
+    assert statistics != key
+    monkeypatch.setattr(listen, "COPIES_VERSION", listen.COPIES_VERSION + 1)
+    assert listen._copies_task(library, track, 0, 0).key != key
+    monkeypatch.setattr(listen, "MFCC_VERSION", listen.MFCC_VERSION + 1)
+    assert listen._mfcc_task(track, 0).key != statistics
+
+
+def replace(library: Library, version: str) -> Library:
+    """The same library with another version of the model."""
+    assert library.path is not None
+    return fakes.open_library(library.path.parent, version=version)
 
 
 # Libraries that lack
@@ -305,16 +450,21 @@ def test_files_that_are_all_gone_are_all_listed(fake_library, tmp_path: Path) ->
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        (["-k", "0"], "InvalidArgument: k is 0"),
-        (["--sample", "-1"], "robustness_tracks is -1"),
         (["--model", "nope"], "ModelError: unknown model 'nope'"),
-        (["--html", "/nowhere/page.html"], "there is no folder /nowhere"),
+        (["--html", "/nowhere/page.html"], "OutputError: /nowhere/page.html: cannot be written"),
     ],
 )
 def test_bad_input_is_one_line(place: Path, arguments: list[str], message: str) -> None:
     result = call("evaluate", "--library", place / "library.db", *arguments)
     assert (result.exit_code, result.stdout) == (1, "")
     assert message in result.stderr
+
+
+@pytest.mark.parametrize("option", ["-k", "--sample", "--baseline-sample"])
+def test_a_number_that_cannot_be_is_told_by_its_option(option: str) -> None:
+    result = call("evaluate", option, -1)
+    assert (result.exit_code, result.stdout) == (2, "")
+    assert f"Invalid value for '{option}'" in result.stderr
 
 
 def test_a_library_that_is_empty_or_not_there(tmp_path: Path) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -302,19 +303,22 @@ def test_calls_come_back_in_order_past_errors_and_crashes(tmp_path: Path) -> Non
     for number in (1, 13, 99):
         (tmp_path / str(number)).touch()
     calls = [Call(tmp_path / str(i), "test_evaluate_parts:double", (i,)) for i in (1, 13, 99, 4)]
-    told: list[tuple[int, float | None]] = []
+    told: list[int] = []
+    taken: dict[int, Any] = {}
     results = run_calls(
         Setup("fakes:FakeAnalyzer", fake_model()),
         calls,
         jobs=1,
-        progress=lambda done, left_s: told.append((done, left_s)),
+        result=taken.__setitem__,
+        progress=told.append,
     )
     assert results[0] == 2
     assert results[1] == Refused(tmp_path / "13", "UnsupportedAudio", "unlucky")
     assert results[3] == Refused(tmp_path / "4", "UnreadableFile", "gone since the scan")
     assert isinstance(results[2], Refused)
     assert results[2].kind == "DecoderCrashed"
-    assert told[-1] == (4, 0.0)
+    assert told[-1] == 4
+    assert taken == dict(enumerate(results))
     with pytest.raises(InvalidArgument, match="jobs must be at least 1"):
         run_calls(Setup("fakes:FakeAnalyzer", fake_model()), calls, jobs=0)
 

@@ -150,8 +150,17 @@ def test_an_evaluation_in_a_log(wait: Wait, capsys: pytest.CaptureFixture[str]) 
     with progress.evaluation_progress() as show:
         show(EvaluationProgress("listening to 32 files", 0, 32, None))
         wait(20)
-        show(EvaluationProgress("listening to 32 files", 8, 32, 60.0))
-    lines = ["listening to 32 files", "listening to 32 files: 8 of 32, 1:00 left"]
+        show(EvaluationProgress("listening to 32 files", 1, 32, 61.0))
+        show(EvaluationProgress("listening to 32 files", 2, 32, 60.0))
+        wait(20)
+        show(EvaluationProgress("listening to 32 files", 8, 32, 45.0))
+    lines = [
+        "listening to 32 files",
+        "listening to 32 files takes about 1:01; Ctrl-C stops it, and prints what is measured by "
+        "then",
+        "listening to 32 files: 1 of 32, 1:01 left",
+        "listening to 32 files: 8 of 32, 0:45 left",
+    ]
     assert capsys.readouterr().err.splitlines() == lines
 
 

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 import click
 
+from soundalike.cli.app import INTERRUPTED
 from soundalike.cli.output import (
     Column,
     bold,
@@ -24,8 +25,8 @@ from soundalike.cli.params import (
     model_option,
 )
 from soundalike.cli.progress import evaluation_progress
-from soundalike.errors import InvalidArgument, printable
-from soundalike.files import write_file
+from soundalike.errors import printable
+from soundalike.files import check_writable, write_file
 from soundalike.show.amounts import show_percent
 from soundalike.show.times import show_duration
 
@@ -45,13 +46,20 @@ _LISTED = 5
 @click.command(
     cls=ExampleCommand,
     examples=(
-        ("soundalike evaluate", "the library's figures; a minute or two"),
+        ("soundalike evaluate", "the library's figures; it says how long they take"),
         ("soundalike evaluate --html neighbours.html", "also write a page with pictures"),
         ("soundalike evaluate --no-baseline --no-robustness", "from the library alone: seconds"),
         ("soundalike evaluate -k 5 --sample 100 --json", "as JSON"),
     ),
 )
-@click.option("-k", default=10, show_default=True, metavar="N", help="How many neighbours count.")
+@click.option(
+    "-k",
+    type=click.IntRange(min=1),
+    default=10,
+    show_default=True,
+    metavar="N",
+    help="How many neighbours count.",
+)
 @click.option(
     "--html",
     type=click.Path(dir_okay=False, path_type=Path),
@@ -60,6 +68,7 @@ _LISTED = 5
 )
 @click.option(
     "--sample",
+    type=click.IntRange(min=0),
     default=_ROBUSTNESS_TRACKS,
     show_default=True,
     metavar="N",
@@ -68,6 +77,7 @@ _LISTED = 5
 @click.option("--no-robustness", is_flag=True, help="Do not test changed copies.")
 @click.option(
     "--baseline-sample",
+    type=click.IntRange(min=0),
     default=_BASELINE_TRACKS,
     show_default=True,
     metavar="N",
@@ -103,13 +113,17 @@ def evaluate(
     a plain baseline (statistics of MFCCs) on the same tracks. Also: which tracks turn up
     everywhere, and which never? Do changed copies of a track find it?
 
-    Nothing is written to the library. The exit code is 1 if a file could not be read.
+    The baseline and the changed copies take long, because files are decoded for them; it says how
+    long. What is decoded is kept beside the library, so that the next run need not do it again, and
+    Ctrl-C prints what is measured by then. Nothing is written to the library itself.
+
+    The exit code is 1 if a file could not be read, 130 after Ctrl-C.
     """
     from soundalike.evaluate.neighbours import evaluate_library
     from soundalike.library import Library
 
-    if html is not None and not html.absolute().parent.is_dir():
-        raise InvalidArgument(f"{printable(html)}: there is no folder {printable(html.parent)}")
+    if html is not None:
+        check_writable(html)
     with Library(library, model=model, create=False) as opened, evaluation_progress() as progress:
         evaluation = evaluate_library(
             opened,
@@ -130,6 +144,9 @@ def evaluate(
         _print(evaluation)
     if html is not None:
         note(f"page: {printable(html)}")
+    if evaluation.interrupted is not None:
+        note("Stopped. Nothing is lost: run the same command again to go on from there.")
+        ctx.exit(INTERRUPTED)
     ctx.exit(1 if evaluation.unreadable else 0)
 
 
@@ -146,6 +163,8 @@ def _print(evaluation: LibraryEvaluation) -> None:
         f"{evaluation.n_tracks:,} tracks, {evaluation.model}, {evaluation.k} neighbours each, "
         f"in {show_duration(evaluation.elapsed_s, on_a_clock=True)}"
     )
+    if evaluation.interrupted is not None:
+        echo(evaluation.interrupted)
     for line in left_out_words(evaluation):
         echo(f"left out: {line}")
     for refused in evaluation.unreadable[:_LISTED]:

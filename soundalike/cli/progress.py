@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 from soundalike.cli.output import note
 from soundalike.pace import Pace
 from soundalike.show.text import clean
-from soundalike.show.times import show_time
+from soundalike.show.times import show_duration, show_time
 
 if TYPE_CHECKING:
     from rich.progress import Progress, TaskID
@@ -36,6 +36,8 @@ __all__ = [
 _LINE_EVERY_S = 15.0
 # What is done sooner needs no progress.
 _PATIENCE_S = 2.0
+# What takes longer is announced.
+_LONG_S = 15.0
 
 
 @contextmanager
@@ -66,11 +68,19 @@ def scan_progress() -> Iterator[Callable[[ScanProgress], None]]:
 
 @contextmanager
 def evaluation_progress() -> Iterator[Callable[[EvaluationProgress], None]]:
-    """A callback for ``evaluate_library``."""
+    """A callback for ``evaluate_library``; what takes long is told as soon as that is known."""
+    told = set()
     with _display() as display:
         display.wait("reading the library")
 
         def show(progress: EvaluationProgress) -> None:
+            left_s = progress.left_s or 0.0
+            if progress.step not in told and progress.done < progress.total and left_s >= _LONG_S:
+                told.add(progress.step)
+                display.tell(
+                    f"{progress.step} takes about {show_duration(left_s, on_a_clock=True)}; "
+                    "Ctrl-C stops it, and prints what is measured by then"
+                )
             so_far = f"{progress.step}: {_count(progress.done, progress.total)}"
             display.show(
                 _words(so_far, "", progress.left_s),
@@ -259,6 +269,11 @@ class _Bar:
         """While it is not known how much there is to do."""
         self._update(words, 0, None)
 
+    def tell(self, words: str) -> None:
+        """A line that stays."""
+        self.close()
+        note(words)
+
     def show(
         self, words: str, done: int, total: int | None, *, step: str = "", head: str = ""
     ) -> None:
@@ -308,6 +323,10 @@ class _Lines:
 
     def wait(self, words: str) -> None:
         """What cannot be counted is no news."""
+
+    def tell(self, words: str) -> None:
+        """A line of its own."""
+        note(words)
 
     def show(
         self, words: str, done: int, total: int | None, *, step: str = "", head: str = ""

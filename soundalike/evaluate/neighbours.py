@@ -16,7 +16,8 @@ from numpy.typing import NDArray
 from soundalike.errors import InvalidArgument, LibraryError
 from soundalike.evaluate.duplicates import find_duplicates
 from soundalike.evaluate.intervals import mean_interval
-from soundalike.evaluate.labels import QUESTIONS, Question, folder_of
+from soundalike.evaluate.labels import QUESTIONS, Question
+from soundalike.evaluate.listen import Heard, listen
 from soundalike.evaluate.records import (
     Answer,
     BaselineComparison,
@@ -32,7 +33,6 @@ from soundalike.pace import Pace
 from soundalike.show.amounts import show_count
 from soundalike.similarity.hubness import LocalScaling, MutualProximity, measure_hubness
 from soundalike.similarity.matrix import CosineSimilarities, Similarities
-from soundalike.workers.calls import Call, Refused
 
 __all__ = [
     "BASELINE_TRACKS",
@@ -44,9 +44,9 @@ __all__ = [
 ]
 
 BASELINE_TRACKS = 500
-"""Tracks that are decoded for the baseline: two minutes on two cores."""
+"""Tracks that are decoded for the baseline."""
 ROBUSTNESS_TRACKS = 20
-"""Tracks that copies are made of: a minute or two on two cores."""
+"""Tracks that copies are made of, which takes about as long as decoding each 18 times."""
 
 MIN_QUERIES = 20
 """With fewer, a share of 1/2 is known to within 0.2 at best."""
@@ -54,11 +54,6 @@ MIN_TRACKS = 20
 """Of a library in which finding anything is worth a figure."""
 MIN_TRACKS_FOR_HUBS = 50
 """A third moment of fewer counts says nothing."""
-
-_MFCC = "soundalike.evaluate.timbre:mfcc_of_file"
-_CHANGED = "soundalike.evaluate.robustness:changed_embeddings"
-# Making all copies of a track takes about as long as decoding it so many times.
-_COPIES_COST = 18.0
 
 Progress = Callable[[EvaluationProgress], None]
 
@@ -77,7 +72,9 @@ def evaluate_library(
 
     Duplicates are set aside. Then every track's ranking of the others is scored against tags and
     folders, hubs are counted, and changed copies of some tracks look for their own. Nothing is
-    written to the library.
+    written to the library; what was decoded is kept in a file beside it (``library.db.evaluated``,
+    a cache), so that the next evaluation need not decode it again. Stopped by Ctrl-C, it returns
+    the figures of what was decoded until then: see ``LibraryEvaluation.interrupted``.
 
     Parameters
     ----------
@@ -131,13 +128,23 @@ def evaluate_library(
     # While a new model takes over, the library answers with the old one, which may not be there.
     upgrading = index.model != library.model.id
     copied_tracks = 0 if upgrading else robustness_tracks
-    heard = _listen(library, collection, baseline_tracks, copied_tracks, seed, jobs=jobs, tell=tell)
+    enough = len(collection.tracks) >= MIN_TRACKS
+    heard = (
+        listen(
+            *(library, collection.tracks, baseline_tracks, copied_tracks, seed),
+            jobs=jobs,
+            tell=tell,
+        )
+        if enough
+        else Heard()
+    )
     robustness, robustness_reason = _robustness(collection, heard, copied_tracks, k)
     if upgrading:
         robustness_reason = (
             f"the answers come from {index.model} until all tracks are re-analysed for "
             f"{library.model.id}: finish that first (soundalike scan --upgrade)"
         )
+    interrupted = f"Stopped with {heard.words}." if heard.interrupted else None
     hubness, hubness_reason = _hubness(collection, k, tell)
     answers = tuple(
         _answer(question, collection, heard, baseline_tracks, k, seed, tell)
@@ -161,6 +168,7 @@ def evaluate_library(
         unreadable=heard.unreadable,
         started=started,
         elapsed_s=time.monotonic() - began,
+        interrupted=interrupted,
     )
 
 
@@ -182,16 +190,6 @@ class _Collection:
         return LocalScaling(self.cosines, self.k)
 
 
-@dataclass(frozen=True)
-class _Heard:
-    """What decoding brought: MFCC statistics and copies' embeddings, by row of the collection."""
-
-    mfcc: dict[int, NDArray[np.float32]]
-    copies: dict[int, dict[str, NDArray[np.float32]]]
-    n_asked: int
-    unreadable: tuple[Refused, ...]
-
-
 def _check(k: int, baseline_tracks: int, robustness_tracks: int) -> None:
     if k < 1:
         raise InvalidArgument(f"k is {k}: it must be at least 1")
@@ -203,85 +201,8 @@ def _check(k: int, baseline_tracks: int, robustness_tracks: int) -> None:
             raise InvalidArgument(f"{name} is {value}: it cannot be negative")
 
 
-def _listen(
-    library: Library,
-    collection: _Collection,
-    baseline_tracks: int,
-    robustness_tracks: int,
-    seed: int,
-    *,
-    jobs: int | None,
-    tell: Progress,
-) -> _Heard:
-    """Decode what has to be decoded, in processes of their own."""
-    tracks = collection.tracks
-    generator = np.random.default_rng(seed)
-    enough = len(tracks) >= MIN_TRACKS
-    plain = _by_folders(tracks, baseline_tracks, generator) if enough else []
-    fit = [
-        row
-        for row, track in enumerate(tracks)
-        if enough and MIN_DURATION_S <= (track.duration_s or 0.0) <= MAX_DURATION_S
-    ]
-    chosen = generator.permutation(np.array(fit, np.int64))[:robustness_tracks].tolist()
-    lasts_s = [_duration_s(track) for track in tracks]
-    # The long ones first, so that they do not stand alone at the end.
-    calls = [
-        (
-            row,
-            Call(
-                tracks[row].path, _CHANGED, (seed + row,), _COPIES_COST * _duration_s(tracks[row])
-            ),
-        )
-        for row in chosen
-    ]
-    calls += [(row, Call(tracks[row].path, _MFCC, (), lasts_s[row])) for row in plain]
-    results: list[Any] = []
-    if calls:
-        step = f"listening to {len(calls):,} files"
-        results = library.run_calls(
-            [call for _, call in calls],
-            jobs=jobs,
-            progress=lambda done, left: tell(EvaluationProgress(step, done, len(calls), left)),
-        )
-    heard = _Heard({}, {}, len(chosen), ())
-    refused: dict[str, Refused] = {}
-    for (row, call), result in zip(calls, results, strict=True):
-        if isinstance(result, Refused):
-            refused[str(result.path)] = result
-        elif call.function == _MFCC:
-            heard.mfcc[row] = result
-        else:
-            heard.copies[row] = result
-    unreadable = tuple(refused[path] for path in sorted(refused))
-    return _Heard(heard.mfcc, heard.copies, len(chosen), unreadable)
-
-
-def _duration_s(track: Track) -> float:
-    return max(track.duration_s or 0.0, 1.0)
-
-
-def _by_folders(tracks: Sequence[Track], most: int, generator: np.random.Generator) -> list[int]:
-    """All rows, or whole folders at random up to a number of tracks, so that albums stay whole."""
-    if len(tracks) <= most:
-        return list(range(len(tracks)))
-    folders: dict[str, list[int]] = defaultdict(list)
-    for row, track in enumerate(tracks):
-        folders[folder_of(track)].append(row)
-    chosen: list[int] = []
-    groups = list(folders.values())
-    for number in generator.permutation(len(groups)):
-        rows = groups[number]
-        room = most - len(chosen)
-        # A folder with everything in it would be all or nothing.
-        chosen += rows if len(rows) <= room else generator.permutation(rows)[:room].tolist()
-        if len(chosen) >= most:
-            break
-    return sorted(chosen)
-
-
 def _robustness(
-    collection: _Collection, heard: _Heard, asked: int, k: int
+    collection: _Collection, heard: Heard, asked: int, k: int
 ) -> tuple[tuple[Any, ...], str | None]:
     if asked == 0:
         return (), "left out on request"
@@ -290,13 +211,16 @@ def _robustness(
             f"finding one of {show_count(len(collection.tracks), 'track')} is trivial: it takes at "
             f"least {MIN_TRACKS}"
         )
-    if not heard.n_asked:
+    if not heard.asked["copies"]:
         return (), (
             f"no track lasts between {MIN_DURATION_S:.0f} seconds and "
             f"{MAX_DURATION_S / 60:.0f} minutes"
         )
     if not heard.copies:
-        return (), f"none of the {show_count(heard.n_asked, 'file')} of the sample could be read"
+        sample = show_count(heard.asked["copies"], "file")
+        if heard.interrupted:
+            return (), f"stopped before the first of the {sample} of the sample was done"
+        return (), f"none of the {sample} of the sample could be read"
     return find_again(heard.copies, collection.embeddings, k), None
 
 
@@ -332,7 +256,7 @@ def _hubness(
 def _answer(
     question: Question,
     collection: _Collection,
-    heard: _Heard,
+    heard: Heard,
     baseline_tracks: int,
     k: int,
     seed: int,
@@ -394,13 +318,13 @@ def _answer(
 
 def _baseline(
     collection: _Collection,
-    heard: _Heard,
+    heard: Heard,
     rows: list[int],
     scores: Callable[[Similarities, Sequence[int]], QueryScores],
     seed: int,
 ) -> tuple[BaselineComparison | None, str]:
     if not rows:
-        return None, "no file could be read"
+        return None, "stopped before that" if heard.interrupted else "no file could be read"
     statistics = standardised(np.stack([heard.mfcc[row] for row in rows]))
     mfcc = scores(CosineSimilarities(statistics), rows)
     if len(mfcc.queries) < MIN_QUERIES:

@@ -35,7 +35,7 @@ class EvaluationProgress:
     step: str
     done: int
     total: int
-    left_s: float | None
+    left_s: float | None = None
 
 
 @dataclass(frozen=True)
@@ -119,6 +119,8 @@ class LibraryEvaluation:
     unreadable : files that could not be read for this evaluation, gone since the scan or damaged.
     started : UTC.
     elapsed_s : seconds.
+    interrupted : None where the evaluation ran to its end; else how much of what was to be decoded
+        its figures rest on, in words.
     """
 
     location: str
@@ -138,3 +140,4 @@ class LibraryEvaluation:
     unreadable: tuple[Refused, ...]
     started: datetime
     elapsed_s: float
+    interrupted: str | None = None

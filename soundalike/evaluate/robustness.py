@@ -25,6 +25,7 @@ if TYPE_CHECKING:
 
 __all__ = [
     "CHANGES",
+    "COPIES_VERSION",
     "MAX_DURATION_S",
     "MIN_DURATION_S",
     "Robustness",
@@ -51,6 +52,8 @@ CHANGES = {
     "tempo": "tempo 3 % faster",
 }
 """The copies that are made of a track, by name, and what they are."""
+COPIES_VERSION = 1
+"""To be raised with every change of how a copy is made, so that what was kept is made anew."""
 
 
 @dataclass(frozen=True)

@@ -11,9 +11,19 @@ from numpy.typing import NDArray
 from soundalike.errors import InvalidArgument
 from soundalike.frontends import spectrogram_of_file
 
-__all__ = ["N_MFCC", "cosines", "mfcc", "mfcc_of_file", "mfcc_statistics", "standardised"]
+__all__ = [
+    "MFCC_VERSION",
+    "N_MFCC",
+    "cosines",
+    "mfcc",
+    "mfcc_of_file",
+    "mfcc_statistics",
+    "standardised",
+]
 
 N_MFCC = 20
+MFCC_VERSION = 1
+"""To be raised with every change of the statistics, so that what was kept is made anew."""
 
 
 def cosines(n_mels: int, n_mfcc: int = N_MFCC) -> NDArray[np.float32]:

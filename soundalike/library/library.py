@@ -6,6 +6,7 @@ import os
 from collections.abc import Callable, Sequence
 from contextlib import suppress
 from dataclasses import replace
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from soundalike.errors import ModelMismatch
@@ -93,6 +94,11 @@ class Library:
 
     def __repr__(self) -> str:
         return f"Library({self.location!r}, model={self.model.id!r})"
+
+    @property
+    def path(self) -> Path | None:
+        """The database file; None for a library in memory."""
+        return self._database.path
 
     @property
     def location(self) -> str:
@@ -281,10 +287,13 @@ class Library:
         calls: Sequence[Call],
         *,
         jobs: int | None = None,
-        progress: Callable[[int, float | None], None] | None = None,
+        result: Callable[[int, Any], None] | None = None,
+        progress: Callable[[int], None] | None = None,
     ) -> list[Any]:
         """Call functions on files, where this library's scans run; see ``workers.calls``."""
-        return run_calls(self._setup, calls, jobs=jobs, progress=progress, pool=self._pool)
+        return run_calls(
+            self._setup, calls, jobs=jobs, result=result, progress=progress, pool=self._pool
+        )
 
     def failures(self) -> list[Failure]:
         """What cannot be analysed and why, by path: tracks, and folders that cannot be read."""

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 import os
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -10,7 +9,6 @@ from pathlib import Path
 from typing import Any
 
 from soundalike.errors import DecoderCrashed, InvalidArgument
-from soundalike.pace import Pace
 from soundalike.workers.jobs import Called, CallJob, Crashed, Failed, MakePool, Setup
 from soundalike.workers.pool import WorkerPool, available_cores
 
@@ -21,15 +19,11 @@ _POLL_S = 0.25
 
 @dataclass(frozen=True, slots=True)
 class Call:
-    """A function ("module:name") to be called on a track's file; see ``jobs.CallJob``.
-
-    ``cost`` says how long it takes beside others, in any unit; the time left is told from it.
-    """
+    """A function ("module:name") to be called on a track's file; see ``jobs.CallJob``."""
 
     path: Path
     function: str
     arguments: tuple[Any, ...] = ()
-    cost: float = 1.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,7 +44,8 @@ def run_calls(
     *,
     jobs: int | None = None,
     pool: MakePool = WorkerPool,
-    progress: Callable[[int, float | None], None] | None = None,
+    result: Callable[[int, Any], None] | None = None,
+    progress: Callable[[int], None] | None = None,
 ) -> list[Any]:
     """Run all, several at a time, each in a process that may die without harm to the others.
 
@@ -58,8 +53,9 @@ def run_calls(
     ----------
     jobs : processes; by default one for each core.
     pool : makes what does the work.
-    progress : called in this thread with the number of calls done and the seconds left, None
-        while unknown.
+    result : called in this thread with the number of each call that is done, counted from 0, and
+        what it returned or :class:`Refused`.
+    progress : called in this thread now and then, with the number of calls that are done.
 
     Returns
     -------
@@ -73,9 +69,7 @@ def run_calls(
     if jobs is not None and jobs < 1:
         raise InvalidArgument(f"jobs must be at least 1, not {jobs}")
     results: list[Any] = [None] * len(calls)
-    done, done_cost, total_cost = 0, 0.0, sum(call.cost for call in calls)
-    # Over all of the time: a few long files are no measure.
-    pace = Pace(window_s=math.inf)
+    done = 0
     with pool(setup, jobs or available_cores()) as workers:
         for number, call in enumerate(calls):
             path = os.fsencode(call.path)
@@ -84,12 +78,13 @@ def run_calls(
             for outcome in workers.outcomes(_POLL_S):
                 assert isinstance(outcome, (Called, Failed, Crashed))
                 assert isinstance(outcome.job, CallJob)
-                results[outcome.job.track_id] = _result(outcome)
+                number = outcome.job.track_id
+                results[number] = _result(outcome)
                 done += 1
-                done_cost += calls[outcome.job.track_id].cost
+                if result is not None:
+                    result(number, results[number])
             if progress is not None:
-                _, left_s = pace.at(done_cost, total_cost)
-                progress(done, left_s)
+                progress(done)
     return results
 
 
