@@ -7,6 +7,7 @@ import re
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from functools import lru_cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -332,7 +333,14 @@ def _every_track(name: str, version: str) -> Select[Any]:
     )
     facts = [column for column in contents.c if column.name != "id"]
     return (
-        select(tracks.c.id, tracks.c.path, tracks.c.size_bytes, *facts, status.label("status"))
+        select(
+            tracks.c.id,
+            tracks.c.path,
+            tracks.c.size_bytes,
+            tracks.c.missing_at,
+            *facts,
+            status.label("status"),
+        )
         .select_from(tracks)
         .outerjoin(contents, contents.c.id == tracks.c.content_id)
         .outerjoin(analyses, own_analysis(model_id))
@@ -359,6 +367,9 @@ def _to_track(row: Row[Any]) -> Track:
         size_bytes=row.size_bytes,
         content_hash=None if row.digest is None else row.digest.hex(),
         status=row.status,
+        missing_since=None
+        if row.missing_at is None
+        else datetime.fromtimestamp(row.missing_at, UTC),
     )
 
 

@@ -32,6 +32,7 @@ from soundalike.library.scan.walk import FoundFile
 from soundalike.library.storage.encoding import encode
 from soundalike.library.storage.schema import (
     analyses,
+    below,
     contents,
     failures,
     models,
@@ -47,7 +48,6 @@ __all__ = [
     "KnownContent",
     "KnownTrack",
     "Store",
-    "below",
 ]
 
 # Objects that live long while many are made keep the garbage collector busy.
@@ -437,12 +437,6 @@ def _to_known(row: Row[Any]) -> KnownTrack:
         is_failed=row.failure_id is not None,
         retry_at=row.retry_at,
     )
-
-
-def below(path: ColumnElement[bytes], folder: str) -> ColumnElement[bool]:
-    """Whether a path column lies below a folder: a range, which an index can answer."""
-    first = os.fsencode(os.path.join(folder, ""))
-    return and_(path >= first, path < first[:-1] + bytes([first[-1] + 1]))
 
 
 def _words(path: str, tags: Tags) -> str:

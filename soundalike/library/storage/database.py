@@ -103,8 +103,9 @@ class Database:
         LibraryError : another scan holds it, or the database cannot be written.
         """
         with self._backend.scan_lock():
-            # To write nothing needs the same rights: better refused now than after the first hour.
-            with self.write() as connection:
+            # A transaction that changes nothing leaves the file as it is, but needs the right to
+            # write it: better refused now than after the first hour.
+            with self._errors(), self._writing.begin() as connection:
                 connection.execute(delete(changes).where(false()))
             yield
 
