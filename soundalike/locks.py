@@ -12,7 +12,7 @@ from typing import IO
 
 from soundalike.errors import printable
 
-__all__ = ["locked", "try_lock"]
+__all__ = ["lock_file", "locked"]
 
 _POLL_S = 0.02
 _IS_WINDOWS = sys.platform == "win32"
@@ -20,7 +20,7 @@ _IS_WINDOWS = sys.platform == "win32"
 if sys.platform == "win32":
     import msvcrt
 
-    def try_lock(file: IO[bytes]) -> bool:
+    def _try_lock(file: IO[bytes]) -> bool:
         """Lock an open file, until it is closed; False where another program holds the lock."""
         try:
             file.seek(0)
@@ -32,7 +32,7 @@ if sys.platform == "win32":
 else:
     import fcntl
 
-    def try_lock(file: IO[bytes]) -> bool:
+    def _try_lock(file: IO[bytes]) -> bool:
         """Lock an open file, until it is closed; False where another program holds the lock."""
         try:
             fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
@@ -53,7 +53,20 @@ def locked(path: Path, *, timeout_s: float = 60.0) -> Iterator[None]:
     OSError : the folder cannot be written to.
     TimeoutError : another program has held the lock for that long.
     """
-    lock_path = path.with_name(path.name + ".lock")
+    with lock_file(path.with_name(path.name + ".lock"), timeout_s=timeout_s):
+        yield
+
+
+@contextmanager
+def lock_file(lock_path: Path, *, timeout_s: float) -> Iterator[None]:
+    """Hold a lock that is a file of this name, which is made for it and goes with it.
+
+    One that a killed program left behind is no lock any more.
+
+    Raises
+    ------
+    OSError, TimeoutError : as for :func:`locked`.
+    """
     file = _wait_for(lock_path, time.monotonic() + timeout_s)
     try:
         yield
@@ -80,9 +93,13 @@ def _wait_for(lock_path: Path, deadline: float) -> IO[bytes]:
             if not _IS_WINDOWS or time.monotonic() >= deadline:
                 raise
         else:
-            # It may be gone by now, deleted by the program that held the lock.
-            if try_lock(file) and _is_still(lock_path, file):
-                return file
+            if _try_lock(file):
+                if _is_still(lock_path, file):
+                    return file
+                # The program that held the lock has deleted it meanwhile, so that nobody holds
+                # the lock of this name: no reason to wait, or to give up.
+                file.close()
+                continue
             file.close()
         if time.monotonic() >= deadline:
             raise TimeoutError(f"another program holds {printable(lock_path)}: wait for it to end")

@@ -200,10 +200,30 @@ def test_a_folder_is_no_database(tmp_path: Path) -> None:
         Database(tmp_path)
 
 
-def test_a_place_where_no_folder_can_be_made(tmp_path: Path) -> None:
+def test_only_the_default_folder_is_made(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv("SOUNDALIKE_LIBRARY", raising=False)
+    monkeypatch.setattr(database, "default_location", lambda: tmp_path / "new/soundalike/x.db")
+    with pytest.raises(LibraryError, match=r"x\.db: there is no library; scan a folder"):
+        Database(create=False)
+    assert list(tmp_path.iterdir()) == []
+    Database().close()
+    assert (tmp_path / "new/soundalike/x.db").exists()
+    with pytest.raises(LibraryError, match=r"y\.db: .*no folder .*other; make that folder first"):
+        Database(tmp_path / "other/y.db")
+    monkeypatch.setenv("SOUNDALIKE_LIBRARY", str(tmp_path / "other/y.db"))
+    with pytest.raises(LibraryError, match=r"y\.db: .*no folder .*other; make that folder first"):
+        Database()
+    assert not (tmp_path / "other").exists()
+
+
+def test_a_place_where_no_folder_can_be_made(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.delenv("SOUNDALIKE_LIBRARY", raising=False)
     (tmp_path / "file").touch()
+    monkeypatch.setattr(database, "default_location", lambda: tmp_path / "file/below/library.db")
     with pytest.raises(LibraryError, match=r"its folder cannot be made"):
-        Database(tmp_path / "file" / "below" / "library.db")
+        Database()
 
 
 @pytest.mark.skipif(sys.platform == "win32", reason="folders are not refused to their owner")
@@ -278,6 +298,7 @@ def test_the_place_of_a_library(tmp_path: Path, monkeypatch: pytest.MonkeyPatch)
     monkeypatch.setenv("HOME", str(tmp_path))
     monkeypatch.setenv("USERPROFILE", str(tmp_path))
     monkeypatch.chdir(tmp_path)
+    (tmp_path / "new" / "folder").mkdir(parents=True)
     for location, name in [
         (None, "of environment.db"),
         ("relative.db", "relative.db"),
@@ -350,3 +371,52 @@ def test_a_library_of_the_first_schema_is_brought_up_to_date(tmp_path: Path) -> 
             plain.execute("UPDATE failures SET track_id = NULL WHERE id = 7")
         plain.execute("DELETE FROM tracks WHERE id = 2")
         assert plain.execute("SELECT id FROM failures").fetchall() == [(8,)]
+
+
+def test_the_lock_of_a_scan_is_gone_after_it(tmp_path: Path) -> None:
+    write_track(tmp_path / "music/1.wav", "one")
+    with open_library(tmp_path) as library:
+        library.scan([tmp_path / "music"])
+        with library._database.scan_lock():
+            assert (tmp_path / "library.db.scan-lock").exists()
+            with pytest.raises(LibraryError, match="another scan of this library is running"):
+                library.scan([tmp_path / "music"])
+        # What a killed scan left is no lock.
+        (tmp_path / "library.db.scan-lock").touch()
+        library.scan([tmp_path / "music"])
+    assert sorted(path.name for path in tmp_path.iterdir() if "lock" in path.name) == []
+
+
+LOCK_OFTEN = """
+import sys, time
+from pathlib import Path
+from soundalike.locks import lock_file
+lock, inside = Path(sys.argv[1]), Path(sys.argv[2])
+sys.stdin.read()
+held = refused = 0
+while held < 50:
+    try:
+        with lock_file(lock, timeout_s=0.0):
+            inside.mkdir()  # fails where somebody else is inside, too
+            inside.rmdir()
+            held += 1
+    except TimeoutError:
+        refused += 1
+print(held)
+"""
+
+
+def test_one_of_many_programs_holds_a_lock_that_goes_with_it(tmp_path: Path) -> None:
+    """Each deletes the file that others wait for, are opening, or have just locked."""
+    lock, inside = tmp_path / "lock", tmp_path / "inside"
+    command = [sys.executable, "-c", LOCK_OFTEN, str(lock), str(inside)]
+    running = [
+        subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
+        for _ in range(6)
+    ]
+    for program in running:
+        assert program.stdin is not None
+        program.stdin.close()
+        program.stdin = None
+    assert [program.communicate()[0] for program in running] == ["50\n"] * 6
+    assert list(tmp_path.iterdir()) == []

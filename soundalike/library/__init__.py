@@ -10,9 +10,11 @@ from typing import TYPE_CHECKING, Any
 
 from soundalike.library.records import (
     Failure,
+    Forgotten,
     LibraryInfo,
     Match,
     ModelTracks,
+    ScannedFolder,
     ScanProgress,
     ScanReport,
     SimilarResult,
@@ -25,12 +27,14 @@ if TYPE_CHECKING:
 
 __all__ = [
     "Failure",
+    "Forgotten",
     "Library",
     "LibraryInfo",
     "Match",
     "ModelTracks",
     "ScanProgress",
     "ScanReport",
+    "ScannedFolder",
     "SimilarResult",
     "Track",
     "Upgrade",

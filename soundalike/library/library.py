@@ -11,11 +11,14 @@ from typing import TYPE_CHECKING, Any
 
 from soundalike.errors import ModelMismatch
 from soundalike.files import is_gone
+from soundalike.library.forget import forget
 from soundalike.library.index import Index
 from soundalike.library.reader import Reader
 from soundalike.library.records import (
     Failure,
+    Forgotten,
     LibraryInfo,
+    ScannedFolder,
     ScanProgress,
     ScanReport,
     SimilarResult,
@@ -320,3 +323,40 @@ class Library:
     def upgrade(self) -> Upgrade | None:
         """How far the re-analysis by a new built-in model is; None if there is none."""
         return self._reader.upgrade()
+
+    def folders(self) -> tuple[ScannedFolder, ...]:
+        """The folders that were scanned, by path, and how."""
+        return self._reader.folders()
+
+    def missing(self, query: str | os.PathLike[str] | None = None) -> list[Track]:
+        """The tracks whose files were gone when their folders were last scanned, by path.
+
+        Parameters
+        ----------
+        query : only those in this folder (a path, or text with a separator, or the name of a
+            folder here that has tracks), or those with all of these words.
+        """
+        return self._reader.missing(query)
+
+    def forget(self, *what: Query, missing: bool = False, dry_run: bool = False) -> Forgotten:
+        """Remove tracks from the library, and their analyses where no copy needs them.
+
+        A file that is still there comes back with the next scan of its folder. Folders that were
+        scanned are forgotten, too, where they are what is named, or lie below it: a scan without
+        folders no longer goes through them.
+
+        Parameters
+        ----------
+        what : files, folders with all that is below them, or ids (12, "12", "#12"); they need not
+            be there any more.
+        missing : only tracks that are missing: all of them, or those among ``what``. No scanned
+            folder is forgotten then.
+        dry_run : change nothing, only tell.
+
+        Raises
+        ------
+        TrackNotFound : the library knows nothing of one of them. Nothing is removed then.
+        InvalidArgument : nothing is named.
+        LibraryError : a scan is running, or the database cannot be written.
+        """
+        return forget(self._database, what, missing=missing, dry_run=dry_run)

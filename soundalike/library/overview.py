@@ -7,20 +7,28 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from sqlalchemy import Connection, Row, func, select
+from sqlalchemy import Connection, Row, func, or_, select
 
-from soundalike.library.records import Failure, LibraryInfo, ModelTracks, Upgrade
+from soundalike.library.records import (
+    Failure,
+    LibraryInfo,
+    ModelTracks,
+    ScannedFolder,
+    Upgrade,
+)
 from soundalike.library.snapshot import Snapshot
 from soundalike.library.storage.database import Database
 from soundalike.library.storage.schema import (
     SCHEMA_VERSION,
     analyses,
+    below,
     failures,
+    folders,
     models,
     tracks,
 )
 
-__all__ = ["describe", "failures_of", "models_in_use", "to_failure"]
+__all__ = ["describe", "failures_of", "folders_of", "models_in_use", "to_failure"]
 
 
 def describe(snapshot: Snapshot, database: Database, upgrade: Upgrade | None) -> LibraryInfo:
@@ -43,6 +51,7 @@ def describe(snapshot: Snapshot, database: Database, upgrade: Upgrade | None) ->
         duration_s=float(duration_s or 0.0),
         size_bytes=database.size_bytes(),
         schema_version=SCHEMA_VERSION,
+        folders=folders_of(snapshot.connection),
     )
 
 
@@ -58,6 +67,26 @@ def models_in_use(connection: Connection) -> dict[str, int]:
         .order_by(count.desc(), models.c.id)
     )
     return {f"{row.name}@{row.version}": row.tracks for row in connection.execute(statement)}
+
+
+def folders_of(connection: Connection) -> tuple[ScannedFolder, ...]:
+    """The scanned folders, by path, with what they hold now."""
+    found = []
+    for row in connection.execute(select(folders).order_by(folders.c.path)):
+        path = os.fsdecode(row.path)
+        within = or_(tracks.c.path == row.path, below(tracks.c.path, path))
+        count = select(func.count()).where(within, tracks.c.missing_at.is_(None))
+        found.append(
+            ScannedFolder(
+                path=Path(path),
+                tracks=connection.scalar(count) or 0,
+                excludes=tuple(row.excludes),
+                pattern=row.pattern,
+                tag_encoding=row.tag_encoding,
+                scanned_at=datetime.fromtimestamp(row.scanned_at, UTC),
+            )
+        )
+    return tuple(found)
 
 
 def failures_of(connection: Connection) -> list[Failure]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import time
 from contextlib import suppress
 from functools import partial
@@ -12,12 +13,21 @@ import numpy as np
 from numpy.typing import NDArray
 from sqlalchemy import Connection
 
-from soundalike.errors import LibraryError, ModelMismatch, TrackNotFound, printable
+from soundalike.errors import LibraryError, ModelMismatch, TrackNotFound, UnreadableFile, printable
+from soundalike.files import is_gone
 from soundalike.library.changes import Position, position
+from soundalike.library.forget import missing_tracks
 from soundalike.library.index import Index, IndexKeeper
 from soundalike.library.lookup import find
-from soundalike.library.overview import describe, failures_of, models_in_use
-from soundalike.library.records import Failure, LibraryInfo, SimilarResult, Track, Upgrade
+from soundalike.library.overview import describe, failures_of, folders_of, models_in_use
+from soundalike.library.records import (
+    Failure,
+    LibraryInfo,
+    ScannedFolder,
+    SimilarResult,
+    Track,
+    Upgrade,
+)
 from soundalike.library.scan.store import Store
 from soundalike.library.search import search
 from soundalike.library.snapshot import Found, Query, Snapshot
@@ -81,6 +91,14 @@ class Reader:
     def failures(self) -> list[Failure]:
         with self._database.read() as connection:
             return failures_of(connection)
+
+    def missing(self, query: str | os.PathLike[str] | None) -> list[Track]:
+        with self._database.read() as connection:
+            return missing_tracks(self._snapshot(connection), query)
+
+    def folders(self) -> tuple[ScannedFolder, ...]:
+        with self._database.read() as connection:
+            return folders_of(connection)
 
     def info(self) -> LibraryInfo:
         with self._database.read() as connection:
@@ -236,6 +254,10 @@ class Reader:
                 f"{found.name} is not analysed, and {space.id}, which answers for now, is "
                 f"not installed any more: finish the upgrade to {self._model.id} "
                 f"(soundalike scan --upgrade), then ask again"
+            )
+        if found.track is not None and found.track.absence and is_gone(os.fspath(found.path)):
+            raise UnreadableFile(
+                found.path, f"{found.track.absence}, and it has to be read for this"
             )
         if model.id not in self._analyzers:
             from soundalike.workers.process import load_analyzer

@@ -12,12 +12,14 @@ from soundalike.library.naming import filled, short_name
 
 __all__ = [
     "Failure",
+    "Forgotten",
     "LibraryInfo",
     "Match",
     "ModelTracks",
     "ScanPhase",
     "ScanProgress",
     "ScanReport",
+    "ScannedFolder",
     "SimilarResult",
     "Track",
     "TrackStatus",
@@ -47,6 +49,7 @@ class Track:
     audio_hash : of the audio alone, whatever the tags are; None until a scan has looked.
     status : "missing" (was there, is gone), "failed", "analysed" (with the model that answers
         queries), or "pending" (not looked at with this model).
+    missing_since : when a scan found out that the file is gone; None where it is there.
     """
 
     track_id: int
@@ -61,6 +64,14 @@ class Track:
     content_hash: str | None
     audio_hash: str | None
     status: TrackStatus
+    missing_since: datetime | None = None
+
+    @property
+    def absence(self) -> str | None:
+        """``missing since 2026-11-26``, the day as here; None for a track that is not missing."""
+        if self.missing_since is None:
+            return None
+        return f"missing since {self.missing_since.astimezone():%Y-%m-%d}"
 
     @property
     def title(self) -> str | None:
@@ -121,6 +132,7 @@ class Track:
             "content_hash": self.content_hash,
             "audio_hash": self.audio_hash,
             "status": self.status,
+            "missing_since": self.missing_since,
         }
 
 
@@ -304,6 +316,7 @@ class LibraryInfo:
     duration_s : of the analysed tracks together.
     size_bytes : of the database; None when it is not a file.
     schema_version : of the database.
+    folders : that were scanned, by path.
     """
 
     location: str
@@ -318,3 +331,44 @@ class LibraryInfo:
     duration_s: float
     size_bytes: int | None
     schema_version: str
+    folders: tuple[ScannedFolder, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class ScannedFolder:
+    """A folder that was scanned, and how.
+
+    Attributes
+    ----------
+    path : without symbolic links.
+    tracks : in it and below it, without the missing ones.
+    excludes : patterns of names and paths that are left out.
+    pattern : how its paths are made, such as "{artist}/{album}/{title}"; None for the default.
+    tag_encoding : what 8-bit text in its tags is; None to find out.
+    scanned_at : the last time.
+    """
+
+    path: Path
+    tracks: int
+    excludes: tuple[str, ...]
+    pattern: str | None
+    tag_encoding: str | None
+    scanned_at: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class Forgotten:
+    """What was forgotten, or would be.
+
+    Attributes
+    ----------
+    paths : of the tracks, in order.
+    missing : how many of them were marked as missing.
+    there : how many of the files are still there; the next scan of their folder adds them again.
+    folders : scanned folders among it; a scan without folders no longer goes through them.
+    """
+
+    paths: tuple[Path, ...]
+    missing: int
+    there: int
+    folders: tuple[Path, ...]

@@ -6,6 +6,7 @@ import os
 from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from functools import cached_property, lru_cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -172,6 +173,9 @@ class Snapshot:
                     content_hash=None if row.digest is None else row.digest.hex(),
                     audio_hash=None if row.audio_digest is None else row.audio_digest.hex(),
                     status=row.status,
+                    missing_since=None
+                    if row.missing_at is None
+                    else datetime.fromtimestamp(row.missing_at, UTC),
                 )
             )
         return found
@@ -277,7 +281,14 @@ def _every_track(name: str, version: str) -> Select[Any]:
     )
     facts = [column for column in contents.c if column.name != "id"]
     return (
-        select(tracks.c.id, tracks.c.path, tracks.c.size_bytes, *facts, status.label("status"))
+        select(
+            tracks.c.id,
+            tracks.c.path,
+            tracks.c.size_bytes,
+            tracks.c.missing_at,
+            *facts,
+            status.label("status"),
+        )
         .select_from(tracks)
         .outerjoin(contents, contents.c.id == tracks.c.content_id)
         .outerjoin(analyses, own_analysis(model_id))

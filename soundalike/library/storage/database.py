@@ -4,16 +4,16 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterator
-from contextlib import AbstractContextManager, contextmanager
+from contextlib import contextmanager
 from pathlib import Path
 
-from sqlalchemy import Connection
+from sqlalchemy import Connection, delete, false
 from sqlalchemy.engine import URL, make_url
 from sqlalchemy.exc import ArgumentError, DBAPIError
 
 from soundalike.errors import InvalidArgument, LibraryError
 from soundalike.library.location import default_location
-from soundalike.library.storage.schema import SCHEMA_VERSION
+from soundalike.library.storage.schema import SCHEMA_VERSION, changes
 from soundalike.library.storage.sqlite import WRITES, SQLite, url_of_path
 
 __all__ = ["Database"]
@@ -24,11 +24,14 @@ _MIGRATIONS = Path(__file__).parent / "migrations"
 class Database:
     """An open database whose schema is the current one.
 
+    One that cannot be written, such as on a read-only disk, can be read.
+
     Parameters
     ----------
     location : a path, or a SQLAlchemy URL of SQLite; None for ``SOUNDALIKE_LIBRARY`` or, without
         it, the user's data folder.
-    create : make a new database if there is none.
+    create : make a new database if there is none. Its folder has to be there, unless it is the one
+        in the user's data folder.
 
     Attributes
     ----------
@@ -37,7 +40,8 @@ class Database:
 
     Raises
     ------
-    LibraryError : it cannot be opened, is none of soundalike's, or comes from a newer soundalike.
+    LibraryError : it cannot be opened, is none of soundalike's, or comes from a newer soundalike;
+        or from an older one, and cannot be written.
     InvalidArgument : a URL that is not understood.
     """
 
@@ -45,10 +49,13 @@ class Database:
         self, location: str | os.PathLike[str] | None = None, *, create: bool = True
     ) -> None:
         if location is None:
-            location = os.environ.get("SOUNDALIKE_LIBRARY") or default_location()
+            location = os.environ.get("SOUNDALIKE_LIBRARY") or None
+        is_named = location is not None
+        if location is None:
+            location = default_location()
         self._backend = SQLite(_url_of(location))
         self.location, self.path = self._backend.location, self._backend.path
-        self._backend.prepare(create)
+        self._backend.prepare(create, with_folder=not is_named)
         self.engine = self._backend.engine()
         self._writing = self.engine.execution_options(**{WRITES: True})
         try:
@@ -71,19 +78,30 @@ class Database:
             yield connection
 
     @contextmanager
-    def write(self) -> Iterator[Connection]:
-        """A transaction that is stored as a whole, or not at all."""
-        with self._errors(), self._writing.begin() as connection:
+    def write(self, *, when_read_only: str | None = None) -> Iterator[Connection]:
+        """A transaction that is stored as a whole, or not at all.
+
+        Parameters
+        ----------
+        when_read_only : what to do where the database cannot be written; there is a default.
+        """
+        with self._errors(when_read_only), self._writing.begin() as connection:
             yield connection
 
-    def scan_lock(self) -> AbstractContextManager[None]:
-        """Held by the one scan that may run; gone when its process dies.
+    @contextmanager
+    def scan_lock(self) -> Iterator[None]:
+        """Held by the one scan that may run, or who must not meet one; gone with its process.
 
         Raises
         ------
-        LibraryError : another scan holds it.
+        LibraryError : another scan holds it, or the database cannot be written.
         """
-        return self._backend.scan_lock()
+        with self._backend.scan_lock():
+            # A transaction that changes nothing leaves the file as it is, but needs the right to
+            # write it: better refused now than after the first hour.
+            with self._errors(), self._writing.begin() as connection:
+                connection.execute(delete(changes).where(false()))
+            yield
 
     def _bring_up_to_date(self) -> None:
         with self.read() as connection:
@@ -92,7 +110,12 @@ class Database:
             return
         # Another process may do the same right now. The write lock makes one of the two wait,
         # and then find that there is nothing left to do.
-        with self.write() as connection:
+        advice = (
+            f"made by an older soundalike (schema {version}), it has to be brought up to date "
+            f"(schema {SCHEMA_VERSION}) before it can be read; copy it to a place that can be "
+            f"written, and open it there"
+        )
+        with self.write(when_read_only=advice if version else None) as connection:
             if self._version(connection) != SCHEMA_VERSION:
                 _upgrade(connection)
 
@@ -118,7 +141,7 @@ class Database:
         return str(version)
 
     @contextmanager
-    def _errors(self) -> Iterator[None]:
+    def _errors(self, when_read_only: str | None = None) -> Iterator[None]:
         try:
             yield
         # An error while a new connection is set up arrives as the driver's own.
@@ -127,6 +150,8 @@ class Database:
             advice = self._backend.advice(cause)
             if advice is None:
                 raise
+            if when_read_only is not None and self._backend.is_read_only(cause):
+                advice = when_read_only
             raise LibraryError(f"{self.location}: {cause}: {advice}") from error
 
 

@@ -10,8 +10,9 @@ import random
 import sqlite3
 import time
 from collections import Counter
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import ExitStack, contextmanager, suppress
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -35,7 +36,7 @@ from sqlalchemy.sql import ColumnElement
 from soundalike.errors import InvalidArgument, LibraryError, printable
 from soundalike.files import why
 from soundalike.library.storage.schema import tracks
-from soundalike.locks import try_lock
+from soundalike.locks import lock_file
 
 __all__ = [
     "SQLite",
@@ -53,10 +54,13 @@ BUSY_TIMEOUT_S = 10.0
 WRITES = "soundalike_writes"
 """Execution option of a connection whose transactions write."""
 
+_MAKE_WRITABLE = (
+    "check the permissions of file and folder, or copy the library to a place that can be written"
+)
 _ADVICE = {
     "SQLITE_NOTADB": "the file is not a SQLite database; name another one",
     "SQLITE_CORRUPT": "the database is damaged; restore it from a backup, or delete it and scan",
-    "SQLITE_READONLY": "the database cannot be written; check the permissions of file and folder",
+    "SQLITE_READONLY": f"the database cannot be written; {_MAKE_WRITABLE}",
     "SQLITE_CANTOPEN": "the database cannot be opened; check the permissions of file and folder",
     "SQLITE_PERM": "the database cannot be opened; check the permissions of file and folder",
     "SQLITE_BUSY": "another program is using the database; close it, or try again later",
@@ -98,12 +102,17 @@ class SQLite:
         self.path = None if in_memory else Path(os.path.abspath(url.database or ""))
         self.location = printable(self.path) if self.path else url.render_as_string()
 
-    def prepare(self, create: bool) -> None:
-        """Make the folder for a new file.
+    def prepare(self, create: bool, *, with_folder: bool) -> None:
+        """See to it that a database can be opened, or made.
+
+        Parameters
+        ----------
+        with_folder : make the folder for a new file, too. A folder that somebody named is there,
+            or mistyped, or on a disk that is not mounted.
 
         Raises
         ------
-        LibraryError : a folder, no library though none is to be made, or no folder can be made.
+        LibraryError : a folder, no library though none is to be made, or no folder for it.
         """
         if self.path is None:
             return
@@ -111,10 +120,16 @@ class SQLite:
             raise LibraryError(f"{self.location}: a folder; name a file for the database")
         if self.path.exists():
             return
+        folder = self.path.parent
+        if not (with_folder or folder.is_dir()):
+            raise LibraryError(
+                f"{self.location}: there is no library, and no folder {printable(folder)}; "
+                f"make that folder first, or name another place"
+            )
         if not create:
             raise LibraryError(f"{self.location}: there is no library; scan a folder to make one")
         try:
-            self.path.parent.mkdir(parents=True, exist_ok=True)
+            folder.mkdir(parents=True, exist_ok=True)
         except OSError as error:
             raise LibraryError(
                 f"{self.location}: its folder cannot be made: {why(error)}; "
@@ -130,14 +145,11 @@ class SQLite:
             options["connect_args"]["check_same_thread"] = False
         engine = create_engine(self._url, **options)
 
-        @event.listens_for(engine, "connect")
-        def set_up(connection: Any, _record: object) -> None:
-            # The driver begins transactions by itself only before some statements; with None it
-            # leaves them to begin() below, so that schema changes roll back as well.
-            connection.isolation_level = None
-            connection.execute("PRAGMA foreign_keys = ON").close()
-            _write_ahead(connection)
-            connection.execute("PRAGMA synchronous = NORMAL").close()
+        @event.listens_for(engine, "do_connect")
+        def connect(
+            _dialect: object, _record: object, arguments: list[Any], options: dict[str, Any]
+        ) -> sqlite3.Connection:
+            return self._connect(arguments, options)
 
         @event.listens_for(engine, "begin")
         def begin(connection: Connection) -> None:
@@ -147,6 +159,38 @@ class SQLite:
             connection.exec_driver_sql("BEGIN IMMEDIATE" if writes else "BEGIN")
 
         return engine
+
+    def _connect(self, arguments: list[Any], options: dict[str, Any]) -> sqlite3.Connection:
+        """A connection that can write, or else one that can read."""
+        try:
+            return _set_up(sqlite3.connect(*arguments, **options), _write_ahead)
+        except sqlite3.OperationalError as error:
+            if not _is_refused(error) or self.path is None or not self.path.is_file():
+                raise
+            refusal = error
+        for uri, locking in self._ways_to_read(self.path):
+            with suppress(sqlite3.OperationalError):
+                connection = sqlite3.connect(uri, **{**options, "uri": True})
+                return _set_up(connection, partial(_read_only, locking=locking))
+        raise refusal
+
+    @staticmethod
+    def _ways_to_read(path: Path) -> Iterator[tuple[str, str]]:
+        """URIs for a database that cannot be written, the safest first, and their locking mode.
+
+        To read a database with a write-ahead log, SQLite wants a file in shared memory beside it.
+        """
+        uri = path.as_uri() + "?mode=ro"
+        # Where that file is there, as while somebody else scans: with all locks.
+        yield uri, "NORMAL"
+        if not path.with_name(path.name + "-wal").exists():
+            # All is in the one file, and nobody is about to change it.
+            yield uri + "&immutable=1", "NORMAL"
+        elif os.name == "posix":
+            # A log that a killed scan left, or that was copied: with the shared memory in this
+            # process. SQLite does so for an exclusive lock only, which cannot be had on a file
+            # that is open for reading; so without locks, since nobody else has it open.
+            yield uri + "&vfs=unix-none", "EXCLUSIVE"
 
     def table_names(self, connection: Connection) -> set[str]:
         statement = "SELECT name FROM sqlite_master WHERE type = 'table'"
@@ -167,36 +211,69 @@ class SQLite:
         name = getattr(error, "sqlite_errorname", "")
         return next((advice for prefix, advice in _ADVICE.items() if name.startswith(prefix)), None)
 
+    @staticmethod
+    def is_read_only(error: BaseException | None) -> bool:
+        """Whether an error of the driver says that the database cannot be written."""
+        return getattr(error, "sqlite_errorname", "").startswith("SQLITE_READONLY")
+
     @contextmanager
     def scan_lock(self) -> Iterator[None]:
         """The lock of the running scan; the system releases it if the process dies.
 
         Raises
         ------
-        LibraryError : another scan holds it.
+        LibraryError : another scan holds it, or the folder cannot be written.
         """
         if self.path is None:
             yield
             return
-        lock_path = self.path.with_name(self.path.name + ".scan-lock")
-        try:
-            file = open(lock_path, "a+b")  # noqa: SIM115 - closed below, on every way out
-        except OSError as error:
-            raise LibraryError(
-                f"{printable(lock_path)}: {why(error)}; check the permissions of its folder"
-            ) from error
-        with file:
-            if not try_lock(file):
+        # Only the taking of the lock may fail here, not what is done under it.
+        with ExitStack() as stack:
+            try:
+                lock_path = self.path.with_name(self.path.name + ".scan-lock")
+                stack.enter_context(lock_file(lock_path, timeout_s=0.0))
+            except TimeoutError:
                 raise LibraryError(
-                    f"{self.location}: another scan of this library is running; "
+                    f"{self.location}: another scan of this library is running (or a `forget`); "
                     f"wait for it to end, or stop it"
-                )
+                ) from None
+            except OSError as error:
+                raise LibraryError(
+                    f"{self.location}: its folder cannot be written: {why(error)}; {_MAKE_WRITABLE}"
+                ) from error
             yield
 
 
 def url_of_path(path: str | os.PathLike[str]) -> URL:
     """The URL of a database file; ``~`` is filled in."""
     return URL.create("sqlite", database=os.path.abspath(os.path.expanduser(os.fspath(path))))
+
+
+def _set_up(
+    connection: sqlite3.Connection, begin: Callable[[sqlite3.Connection], None]
+) -> sqlite3.Connection:
+    """A connection as the engine uses it, after its first access to the file."""
+    try:
+        # The driver begins transactions by itself only before some statements; with None it
+        # leaves them to the engine, so that schema changes roll back as well.
+        connection.isolation_level = None
+        connection.execute("PRAGMA foreign_keys = ON").close()
+        begin(connection)
+        connection.execute("PRAGMA synchronous = NORMAL").close()
+    except BaseException:
+        connection.close()
+        raise
+    return connection
+
+
+def _read_only(connection: sqlite3.Connection, locking: str) -> None:
+    connection.execute(f"PRAGMA locking_mode = {locking}").close()
+    connection.execute("SELECT 1 FROM sqlite_master LIMIT 1").close()
+
+
+def _is_refused(error: sqlite3.Error) -> bool:
+    """Whether it is about a file that cannot be written, or cannot be made beside it."""
+    return error.sqlite_errorname.startswith(("SQLITE_READONLY", "SQLITE_CANTOPEN"))
 
 
 def _write_ahead(connection: sqlite3.Connection) -> None:
