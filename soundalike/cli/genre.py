@@ -12,7 +12,7 @@ from soundalike.cli.params import PATH, ExampleCommand, json_option, model_optio
 from soundalike.cli.views import analysis_json, genre_words, set_words
 from soundalike.errors import AudioError, printable
 from soundalike.models import DEFAULT_MODEL
-from soundalike.show.amounts import show_percent
+from soundalike.show.amounts import show_count, show_percent
 from soundalike.show.times import show_time
 
 if TYPE_CHECKING:
@@ -75,7 +75,7 @@ def genre(
         note(f"{type(failure).__name__}: {failure}\n  {failure.advice}")
     if failures:
         if len(files) > 1:
-            note(f"{len(failures)} of {len(files)} files could not be analysed.")
+            note(f"{len(failures):,} of {show_count(len(files), 'file')} could not be analysed.")
         ctx.exit(1)
 
 
