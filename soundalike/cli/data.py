@@ -107,7 +107,8 @@ def get(name: str, folder: Path | None, parts: tuple[str, ...], as_json: bool) -
         echo(f"{file}  (checksum right)")
     if got.unpacked:
         echo(
-            f"{show_count(got.unpacked, 'track')} in {got.folder}; next: soundalike data prepare {name}"
+            f"{show_count(got.unpacked, 'track')} in {got.folder}; "
+            f"next: soundalike data prepare {name}"
         )
 
 

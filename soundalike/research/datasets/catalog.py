@@ -339,7 +339,8 @@ def _check_gtzan(root: Path) -> DataCheck:
         else:
             counts = Counter(track.split("/")[0] for track in store.tracks)
             found.append(
-                f"{STORE_FILE}: {show_count(len(store.tracks), 'track')}, {show_count(len(counts), 'genre')}"
+                f"{STORE_FILE}: {show_count(len(store.tracks), 'track')}, "
+                f"{show_count(len(counts), 'genre')}"
             )
             known = {f"{g}/{g}.{n:05d}" for g in gtzan.GENRES for n in range(100)}
             missing = sorted(known - set(store.tracks) - set(gtzan.FAULTS))
