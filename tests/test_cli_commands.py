@@ -19,7 +19,7 @@ from mutagen.id3 import TIT2, TPE1
 from mutagen.wave import WAVE
 
 from soundalike.analysis import Analysis
-from soundalike.cli import cli
+from soundalike.cli import cli, output
 from soundalike.cli.views import genre_words, set_words
 
 RATE = 22_050
@@ -154,6 +154,21 @@ def test_similar_table(library: Path) -> None:
     assert lines[1].split()[0] == "1"
     assert "The Organs" in lines[1]
     assert "less alike" in result.stderr
+
+
+@pytest.mark.parametrize("width", [40, 60, 80, 100, 120])
+def test_the_id_survives_on_a_narrow_terminal(
+    width: int, library: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(output, "terminal_width", lambda: width)
+    lines = call("similar", "organs piece 2", "--library", library).stdout.splitlines()
+    assert max(map(len, lines)) <= width
+    ids = {int(line.split()[-1]) for line in lines[1:]}
+    assert lines[0].split()[-1] == "id"
+    assert len(ids) == 10
+    words = ("evaluate", "--no-baseline", "--no-robustness", "--library", library)
+    table = [line for line in call(*words).stdout.splitlines() if line.startswith("same ")]
+    assert all(len(line) <= width for line in table)
 
 
 def test_any_file_can_be_the_query(library: Path, tmp_path: Path) -> None:

@@ -17,6 +17,7 @@ from soundalike.cli.params import (
 )
 from soundalike.cli.pool import pool
 from soundalike.cli.progress import bytes_progress, work_progress
+from soundalike.show.amounts import show_count
 
 if TYPE_CHECKING:
     from soundalike.research.datasets.prepare import PrepareReport
@@ -105,7 +106,10 @@ def get(name: str, folder: Path | None, parts: tuple[str, ...], as_json: bool) -
     for file in got.files:
         echo(f"{file}  (checksum right)")
     if got.unpacked:
-        echo(f"{got.unpacked} tracks in {got.folder}; next: soundalike data prepare {name}")
+        echo(
+            f"{show_count(got.unpacked, 'track')} in {got.folder}; "
+            f"next: soundalike data prepare {name}"
+        )
 
 
 @data.command(
@@ -286,7 +290,7 @@ def _show(report: PrepareReport, as_json: bool) -> None:
         note(f"left out: {item}")
     for line in report.notes:
         note(line)
-    echo(f"{report.store}: {report.tracks} tracks")
+    echo(f"{report.store}: {show_count(report.tracks, 'track')}")
     print_table(
         [Column("label"), Column("tracks", justify="right")],
         [[label, str(count)] for label, count in report.labels.items()],

@@ -27,7 +27,7 @@ from soundalike.cli.params import (
 from soundalike.cli.progress import evaluation_progress
 from soundalike.errors import printable
 from soundalike.files import check_writable, write_file
-from soundalike.show.amounts import show_percent
+from soundalike.show.amounts import show_count, show_percent
 from soundalike.show.times import show_duration
 
 if TYPE_CHECKING:
@@ -160,7 +160,8 @@ def _print(evaluation: LibraryEvaluation) -> None:
     from soundalike.evaluate.words import CANNOT_SAY, left_out_words, untagged_words
 
     echo(
-        f"{evaluation.n_tracks:,} tracks, {evaluation.model}, {evaluation.k} neighbours each, "
+        f"{show_count(evaluation.n_tracks, 'track')}, {evaluation.model}, "
+        f"{show_count(evaluation.k, 'neighbour')} each, "
         f"in {show_duration(evaluation.elapsed_s, on_a_clock=True)}"
     )
     if evaluation.interrupted is not None:

@@ -15,7 +15,7 @@ from soundalike.cli.tracks import known_or_file
 from soundalike.cli.views import analysis_json, genre_words, set_words
 from soundalike.errors import AudioError, printable
 from soundalike.models import DEFAULT_MODEL
-from soundalike.show.amounts import show_percent
+from soundalike.show.amounts import show_count, show_percent
 from soundalike.show.times import show_time
 
 if TYPE_CHECKING:
@@ -100,7 +100,7 @@ def genre(
         note(f"{type(failure).__name__}: {failure}\n  {failure.advice}")
     if failures:
         if len(meant) > 1:
-            note(f"{len(failures)} of {len(meant)} files could not be analysed.")
+            note(f"{len(failures):,} of {show_count(len(meant), 'file')} could not be analysed.")
         ctx.exit(1)
 
 

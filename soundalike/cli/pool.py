@@ -10,7 +10,7 @@ from soundalike.cli.output import echo, note, print_json
 from soundalike.cli.params import PATH, ExampleCommand, json_option
 from soundalike.cli.progress import work_progress
 from soundalike.errors import printable
-from soundalike.show.amounts import show_bytes
+from soundalike.show.amounts import show_bytes, show_count
 
 __all__ = ["pool"]
 
@@ -141,4 +141,4 @@ def pool(
     if as_json:
         print_json({"pool": out, "size_bytes": size, "segments": segments})
     else:
-        echo(f"{printable(out)}: {segments:,} segments, {show_bytes(size)}")
+        echo(f"{printable(out)}: {show_count(segments, 'segment')}, {show_bytes(size)}")

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 
 from soundalike.cli.output import note
 from soundalike.pace import Pace
+from soundalike.show.amounts import show_count
 from soundalike.show.text import clean
 from soundalike.show.times import show_duration, show_time
 
@@ -60,7 +61,7 @@ def scan_progress() -> Iterator[Callable[[ScanProgress], None]]:
                 progress.done,
                 progress.total,
                 step=progress.phase,
-                head=head or f"{progress.total:,} files to analyse",
+                head=head or f"{show_count(progress.total, 'file')} to analyse",
             )
 
         yield show

@@ -20,7 +20,7 @@ from soundalike.cli.playlist import PlaylistTarget, playlist_options
 from soundalike.cli.progress import decoding
 from soundalike.cli.views import note_upgrade
 from soundalike.errors import printable
-from soundalike.show.amounts import show_percentile
+from soundalike.show.amounts import show_count, show_percentile
 from soundalike.show.times import show_time
 
 if TYPE_CHECKING:
@@ -112,20 +112,21 @@ def similar(
 
 def _print(result: SimilarResult) -> None:
     name = result.query.name if result.query else printable(result.path.name)
-    searched = f"{result.searched:,} tracks compared"
+    searched = f"{show_count(result.searched, 'track')} compared"
     note(f"{name}{_passage_words(result)}: {searched}")
     if not result.matches:
         note(_nothing_words(result))
         return
     print_table(
         [
-            Column("", justify="right", drop=2),
+            Column("", justify="right", drop=3),
             Column("similarity", justify="right"),
             Column("closer than", justify="right", drop=1),
-            Column("artist", min_width=12),
-            Column("title", min_width=16),
-            Column("length", justify="right", drop=3),
-            Column("id", justify="right", drop=4),
+            Column("artist", min_width=8),
+            Column("title", min_width=10),
+            Column("length", justify="right", drop=2),
+            # By which the track can be asked about: it is never left out.
+            Column("id", justify="right"),
         ],
         [
             [
@@ -152,11 +153,13 @@ def _print(result: SimilarResult) -> None:
             f"of all pairs"
         )
     if result.copies:
-        note(f"{result.copies} exact copies of the query's file are not listed")
+        copies = show_count(result.copies, "exact copy", "exact copies")
+        are = "is" if result.copies == 1 else "are"
+        note(f"{copies} of the query's file {are} not listed")
     if result.not_searched:
         note(
-            f"{result.not_searched:,} tracks were not compared, because {result.model} has not "
-            "analysed them yet: scan their folder"
+            f"not compared: {show_count(result.not_searched, 'track')} that {result.model} has not "
+            "analysed yet; scan the folder"
         )
 
 

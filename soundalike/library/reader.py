@@ -207,7 +207,8 @@ class Reader:
         if others:
             raise ModelMismatch(
                 f"the library has analyses by {', '.join(others)}, but none by {self._model.id}: "
-                f"scan its folders again, or open it with that model"
+                f"scan its folders again, or use what is there with --model "
+                f"{next(iter(others)).partition('@')[0]} (in Python: Library(model=...))"
             )
         return index
 

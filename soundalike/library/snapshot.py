@@ -221,7 +221,8 @@ class Snapshot:
         if others and found.track is not None and was_chosen:
             raise ModelMismatch(
                 f"{found.name} has an analysis by {', '.join(others)}, but none by "
-                f"{self.space.id}: scan its folder again, or open the library with that model"
+                f"{self.space.id}: scan its folder again, or use what is there with --model "
+                f"{others[0].partition('@')[0]} (in Python: Library(model=...))"
             )
         return None
 

@@ -18,6 +18,7 @@ from soundalike.evaluate.intervals import Interval
 from soundalike.files import output_folder, why, write_file
 from soundalike.research.classification import Evaluation, spread
 from soundalike.show import charts
+from soundalike.show.amounts import show_count
 from soundalike.show.charts import Bar, Curve
 from soundalike.show.html import Picture, Table, Tile, render
 from soundalike.show.times import show_duration
@@ -236,7 +237,8 @@ def _figures(evaluation: Evaluation) -> Table:
             ],
             ["expected calibration error", f"{100 * evaluation.ece:.1f} %", "", ""],
         ],
-        caption=f"{evaluation.n_tracks} tracks, {evaluation.n_excerpts} excerpts",
+        caption=f"{show_count(evaluation.n_tracks, 'track')}, "
+        f"{show_count(evaluation.n_excerpts, 'excerpt')}",
     )
 
 

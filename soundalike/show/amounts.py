@@ -5,9 +5,9 @@ from __future__ import annotations
 __all__ = ["show_bytes", "show_count", "show_number", "show_percent", "show_percentile"]
 
 
-def show_count(number: int, noun: str) -> str:
-    """``1 track``, ``1,234 tracks``."""
-    return f"{number:,} {noun}" if number == 1 else f"{number:,} {noun}s"
+def show_count(number: int, noun: str, nouns: str | None = None) -> str:
+    """``1 track``, ``1,234 tracks``; ``nouns`` is the plural where it is not the noun with an s."""
+    return f"{number:,} {noun}" if number == 1 else f"{number:,} {nouns or noun + 's'}"
 
 
 def show_number(value: float, digits: int = 4) -> str:

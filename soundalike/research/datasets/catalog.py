@@ -25,6 +25,7 @@ from soundalike.research.datasets.frames import (
 from soundalike.research.datasets.leaks import find_repeats, leaks_of
 from soundalike.research.datasets.places import cache_folder, data_root
 from soundalike.research.datasets.prepare import gtzan_files
+from soundalike.show.amounts import show_count
 
 __all__ = ["DATA_SETS", "DataCheck", "DataSet", "Got", "check", "find_data_set", "get", "home"]
 
@@ -337,7 +338,10 @@ def _check_gtzan(root: Path) -> DataCheck:
             problems.append(str(error))
         else:
             counts = Counter(track.split("/")[0] for track in store.tracks)
-            found.append(f"{STORE_FILE}: {len(store.tracks)} tracks, {len(counts)} genres")
+            found.append(
+                f"{STORE_FILE}: {show_count(len(store.tracks), 'track')}, "
+                f"{show_count(len(counts), 'genre')}"
+            )
             known = {f"{g}/{g}.{n:05d}" for g in gtzan.GENRES for n in range(100)}
             missing = sorted(known - set(store.tracks) - set(gtzan.FAULTS))
             if missing:
@@ -364,7 +368,7 @@ def _check_gtzan(root: Path) -> DataCheck:
         if not has_store:
             problems.append(str(error))
     else:
-        found.append(f"audio: {len(files.paths)} tracks")
+        found.append(f"audio: {show_count(len(files.paths), 'track')}")
         missing = [track for track in files.missing if track not in gtzan.FAULTS]
         # Beside a store the audio is spare, and a part of it is no fault.
         (notes if has_store else problems).extend(
@@ -412,7 +416,10 @@ def _check_own(name: str, root: Path) -> DataCheck:
     sides = ", ".join(f"{side} {len(names)}" for side, names in split.sides().items())
     unknown = (store.artists or ()).count("")
     notes = (f"the artist of {unknown} tracks is unknown",) if unknown else ()
-    found = (f"{STORE_FILE}: {len(store.tracks)} tracks: {labels}", f"{SPLIT_FILE}: {sides}")
+    found = (
+        f"{STORE_FILE}: {show_count(len(store.tracks), 'track')}: {labels}",
+        f"{SPLIT_FILE}: {sides}",
+    )
     return DataCheck(name, root, found, (), notes)
 
 
@@ -424,7 +431,9 @@ def _check_label_folders(root: Path) -> DataCheck:
     counts = Counter(track.label for track in tracks)
     refused = own.unsplittable_labels(tracks)
     problems = tuple(f"{label}: {reason}" for label, reason in sorted(refused.items()))
-    found = tuple(f"{label}: {count} tracks" for label, count in sorted(counts.items()))
+    found = tuple(
+        f"{label}: {show_count(count, 'track')}" for label, count in sorted(counts.items())
+    )
     return DataCheck("folder", root, found, problems, ())
 
 
