@@ -21,6 +21,7 @@ if TYPE_CHECKING:
         load_audio,
         probe,
         read_tags,
+        resampled,
     )
     from soundalike.audio.tags import Tags
 
@@ -34,6 +35,7 @@ __all__ = [
     "load_audio",
     "probe",
     "read_tags",
+    "resampled",
 ]
 
 _HOMES = {

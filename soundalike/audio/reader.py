@@ -29,6 +29,7 @@ __all__ = [
     "load_audio",
     "probe",
     "read_tags",
+    "resampled",
 ]
 
 FloatArray = NDArray[np.float32]
@@ -139,13 +140,19 @@ def load_audio(
         )
     with AudioReader(path, start_s=start_s, end_s=end_s, mono=mono) as reader:
         rate = sample_rate or reader.sample_rate
-        if rate == reader.sample_rate:
-            blocks = list(reader)
-        else:
-            resampler = Resampler(reader.sample_rate, rate)
-            blocks = [resampler.push(block) for block in reader]
-            blocks.append(resampler.finish())
+        blocks = list(resampled(reader, rate))
     return Audio(np.concatenate(blocks, axis=-1), rate, tuple(reader.notes))
+
+
+def resampled(reader: AudioReader, sample_rate: int) -> Iterator[FloatArray]:
+    """The blocks of a reader at another sample rate in Hz."""
+    if sample_rate == reader.sample_rate:
+        yield from reader
+        return
+    resampler = Resampler(reader.sample_rate, sample_rate)
+    for block in reader:
+        yield resampler.push(block)
+    yield resampler.finish()
 
 
 class AudioReader:

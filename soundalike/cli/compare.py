@@ -13,7 +13,6 @@ from soundalike.cli.params import ExampleCommand, json_option, library_option, m
 from soundalike.cli.progress import decoding
 from soundalike.cli.views import analysis_json, genre_words, note_upgrade
 from soundalike.errors import LibraryError, printable
-from soundalike.files import check_writable
 from soundalike.show.amounts import show_percentile
 from soundalike.show.times import show_time
 
@@ -53,7 +52,9 @@ def compare(
     A and B are audio files, or tracks in the library: an id, or words from artist and title.
     """
     if plot is not None:
-        check_writable(plot)
+        from soundalike.show.plots import check_picture
+
+        check_picture(plot)
     with _open_library(library, model, a, b) as opened:
         with decoding(f"comparing {a} and {b}"):
             comparison = opened.compare(a, b)
@@ -78,11 +79,16 @@ def compare(
 def _plot(comparison: Comparison, picture: Path) -> None:
     from soundalike.frontends import spectrogram_of_file
     from soundalike.show.plots import plot_comparison, save
+    from soundalike.show.sound import fewer_columns
 
     assert comparison.a_path is not None  # Library.compare always knows the files
     assert comparison.b_path is not None
     with decoding("drawing the picture"):
-        a, b = (spectrogram_of_file(path).values for path in (comparison.a_path, comparison.b_path))
+        # One after the other, at the width of the picture: a track may last hours.
+        a, b = (
+            fewer_columns(spectrogram_of_file(path).values)
+            for path in (comparison.a_path, comparison.b_path)
+        )
         save(plot_comparison(comparison, a, b), picture)
     note(f"picture: {printable(picture)}")
 

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
@@ -10,12 +11,13 @@ import click
 
 from soundalike.cli.output import note
 from soundalike.cli.params import PATH, ExampleCommand, ExampleGroup, to_time
+from soundalike.cli.progress import decoding
 from soundalike.errors import printable
 
 if TYPE_CHECKING:
+    import numpy as np
     from matplotlib.figure import Figure
-
-    from soundalike.audio import Audio
+    from numpy.typing import NDArray
 
 __all__ = ["plot"]
 
@@ -93,8 +95,9 @@ def waveform(
     """Draw the waveform of each channel."""
     from soundalike.show.plots import plot_waveform
 
-    audio = _load(file, sample_rate, start_s, end_s, mono=False)
-    _save(plot_waveform(audio.samples, audio.sample_rate, title=file.name), output)
+    with _sound(file, output, sample_rate, start_s, end_s, mono=False) as (sound, rate):
+        picture = plot_waveform(sound, rate, title=file.name)
+    _save(picture, output)
 
 
 @plot.command(
@@ -113,8 +116,9 @@ def spectrogram(
     """Draw the power spectrogram in decibels, 10 log10(P / k)."""
     from soundalike.show.plots import plot_spectrogram
 
-    audio = _load(file, sample_rate, start_s, end_s)
-    _save(plot_spectrogram(audio.samples, audio.sample_rate, k=k, title=file.name), output)
+    with _sound(file, output, sample_rate, start_s, end_s) as (sound, rate):
+        picture = plot_spectrogram(sound, rate, k=k, title=file.name)
+    _save(picture, output)
 
 
 @plot.command(
@@ -139,20 +143,33 @@ def mel(
     """Draw the mel spectrogram in decibels, 10 log10(P / k)."""
     from soundalike.show.plots import plot_mel
 
-    audio = _load(file, sample_rate, start_s, end_s)
-    picture = plot_mel(audio.samples, audio.sample_rate, n_mels=n_mels, k=k, title=file.name)
+    with _sound(file, output, sample_rate, start_s, end_s) as (sound, rate):
+        picture = plot_mel(sound, rate, n_mels=n_mels, k=k, title=file.name)
     _save(picture, output)
 
 
-def _load(
-    file: Path, sample_rate: str, start_s: float, end_s: float | None, *, mono: bool = True
-) -> Audio:
-    from soundalike.audio import load_audio
+@contextmanager
+def _sound(
+    file: Path,
+    output: Path,
+    sample_rate: str,
+    start_s: float,
+    end_s: float | None,
+    *,
+    mono: bool = True,
+) -> Iterator[tuple[Iterator[NDArray[np.float32]], int]]:
+    """The blocks of a file and their sample rate, once it is known that the picture can be kept."""
+    from soundalike.audio import AudioReader, resampled
+    from soundalike.show.plots import check_picture
 
-    audio = load_audio(file, sample_rate=int(sample_rate), mono=mono, start_s=start_s, end_s=end_s)
-    for remark in audio.notes:
+    check_picture(output)
+    with (
+        AudioReader(file, mono=mono, start_s=start_s, end_s=end_s) as reader,
+        decoding(f"decoding {printable(file.name)}"),
+    ):
+        yield resampled(reader, int(sample_rate)), int(sample_rate)
+    for remark in reader.notes:
         note(f"note: {remark}")
-    return audio
 
 
 def _save(picture: Figure, output: Path) -> None:

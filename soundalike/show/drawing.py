@@ -62,6 +62,19 @@ def new_figure(width_px: int, height_px: int) -> Figure:
     return blank_figure(width_px / _DPI, height_px / _DPI, _DPI, facecolor="white")
 
 
+def check_matplotlib() -> None:
+    """Make sure that pictures can be drawn.
+
+    Raises
+    ------
+    MissingExtra : matplotlib is not installed.
+    """
+    try:
+        import matplotlib.figure  # noqa: F401
+    except ImportError as error:
+        raise MissingExtra("plots", "plots") from error
+
+
 def blank_figure(width_in: float, height_in: float, dpi: int, **style: Any) -> Figure:
     """A figure that needs no display; ``style`` as for :class:`matplotlib.figure.Figure`.
 
@@ -69,11 +82,10 @@ def blank_figure(width_in: float, height_in: float, dpi: int, **style: Any) -> F
     ------
     MissingExtra : matplotlib is not installed.
     """
-    try:
-        from matplotlib.backends.backend_agg import FigureCanvasAgg
-        from matplotlib.figure import Figure
-    except ImportError as error:
-        raise MissingExtra("plots", "plots") from error
+    check_matplotlib()
+    from matplotlib.backends.backend_agg import FigureCanvasAgg
+    from matplotlib.figure import Figure
+
     figure = Figure(figsize=(width_in, height_in), dpi=dpi, layout="constrained", **style)
     FigureCanvasAgg(figure)
     return figure
@@ -117,6 +129,7 @@ def power_image(
     decibels: NDArray[np.float32],
     *,
     frame_s: float,
+    per_column: int = 1,
     rows: tuple[float, float],
     top_db: float,
     label: str,
@@ -125,7 +138,8 @@ def power_image(
 
     Parameters
     ----------
-    decibels : (n_rows, n_frames); frame i is centred on i * frame_s.
+    decibels : (n_rows, n_columns); frame i is centred on i * frame_s.
+    per_column : frames in a column.
     rows : lower edge of the first row and upper edge of the last, in units of the y axis.
     top_db : range of the colours under the maximum.
     """
@@ -137,7 +151,7 @@ def power_image(
         cmap=SOUND_COLOURS,
         vmin=peak - top_db,
         vmax=peak,
-        extent=(-0.5 * frame_s, (decibels.shape[1] - 0.5) * frame_s, *rows),
+        extent=(-0.5 * frame_s, (decibels.shape[1] * per_column - 0.5) * frame_s, *rows),
     )
     style(axes)
     color_bar(figure, image, label, ax=axes, pad=0.02)

@@ -18,9 +18,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from soundalike.errors import InvalidArgument, printable
-from soundalike.files import replaced_at_once
-from soundalike.frontends.dsp import mel_spectrogram, power_spectrogram, power_to_db
-from soundalike.frontends.log_mel import FRAME_S, SAMPLE_RATE, TOP_DB
+from soundalike.files import check_writable, replaced_at_once
+from soundalike.frontends.dsp import power_to_db
+from soundalike.frontends.log_mel import SAMPLE_RATE, TOP_DB
 from soundalike.show.drawing import (
     EMPTY,
     FAINT,
@@ -29,6 +29,7 @@ from soundalike.show.drawing import (
     PURPLE,
     SOUND_COLOURS,
     any_text,
+    check_matplotlib,
     color_bar,
     excerpt_cells,
     frame_box,
@@ -40,6 +41,7 @@ from soundalike.show.drawing import (
     style,
     time_axis,
 )
+from soundalike.show.sound import Power, Sound, envelope, fewer_columns, power
 from soundalike.show.times import show_time
 
 if TYPE_CHECKING:
@@ -50,6 +52,7 @@ if TYPE_CHECKING:
     from soundalike.similarity.passages import Comparison
 
 __all__ = [
+    "check_picture",
     "plot_comparison",
     "plot_genre_timeline",
     "plot_mel",
@@ -60,9 +63,8 @@ __all__ = [
 
 _PEAK_COLOUR, _RMS_COLOUR = "#b9a6d3", PURPLE
 _FORMATS = ("png", "jpg", "jpeg", "webp", "svg", "pdf")
-# More columns than this cannot be told apart in a picture of some 1,000 pixels.
-_MAX_COLUMNS = 4000
-_MIN_HOP = 512
+_HOP = 512  # samples
+_COLUMNS_PER_PIXEL = 4
 _MOST_TAGS = 12
 _CHANNELS = {
     1: ("Mono",),
@@ -72,7 +74,7 @@ _CHANNELS = {
 
 
 def plot_waveform(
-    waveform: NDArray[np.floating],
+    waveform: Sound,
     sample_rate: int,
     *,
     title: str = "",
@@ -86,7 +88,8 @@ def plot_waveform(
 
     Parameters
     ----------
-    waveform : (n_samples,) or (n_channels, n_samples), full scale is -1 to 1.
+    waveform : (n_samples,) or (n_channels, n_samples), full scale is -1 to 1; or an iterator over
+        such blocks, of a track that may last hours.
     sample_rate : Hz.
     title : above the picture; any text.
     width_px, height_px : size; by default higher with more channels.
@@ -96,40 +99,31 @@ def plot_waveform(
     InvalidArgument : no samples, a wrong shape or rate, a size under 200 pixels.
     MissingExtra : matplotlib is not installed.
     """
-    channels = np.atleast_2d(np.asarray(waveform, dtype=np.float32))
-    if channels.ndim != 2 or channels.size == 0:
-        raise InvalidArgument(
-            f"waveform must have the shape (n_samples,) or (n_channels, n_samples) with at least "
-            f"one sample, not {np.shape(waveform)}"
-        )
     if sample_rate <= 0:
         raise InvalidArgument(f"sample_rate must be positive, not {sample_rate} Hz")
-    n_channels, n_samples = channels.shape
+    shown = envelope(waveform, _COLUMNS_PER_PIXEL * width_px)
+    n_channels, n_samples = len(shown.low), shown.n_samples
     figure = new_figure(width_px, height_px or 160 + 300 * n_channels)
     all_axes = figure.subplots(n_channels, 1, sharex=True, sharey=True, squeeze=False)[:, 0]
     names = _CHANNELS.get(n_channels, [f"Channel {i + 1}" for i in range(n_channels)])
     duration_s = n_samples / sample_rate
-    limit = max(1.0, float(np.abs(channels).max()))
-    n_columns = width_px
-    for axes, samples, name in zip(all_axes, channels, names, strict=True):
-        if n_samples <= 4 * n_columns:
-            axes.plot(np.arange(n_samples) / sample_rate, samples, color=_RMS_COLOUR, linewidth=0.8)
+    limit = max(1.0, -float(shown.low.min()), float(shown.high.max()))
+    for axes, low, high, rms, name in zip(
+        all_axes, shown.low, shown.high, shown.rms, names, strict=True
+    ):
+        if shown.is_exact:
+            axes.plot(np.arange(n_samples) / sample_rate, low, color=_RMS_COLOUR, linewidth=0.8)
         else:
-            edges = np.linspace(0, n_samples, n_columns + 1).astype(np.int64)
-            low = np.minimum.reduceat(samples, edges[:-1])
-            high = np.maximum.reduceat(samples, edges[:-1])
-            power = np.add.reduceat(samples.astype(np.float64) ** 2, edges[:-1])
-            rms = np.sqrt(power / np.diff(edges))
-            time_s = (edges[:-1] + edges[1:]) / 2 / sample_rate
+            time_s = (shown.edges[:-1] + shown.edges[1:]) / 2 / sample_rate
             axes.fill_between(time_s, low, high, color=_PEAK_COLOUR, linewidth=0, label="peak")
             axes.fill_between(time_s, -rms, rms, color=_RMS_COLOUR, linewidth=0, label="RMS")
         axes.axhline(0.0, color=INK, linewidth=0.4)
-        axes.set_ylim(-1.05 * limit, 1.05 * limit)
+        _scale(axes, limit)
         axes.set_xlim(0.0, duration_s)
         axes.set_ylabel("Amplitude (full scale = 1)" if n_channels == 1 else "Amplitude")
         style(axes)
         axes.set_title(name, loc="left", fontsize=9, color=FAINT)
-    if n_samples > 4 * n_columns:
+    if not shown.is_exact:
         all_axes[0].legend(
             loc="lower right",
             bbox_to_anchor=(1.0, 1.0),
@@ -145,7 +139,7 @@ def plot_waveform(
 
 
 def plot_spectrogram(
-    waveform: NDArray[np.floating],
+    waveform: Sound,
     sample_rate: int,
     *,
     k: float = 1.0,
@@ -163,11 +157,11 @@ def plot_spectrogram(
 
     Parameters
     ----------
-    waveform : (n_samples,), mono.
+    waveform : (n_samples,), mono; or an iterator over such blocks.
     sample_rate : Hz; the frequency axis ends at half of it.
     k : the power that is 0 dB.
-    n_fft, hop_length : samples. By default the hop is 512, more for audio so long that the
-        columns could not be told apart.
+    n_fft, hop_length : samples. By default the hop is 512. Of audio so long that its frames could
+        not be told apart, each column is the mean of 2, 4, 8 ... frames.
     top_db : range of the colours under the maximum, dB.
     title, width_px, height_px : see ``plot_waveform``.
 
@@ -176,17 +170,19 @@ def plot_spectrogram(
     InvalidArgument : no samples, several channels, k or top_db not positive.
     MissingExtra : matplotlib is not installed.
     """
-    hop = hop_length or _hop(np.size(waveform))
-    power = power_spectrogram(waveform, sample_rate, n_fft, hop)
-    decibels = _to_db(power, k, top_db)
+    _check_decibels(k, top_db)
+    hop = _HOP if hop_length is None else hop_length
+    found = power(waveform, sample_rate, n_fft, hop)
+    decibels = power_to_db(found.values, reference=k, top_db=top_db)
     figure = new_figure(width_px, height_px)
     axes = figure.subplots()
-    duration_s = np.size(waveform) / sample_rate
+    duration_s = found.n_samples / sample_rate
     power_image(
         figure,
         axes,
         decibels,
         frame_s=hop / sample_rate,
+        per_column=found.per_column,
         top_db=top_db,
         rows=(-0.5 * sample_rate / n_fft, (0.5 + n_fft // 2) * sample_rate / n_fft),
         label=f"Power (dB re k = {k:g})",
@@ -199,14 +195,14 @@ def plot_spectrogram(
     headline(
         figure,
         title,
-        f"{sample_rate:,} Hz, n_fft {n_fft}, hop {hop}  |  10 log10(P / {k:g}); "
+        f"{sample_rate:,} Hz, n_fft {n_fft}, hop {hop}{_means(found)}  |  10 log10(P / {k:g}); "
         f"a full-scale sine has P = 0.25",
     )
     return figure
 
 
 def plot_mel(
-    waveform: NDArray[np.floating],
+    waveform: Sound,
     sample_rate: int,
     *,
     n_mels: int = 128,
@@ -234,17 +230,19 @@ def plot_mel(
     InvalidArgument : as ``plot_spectrogram``, and n_mels less than 1.
     MissingExtra : matplotlib is not installed.
     """
-    hop = hop_length or _hop(np.size(waveform))
-    power = mel_spectrogram(waveform, sample_rate, n_fft, hop, n_mels)
-    decibels = _to_db(power, k, top_db)
+    _check_decibels(k, top_db)
+    hop = _HOP if hop_length is None else hop_length
+    found = power(waveform, sample_rate, n_fft, hop, n_mels=n_mels)
+    decibels = power_to_db(found.values, reference=k, top_db=top_db)
     figure = new_figure(width_px, height_px)
     axes = figure.subplots()
-    duration_s = np.size(waveform) / sample_rate
+    duration_s = found.n_samples / sample_rate
     power_image(
         figure,
         axes,
         decibels,
         frame_s=hop / sample_rate,
+        per_column=found.per_column,
         top_db=top_db,
         rows=(-0.5, n_mels - 0.5),
         label=f"Power in the band (dB re k = {k:g})",
@@ -256,7 +254,8 @@ def plot_mel(
     headline(
         figure,
         title,
-        f"{n_mels} mel bands, {sample_rate:,} Hz, n_fft {n_fft}, hop {hop}  |  10 log10(P / {k:g})",
+        f"{n_mels} mel bands, {sample_rate:,} Hz, n_fft {n_fft}, hop {hop}{_means(found)}  |  "
+        f"10 log10(P / {k:g})",
     )
     return figure
 
@@ -280,7 +279,8 @@ def plot_comparison(
     Parameters
     ----------
     comparison : what ``compare`` returned.
-    log_mel_a, log_mel_b : (n_mels, n_frames), decibels, as ``log_mel`` returns them.
+    log_mel_a, log_mel_b : (n_mels, n_frames), decibels, as ``log_mel`` returns them of the whole
+        tracks; or fewer columns of the same.
     title, width_px, height_px : see ``plot_waveform``.
 
     Raises
@@ -293,6 +293,7 @@ def plot_comparison(
             raise InvalidArgument(
                 f"{name} must have the shape (n_mels, n_frames), not {spectrogram.shape}"
             )
+    log_mel_a, log_mel_b = fewer_columns(log_mel_a), fewer_columns(log_mel_b)
     figure = new_figure(width_px, height_px or width_px)
     grid = figure.add_gridspec(2, 3, width_ratios=(1.15, 3.1, 0.1), height_ratios=(1.05, 3.1))
     match_axes = figure.add_subplot(grid[1, 1])
@@ -322,7 +323,7 @@ def plot_comparison(
         cmap=SOUND_COLOURS,
         vmin=-TOP_DB,
         vmax=0.0,
-        extent=(0.0, log_mel_a.shape[1] * FRAME_S, -0.5, n_a - 0.5),
+        extent=(0.0, a_end_s, -0.5, n_a - 0.5),
     )
     b_axes.imshow(
         log_mel_b.T,
@@ -331,7 +332,7 @@ def plot_comparison(
         cmap=SOUND_COLOURS,
         vmin=-TOP_DB,
         vmax=0.0,
-        extent=(-0.5, n_b - 0.5, log_mel_b.shape[1] * FRAME_S, 0.0),
+        extent=(-0.5, n_b - 0.5, b_end_s, 0.0),
     )
     color_bar(figure, a_image, "dB under the\nmaximum", cax=figure.add_subplot(grid[0, 2]))
 
@@ -427,6 +428,20 @@ def plot_genre_timeline(
     return figure
 
 
+def check_picture(path: str | os.PathLike[str]) -> None:
+    """Make sure that a picture can be drawn and written there, before hours of work for it.
+
+    Raises
+    ------
+    InvalidArgument : an unknown suffix.
+    OutputError : the file cannot be written.
+    MissingExtra : matplotlib is not installed.
+    """
+    _format_of(path)
+    check_writable(path)
+    check_matplotlib()
+
+
 def save(figure: Figure, path: str | os.PathLike[str]) -> None:
     """Write a picture; the suffix of the path says in which format.
 
@@ -435,6 +450,12 @@ def save(figure: Figure, path: str | os.PathLike[str]) -> None:
     InvalidArgument : an unknown suffix.
     OutputError : the file cannot be written.
     """
+    picture_format = _format_of(path)
+    with replaced_at_once(path) as file:
+        figure.savefig(file, format=picture_format)
+
+
+def _format_of(path: str | os.PathLike[str]) -> str:
     target = Path(path)
     suffix = target.suffix.lower().removeprefix(".")
     if suffix not in _FORMATS:
@@ -442,19 +463,26 @@ def save(figure: Figure, path: str | os.PathLike[str]) -> None:
             f"{printable(target)}: cannot write a picture as {target.suffix or 'no suffix'!r}; "
             f"use one of {', '.join('.' + known for known in _FORMATS)}"
         )
-    with replaced_at_once(target) as file:
-        figure.savefig(file, format=suffix)
+    return suffix
 
 
-def _hop(n_samples: int) -> int:
-    return max(_MIN_HOP, math.ceil(n_samples / _MAX_COLUMNS))
+def _scale(axes: Axes, limit: float) -> None:
+    """Amplitudes from -limit to limit, with a line at full scale, where clipping begins."""
+    for level in (-1.0, 1.0):
+        axes.axhline(level, color=FAINT, linewidth=0.7, linestyle=(0, (4, 3)), clip_on=False)
+    axes.set_ylim(-limit, limit)
 
 
-def _to_db(power: NDArray[np.float32], k: float, top_db: float) -> NDArray[np.float32]:
-    """10 log10(power / k), silence included: it lies at the bottom of the range."""
+def _means(found: Power) -> str:
+    return f", means of {found.per_column} frames" if found.per_column > 1 else ""
+
+
+def _check_decibels(k: float, top_db: float) -> None:
+    """Before a track of hours is decoded for it."""
     if not (k > 0 and math.isfinite(k)):
         raise InvalidArgument(f"k must be a positive power, not {k}")
-    return power_to_db(power, reference=k, top_db=top_db)
+    if not top_db > 0:
+        raise InvalidArgument(f"top_db must be positive, not {top_db}")
 
 
 def _legend(axes: Axes, comparison: Comparison) -> None:
