@@ -37,7 +37,7 @@ from audio_files import (
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from soundalike.audio import Audio, AudioReader, decoder, load_audio, probe, read_tags
+from soundalike.audio import Audio, AudioReader, load_audio, mixing, probe, read_tags
 from soundalike.audio import source as source_module
 from soundalike.audio.decoder import Decoder
 from soundalike.errors import (
@@ -692,7 +692,7 @@ def test_a_fault_of_the_library_is_not_blamed_on_the_file(
     elif moved == "demux":
         monkeypatch.setattr(av, "open", lambda *given, **named: Moved(av_open(*given, **named)))
     else:
-        monkeypatch.setattr(decoder, "_array", lambda plane: None)
+        monkeypatch.setattr(mixing, "_array", lambda plane: None)
     with pytest.raises(TypeError, match="argument"):
         read(path)
 

@@ -1,6 +1,7 @@
 """Audio files: what they hold, and their samples.
 
-Start with ``reader``. ``decoder`` turns packets into blocks of samples, ``headers`` reads what a
+Start with ``reader``. ``container`` opens a file with FFmpeg, ``decoder`` turns packets into blocks
+of samples, ``mixing`` makes one channel of several, ``headers`` reads what a
 file says about its own length, ``tags`` reads its tags, and ``effects`` changes a waveform. FFmpeg
 is loaded with the first use of a reader, not with this package.
 """
@@ -11,7 +12,7 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from soundalike.audio.decoder import AudioInfo
+    from soundalike.audio.container import AudioInfo
     from soundalike.audio.reader import (
         Audio,
         AudioReader,
@@ -33,7 +34,7 @@ __all__ = [
     "read_tags",
 ]
 
-_HOMES = {"AudioInfo": "soundalike.audio.decoder", "Tags": "soundalike.audio.tags"}
+_HOMES = {"AudioInfo": "soundalike.audio.container", "Tags": "soundalike.audio.tags"}
 
 
 def __getattr__(name: str) -> Any:

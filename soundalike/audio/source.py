@@ -41,6 +41,8 @@ class Source:
         except (OSError, ValueError) as error:
             raise UnreadableFile(path, self._why_unreadable(error)) from error
         self.size = self._before.st_size
+        # Bytes that are read in place of the file's own, by their offsets.
+        self.corrections: tuple[tuple[int, bytes], ...] = ()
         # FFmpeg takes the ending for a hint. The rest of the name is none of its business.
         suffix = Path(path).suffix
         self.name = "audio" + (suffix if suffix.isascii() and suffix[1:].isalnum() else "")
@@ -65,6 +67,7 @@ class Source:
 
     def read(self, n_bytes: int) -> bytes:
         try:
+            start = self._file.tell() if self.corrections else 0
             data = self._file.read(n_bytes) or b""
         except OSError as error:
             raise UnreadableFile(
@@ -72,6 +75,11 @@ class Source:
             ) from error
         if data and on_progress is not None:
             on_progress()
+        for offset, right in self.corrections:
+            at = offset - start
+            if -len(right) < at < len(data):
+                end = min(at + len(right), len(data))
+                data = data[: max(at, 0)] + right[max(-at, 0) : end - at] + data[end:]
         return data
 
     def read_at(self, offset: int, n_bytes: int) -> bytes:
