@@ -163,7 +163,8 @@ def test_a_wav_that_goes_on_after_what_its_header_states(tmp_path: Path) -> None
     audio = load_audio(path)
     assert len(audio.samples) == 2 * RATE
     assert audio.notes == (
-        "the file goes on for about 4.0 s after the 2.0 s that its header states; they are left out",
+        "the file goes on for about 4.0 s after the 2.0 s that its header states; "
+        "they are left out",
     )
 
 

@@ -123,7 +123,7 @@ class Decoder:
             self._stream = streams[n_tried]
             self._n_good = self._n_damaged = self._n_damaged_at_end = 0
             self._n_values = self._n_replaced = 0
-            self.cancelled_s = 0.0
+            self._mixers: list[Mixer] = []
             self._missing_s = 0.0
             self._broke_off = False
             # The first packet that was decoded after the last jump, and what those before it said.
@@ -370,7 +370,6 @@ class Decoder:
         for form_now, channels in self._runs():
             if mixer is not None and form is not None and form_now != form:
                 yield from ((form.sample_rate, block) for block in mixer.finish())
-                self.cancelled_s += mixer.n_cancelled / form.sample_rate
                 mixer, position, heard = None, 0, (0, math.inf)
             form = form_now
             scale = np.float32(1 / form.full_scale)
@@ -380,11 +379,17 @@ class Decoder:
             elif form.channels == 1:
                 yield form.sample_rate, channels[0] * scale
             else:
-                mixer = mixer or Mixer(form.sample_rate, form.full_scale, position, heard)
+                if mixer is None:
+                    mixer = Mixer(form.sample_rate, form.full_scale, position, heard)
+                    self._mixers.append(mixer)
                 yield from ((form.sample_rate, block) for block in mixer.push(channels))
         if mixer is not None and form is not None:
             yield from ((form.sample_rate, block) for block in mixer.finish())
-            self.cancelled_s += mixer.n_cancelled / form.sample_rate
+
+    @property
+    def cancelled_s(self) -> float:
+        """For how many seconds the channels have cancelled each other out."""
+        return sum(mixer.cancelled_s for mixer in self._mixers)
 
     def _runs(self) -> Iterator[tuple[Form, FloatArray]]:
         """Form and samples, float32 (n_channels, n), their full scale still that of the form."""

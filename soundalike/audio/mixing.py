@@ -126,12 +126,13 @@ class Mixer:
 
     Attributes
     ----------
-    n_cancelled : samples within ``heard`` at which the channels cancel.
+    cancelled_s : seconds within ``heard`` in which the channels cancel.
     """
 
     def __init__(
         self, sample_rate: int, full_scale: float, position: int, heard: tuple[float, float]
     ) -> None:
+        self._sample_rate = sample_rate
         self._window = max(1, round(_WINDOW_S * sample_rate))
         self._full_scale = full_scale
         self._heard = heard
@@ -141,7 +142,7 @@ class Mixer:
         self._energy: FloatArray | None = None  # of the mean and each channel, in the open window
         self._strongest: dict[int, int] = {}
         self._cancels: set[int] = set()
-        self.n_cancelled = 0
+        self.cancelled_s = 0.0
 
     def push(self, channels: FloatArray) -> Iterator[FloatArray]:
         """Take samples, (n_channels, n), and hand out what is settled: (n,), full scale at 1."""
@@ -187,7 +188,7 @@ class Mixer:
         ):
             self._cancels.add(number)
             overlap = min(end, self._heard[1]) - max(start, self._heard[0])
-            self.n_cancelled += int(max(overlap, 0))
+            self.cancelled_s += max(overlap, 0) / self._sample_rate
 
     def _source(self, number: int) -> int:
         """What is used at the centre of a window: a channel's number, or that of the mean."""

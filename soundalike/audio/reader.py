@@ -266,14 +266,13 @@ class AudioReader:
         # A moment of an effect is nothing to report, unless the passage is hardly longer.
         if cancelled_s < min(_CANCELLED_S, duration_s / 2):
             return
-        how_long = ""
         if cancelled_s < _CANCELLED_SHARE * duration_s:
-            how_long = f" in {cancelled_s:.1f} s of {duration_s:.1f} s"
-        self.notes.append(
-            f"the channels cancel each other out{how_long}: the strongest alone is used there"
-            if how_long
-            else "the channels cancel each other out: the strongest alone is used"
-        )
+            self.notes.append(
+                f"the channels cancel each other out in {cancelled_s:.1f} s of {duration_s:.1f} s: "
+                "the strongest alone is used there"
+            )
+        else:
+            self.notes.append("the channels cancel each other out: the strongest alone is used")
 
     def _blocks(self, position: int, heard: tuple[float, float]) -> Iterator[FloatArray]:
         """Blocks at the rate and with the channels of the first frame."""
