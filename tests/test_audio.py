@@ -37,7 +37,8 @@ from audio_files import (
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from soundalike.audio import Audio, AudioReader, decoder, load_audio, probe, read_tags
+from soundalike.audio import Audio, AudioReader, load_audio, mixing, probe, read_tags
+from soundalike.audio import source as source_module
 from soundalike.audio.decoder import Decoder
 from soundalike.errors import (
     AudioError,
@@ -691,7 +692,7 @@ def test_a_fault_of_the_library_is_not_blamed_on_the_file(
     elif moved == "demux":
         monkeypatch.setattr(av, "open", lambda *given, **named: Moved(av_open(*given, **named)))
     else:
-        monkeypatch.setattr(decoder, "_array", lambda plane: None)
+        monkeypatch.setattr(mixing, "_array", lambda plane: None)
     with pytest.raises(TypeError, match="argument"):
         read(path)
 
@@ -880,6 +881,25 @@ def test_no_file_stays_open(tmp_path: Path) -> None:
         with contextlib.suppress(InvalidArgument):
             load_audio(good, start_s=-1)
     assert len(os.listdir("/proc/self/fd")) == before
+
+
+def test_whoever_reads_can_tell_that_bytes_still_come(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = write_audio(tmp_path / "piece.wav", chord(RATE, 20.0), RATE, "wav")
+    called: list[int] = []
+    monkeypatch.setattr(source_module, "on_progress", lambda: called.append(len(called)))
+    with AudioReader(path) as reader:
+        blocks = iter(reader)
+        next(blocks)
+        n_before = len(called)
+        list(blocks)
+    assert 0 < n_before < len(called)
+    with source_module.Source(path) as opened:
+        opened.seek(0, os.SEEK_END)
+        n_before = len(called)
+        assert opened.read(10) == b""
+        assert len(called) == n_before
 
 
 def test_results_are_values(tmp_path: Path) -> None:

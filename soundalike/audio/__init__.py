@@ -1,9 +1,10 @@
 """Audio files: what they hold, and their samples.
 
-Start with ``reader``. ``decoder`` turns packets into blocks of samples, ``headers`` reads what a
-file says about its own length, ``tags`` reads its tags, ``digest`` tells the same sound under other
-tags, and ``effects`` changes a waveform. FFmpeg is loaded with the first use of a reader, not with
-this package.
+Start with ``reader``. ``container`` opens a file with FFmpeg, ``decoder`` turns packets into blocks
+of samples, ``mixing`` makes one channel of several, ``headers`` reads what a file says about its
+own length, ``tags`` reads its tags, ``digest`` tells the same sound under other tags, and
+``effects`` changes a waveform. FFmpeg is loaded with the first use of a reader, not with this
+package.
 """
 
 from __future__ import annotations
@@ -12,7 +13,7 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from soundalike.audio.decoder import AudioInfo
+    from soundalike.audio.container import AudioInfo
     from soundalike.audio.digest import audio_digest
     from soundalike.audio.reader import (
         Audio,
@@ -39,7 +40,7 @@ __all__ = [
 ]
 
 _HOMES = {
-    "AudioInfo": "soundalike.audio.decoder",
+    "AudioInfo": "soundalike.audio.container",
     "Tags": "soundalike.audio.tags",
     "audio_digest": "soundalike.audio.digest",
 }

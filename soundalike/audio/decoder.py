@@ -9,19 +9,19 @@ from __future__ import annotations
 import itertools
 import math
 from collections.abc import Iterator
-from dataclasses import dataclass
+from fractions import Fraction
 from pathlib import Path
 from typing import Any, NamedTuple
 
 import av
 import av.error
-import av.stream
 import numpy as np
-from av.audio.plane import AudioPlane
 from av.container import InputContainer
 from numpy.typing import NDArray
 
+from soundalike.audio.container import AudioInfo, has_film, is_text, open_container
 from soundalike.audio.headers import read_header
+from soundalike.audio.mixing import CONTEXT_S, Form, Mixer, to_float
 from soundalike.audio.source import Source, StrPath
 from soundalike.errors import (
     DamagedAudio,
@@ -30,100 +30,43 @@ from soundalike.errors import (
 )
 from soundalike.files import why
 
-__all__ = ["SAMPLE_RATES", "AudioInfo", "Decoder", "open_container"]
+__all__ = ["SAMPLE_RATES", "Decoder"]
 
 FloatArray = NDArray[np.float32]
-
-_PYAV = int(av.__version__.split(".")[0])
 
 # Samples in a block: 1.5 s at 44,100 Hz. Larger ones leave the processor's cache and are slower.
 BLOCK_SAMPLES = 1 << 16
 
-# Every demuxer of FFmpeg that reads music. Left out on purpose: playlists and other formats that
-# open further files or URLs, pictures, subtitles, text, and raw samples without a header.
-_DEMUXERS = (
-    "aac,ac3,aiff,amr,ape,asf,au,avi,caf,dsf,dts,dtshd,eac3,flac,flv,iff,loas,matroska,mlp,mov,"
-    "mp3,mp4,mpc,mpc8,mpeg,mpegts,nistsphere,nut,ogg,oma,osq,qoa,rm,shn,tak,truehd,tta,voc,vqf,"
-    "w64,wav,webm,wv,xwma"
-)
-_CONTAINER_OPTIONS = {"format_whitelist": _DEMUXERS, "protocol_whitelist": "none"}
 # The demuxers whose duration comes from the header, not from size and bit rate.
 _STATE_DURATION = {"aiff", "ape", "dsf", "flac", "mov", "matroska", "mpc", "mpc8"}
 _STATE_DURATION |= {"tak", "tta", "wv"}
 # Kinds of header that may describe an order of channels of their own.
 _APPLE = {"AIFF", "CAF", "MP4"}
-# Those that seek to an exact time, and those whose packets can be skipped by their times.
-_SEEK_EXACTLY = {"aiff", "caf", "flac", "mov", "wav", "w64"}
-_SKIP_EXACTLY = _SEEK_EXACTLY | {"mp3"}
+# Those whose samples lie one after the other, and codecs with as many bytes for each, so that the
+# place in the file tells the time; and those whose packets can be skipped by their times.
+_SEEK, _SEEK_CODECS = {"aiff", "caf", "w64", "wav"}, ("pcm_", "adpcm_ms", "adpcm_ima_wav")
+_SKIP = {"caf", "flac", "mov", "mp3"}
 # Those whose packets carry times of their own; a gap in them longer than this is a loss.
 _KEEP_TIME, _MISSING_S = {"asf", "flac", "ogg"}, 0.1
 # A decoder needs some packets to get going: the bit reservoir of MP3, the overlap of all codecs.
-_PREROLL_S = 1.0
+# And what is mixed depends on what is heard shortly before.
+_PREROLL_S = 2.0
 
 SAMPLE_RATES = range(1_000, 3_000_001)
-# Float samples above this are not audio at any scale, but other data.
-_MAX_LEVEL = 1e10
 # A demuxer that fails so often in a row does not recover.
 _MAX_DEMUX_ERRORS = 16
-# How much shorter than stated a track may be: encoders round and pad.
-_SHORT_BY_S, _SHORT_BY_SHARE = 1.0, 0.01
+# How much shorter or longer than stated a track may be: encoders round and pad.
+_OFF_BY_S, _OFF_BY_SHARE = 1.0, 0.01
+# Up to this share of samples that are no numbers, the others are still the music.
+_MAX_REPLACED = 0.1
 
 
-@dataclass(frozen=True)
-class AudioInfo:
-    """What a file holds.
+class _Landing(NamedTuple):
+    """Where a packet lies in the file, and what it holds."""
 
-    Attributes
-    ----------
-    path : the file.
-    container : FFmpeg's name of the format, such as "mp3", "mov" (all of MP4) or "ogg".
-    codec : FFmpeg's name of the codec, such as "mp3", "aac" or "flac".
-    sample_rate : Hz.
-    channels : number of channels.
-    duration_s : seconds; None if unknown.
-    duration_is_stated : whether the duration is stored in the file. If not, it is an estimate
-        from size and bit rate, which is wrong for a variable one.
-    bit_rate : bits a second; None if unknown.
-    """
-
-    path: Path
-    container: str
-    codec: str
-    sample_rate: int
-    channels: int
-    duration_s: float | None
-    duration_is_stated: bool
-    bit_rate: int | None
-
-
-# No byte of a tag that is not UTF-8 may stop the opening. From 19 on PyAV always works like this.
-_METADATA_OPTIONS: dict[str, Any] = {} if _PYAV >= 19 else {"metadata_errors": "surrogateescape"}
-
-
-def open_container(source: Source) -> InputContainer:
-    opened: InputContainer = av.open(
-        source, "r", container_options=_CONTAINER_OPTIONS, buffer_size=1 << 16, **_METADATA_OPTIONS
-    )
-    return opened
-
-
-class _Form(NamedTuple):
-    """How the samples of a run are laid out."""
-
-    sample_rate: int
-    channels: int
-    sample_format: str
-
-
-# Decoder's sample format -> type, value of full scale, value of silence.
-_SAMPLE_FORMATS: dict[str, tuple[type[np.generic], float, float]] = {
-    "u8": (np.uint8, 2.0**7, 2.0**7),
-    "s16": (np.int16, 2.0**15, 0.0),
-    "s32": (np.int32, 2.0**31, 0.0),
-    "s64": (np.int64, 2.0**63, 0.0),
-    "flt": (np.float32, 1.0, 0.0),
-    "dbl": (np.float64, 1.0, 0.0),
-}
+    pos: int
+    n_bytes: int
+    n_samples: int
 
 
 class Decoder:
@@ -142,6 +85,9 @@ class Decoder:
             self._header = read_header(self._source)
             if self._header.protection is not None:
                 raise ProtectedAudio(path, f"encrypted ({self._header.protection})")
+            if self._header.unsupported is not None:
+                raise UnsupportedAudio(path, self._header.unsupported)
+            self._source.corrections = self._header.corrections
             self._start()
         except BaseException:
             self.close()
@@ -175,9 +121,17 @@ class Decoder:
                     raise self._no_audio()
                 raise DamagedAudio(self._source.path, f"nothing could be decoded: {reason}")
             self._stream = streams[n_tried]
-            self._n_good = self._n_damaged = self._n_damaged_at_end = self._n_replaced = 0
+            self._n_good = self._n_damaged = self._n_damaged_at_end = 0
+            self._n_values = self._n_replaced = 0
+            self._mixers: list[Mixer] = []
             self._missing_s = 0.0
             self._broke_off = False
+            # The first packet that was decoded after the last jump, and what those before it said.
+            self._landing: _Landing | None = None
+            self._has_landed = False
+            self._next_pts: int | None = None
+            self._durations: set[int] = set()
+            self._times_hold = True
             self._last_error = "it holds no audio data"
             self._frames = self._decode()
             first = next(self._frames, None)
@@ -210,8 +164,8 @@ class Decoder:
             raise self._no_audio() from error
 
     def _no_audio(self) -> UnsupportedAudio:
-        is_text = _is_text(self._source.read_at(0, 1024))
-        reason = "text, not audio" if is_text else "no audio format that FFmpeg knows"
+        text = is_text(self._source.read_at(0, 1024))
+        reason = "text, not audio" if text else "no audio format that FFmpeg knows"
         return UnsupportedAudio(self._source.path, reason)
 
     def _audio_streams(self) -> list[Any]:
@@ -232,7 +186,7 @@ class Decoder:
         if stream.duration is not None:
             duration_s = float(stream.duration * stream.time_base)
         # A film may last longer than its sound.
-        elif container.duration is not None and not _has_film(container):
+        elif container.duration is not None and not has_film(container):
             duration_s = container.duration / av.time_base
         duration_s = duration_s if duration_s and duration_s > 0 else None
         self.stated_s = header.duration_s
@@ -269,12 +223,17 @@ class Decoder:
             except av.error.FFmpegError as error:
                 self._damage(error)
                 return
+        self._next_pts = self._landing = None
+        self._has_landed = False
         for packet in self._packets():
             # A packet without data, the last, makes the decoder hand out what it holds back.
-            if from_pts is not None and packet is not None and packet.size:
-                if packet.pts is not None and packet.pts < from_pts:
+            if packet is not None and packet.size:
+                if not self._has_landed:
+                    self._check_time(packet)
+                if from_pts is not None and packet.pts is not None and packet.pts < from_pts:
                     continue
                 from_pts = None
+                self._has_landed = True
             try:
                 frames = context.decode(packet)
             except av.error.FFmpegError as error:
@@ -282,9 +241,22 @@ class Decoder:
                 continue
             if frames and packet is not None and packet.size:
                 self._n_good += 1
+                if self._landing is None and packet.pos is not None:
+                    n_samples = sum(frame.samples for frame in frames)
+                    self._landing = _Landing(packet.pos, packet.size, n_samples)
                 self._n_damaged += self._n_damaged_at_end
                 self._n_damaged_at_end = 0
             yield from frames
+
+    def _check_time(self, packet: Any) -> None:
+        """Note whether a packet begins where the last one ended, and how long it lasts."""
+        if packet.pts is None or not packet.duration:
+            self._times_hold = False
+            return
+        if self._next_pts is not None and packet.pts != self._next_pts:
+            self._times_hold = False
+        self._next_pts = packet.pts + packet.duration
+        self._durations.add(packet.duration)
 
     def _packets(self) -> Iterator[Any]:
         n_errors = 0
@@ -318,55 +290,125 @@ class Decoder:
     def skip_towards(self, start_s: float) -> int:
         """Skip what is well before a time, if the format allows it exactly.
 
+        Where the skipping has led is measured or counted; the file's times alone are not believed.
+
         Returns
         -------
         The position of the next sample, counted from the track's first.
         """
-        name, stream, first = self.info.container, self._stream, self._first
         target_s = start_s - _PREROLL_S
-        if target_s <= _PREROLL_S or name not in _SKIP_EXACTLY or first.pts is None:
+        if target_s <= _PREROLL_S:
             return 0
-        zero, time_base = first.pts, stream.time_base
-        target = zero + int(target_s / time_base)
-        if name in _SEEK_EXACTLY:
-            self._container.seek(target, stream=stream)
-        else:
-            stream.codec_context.flush_buffers()
-        self._frames = self._decode(target)
-        frame = next(self._frames, None)
-        position_s = math.inf
-        if frame is not None and frame.pts is not None:
-            position_s = float((frame.pts - zero) * time_base)
-        if frame is None or position_s > start_s:
+        latest = (start_s - CONTEXT_S) * self.info.sample_rate
+        try:
+            position = self._seek(target_s) if self._is_even() else self._skip(target_s)
+        except av.error.FFmpegError:
+            position = None
+        if position is None or not 0 <= position <= latest:
             # Nothing is there, or the times are not to be trusted: from the beginning, then.
             self._container.close()
             self._start()
             return 0
-        self._first = frame
         self._n_damaged = 0  # the first packets may refer to some that were skipped
-        return round(position_s * self.info.sample_rate)
+        return position
 
-    def blocks(self, *, mono: bool) -> Iterator[tuple[int, FloatArray]]:
+    def _is_even(self) -> bool:
+        """Whether every sample takes up the same number of bytes, and nothing lies in between."""
+        return self.info.container in _SEEK and self.info.codec.startswith(_SEEK_CODECS)
+
+    def _seek(self, target_s: float) -> int | None:
+        """Go to a time; the position in samples follows from the place in the file."""
+        stream, before, zero = self._stream, self._landing, self._first.pts
+        if before is None or zero is None:
+            return None
+        self._container.seek(zero + int(target_s / stream.time_base), stream=stream)
+        stream.codec_context.flush_buffers()
+        self._frames = self._decode()
+        frame = next(self._frames, None)
+        if frame is None or self._landing is None:
+            return None
+        self._first = frame
+        position = Fraction((self._landing.pos - before.pos) * before.n_samples, before.n_bytes)
+        return int(position) if position.denominator == 1 else None
+
+    def _skip(self, target_s: float) -> int | None:
+        """Leave packets out up to a time, and count what they last."""
+        stream, zero = self._stream, self._first.pts
+        if self.info.container not in _SKIP or zero is None:
+            return None
+        stream.codec_context.flush_buffers()
+        self._frames = self._decode(zero + int(target_s / stream.time_base))
+        frame = next(self._frames, None)
+        if frame is None or frame.pts is None or not self._times_hold:
+            return None
+        self._first = frame
+        rate = self.info.sample_rate
+        # The header of each frame of FLAC says how long it is. Elsewhere the container says so,
+        # and is right if all packets last as long as the samples of one.
+        if self.info.container != "flac" and {
+            duration * stream.time_base * rate for duration in self._durations
+        } != {Fraction(frame.samples)}:
+            return None
+        position = (frame.pts - zero) * stream.time_base * rate
+        return int(position) if position.denominator == 1 else None
+
+    def blocks(
+        self, *, mono: bool, position: int = 0, heard: tuple[float, float] = (0, math.inf)
+    ) -> Iterator[tuple[int, FloatArray]]:
         """Sample rate and samples, float32 (n,) if mono, else (n_channels, n).
 
         All samples are finite. Rate and number of channels may change on the way.
+
+        Parameters
+        ----------
+        mono : mix all channels, see :class:`Mixer`.
+        position : of the next sample, as :meth:`skip_towards` returned it.
+        heard : first and last position between which ``cancelled_s`` counts.
         """
-        form: _Form | None = None
+        form: Form | None = None
+        mixer: Mixer | None = None
+        for form_now, channels in self._runs():
+            if mixer is not None and form is not None and form_now != form:
+                yield from ((form.sample_rate, block) for block in mixer.finish())
+                mixer, position, heard = None, 0, (0, math.inf)
+            form = form_now
+            scale = np.float32(1 / form.full_scale)
+            if not mono:
+                channels *= scale
+                yield form.sample_rate, channels
+            elif form.channels == 1:
+                yield form.sample_rate, channels[0] * scale
+            else:
+                if mixer is None:
+                    mixer = Mixer(form.sample_rate, form.full_scale, position, heard)
+                    self._mixers.append(mixer)
+                yield from ((form.sample_rate, block) for block in mixer.push(channels))
+        if mixer is not None and form is not None:
+            yield from ((form.sample_rate, block) for block in mixer.finish())
+
+    @property
+    def cancelled_s(self) -> float:
+        """For how many seconds the channels have cancelled each other out."""
+        return sum(mixer.cancelled_s for mixer in self._mixers)
+
+    def _runs(self) -> Iterator[tuple[Form, FloatArray]]:
+        """Form and samples, float32 (n_channels, n), their full scale still that of the form."""
+        form: Form | None = None
         frames: list[av.AudioFrame] = []
         n_samples = 0
         ends_s: float | None = None
         for frame in itertools.chain([self._first], self._frames):
-            form_now = _Form(frame.sample_rate, frame.layout.nb_channels, frame.format.name)
+            form_now = Form.of(frame)
             if form is not None and (form_now != form or n_samples >= BLOCK_SAMPLES):
                 ends_s = self._note_gap(frames[0], n_samples, ends_s)
-                yield form.sample_rate, self._to_float(form, frames, mono=mono)
+                yield form, self._counted(form, frames)
                 frames, n_samples = [], 0
             form = form_now
             frames.append(frame)
             n_samples += frame.samples
         if form is not None:
             self._note_gap(frames[0], n_samples, ends_s)
-            yield form.sample_rate, self._to_float(form, frames, mono=mono)
+            yield form, self._counted(form, frames)
 
     def _note_gap(self, frame: av.AudioFrame, n_samples: int, ends_s: float | None) -> float | None:
         """Compare a block's time with the time at which the last one ended.
@@ -380,44 +422,11 @@ class Decoder:
             self._missing_s += begins_s - ends_s
         return begins_s + n_samples / frame.sample_rate
 
-    def _to_float(self, form: _Form, frames: list[av.AudioFrame], *, mono: bool) -> FloatArray:
-        dtype, full_scale, silence = _SAMPLE_FORMATS[form.sample_format.removesuffix("p")]
-        n_channels = form.channels
-        if form.sample_format.endswith("p"):
-            # Not frame.planes: of eight, PyAV counts one too many, and from 19 on that is an error.
-            channels = [
-                np.concatenate([_array(AudioPlane(f, c), dtype, f.samples) for f in frames])
-                for c in range(n_channels)
-            ]
-        else:
-            packed = [
-                _array(frame.planes[0], dtype, frame.samples * n_channels) for frame in frames
-            ]
-            channels = list(np.concatenate(packed).reshape(-1, n_channels).T)
-        if dtype in (np.float32, np.float64):
-            channels = [self._clean(channel) for channel in channels]
-        if mono:
-            mixed = channels[0].astype(np.float32)
-            for channel in channels[1:]:
-                np.add(mixed, channel, out=mixed, dtype=np.float32, casting="unsafe")
-            scale = full_scale * n_channels
-        else:
-            mixed, scale = np.array(channels, np.float32), full_scale
-        if silence:
-            mixed -= np.float32(silence * (n_channels if mono else 1))
-        if scale != 1:
-            mixed *= np.float32(1 / scale)
-        return mixed
-
-    def _clean(self, channel: NDArray[Any]) -> NDArray[Any]:
-        """The channel without NaN, infinite and absurd samples, which become 0."""
-        # One pass tells of nearly all channels that there are none.
-        with np.errstate(over="ignore", invalid="ignore"):
-            if np.dot(channel, channel) < _MAX_LEVEL**2:
-                return channel
-            good = np.abs(channel) <= _MAX_LEVEL
-        self._n_replaced += int(good.size - np.count_nonzero(good))
-        return np.where(good, channel, 0)
+    def _counted(self, form: Form, frames: list[av.AudioFrame]) -> FloatArray:
+        samples, n_replaced = to_float(form, frames)
+        self._n_values += samples.size
+        self._n_replaced += n_replaced
+        return samples
 
     # -- afterwards ----------------------------------------------------------------------------
 
@@ -427,9 +436,16 @@ class Decoder:
         Raises
         ------
         UnreadableFile : the file changed or vanished since it was opened.
-        DamagedAudio, UnsupportedAudio : most packets did not decode; the rest is noise.
+        DamagedAudio, UnsupportedAudio : most packets did not decode, or a tenth of the samples are
+            no numbers; the rest is noise.
         """
         self._source.check_unchanged()
+        if self._n_replaced > _MAX_REPLACED * self._n_values:
+            raise DamagedAudio(
+                self._source.path,
+                f"{self._n_replaced} of {self._n_values} samples are NaN, infinite or absurd: "
+                "this is not the format that the header states",
+            )
         n_damaged = self._n_damaged + self._n_damaged_at_end
         if n_damaged > self._n_good:
             if self._header.kind is None:
@@ -450,14 +466,23 @@ class Decoder:
         notes = []
         n_damaged = self._n_damaged
         if decoded_s is not None:
-            stated_s = self.stated_s
+            # Without a stated length none is missing, and nothing is too much.
+            stated_s = decoded_s if self.stated_s is None else self.stated_s
+            tolerance_s = max(_OFF_BY_S, _OFF_BY_SHARE * stated_s)
             if self._broke_off:
                 notes.append(f"breaks off after {decoded_s:.1f} s: {self._last_error}")
-            elif stated_s is not None and stated_s - decoded_s > max(
-                _SHORT_BY_S, _SHORT_BY_SHARE * stated_s
-            ):
+            elif stated_s - decoded_s > tolerance_s:
                 kind = "damaged" if n_damaged or self._missing_s else "truncated"
                 notes.append(f"{kind}: {decoded_s:.1f} s of {stated_s:.1f} s could be decoded")
+            elif decoded_s - stated_s > tolerance_s:
+                notes.append(
+                    f"longer than its header states: {decoded_s:.1f} s instead of {stated_s:.1f} s"
+                )
+            elif self._header.unread_s > tolerance_s:
+                notes.append(
+                    f"the file goes on for about {self._header.unread_s:.1f} s after the "
+                    f"{stated_s:.1f} s that its header states; they are left out"
+                )
             elif not self._header.has_end:
                 notes.append(f"truncated: it breaks off after {decoded_s:.1f} s")
             else:
@@ -471,26 +496,3 @@ class Decoder:
             samples = "sample" if self._n_replaced == 1 else "samples"
             notes.append(f"{self._n_replaced} non-finite {samples} replaced by silence")
         return notes
-
-
-def _array(plane: Any, dtype: type[np.generic], n_values: int) -> NDArray[Any]:
-    """The values of a plane, which is padded."""
-    return np.frombuffer(plane, dtype, n_values)
-
-
-def _has_film(container: InputContainer) -> bool:
-    """Whether there are moving pictures; a cover is a stream of one picture."""
-    cover = av.stream.Disposition.attached_pic
-    return any(not stream.disposition & cover for stream in container.streams.video)
-
-
-def _is_text(head: bytes) -> bool:
-    """Whether bytes read as text: UTF-8 without control characters."""
-    try:
-        text = head.decode("utf-8")
-    except UnicodeDecodeError as error:
-        # The last character may be cut off.
-        if error.start < len(head) - 3:
-            return False
-        text = head[: error.start].decode("utf-8")
-    return all(character.isprintable() or character.isspace() for character in text)

@@ -14,6 +14,8 @@ from dataclasses import dataclass
 from typing import Protocol
 from uuid import UUID
 
+from soundalike.audio.wave_format import Correction, container_bits, read_wave_format
+
 __all__ = ["ByteSource", "Header", "read_header"]
 
 
@@ -34,18 +36,24 @@ class Header:
     ----------
     kind : the container family that the first bytes announce, such as "MP4".
     protection : name of the copy protection.
+    unsupported : why FFmpeg would misunderstand the file.
     duration_s : stored length, in seconds; only where FFmpeg does not report the stored one.
     channels : channels of the first audio track.
     has_end : False where the container marks its end and the mark is missing.
     has_index : False where the container cannot be read without an index and it is missing.
+    unread_s : how much sound, in seconds, seems to follow behind the stored length.
+    corrections : bytes that FFmpeg has to read in place of the file's own, to understand it.
     """
 
     kind: str | None = None
     protection: str | None = None
+    unsupported: str | None = None
     duration_s: float | None = None
     channels: int | None = None
     has_end: bool = True
     has_index: bool = True
+    unread_s: float = 0.0
+    corrections: tuple[Correction, ...] = ()
 
 
 def read_header(file: ByteSource) -> Header:
@@ -56,8 +64,13 @@ def read_header(file: ByteSource) -> Header:
         return Header("Ogg", has_end=_ogg_has_end(file))
     if head[:4] == b"fLaC":
         return Header("FLAC")
-    if head[:4] in (b"RIFF", b"RF64", b"RIFX") and head[8:12] == b"WAVE":
-        return _wav(file, start, ">" if head[:4] == b"RIFX" else "<")
+    if head[:4] == b"RIFX" and head[8:12] == b"WAVE":
+        # FFmpeg reads the header alone in this order, and takes the samples for noise.
+        return Header("WAV", unsupported="a WAV in big-endian order (RIFX): convert it")
+    if head[:4] in (b"RIFF", b"RF64") and head[8:12] == b"WAVE":
+        return _wav(file, start)
+    if head == _W64_HEAD:
+        return _w64(file)
     if head[:4] == b"FORM" and head[8:12] in (b"AIFF", b"AIFC"):
         return _aiff(file, start)
     if head[:4] == b"caff":
@@ -165,21 +178,87 @@ def _chunks(file: ByteSource, offset: int, size_format: str) -> Iterator[_Chunk]
 
 # Sizes that programs write when they cannot come back to fill in the true one.
 _UNKNOWN_WAV_SIZES = range(0x7FFFF000, 1 << 32)
-_PCM_TAGS = (1, 3, 6, 7, 0xFFFE)  # integer, float, A-law, mu-law, extensible
+_UNKNOWN_SIZE = 1 << 62  # in 64 bits
+# As much of the samples as is looked at.
+_FIRST_SAMPLES = 1 << 14
 
 
-def _wav(file: ByteSource, start: int, order: str) -> Header:
-    byte_rate = 0
-    for chunk in _chunks(file, start + 12, order + "I"):
-        if chunk.name == b"fmt ":
-            body = file.read_at(chunk.offset, 16)
-            if len(body) == 16:
-                tag, _, _, byte_rate = struct.unpack(order + "HHII", body[:12])
-                byte_rate = byte_rate if tag in _PCM_TAGS else 0
+def _wav(file: ByteSource, start: int) -> Header:
+    description: _Chunk | None = None
+    long_size: int | None = None
+    for chunk in _chunks(file, start + 12, "<I"):
+        if chunk.name == b"ds64":
+            # Of RF64, whose other sizes are of 32 bits (EBU Tech 3306).
+            long_size = int.from_bytes(file.read_at(chunk.offset + 8, 8), "little")
+        elif chunk.name == b"fmt ":
+            description = description or chunk
         elif chunk.name == b"data":
-            is_known = byte_rate > 0 and chunk.size > 0 and chunk.size not in _UNKNOWN_WAV_SIZES
-            return Header("WAV", duration_s=chunk.size / byte_rate if is_known else None)
+            size: int | None = chunk.size
+            if chunk.size in _UNKNOWN_WAV_SIZES or not chunk.size:
+                size = long_size
+            data = _Chunk(chunk.name, chunk.offset, size or 0)
+            goes_on = bool(size) and not _is_chunk(file, data.offset + data.size)
+            return _wave("WAV", file, description, data, goes_on=goes_on)
     return Header("WAV")
+
+
+def _is_chunk(file: ByteSource, offset: int) -> bool:
+    """Whether a chunk begins here, or after the padding to an even offset, or the file ends."""
+    for at in {offset, offset + offset % 2}:
+        head = file.read_at(at, 8)
+        if len(head) < 8 or (head[:4].isascii() and head[:3].isalnum()):
+            return True
+    return False
+
+
+# The identifiers of W64: letters as in a WAV, and a tail (Sonic Foundry, 2003).
+_W64_TAIL = bytes.fromhex("f3acd3118cd100c04f8edb8a")
+_W64_HEAD = b"riff" + bytes.fromhex("2e91cf11a5d628db04c10000")
+
+
+def _w64(file: ByteSource) -> Header:
+    description: _Chunk | None = None
+    offset = 40
+    while 0 <= offset < file.size:
+        head = file.read_at(offset, 24)
+        if len(head) < 24:
+            break
+        size = int.from_bytes(head[16:], "little") - 24
+        if size < 0:
+            break
+        if head[4:16] == _W64_TAIL:
+            chunk = _Chunk(head[:4], offset + 24, size)
+            if chunk.name == b"fmt ":
+                description = description or chunk
+            elif chunk.name == b"data":
+                return _wave("W64", file, description, chunk, goes_on=False)
+        offset += 24 + size + -size % 8
+    return Header("W64")
+
+
+def _wave(
+    kind: str,
+    file: ByteSource,
+    description: _Chunk | None,
+    data: _Chunk,
+    *,
+    goes_on: bool,
+) -> Header:
+    if description is None:
+        return Header(kind)
+    body = file.read_at(description.offset, min(description.size, 40))
+    if len(body) < 16:
+        return Header(kind)
+    first_samples = file.read_at(data.offset, _FIRST_SAMPLES)
+    form = read_wave_format(body, description.offset, first_samples)
+    duration_s = form.duration_s(data.size) if 0 < data.size < _UNKNOWN_SIZE else None
+    left_s = form.duration_s(file.size - data.offset - data.size)
+    return Header(
+        kind,
+        duration_s=duration_s,
+        unread_s=left_s if goes_on and left_s and left_s > 0 else 0.0,
+        corrections=form.corrections,
+    )
 
 
 def _aiff(file: ByteSource, start: int) -> Header:
@@ -193,19 +272,29 @@ def _aiff(file: ByteSource, start: int) -> Header:
 def _caf(file: ByteSource) -> Header:
     channels: int | None = None
     byte_rate = 0.0
+    corrections: tuple[Correction, ...] = ()
     for chunk in _chunks(file, 8, ">q"):
         if chunk.name == b"desc":
             body = file.read_at(chunk.offset, 32)
             if len(body) == 32:
-                rate, _, _, packet_bytes, packet_frames, channels, _ = struct.unpack(
+                rate, codec, _, packet_bytes, packet_frames, channels, bits = struct.unpack(
                     ">d4sIIIII", body
                 )
+                if codec == b"lpcm" and channels and bits:
+                    width = container_bits(bits, channels, packet_bytes)
+                    packet_bytes, packet_frames = channels * width // 8, 1
+                    right = struct.pack(
+                        ">III", packet_bytes, packet_frames, channels
+                    ) + struct.pack(">I", bits if width - bits < 8 else width)
+                    corrections = ((chunk.offset + 16, right),) if right != body[16:] else ()
                 byte_rate = rate * packet_bytes / packet_frames if packet_frames else 0.0
         elif chunk.name == b"data":
             is_known = byte_rate > 0 and chunk.size > 4
             duration_s = (chunk.size - 4) / byte_rate if is_known else None
-            return Header("CAF", duration_s=duration_s, channels=channels or None)
-    return Header("CAF", channels=channels or None)
+            return Header(
+                "CAF", duration_s=duration_s, channels=channels or None, corrections=corrections
+            )
+    return Header("CAF", channels=channels or None, corrections=corrections)
 
 
 # -- ASF (WMA) ---------------------------------------------------------------------------------

@@ -15,7 +15,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from soundalike.audio.codepages import check_encoding
-from soundalike.audio.decoder import SAMPLE_RATES, AudioInfo, Decoder, open_container
+from soundalike.audio.container import AudioInfo, open_container
+from soundalike.audio.decoder import SAMPLE_RATES, Decoder
 from soundalike.audio.headers import read_header
 from soundalike.audio.source import Source, StrPath
 from soundalike.audio.tags import Tags, mended, read_with_mutagen, tags_from_mapping
@@ -33,6 +34,10 @@ __all__ = [
 ]
 
 FloatArray = NDArray[np.float32]
+
+# Channels that cancel each other out for less than this are not reported; more than this share is
+# the whole track.
+_CANCELLED_S, _CANCELLED_SHARE = 1.0, 0.95
 
 
 @dataclass(frozen=True)
@@ -119,7 +124,7 @@ def load_audio(
     ----------
     path : any audio file that FFmpeg decodes.
     sample_rate : Hz to resample to; by default the file's own.
-    mono : mix all channels to their mean.
+    mono : mix all channels to their mean, see :class:`AudioReader`.
     start_s, end_s : seconds; by default the whole track.
 
     Raises
@@ -166,7 +171,8 @@ class AudioReader:
     ----------
     path : any audio file that FFmpeg decodes; of a video, its sound.
     start_s, end_s : seconds; the blocks are the exact slice of the whole track.
-    mono : mix all channels to their mean.
+    mono : mix all channels to their mean; where they cancel each other out (the right one is the
+        left one turned round, say), the strongest alone is taken, and noted.
 
     Attributes
     ----------
@@ -180,9 +186,9 @@ class AudioReader:
         iterating, it changed, vanished or could not be read further.
     UnsupportedAudio : empty, no audio, no audio stream, or an unknown codec.
     ProtectedAudio : encrypted.
-    DamagedAudio : nothing could be decoded.
-    InvalidArgument : times that are not a passage of the track; if its length is not stated,
-        this shows only after the iteration.
+    DamagedAudio : nothing could be decoded; or, after the iteration, most of it was damaged.
+    InvalidArgument : times that are not a passage of the track. A start beyond its end shows only
+        after the iteration: what a header states may be wrong.
     """
 
     def __init__(
@@ -234,8 +240,6 @@ class AudioReader:
             raise InvalidArgument(f"start_s must be 0 or more seconds, not {start_s}{lasts}")
         if end_s is not None and not end_s > start_s:
             raise InvalidArgument(f"end_s must be more than start_s {start_s}, not {end_s}{lasts}")
-        if duration_s is not None and self.info.duration_is_stated and start_s >= duration_s + 1:
-            raise self._beyond(duration_s)
 
     def _beyond(self, duration_s: float) -> InvalidArgument:
         return InvalidArgument(
@@ -254,7 +258,7 @@ class AudioReader:
             last = max(first + 1, round(self._end_s * rate))
         position = self._decoder.skip_towards(self._start_s)
         reached_end = True
-        for block in self._blocks():
+        for block in self._blocks(position, (first, math.inf if last is None else last)):
             n_samples = block.shape[-1]
             begin = min(max(first - position, 0), n_samples)
             end = n_samples if last is None else min(last - position, n_samples)
@@ -271,11 +275,27 @@ class AudioReader:
         self.notes += self._decoder.notes(position / rate if reached_end else None)
         if reached_end and last is not None and last - position > rate / 2:
             self.notes.append(f"the track ends at {position / rate:.1f} s, before end_s")
+        self._note_cancelled()
 
-    def _blocks(self) -> Iterator[FloatArray]:
+    def _note_cancelled(self) -> None:
+        """Say for how long the channels cancelled each other out."""
+        cancelled_s, duration_s = self._decoder.cancelled_s, self.duration_s
+        # A moment of an effect is nothing to report, unless the passage is hardly longer.
+        if cancelled_s < min(_CANCELLED_S, duration_s / 2):
+            return
+        if cancelled_s < _CANCELLED_SHARE * duration_s:
+            self.notes.append(
+                f"the channels cancel each other out in {cancelled_s:.1f} s of {duration_s:.1f} s: "
+                "the strongest alone is used there"
+            )
+        else:
+            self.notes.append("the channels cancel each other out: the strongest alone is used")
+
+    def _blocks(self, position: int, heard: tuple[float, float]) -> Iterator[FloatArray]:
         """Blocks at the rate and with the channels of the first frame."""
         resampler: Resampler | None = None
-        for rate, block in self._decoder.blocks(mono=self._mono):
+        blocks = self._decoder.blocks(mono=self._mono, position=position, heard=heard)
+        for rate, block in blocks:
             if resampler is not None and rate != resampler.rate_in:
                 yield resampler.finish()
                 resampler = None

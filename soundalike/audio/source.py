@@ -9,14 +9,19 @@ from __future__ import annotations
 import io
 import os
 import stat
+from collections.abc import Callable
 from pathlib import Path
 
 from soundalike.errors import UnreadableFile, printable
 from soundalike.files import why
 
-__all__ = ["Source", "StrPath"]
+__all__ = ["Source", "StrPath", "on_progress"]
 
 StrPath = str | os.PathLike[str]
+
+# Called after each read that brought bytes: a process that reads can tell another that it is not
+# stuck. It has to be quick, since a track takes hundreds of reads.
+on_progress: Callable[[], None] | None = None
 
 
 class Source:
@@ -36,6 +41,8 @@ class Source:
         except (OSError, ValueError) as error:
             raise UnreadableFile(path, self._why_unreadable(error)) from error
         self.size = self._before.st_size
+        # Bytes that are read in place of the file's own, by their offsets.
+        self.corrections: tuple[tuple[int, bytes], ...] = ()
         # FFmpeg takes the ending for a hint. The rest of the name is none of its business.
         suffix = Path(path).suffix
         self.name = "audio" + (suffix if suffix.isascii() and suffix[1:].isalnum() else "")
@@ -60,11 +67,20 @@ class Source:
 
     def read(self, n_bytes: int) -> bytes:
         try:
-            return self._file.read(n_bytes) or b""
+            start = self._file.tell() if self.corrections else 0
+            data = self._file.read(n_bytes) or b""
         except OSError as error:
             raise UnreadableFile(
                 self.path, f"could not be read to the end: {why(error)}"
             ) from error
+        if data and on_progress is not None:
+            on_progress()
+        for offset, right in self.corrections:
+            at = offset - start
+            if -len(right) < at < len(data):
+                end = min(at + len(right), len(data))
+                data = data[: max(at, 0)] + right[max(-at, 0) : end - at] + data[end:]
+        return data
 
     def read_at(self, offset: int, n_bytes: int) -> bytes:
         return self.read(n_bytes) if self.seek(offset) == offset else b""
