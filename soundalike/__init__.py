@@ -43,6 +43,8 @@ if TYPE_CHECKING:
     from soundalike.frontends.log_mel import log_mel
     from soundalike.library import Library
     from soundalike.library.records import (
+        Copy,
+        DuplicateGroup,
         Failure,
         LibraryInfo,
         Match,
@@ -62,9 +64,11 @@ __all__ = [
     "Audio",
     "AudioError",
     "Comparison",
+    "Copy",
     "DamagedAudio",
     "DataError",
     "DecoderCrashed",
+    "DuplicateGroup",
     "Failure",
     "InvalidArgument",
     "Library",
@@ -133,6 +137,8 @@ _HOMES = {
     "soundalike.frontends.log_mel": ("log_mel",),
     "soundalike.library": ("Library",),
     "soundalike.library.records": (
+        "Copy",
+        "DuplicateGroup",
         "Failure",
         "LibraryInfo",
         "Match",

@@ -334,7 +334,7 @@ def test_similar_ranks_all_others(library: Library, music: Path) -> None:
         assert match.similarity == pytest.approx(expected[match.track.path], abs=2e-3)
         assert match.percentile is None  # seven tracks are too few
     assert result.query == library.track("toto")
-    assert (result.searched, result.copies, result.not_searched) == (6, 0, 0)
+    assert (result.searched, result.copies, result.not_searched) == (6, (), 0)
     assert result.model == "fake@1"
     assert len(library.similar("toto", k=2).matches) == 2
 
@@ -372,9 +372,11 @@ def test_copies_of_the_query_are_counted_not_listed(
     shutil.copy(music / "b/99.wav", tmp_path / "elsewhere.wav")
     library.scan([music])
     result = library.similar(music / "b/99.wav", k=100)
-    assert (len(result.matches), result.copies, result.searched) == (6, 2, 6)
+    assert (len(result.matches), len(result.copies), result.searched) == (6, 2, 6)
+    assert [copy.kind for copy in result.copies] == ["copy", "copy"]
     result = library.similar(tmp_path / "elsewhere.wav", k=100)
-    assert (len(result.matches), result.copies, result.searched) == (6, 3, 6)
+    assert (len(result.matches), len(result.copies), result.searched) == (6, 3, 6)
+    assert [copy.kind for copy in result.copies] == ["copy", "copy", "copy"]
 
 
 def test_similar_leaves_out_what_cannot_be_played(library: Library, music: Path) -> None:

@@ -4,21 +4,25 @@ from __future__ import annotations
 
 import os
 from collections import Counter
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from functools import cached_property, lru_cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
+from numpy.typing import NDArray
 from sqlalchemy import Connection, Row, ScalarSelect, Select, bindparam, case, func, select
 from sqlalchemy.sql import ColumnElement
 
 from soundalike.audio.tags import Tags
 from soundalike.errors import LibraryError, ModelMismatch, printable
 from soundalike.library.changes import Position, position
-from soundalike.library.naming import Roots, read_roots
+from soundalike.library.naming import Roots
 from soundalike.library.records import Track
-from soundalike.library.storage.encoding import EncodedAnalysis, decode
+from soundalike.library.roots import read_roots
+from soundalike.library.storage.encoding import EncodedAnalysis, decode, decode_excerpts
 from soundalike.library.storage.schema import (
     analyses,
     contents,
@@ -43,6 +47,7 @@ Query = str | os.PathLike[str] | int
 
 # A statement may have only so many parameters.
 _BATCH = 500
+_READ_AT_ONCE = 5000
 
 
 @dataclass(frozen=True, slots=True)
@@ -99,15 +104,11 @@ class Snapshot:
         """The folders that were scanned; what stands in for tags follows from them."""
         return read_roots(self.connection)
 
-    def tracks(self, where: ColumnElement[bool] | None = None) -> Iterator[Track]:
-        """All tracks, or those for which something holds, by path; some at a time are read."""
-        statement = self._every_track.order_by(tracks.c.path).limit(_BATCH)
-        if where is not None:
-            statement = statement.where(where)
-        last = b""
-        while rows := self.connection.execute(statement.where(tracks.c.path > last)).all():
-            yield from self._to_tracks(rows)
-            last = rows[-1].path
+    def tracks_after(self, path: bytes, *conditions: ColumnElement[bool]) -> list[Track]:
+        """Tracks by path, from behind one on; some thousands, as many as are read at a time."""
+        statement = self._every_track.where(tracks.c.path > path, *conditions)
+        statement = statement.order_by(tracks.c.path).limit(_READ_AT_ONCE)
+        return self._to_tracks(self.connection.execute(statement))
 
     def tracks_by_id(self, track_ids: Sequence[int]) -> dict[int, Track]:
         """The tracks with these ids, as many as they may be."""
@@ -220,6 +221,24 @@ class Snapshot:
                 f"{self.space.id}: scan its folder again, or open the library with that model"
             )
         return None
+
+    def excerpts_of(self, track_ids: Sequence[int]) -> dict[int, NDArray[np.float32]]:
+        """The embeddings of the excerpts of some tracks, (n_excerpts, D), unit length; tracks of
+        which none are stored, or damaged ones, are left out."""
+        statement = (
+            select(tracks.c.id, excerpts.c.embeddings, excerpts.c.scales)
+            .select_from(tracks)
+            .join(analyses, own_analysis(self._model_id))
+            .join(excerpts, excerpts.c.analysis_id == analyses.c.id)
+        )
+        found = {}
+        for start in range(0, len(track_ids), _BATCH):
+            some = statement.where(tracks.c.id.in_(track_ids[start : start + _BATCH]))
+            for track_id, embeddings, scales in self.connection.execute(some):
+                # What is damaged is named by whoever asks for the track itself.
+                with suppress(ValueError):
+                    found[track_id] = decode_excerpts(embeddings, scales, self.space.embedding_dim)
+        return found
 
     def _decoded(self, row: Any, found: Found) -> Analysis:
         from soundalike.frontends import find_frontend
