@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import sys
 from typing import TYPE_CHECKING
 
 import click
@@ -66,7 +67,7 @@ def duplicates(paths0: bool, model: str | None, library: str | None, as_json: bo
             ]
         )
     elif paths0:
-        out = click.get_binary_stream("stdout")
+        out = sys.stdout.buffer
         for group in groups:
             for copy in group.others:
                 out.write(os.fsencode(copy.track.path) + b"\0")

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import re
+import sys
 from collections.abc import Callable, Iterable, Iterator
 from typing import TYPE_CHECKING, BinaryIO, get_args
 
@@ -113,7 +114,7 @@ def list_tracks(
         )
         if status is None:
             found = (track for track in found if track.status != "missing")
-        out = click.get_binary_stream("stdout")
+        out = sys.stdout.buffer
         count = _write_json(out, found) if as_json else _write(out, map(shown, found))
         out.flush()
     if not count:
