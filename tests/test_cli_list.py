@@ -52,8 +52,8 @@ def call(*arguments: object) -> Result:
 def test_list_prints_a_line_for_each_track(place: Path) -> None:
     lines = call("list").stdout.splitlines()
     assert len(lines) == 6
-    assert lines[0].split() == ["1", "0:25", "Blupi/track8"]
-    assert lines[-1].split(maxsplit=2) == ["6", "0:25", "Björk - Jóga"]
+    assert lines[0].split() == ["4", "0:25", "Blupi/track8"]
+    assert lines[-1].split(maxsplit=2) == ["3", "0:25", "Björk - Jóga"]
     assert call("list", "bjor").stdout.splitlines() == lines[-1:]
     assert call("list", place / "music" / "Blupi").stdout.splitlines() == lines[:3]
 
@@ -61,7 +61,7 @@ def test_list_prints_a_line_for_each_track(place: Path) -> None:
 @pytest.mark.parametrize(
     ("template", "expected"),
     [
-        (r"{id}\t{artist}\t{title}", "6\tBjörk\tJóga\n"),
+        (r"{id}\t{artist}\t{title}", "3\tBjörk\tJóga\n"),
         (r"{file}\0", "tagged.wav\0"),
         (r"{file}\n", "tagged.wav\n"),
         ("{{{status}}}", "{analysed}\n"),
@@ -87,7 +87,7 @@ def test_list_in_no_format(place: Path, template: str, words: str) -> None:
 
 def test_list_for_programs(place: Path) -> None:
     tracks = json.loads(call("list", "--json").stdout)
-    assert [track["track_id"] for track in tracks] == [1, 3, 2, 4, 5, 6]
+    assert [track["track_id"] for track in tracks] == [4, 5, 6, 1, 2, 3]
     assert tracks[0]["artist"] == "Blupi"
     assert tracks[0]["stand_ins"] == ["artist", "album"]
     assert json.loads(call("list", "--json", "--status", "failed").stdout) == []
@@ -177,7 +177,7 @@ def test_files_are_meant_by_paths_ids_and_words(
     monkeypatch.chdir(music)
     with open_library(place) as library:
         monkeypatch.setattr("soundalike.library.Library", lambda *_, **__: library)
-        assert files_meant(["1", "jóga", "loose.wav"]) == [
+        assert files_meant(["4", "jóga", "loose.wav"]) == [
             music / "Blupi/track8.wav",
             music / "tagged.wav",
             Path("loose.wav"),
