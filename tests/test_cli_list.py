@@ -180,7 +180,7 @@ def test_files_are_meant_by_paths_ids_and_words(
         assert files_meant(["4", "jóga", "loose.wav"]) == [
             music / "Blupi/track8.wav",
             music / "tagged.wav",
-            Path("loose.wav"),
+            music / "loose.wav",
         ]
         assert files_meant(["nowhere.wav"]) == [Path("nowhere.wav")]
         with pytest.raises(TrackNotFound):

@@ -77,7 +77,7 @@ class Reader:
     def each_track(
         self, words: str | None, folder: str | None, status: TrackStatus | None
     ) -> Iterator[Track]:
-        last = b""
+        last: bytes | None = None
         while True:
             # A transaction for some at a time: who asks may take long over each.
             with self._database.read() as connection:

@@ -104,9 +104,12 @@ class Snapshot:
         """The folders that were scanned; what stands in for tags follows from them."""
         return read_roots(self.connection)
 
-    def tracks_after(self, path: bytes, *conditions: ColumnElement[bool]) -> list[Track]:
-        """Tracks by path, from behind one on; some thousands, as many as are read at a time."""
-        statement = self._every_track.where(tracks.c.path > path, *conditions)
+    def tracks_after(self, path: bytes | None, *conditions: ColumnElement[bool]) -> list[Track]:
+        """Tracks by path, from behind one on (None: from the first); some thousands, as many as
+        are read at a time."""
+        statement = self._every_track.where(*conditions)
+        if path is not None:
+            statement = statement.where(tracks.c.path > path)
         statement = statement.order_by(tracks.c.path).limit(_READ_AT_ONCE)
         return self._to_tracks(self.connection.execute(statement))
 
