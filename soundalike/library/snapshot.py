@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
-from sqlalchemy import Connection, Row, ScalarSelect, Select, bindparam, case, func, select
+from sqlalchemy import Connection, Row, ScalarSelect, Select, and_, bindparam, case, func, select
 from sqlalchemy.sql import ColumnElement
 
 from soundalike.audio.tags import Tags
@@ -228,16 +228,11 @@ class Snapshot:
     def excerpts_of(self, track_ids: Sequence[int]) -> dict[int, NDArray[np.float32]]:
         """The embeddings of the excerpts of some tracks, (n_excerpts, D), unit length; tracks of
         which none are stored, or damaged ones, are left out."""
-        statement = (
-            select(tracks.c.id, excerpts.c.embeddings, excerpts.c.scales)
-            .select_from(tracks)
-            .join(analyses, own_analysis(self._model_id))
-            .join(excerpts, excerpts.c.analysis_id == analyses.c.id)
-        )
+        statement = _excerpts(self.space.name, self.space.version)
         found = {}
         for start in range(0, len(track_ids), _BATCH):
-            some = statement.where(tracks.c.id.in_(track_ids[start : start + _BATCH]))
-            for track_id, embeddings, scales in self.connection.execute(some):
+            some = {"track_ids": track_ids[start : start + _BATCH]}
+            for track_id, embeddings, scales in self.connection.execute(statement, some):
                 # What is damaged is named by whoever asks for the track itself.
                 with suppress(ValueError):
                     found[track_id] = decode_excerpts(embeddings, scales, self.space.embedding_dim)
@@ -311,3 +306,17 @@ def _tracks_by_id(name: str, version: str) -> Select[Any]:
     """The same for some tracks, ``track_ids``."""
     some = tracks.c.id.in_(bindparam("track_ids", expanding=True))
     return _every_track(name, version).where(some)
+
+
+@lru_cache(maxsize=8)
+def _excerpts(name: str, version: str) -> Select[Any]:
+    """What the excerpts of some tracks, ``track_ids``, are."""
+    # The sum keeps SQLite from going through all analyses of the model by their index.
+    is_own = analyses.c.model_id + 0 == _model_id(name, version)
+    return (
+        select(tracks.c.id, excerpts.c.embeddings, excerpts.c.scales)
+        .select_from(tracks)
+        .join(analyses, and_(analyses.c.content_id == tracks.c.content_id, is_own))
+        .join(excerpts, excerpts.c.analysis_id == analyses.c.id)
+        .where(tracks.c.id.in_(bindparam("track_ids", expanding=True)))
+    )

@@ -134,13 +134,20 @@ class Recordings:
         for start in range(0, len(rows), _BLOCK_QUERIES):
             some = list(rows[start : start + _BLOCK_QUERIES])
             candidates = self._candidates(self._embeddings[some], self._durations_s[some])
+            others = [
+                [each for each in near if self._audio_ids[each] != self._audio_ids[row]]
+                for row, (near, _) in zip(some, candidates, strict=True)
+            ]
             # At once: the excerpts of many rows cost little more than those of one.
-            self._load([*some, *(row for near, _ in candidates for row in near[:_MOST_OTHERS])])
-            for row, near in zip(some, candidates, strict=True):
-                duration_s = float(self._durations_s[row])
-                own = self._audio_ids[row]
-                alike = self._alike(self._excerpts(row), duration_s, *near, known={int(own): True})
-                found.append(self._with_same_audio([row, *alike], without=row))
+            asked = [row for row, near in zip(some, others, strict=True) if near]
+            self._load([*asked, *(each for near in others for each in near[:_MOST_OTHERS])])
+            for row, near, open_ones in zip(some, candidates, others, strict=True):
+                alike = [row]
+                if open_ones:
+                    duration_s = float(self._durations_s[row])
+                    known = {int(self._audio_ids[row]): True}
+                    alike += self._alike(self._excerpts(row), duration_s, *near, known=known)
+                found.append(self._with_same_audio(alike, without=row))
         return found
 
     def copies_of_other(
@@ -201,24 +208,24 @@ class Recordings:
         self, queries: NDArray[np.float32], durations_s: NDArray[np.floating]
     ) -> list[tuple[list[int], NDArray[np.floating]]]:
         """For each query the rows of its length that are near, nearest first, and their cosines."""
-        windows = [
-            np.flatnonzero(np.abs(self._durations_s - duration_s) <= _LENGTH_S)
-            for duration_s in durations_s
-        ]
+        masks = [np.abs(self._durations_s - duration_s) <= _LENGTH_S for duration_s in durations_s]
         # Where most are of one length, a product of all rows is less work than picking them.
         products = None
-        if sum(map(len, windows)) > len(self._embeddings):
-            products = self._embeddings @ queries.T
+        if sum(map(np.count_nonzero, masks)) > len(self._embeddings):
+            products = queries @ self._embeddings.T
         found = []
-        for number, window in enumerate(windows):
+        for number, mask in enumerate(masks):
             if products is None:
-                cosines = self._embeddings[window] @ queries[number]
+                rows = np.flatnonzero(mask)
+                cosines = self._embeddings[rows] @ queries[number]
+                is_near = cosines >= _TRACK_SIMILARITY
+                rows, cosines = rows[is_near], cosines[is_near]
             else:
-                cosines = products[window, number]
-            near = np.flatnonzero(cosines >= _TRACK_SIMILARITY)
+                rows = np.flatnonzero((products[number] >= _TRACK_SIMILARITY) & mask)
+                cosines = products[number, rows]
             # Equal ones in their order, whatever the last bits are.
-            near = near[np.argsort(-np.round(cosines[near], 5), kind="stable")]
-            found.append((window[near].tolist(), cosines[near]))
+            order = np.argsort(-np.round(cosines, 5), kind="stable")
+            found.append((rows[order].tolist(), cosines[order]))
         return found
 
     def _longer(self, order: NDArray[np.int64], start: int) -> Iterable[list[int]]:
@@ -269,9 +276,9 @@ class Recordings:
 
     def _with_same_audio(self, rows: Sequence[int], without: int | None = None) -> list[int]:
         """The rows, and those that have the audio of one of them."""
-        if not len(rows):
-            return []
-        same = np.isin(self._audio_ids, self._audio_ids[list(rows)])
+        same = np.zeros(len(self._audio_ids), np.bool_)
+        for audio in {int(self._audio_ids[row]) for row in rows}:
+            same |= self._audio_ids == audio
         return [row for row in np.flatnonzero(same).tolist() if row != without]
 
     def _excerpts(self, row: int) -> NDArray[np.float32] | None:
