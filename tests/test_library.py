@@ -810,3 +810,17 @@ def test_an_index_keeps_up_with_folders(library: Library, music: Path, tmp_path:
     assert library.track("untitled tape 03").artist == "music"
     assert library.track("untitled tape 03").name == "music - Untitled Tape_03"
     assert library.track("music untitled").stand_ins == ("title", "artist")
+
+
+def test_a_track_that_moves_takes_the_names_of_its_new_folder(
+    library: Library, music: Path
+) -> None:
+    old = library.track("tape 03")
+    (music / "Attic").mkdir()
+    old.path.rename(music / "Attic" / "tape.wav")
+    library.scan([music])
+    assert library.track("attic").track_id == old.track_id
+    assert library.track("attic").artist == "Attic"
+    assert same_index(library.index(), fresh_index(library))
+    with pytest.raises(TrackNotFound):
+        library.track("untitled")
