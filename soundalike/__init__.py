@@ -43,6 +43,8 @@ if TYPE_CHECKING:
     from soundalike.frontends.log_mel import log_mel
     from soundalike.library import Library
     from soundalike.library.records import (
+        Copy,
+        DuplicateGroup,
         Failure,
         Forgotten,
         LibraryInfo,
@@ -64,9 +66,11 @@ __all__ = [
     "Audio",
     "AudioError",
     "Comparison",
+    "Copy",
     "DamagedAudio",
     "DataError",
     "DecoderCrashed",
+    "DuplicateGroup",
     "Failure",
     "Forgotten",
     "InvalidArgument",
@@ -137,6 +141,8 @@ _HOMES = {
     "soundalike.frontends.log_mel": ("log_mel",),
     "soundalike.library": ("Library",),
     "soundalike.library.records": (
+        "Copy",
+        "DuplicateGroup",
         "Failure",
         "Forgotten",
         "LibraryInfo",

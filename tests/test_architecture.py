@@ -19,7 +19,7 @@ PACKAGE = Path(soundalike.__file__).parent
 # what pulls a model tries it out before it is installed, so that one lies above the analyzer.
 LAYERS = [
     ["errors", "_version"],
-    ["files", "locks", "pace", "playlists", "threads"],
+    ["arguments", "files", "locks", "pace", "playlists", "threads"],
     ["audio"],
     ["frontends"],
     ["models", "analysis"],

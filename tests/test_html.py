@@ -64,6 +64,7 @@ def evaluation(text: str) -> LibraryEvaluation:
         k=10,
         seed=0,
         n_tracks=1060,
+        n_stand_ins=3,
         duplicates=(Duplicate(song, song, "near", 0.99), Duplicate(song, song, "copy", 1.0)),
         answers=answers,
         hubness=hubs,

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import os
 import shutil
 from collections.abc import Iterator
 from pathlib import Path
@@ -10,11 +11,18 @@ from pathlib import Path
 import mutagen.wave
 import numpy as np
 import pytest
-from fakes import fake_analysis, fake_model, open_library, write_track
+from fakes import (
+    fake_analysis,
+    fake_model,
+    fresh_index,
+    open_library,
+    same_index,
+    write_track,
+)
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from mutagen.id3 import TALB, TCON, TDRC, TIT2, TPE1, TRCK
-from sqlalchemy import insert, select
+from sqlalchemy import delete, insert, select
 
 from soundalike.errors import (
     AmbiguousTrack,
@@ -25,8 +33,17 @@ from soundalike.errors import (
     UnreadableFile,
 )
 from soundalike.library import Library
+from soundalike.library.changes import log_changes
+from soundalike.library.scan.store import Store
 from soundalike.library.storage.encoding import decode, decode_embeddings, encode
-from soundalike.library.storage.schema import analyses, contents, excerpts, models, tracks
+from soundalike.library.storage.schema import (
+    analyses,
+    contents,
+    excerpts,
+    folders,
+    models,
+    tracks,
+)
 from soundalike.library.storage.sqlite import word_parts, word_starts
 from soundalike.library.words import plain
 
@@ -334,7 +351,7 @@ def test_similar_ranks_all_others(library: Library, music: Path) -> None:
         assert match.similarity == pytest.approx(expected[match.track.path], abs=2e-3)
         assert match.percentile is None  # seven tracks are too few
     assert result.query == library.track("toto")
-    assert (result.searched, result.copies, result.not_searched) == (6, 0, 0)
+    assert (result.searched, result.copies, result.not_searched) == (6, (), 0)
     assert result.model == "fake@1"
     assert len(library.similar("toto", k=2).matches) == 2
 
@@ -372,9 +389,11 @@ def test_copies_of_the_query_are_counted_not_listed(
     shutil.copy(music / "b/99.wav", tmp_path / "elsewhere.wav")
     library.scan([music])
     result = library.similar(music / "b/99.wav", k=100)
-    assert (len(result.matches), result.copies, result.searched) == (6, 2, 6)
+    assert (len(result.matches), len(result.copies), result.searched) == (6, 2, 6)
+    assert [copy.kind for copy in result.copies] == ["copy", "copy"]
     result = library.similar(tmp_path / "elsewhere.wav", k=100)
-    assert (len(result.matches), result.copies, result.searched) == (6, 3, 6)
+    assert (len(result.matches), len(result.copies), result.searched) == (6, 3, 6)
+    assert [copy.kind for copy in result.copies] == ["copy", "copy", "copy"]
 
 
 def test_similar_leaves_out_what_cannot_be_played(library: Library, music: Path) -> None:
@@ -652,3 +671,156 @@ def test_words_follow_renames_and_tags(library: Library, tmp_path: Path, music: 
     write_track(music / "brand new.wav", "text brand new")
     library.scan([music])
     assert library.track("brand new").path.name == "brand new.wav"
+
+
+def test_copies_of_a_result_are_one_row(library: Library, music: Path) -> None:
+    """With the same bytes, and with the same audio and other tags."""
+    for name in ("copy 1.wav", "copy 2.wav"):
+        shutil.copy(music / "b/come.wav", music / name)
+    library.scan([music])
+    before = library.similar("toto", k=100)
+    assert len(before.matches) == 6
+    (match,) = [match for match in before.matches if match.copies]
+    names = {match.track.path.name, *(copy.track.path.name for copy in match.copies)}
+    assert names == {"come.wav", "copy 1.wav", "copy 2.wav"}
+    assert {copy.kind for copy in match.copies} == {"copy"}
+    assert len({match.similarity for match in before.matches}) == 6
+    assert library.similar("toto", k=3).matches == before.matches[:3]
+    assert library.index().distribution.n_tracks == len(MUSIC)
+
+
+def test_the_same_audio_with_other_tags_is_one_row(library: Library, music: Path) -> None:
+    shutil.copy(music / "b/come.wav", music / "tagged.wav")
+    file = mutagen.wave.WAVE(music / "tagged.wav")
+    file.tags.add(TIT2(text="Another Title"))
+    file.save()
+    library.scan([music])
+    tagged, come = library.track("another title"), library.track("come as you are")
+    assert tagged.content_hash != come.content_hash
+    with library._database.write() as connection:
+        contents_of = [tagged.content_hash, come.content_hash]
+        digests = [bytes.fromhex(each or "") for each in contents_of]
+        connection.execute(
+            contents.update().where(contents.c.digest.in_(digests)).values(audio_digest=b"same")
+        )
+        log_changes(connection, [tagged.track_id, come.track_id])
+    assert library.track(tagged.track_id).audio_hash == b"same".hex()
+    (copy,) = library.similar("another title", k=100).copies
+    assert (copy.track.track_id, copy.kind) == (come.track_id, "audio")
+    (group,) = library.duplicates()
+    assert group.best.track_id == come.track_id  # the shorter path, all else equal
+    assert [(each.track.track_id, each.kind) for each in group.others] == [
+        (tagged.track_id, "audio")
+    ]
+    assert group.size_bytes == tagged.size_bytes
+
+
+def test_duplicates_by_hand(library: Library, music: Path) -> None:
+    assert library.duplicates() == ()
+    shutil.copy(music / "b/99.wav", music / "b/9.wav")
+    shutil.copy(music / "a/01.wav", music / "a/a longer name.wav")
+    library.scan([music])
+    found = [
+        (each.best.path.name, [(other.track.path.name, other.kind) for other in each.others])
+        for each in library.duplicates()
+    ]
+    assert found == [
+        ("01.wav", [("a longer name.wav", "copy")]),
+        ("9.wav", [("99.wav", "copy")]),
+    ]
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        ({"k": 2.5}, "k is 2.5: it must be a whole number"),
+        ({"k": True}, "k is True"),
+        ({"k": "3"}, "k is '3'"),
+        ({"k": 0}, "k is 0: it must be at least 1"),
+        ({"min_percentile": float("nan")}, "min_percentile is nan"),
+        ({"min_percentile": "90"}, "min_percentile is '90'"),
+        ({"min_percentile": 100.5}, "at most 100"),
+        ({"max_per_artist": 1.0}, "max_per_artist is 1.0"),
+        ({"start_s": "1:10"}, "start_s is '1:10'"),
+        ({"start_s": -1}, "start_s is -1"),
+        ({"end_s": float("inf")}, "end_s is inf"),
+        ({"start_s": 5, "end_s": 5}, "end_s is 5: the passage must end after it starts"),
+    ],
+)
+def test_similar_names_a_value_that_it_cannot_use(
+    library: Library, options: dict[str, object], message: str
+) -> None:
+    with pytest.raises(InvalidArgument) as caught:
+        library.similar("toto", **options)  # type: ignore[arg-type]
+    assert message in str(caught.value)
+
+
+def test_other_methods_name_them_too(library: Library, music: Path) -> None:
+    for call in (
+        lambda: library.analysis("1"),  # type: ignore[arg-type]
+        lambda: library.tracks("lost"),  # type: ignore[arg-type]
+        lambda: list(library.each_track(3)),  # type: ignore[arg-type]
+        lambda: library.compare(1.5, 2),  # type: ignore[arg-type]
+        lambda: library.scan(str(music)),
+        lambda: library.scan([music], jobs=0),
+        lambda: library.scan([music], jobs=True),
+        lambda: library.path(None),  # type: ignore[arg-type]
+    ):
+        with pytest.raises(InvalidArgument):
+            call()
+
+
+def test_each_track_by_words_and_folder(library: Library, music: Path) -> None:
+    def names(**options: object) -> list[str]:
+        return [track.path.name for track in library.each_track(**options)]  # type: ignore[arg-type]
+
+    assert len(names()) == len(MUSIC)
+    assert names(words="sigur") == ["01.wav", "02.wav"]
+    assert names(words="hydra", folder=music / "b") == ["100.wav", "99.wav"]
+    assert names(folder=music / "a") == ["01.wav", "02.wav"]
+    assert names(folder=music / "nowhere") == []
+    assert names(status="missing") == []
+    with pytest.raises(TrackNotFound, match="Did you mean"):
+        names(words="sigor")
+
+
+def test_an_index_keeps_up_with_folders(library: Library, music: Path, tmp_path: Path) -> None:
+    """What stands in for tags follows the folder that was scanned, and so do codes and words."""
+    untagged = library.track("tape 03")
+    assert untagged.artist == "c"
+    before = library.index()
+    with library._database.write() as connection:
+        store = Store(connection, 1, 0.0)
+        connection.execute(delete(folders))
+        connection.execute(
+            insert(folders).values(
+                path=os.fsencode(tmp_path),
+                excludes=[],
+                pattern="{artist}/{any}/{title}",
+                scanned_at=0,
+            )
+        )
+        store.names_changed(str(tmp_path))
+        store.log_changes()
+    after = library.index()
+    assert same_index(after, fresh_index(library))
+    row = after.row_of(untagged.track_id)
+    assert row is not None
+    assert after.artist_codes[row] != before.artist_codes[row]
+    assert library.track("untitled tape 03").artist == "music"
+    assert library.track("untitled tape 03").name == "music - Untitled Tape_03"
+    assert library.track("music untitled").stand_ins == ("title", "artist")
+
+
+def test_a_track_that_moves_takes_the_names_of_its_new_folder(
+    library: Library, music: Path
+) -> None:
+    old = library.track("tape 03")
+    (music / "Attic").mkdir()
+    old.path.rename(music / "Attic" / "tape.wav")
+    library.scan([music])
+    assert library.track("attic").track_id == old.track_id
+    assert library.track("attic").artist == "Attic"
+    assert same_index(library.index(), fresh_index(library))
+    with pytest.raises(TrackNotFound):
+        library.track("untitled")

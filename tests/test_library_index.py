@@ -127,7 +127,7 @@ def test_a_file_in_doubt_is_made_anew(library: Library, tmp_path: Path, damage: 
                 "flip": content[:-500] + bytes([content[-500] ^ 1]) + content[-499:],
                 "empty": b"",
                 "text": b"something else\n" * 100,
-                "header": content.replace(b'"version": 1', b'"version": 9'),
+                "header": content.replace(b'"version": 2', b'"version": 9'),
                 "long": content + b"more",
             }[damage]
         )

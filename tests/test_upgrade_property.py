@@ -100,7 +100,9 @@ class Upgrades(RuleBasedStateMachine):
             if tracks:
                 result = library.similar(tracks[0].track_id, k=100)
                 assert {result.model} == models
-                assert len(result.matches) + result.copies + 1 == len(tracks)
+                assert len(result.matches) + len(result.copies) + sum(
+                    len(each.copies) for each in result.matches
+                ) + 1 == len(tracks)
             return {path: one.notes[0].removeprefix("text: ") for path, one in analyses.items()}
 
 

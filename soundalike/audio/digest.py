@@ -8,7 +8,8 @@ from typing import Any
 
 import av.error
 
-from soundalike.audio.decoder import Decoder, open_container
+from soundalike.audio.container import open_container
+from soundalike.audio.decoder import Decoder
 from soundalike.audio.source import Source, StrPath
 
 __all__ = ["audio_digest"]

@@ -40,7 +40,9 @@ SECTIONS: dict[str, dict[str, str]] = {
     "Your library": {
         "scan": "soundalike.cli.scan:scan",
         "similar": "soundalike.cli.similar:similar",
+        "list": "soundalike.cli.list:list_tracks",
         "info": "soundalike.cli.info:info",
+        "duplicates": "soundalike.cli.duplicates:duplicates",
         "failures": "soundalike.cli.scan:failures",
         "evaluate": "soundalike.cli.evaluate:evaluate",
     },

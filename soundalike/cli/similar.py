@@ -18,13 +18,16 @@ from soundalike.cli.params import (
 )
 from soundalike.cli.playlist import PlaylistTarget, playlist_options
 from soundalike.cli.progress import decoding
+from soundalike.cli.rows import PATH_CELL, paths_option, track_cells, track_columns
 from soundalike.cli.views import note_upgrade
 from soundalike.errors import printable
-from soundalike.show.amounts import show_count, show_percentile
+from soundalike.show.amounts import COPY_WORDS, show_count, show_percentile
 from soundalike.show.times import show_time
 
 if TYPE_CHECKING:
-    from soundalike.library import SimilarResult
+    from collections.abc import Sequence
+
+    from soundalike.library import Copy, SimilarResult
 
 __all__ = ["similar"]
 
@@ -36,6 +39,7 @@ __all__ = ["similar"]
         ("soundalike similar miles davis so what", "words from artist and title"),
         ("soundalike similar 17 -k 50 --max-per-artist 2 --m3u mix.m3u8", "a playlist"),
         ("soundalike similar 17 --with-query --m3u -", "one for a pipe, with 17 itself first"),
+        ("soundalike similar 17 --copies --paths", "with their files, and all copies of each"),
         ("soundalike similar 17 --min 95", "only tracks closer than 95 % of all pairs"),
         ("soundalike similar 17 --at 1:10-1:40", "what sounds like this passage of it"),
         ("soundalike similar 17 --model musicnn", "with another model, after a scan with it"),
@@ -60,6 +64,8 @@ __all__ = ["similar"]
     "be fewer than N, or none.",
 )
 @playlist_options
+@paths_option
+@click.option("--copies", is_flag=True, help="Also list the copies of each track.")
 @model_option
 @library_option
 @json_option
@@ -72,6 +78,8 @@ def similar(
     m3u: str | None,
     relative: bool,
     with_query: bool,
+    paths: bool,
+    copies: bool,
     model: str | None,
     library: str | None,
     as_json: bool,
@@ -84,6 +92,10 @@ def similar(
     The similarity is a cosine: 1 is the same sound. On its own that says little, so "closer than"
     tells the share of all pairs of tracks in the library that are less alike. --min drops the
     tracks below such a share.
+
+    Of copies (the same bytes, the same audio with other tags, another encoding) one is listed,
+    with how many others there are; --copies lists them. Copies of TRACK are left out. Where tags
+    are missing, folders stand in for artist and title.
     """
     from soundalike.library import Library
 
@@ -106,40 +118,39 @@ def similar(
     if as_json:
         print_json(result)
     elif not (playlist.is_standard_output and result.matches):
-        _print(result)
+        _print(result, paths=paths, copies=copies)
     playlist.write([match.track for match in result.matches], result.query or result.path)
 
 
-def _print(result: SimilarResult) -> None:
+def _print(result: SimilarResult, *, paths: bool, copies: bool) -> None:
     name = result.query.name if result.query else printable(result.path.name)
     searched = f"{show_count(result.searched, 'track')} compared"
     note(f"{name}{_passage_words(result)}: {searched}")
     if not result.matches:
         note(_nothing_words(result))
         return
+    rows = []
+    for match in result.matches:
+        rows.append(
+            [
+                str(match.rank),
+                f"{match.similarity:.3f}",
+                show_percentile(match.percentile),
+                *track_cells(match.track),
+                _copies_words(len(match.copies)),
+            ]
+        )
+        if copies:
+            rows += _copy_rows(match.copies)
     print_table(
         [
             Column("", justify="right", drop=3),
             Column("similarity", justify="right"),
             Column("closer than", justify="right", drop=1),
-            Column("artist", min_width=8),
-            Column("title", min_width=10),
-            Column("length", justify="right", drop=2),
-            # By which the track can be asked about: it is never left out.
-            Column("id", justify="right"),
+            *track_columns(paths=paths),
+            Column("", drop=2),
         ],
-        [
-            [
-                str(match.rank),
-                f"{match.similarity:.3f}",
-                show_percentile(match.percentile),
-                match.track.artist or "",
-                match.track.title or printable(match.track.path.stem),
-                show_time(match.track.duration_s),
-                str(match.track.track_id),
-            ]
-            for match in result.matches
-        ],
+        [[cell for n, cell in enumerate(row) if n != 3 + PATH_CELL or paths] for row in rows],
     )
     if all(match.percentile is None for match in result.matches):
         note('The library is too small to say how good a similarity is ("closer than").')
@@ -152,15 +163,40 @@ def _print(result: SimilarResult) -> None:
             f"{found} of {found + result.cut}: {rest} no closer than {result.min_percentile:g} % "
             f"of all pairs"
         )
+    if result.is_poor:
+        note("Even the closest is far away for this library: nothing in it sounds much like this.")
     if result.copies:
-        copies = show_count(result.copies, "exact copy", "exact copies")
-        are = "is" if result.copies == 1 else "are"
-        note(f"{copies} of the query's file {are} not listed")
-    if result.not_searched:
+        one = len(result.copies) == 1
         note(
-            f"not compared: {show_count(result.not_searched, 'track')} that {result.model} has not "
-            "analysed yet; scan the folder"
+            f"{'1 copy' if one else f'{len(result.copies):,} copies'} of the query "
+            f"{'is' if one else 'are'} not listed{_named(result.copies) if copies else ''}"
         )
+    if result.not_searched:
+        one = result.not_searched == 1
+        note(
+            f"{show_count(result.not_searched, 'track')} {'was' if one else 'were'} not compared, "
+            f"because {result.model} has not analysed {'it' if one else 'them'} yet: scan "
+            f"{'its' if one else 'their'} folder"
+        )
+
+
+def _copies_words(number: int) -> str:
+    """``+1 copy``, ``+2 copies``, or nothing."""
+    if not number:
+        return ""
+    return "+1 copy" if number == 1 else f"+{number:,} copies"
+
+
+def _copy_rows(copies: Sequence[Copy]) -> list[list[str]]:
+    return [["", "", "", *track_cells(copy.track), COPY_WORDS[copy.kind]] for copy in copies]
+
+
+def _named(copies: Sequence[Copy]) -> str:
+    lines = (
+        f"  #{copy.track.track_id}  {printable(copy.track.path)}  ({COPY_WORDS[copy.kind]})"
+        for copy in copies
+    )
+    return "\n".join([":", *lines])
 
 
 def _nothing_words(result: SimilarResult) -> str:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Hashable, Sequence
 from dataclasses import dataclass
 
+from soundalike.library.naming import album_folder
 from soundalike.library.records import Track
 from soundalike.library.words import album_key, artist_key, genre_key
 
@@ -12,13 +13,15 @@ __all__ = ["QUESTIONS", "Question", "album_of", "artist_of", "folder_of", "genre
 
 
 def artist_of(track: Track) -> str | None:
-    """The artist, without case and accents; None for "Various Artists"."""
+    """The artist, or the folder that stands in, without case and accents; None for "Various
+    Artists"."""
     return artist_key(track.artist)
 
 
 def album_of(track: Track) -> tuple[str, str] | None:
-    """The album together with the album artist, or with the folder where there is none."""
-    return album_key(track.album, track.album_artist, folder_of(track))
+    """The album, or the folder that stands in, together with the album artist, or with the folder
+    where there is none. The discs of an album are one."""
+    return album_key(track.album, track.album_artist, album_folder(str(track.path)))
 
 
 def genre_of(track: Track) -> str | None:
@@ -66,7 +69,7 @@ QUESTIONS = (
         "same album",
         album_of,
         None,
-        "an album tag",
+        "an album (a tag, or a folder that stands in)",
         "Are the neighbours from the same album? Easy in part: an album shares its sound engineer "
         "and its microphones, not only its music.",
     ),
@@ -74,14 +77,14 @@ QUESTIONS = (
         "same artist",
         artist_of,
         None,
-        "an artist tag",
+        "an artist (a tag, or a folder that stands in)",
         "Are the neighbours by the same artist? Tracks of the same album count.",
     ),
     Question(
         "same artist, other albums",
         artist_of,
         album_of,
-        "an artist and an album tag",
+        "an artist and an album",
         "Are the neighbours by the same artist when tracks of the same album are left out? What "
         "is left is the artist's style.",
     ),
@@ -104,7 +107,7 @@ QUESTIONS = (
         "same genre, other artists",
         genre_of,
         artist_of,
-        "a genre and an artist tag",
+        "a genre tag and an artist",
         "Are the neighbours of the same genre when tracks by the same artist are left out? The "
         "hardest of these, and the one that tells most about discovering music.",
     ),

@@ -13,7 +13,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from soundalike.errors import InvalidArgument, LibraryError
+from soundalike.arguments import whole_number
+from soundalike.errors import LibraryError
 from soundalike.evaluate.duplicates import find_duplicates
 from soundalike.evaluate.intervals import mean_interval
 from soundalike.evaluate.labels import QUESTIONS, Question
@@ -156,6 +157,9 @@ def evaluate_library(
         k=k,
         seed=seed,
         n_tracks=len(collection.tracks),
+        n_stand_ins=sum(
+            not {"artist", "album"}.isdisjoint(track.stand_ins) for track in collection.tracks
+        ),
         duplicates=duplicates,
         answers=answers,
         hubness=hubness,
@@ -191,14 +195,9 @@ class _Collection:
 
 
 def _check(k: int, baseline_tracks: int, robustness_tracks: int) -> None:
-    if k < 1:
-        raise InvalidArgument(f"k is {k}: it must be at least 1")
-    for name, value in (
-        ("baseline_tracks", baseline_tracks),
-        ("robustness_tracks", robustness_tracks),
-    ):
-        if value < 0:
-            raise InvalidArgument(f"{name} is {value}: it cannot be negative")
+    whole_number("k", k, least=1)
+    whole_number("baseline_tracks", baseline_tracks, least=0)
+    whole_number("robustness_tracks", robustness_tracks, least=0)
 
 
 def _robustness(

@@ -15,7 +15,7 @@ from soundalike.evaluate.words import (
     left_out_words,
     untagged_words,
 )
-from soundalike.show.amounts import show_percent
+from soundalike.show.amounts import COPY_WORDS, show_percent
 from soundalike.show.html import Table, Tile, render
 
 __all__ = ["evaluation_page"]
@@ -226,7 +226,7 @@ def _listings(evaluation: LibraryEvaluation) -> list[tuple[str, Table]]:
         [
             printable(each.track.path),
             printable(each.kept.path),
-            "exact copy" if each.kind == "copy" else "near-duplicate",
+            COPY_WORDS[each.kind],
             _three(each.similarity),
         ]
         for each in evaluation.duplicates

@@ -109,6 +109,8 @@ class LibraryEvaluation:
     ----------
     location, model, k, seed : what was asked; ``model`` is ``name@version``.
     n_tracks : tracks that were compared, without the duplicates.
+    n_stand_ins : those of them of which artist or album is what their folders say, for want of
+        tags.
     duplicates : that were set aside.
     answers : one a question; each has figures, or a reason why it has none.
     hubness : as it is, then after the corrections; empty where ``hubness_reason`` says why.
@@ -128,6 +130,7 @@ class LibraryEvaluation:
     k: int
     seed: int
     n_tracks: int
+    n_stand_ins: int
     duplicates: tuple[Duplicate, ...]
     answers: tuple[Answer, ...]
     hubness: tuple[HubFigures, ...]

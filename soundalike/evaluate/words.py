@@ -41,23 +41,24 @@ def baseline_words(comparison: BaselineComparison) -> str:
 
 
 def untagged_words(evaluation: LibraryEvaluation) -> str | None:
-    """What can be measured in a library without tags; None if there are tags."""
-    by_tags = [answer for answer in evaluation.answers if answer.question != "same folder"]
-    if any(answer.n_unlabelled < evaluation.n_tracks for answer in by_tags):
+    """What artist and album are in a library without tags; None if there are tags."""
+    if evaluation.n_stand_ins < evaluation.n_tracks:
         return None
     return (
-        "No track has an artist, an album or a genre in its tags. What can be measured without "
-        "tags: folders, hubs and changed copies."
+        "No track has an artist and an album in its tags: folders stand in for them, and mean as "
+        "much as you put into them. Hubs and changed copies need no tags."
     )
 
 
 def left_out_words(evaluation: LibraryEvaluation) -> list[str]:
     """What is left out of all figures, and why; one line per reason."""
     copies = sum(duplicate.kind == "copy" for duplicate in evaluation.duplicates)
-    near = len(evaluation.duplicates) - copies
+    retagged = sum(duplicate.kind == "audio" for duplicate in evaluation.duplicates)
+    near = len(evaluation.duplicates) - copies - retagged
     pending = f" that {evaluation.model} has not analysed yet: scan their folder"
     lines = (
         (copies, "exact copy of another file", "exact copies of other files", ""),
+        (retagged, "file", "files", " with the audio of another file and other tags"),
         (near, "near-duplicate", "near-duplicates", ", the same recording again"),
         (
             len(evaluation.failed),

@@ -9,6 +9,8 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from soundalike.library.records import (
+    Copy,
+    DuplicateGroup,
     Failure,
     Forgotten,
     LibraryInfo,
@@ -26,6 +28,8 @@ if TYPE_CHECKING:
     from soundalike.library.library import Library
 
 __all__ = [
+    "Copy",
+    "DuplicateGroup",
     "Failure",
     "Forgotten",
     "Library",

@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import os
 import threading
-from collections.abc import Callable, Hashable, Mapping
+from collections.abc import Callable, Hashable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field, fields, replace
 from functools import lru_cache
@@ -18,6 +18,7 @@ from numpy.typing import NDArray
 
 from soundalike.errors import SoundalikeError
 from soundalike.library.changes import NO_TRACK, Position, changed_since
+from soundalike.library.naming import Roots, album_folder
 from soundalike.library.snapshot import Snapshot
 from soundalike.library.storage.encoding import decode_embeddings
 from soundalike.library.storage.index_file import read_arrays, write_arrays
@@ -25,6 +26,7 @@ from soundalike.library.storage.schema import analyses, contents, tracks
 from soundalike.library.words import album_key, artist_key
 from soundalike.models.lineage import EmbeddingSpace
 from soundalike.similarity.distribution import PairDistribution
+from soundalike.similarity.duplicates import Excerpts, Recordings
 
 __all__ = ["Index", "IndexKeeper", "Rows"]
 
@@ -44,14 +46,17 @@ class Rows:
 
     Attributes
     ----------
-    track_ids, content_ids : int64 (n,); copies have the same content.
-    artist_codes, album_codes : int64 (n,), equal for the same artist or album; 0 for unknown.
+    track_ids, content_ids : int64 (n,); exact copies have the same content.
+    audio_ids : int64 (n,), equal for exact copies and for the same audio with other tags.
+    artist_codes, album_codes : int64 (n,), equal for the same artist or album, by tags or by what
+        stands in for them; 0 for unknown.
     durations_s : float32 (n,), seconds.
     embeddings : float32 (n, embedding_dim), unit length.
     """
 
     track_ids: NDArray[np.int64]
     content_ids: NDArray[np.int64]
+    audio_ids: NDArray[np.int64]
     artist_codes: NDArray[np.int64]
     album_codes: NDArray[np.int64]
     durations_s: NDArray[np.float32]
@@ -85,10 +90,32 @@ class Index(Rows):
 
     @property
     def distribution(self) -> PairDistribution:
-        """How alike the library's pairs of tracks are, measured when first asked for."""
+        """How alike the library's pairs of tracks are, measured when first asked for. Of what is
+        there several times, one counts."""
         if not self._measured:
-            self._measured.append(PairDistribution.from_embeddings(self.embeddings))
+            rows = np.sort(np.unique(self.audio_ids, return_index=True)[1])
+            is_once = len(rows) == len(self)  # then nothing need be copied
+            self._measured.append(
+                PairDistribution.from_embeddings(
+                    self.embeddings if is_once else self.embeddings[rows],
+                    durations_s=self.durations_s[rows],
+                )
+            )
         return self._measured[0]
+
+    def recordings(self, excerpts_of: Excerpts) -> Recordings:
+        """Which rows hold the same recording.
+
+        Parameters
+        ----------
+        excerpts_of : of some tracks by their ids; see ``Snapshot.excerpts_of``.
+        """
+
+        def by_row(rows: Sequence[int]) -> dict[int, NDArray[np.float32]]:
+            ids = {int(self.track_ids[row]): row for row in rows}
+            return {ids[track_id]: found for track_id, found in excerpts_of(list(ids)).items()}
+
+        return Recordings(self.embeddings, self.durations_s, self.audio_ids, by_row)
 
     def row_of(self, track_id: int) -> int | None:
         """The row of a track; None for one that a search cannot find."""
@@ -262,6 +289,7 @@ class IndexKeeper:
             tracks.c.content_id,
             tracks.c.path,
             analyses.c.duration_s,
+            contents.c.audio_digest,
             contents.c.tags["artist"].as_string(),
             contents.c.tags["album"].as_string(),
             contents.c.tags["album_artist"].as_string(),
@@ -277,20 +305,16 @@ class IndexKeeper:
                 some = statement.where(tracks.c.id.in_(track_ids[start : start + _BATCH]))
                 found += snapshot.connection.execute(some).all()
         # Column by column, not row by row: this is what takes the time.
-        columns = list(zip(*found, strict=True)) if found else [()] * 8
-        ids, content_ids, paths, durations, artists, albums, album_artists, encoded = columns
+        columns = list(zip(*found, strict=True)) if found else [()] * 9
+        ids, content_ids, paths, durations, audio, *named, encoded = columns
+        artist_codes, album_codes = _codes(paths, *named, roots=snapshot.roots)
         embeddings, whole = decode_embeddings(encoded, snapshot.space.embedding_dim)
         rows = Rows(
             track_ids=np.array(ids, np.int64)[whole],
             content_ids=np.array(content_ids, np.int64)[whole],
-            artist_codes=np.array([_artist_code(artist) for artist in artists], np.int64)[whole],
-            album_codes=np.array(
-                [
-                    0 if album is None else _album_code(album, artist, os.path.dirname(path))
-                    for album, artist, path in zip(albums, album_artists, paths, strict=True)
-                ],
-                np.int64,
-            )[whole],
+            audio_ids=np.array(list(map(_audio_id, content_ids, audio)), np.int64)[whole],
+            artist_codes=np.array(artist_codes, np.int64)[whole],
+            album_codes=np.array(album_codes, np.int64)[whole],
             durations_s=np.array(durations, np.float32)[whole],
             embeddings=embeddings,
         )
@@ -327,19 +351,52 @@ def _stacked(kept: Mapping[str, NDArray[Any]], rows: Rows) -> dict[str, Any]:
     }
 
 
+def _codes(
+    paths: Sequence[bytes],
+    artists: Sequence[str | None],
+    albums: Sequence[str | None],
+    album_artists: Sequence[str | None],
+    *,
+    roots: Roots,
+) -> tuple[list[int], list[int]]:
+    """Numbers for the artist and the album of each path."""
+    artist_codes, album_codes = [], []
+    for encoded, artist, album, whose in zip(paths, artists, albums, album_artists, strict=True):
+        path = os.fsdecode(encoded)
+        if not artist or not album:
+            said = roots.stand_ins(path)
+            artist, album, whose = (
+                artist or said.artist,
+                album or said.album,
+                whose or said.album_artist,
+            )
+        artist_codes.append(_artist_code(artist))
+        album_codes.append(_album_code(album, whose, album_folder(path)) if album else 0)
+    return artist_codes, album_codes
+
+
+def _audio_id(content_id: int, audio_digest: bytes | None) -> int:
+    """A number for the audio of a content: its own, until its audio was looked at."""
+    return content_id if audio_digest is None else _short(audio_digest)
+
+
 @lru_cache(maxsize=65_536)
 def _artist_code(artist: str | None) -> int:
     return _code(artist_key(artist))
 
 
 @lru_cache(maxsize=65_536)
-def _album_code(album: str, album_artist: str | None, folder: bytes) -> int:
-    return _code(album_key(album, album_artist, os.fsdecode(folder)))
+def _album_code(album: str, album_artist: str | None, folder: str) -> int:
+    return _code(album_key(album, album_artist, folder))
 
 
 def _code(key: Hashable | None) -> int:
     """A number that stands for a name, the same in every process; 0 for none."""
     if key is None:
         return 0
-    digest = hashlib.blake2b(repr(key).encode("utf-8", "surrogatepass"), digest_size=8).digest()
+    return _short(repr(key).encode("utf-8", "surrogatepass"))
+
+
+def _short(data: bytes) -> int:
+    digest = hashlib.blake2b(data, digest_size=8).digest()
     return int.from_bytes(digest, "little", signed=True) or 1

@@ -3,18 +3,20 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, get_args
 
-from soundalike.errors import ModelMismatch
+from soundalike.arguments import number, whole_number
+from soundalike.errors import InvalidArgument, ModelMismatch
 from soundalike.files import is_gone
 from soundalike.library.forget import forget
 from soundalike.library.index import Index
 from soundalike.library.reader import Reader
 from soundalike.library.records import (
+    DuplicateGroup,
     Failure,
     Forgotten,
     LibraryInfo,
@@ -142,6 +144,10 @@ class Library:
         LibraryError : another scan is running, or the database cannot be written.
         ModelError : the model cannot be loaded.
         """
+        if isinstance(folders, (str, bytes, os.PathLike)):
+            raise InvalidArgument(
+                f"folders is {folders!r}: give a list of them, such as [{folders!r}]"
+            )
         return self._scan(checked_folders(folders), jobs, retry, progress)
 
     def retry_failures(
@@ -186,6 +192,8 @@ class Library:
     ) -> ScanReport:
         from soundalike.library.scan.scan import Scan
 
+        if jobs is not None:
+            jobs = whole_number("jobs", jobs, least=1)
         scan = Scan(
             self._database, self._setup, self.model, paths, lineage=self._lineage, pool=self._pool
         )
@@ -197,7 +205,35 @@ class Library:
 
     def tracks(self, status: TrackStatus | None = None) -> list[Track]:
         """All tracks, or those of one status, by path."""
-        return [track for track in self._reader.tracks() if status in (None, track.status)]
+        return list(self.each_track(status=status))
+
+    def each_track(
+        self,
+        words: str | None = None,
+        *,
+        folder: str | os.PathLike[str] | None = None,
+        status: TrackStatus | None = None,
+    ) -> Iterator[Track]:
+        """Tracks by path, one after the other, however many there are.
+
+        Parameters
+        ----------
+        words : only those that have all these words, as for :meth:`track`.
+        folder : only those below this folder.
+        status : only those of this status.
+
+        Raises
+        ------
+        TrackNotFound : no track has the words; raised when the first track is asked for.
+        InvalidArgument : an unknown status, or words that are no text.
+        """
+        if status is not None and status not in get_args(TrackStatus):
+            known = ", ".join(get_args(TrackStatus))
+            raise InvalidArgument(f"status is {status!r}: it must be one of {known}")
+        if words is not None and not isinstance(words, str):
+            raise InvalidArgument(f"words is {words!r}: it must be text")
+        inside = None if folder is None else os.path.realpath(os.path.expanduser(folder))
+        return self._reader.each_track(words, inside, status)
 
     def track(self, query: Query) -> Track:
         """The track that a path, an id or words mean.
@@ -237,10 +273,11 @@ class Library:
         Raises
         ------
         TrackNotFound : no track has this id.
+        InvalidArgument : the id is no whole number.
         LibraryError : the track is not analysed.
         ModelMismatch : it is, but only with another model.
         """
-        return self._reader.analysis(track_id)
+        return self._reader.analysis(whole_number("track_id", track_id))
 
     def similar(
         self,
@@ -254,12 +291,15 @@ class Library:
     ) -> SimilarResult:
         """The tracks that sound most like a track, a file, or a passage of either.
 
+        A recording comes once, however many files hold it: see ``Match.copies``. Copies of the
+        query are left out.
+
         Parameters
         ----------
         query : as for :meth:`track`; a file that is not in the library is analysed for this.
         k : how many at most.
         start_s, end_s : only this passage of the query, in seconds; analysed for this.
-        max_per_artist : at most this many by one artist.
+        max_per_artist : at most this many by one artist; where there is no tag, of one folder.
         min_percentile : only tracks that are more alike than this share (0-100) of all pairs in
             the library: fewer than k then, or none, rather than some that are not alike.
 
@@ -268,8 +308,22 @@ class Library:
         TrackNotFound, AmbiguousTrack : as for :meth:`track`.
         AudioError : the query's file has to be analysed and cannot be.
         ModelMismatch : the query or the whole library is analysed with another model only.
-        InvalidArgument : a value out of range.
+        InvalidArgument : a value of the wrong type or out of range.
         """
+        k = whole_number("k", k, least=1)
+        if start_s is not None:
+            start_s = number("start_s", start_s, least=0)
+        if end_s is not None:
+            end_s = number("end_s", end_s, least=0)
+            if end_s <= (start_s or 0.0):
+                raise InvalidArgument(
+                    f"end_s is {end_s:g}: the passage must end after it starts, "
+                    f"at {start_s or 0.0:g} seconds"
+                )
+        if max_per_artist is not None:
+            max_per_artist = whole_number("max_per_artist", max_per_artist, least=1)
+        if min_percentile is not None:
+            min_percentile = number("min_percentile", min_percentile, least=0, most=100)
         return self._reader.similar(
             query,
             k,
@@ -287,6 +341,19 @@ class Library:
         ModelMismatch : the whole library is analysed with another model only.
         """
         return self._reader.index()
+
+    def duplicates(self) -> tuple[DuplicateGroup, ...]:
+        """The recordings that several files hold, by the path of the best copy of each.
+
+        Exact copies, the same audio with other tags, and near-duplicates such as another encoding:
+        what counts as one, and how often that is wrong, says ``soundalike.similarity.duplicates``.
+        Nothing is changed or deleted.
+
+        Raises
+        ------
+        ModelMismatch : the whole library is analysed with another model only.
+        """
+        return self._reader.duplicates()
 
     def compare(self, a: Query, b: Query) -> Comparison:
         """Compare two tracks or files: how alike, and which passages match best.

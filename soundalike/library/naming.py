@@ -12,11 +12,8 @@ from collections.abc import Iterable
 from dataclasses import dataclass, fields
 from functools import lru_cache
 
-from sqlalchemy import Connection, bindparam, select, update
-
 from soundalike.audio.tags import Tags
 from soundalike.errors import InvalidArgument, printable
-from soundalike.library.storage.schema import below, contents, folders, tracks
 from soundalike.library.words import searchable
 
 __all__ = [
@@ -25,8 +22,6 @@ __all__ = [
     "album_folder",
     "check_pattern",
     "filled",
-    "read_roots",
-    "refresh_words",
     "short_name",
 ]
 
@@ -48,7 +43,6 @@ PATTERN_FIELDS = tuple(_FIELDS)
 
 # "CD1", "Disc 2", "disc 02 - Live": a part of an album, and no name of its own.
 _DISC = re.compile(r"(?:cd|dis[ck]|dvd|lp)[\s._-]*(\d{1,2})(?:\W.*)?", re.IGNORECASE | re.DOTALL)
-_BATCH = 1000
 
 
 def check_pattern(text: str) -> None:
@@ -211,52 +205,6 @@ class Roots:
             disc_number=discs[0] or None if discs else None,
         )
         return _Folder(names, own, default, pattern)
-
-
-_ROOTS = select(folders.c.path, folders.c.pattern)
-_TRACKS = (
-    select(tracks.c.id, tracks.c.path, tracks.c.words, contents.c.tags)
-    .outerjoin(contents, contents.c.id == tracks.c.content_id)
-    .order_by(tracks.c.id)
-    .limit(_BATCH)
-)
-_SET_WORDS = (
-    update(tracks).where(tracks.c.id == bindparam("for_track")).values(words=bindparam("new"))
-)
-
-
-def read_roots(connection: Connection) -> Roots:
-    """The folders that a library has scanned."""
-    return Roots((row.path, row.pattern) for row in connection.execute(_ROOTS))
-
-
-def refresh_words(connection: Connection, folder: str | None = None) -> set[int]:
-    """Make the words anew by which tracks are found, after a folder or its pattern was set.
-
-    Parameters
-    ----------
-    folder : the tracks below this one; all by default.
-
-    Returns
-    -------
-    The ids of all these tracks. Whoever keeps an index has to look at them again: artist and album
-    may be others now (``changes.log_changes``).
-    """
-    roots = read_roots(connection)
-    statement = _TRACKS if folder is None else _TRACKS.where(below(tracks.c.path, folder))
-    seen: set[int] = set()
-    last = 0
-    while rows := connection.execute(statement.where(tracks.c.id > last)).all():
-        changed = []
-        for row in rows:
-            words = roots.words(os.fsdecode(row.path), Tags.from_json(row.tags or {}))
-            if words != row.words:
-                changed.append({"for_track": row.id, "new": words})
-        if changed:
-            connection.execute(_SET_WORDS, changed)
-        seen.update(row.id for row in rows)
-        last = rows[-1].id
-    return seen
 
 
 def album_folder(path: str) -> str:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import time
+from collections.abc import Iterator
 from contextlib import suppress
 from functools import partial
 from pathlib import Path
@@ -16,22 +17,26 @@ from sqlalchemy import Connection
 from soundalike.errors import LibraryError, ModelMismatch, TrackNotFound, UnreadableFile, printable
 from soundalike.files import is_gone
 from soundalike.library.changes import Position, position
+from soundalike.library.copies import duplicate_groups
 from soundalike.library.forget import missing_tracks
 from soundalike.library.index import Index, IndexKeeper
-from soundalike.library.lookup import find
+from soundalike.library.lookup import find, having_words, not_found
 from soundalike.library.overview import describe, failures_of, folders_of, models_in_use
 from soundalike.library.records import (
+    DuplicateGroup,
     Failure,
     LibraryInfo,
     ScannedFolder,
     SimilarResult,
     Track,
+    TrackStatus,
     Upgrade,
 )
 from soundalike.library.scan.store import Store
 from soundalike.library.search import search
 from soundalike.library.snapshot import Found, Query, Snapshot
 from soundalike.library.storage.database import Database
+from soundalike.library.storage.schema import below, tracks
 from soundalike.library.upgrade import query_space, to_reanalyse, upgrade_state
 from soundalike.models import ModelInfo
 from soundalike.models.lineage import EmbeddingSpace, Lineage
@@ -72,9 +77,25 @@ class Reader:
         # Which model answers costs a look at all analyses while one takes over from another.
         self._answering: tuple[Position, EmbeddingSpace] | None = None
 
-    def tracks(self) -> list[Track]:
-        with self._database.read() as connection:
-            return list(self._snapshot(connection).tracks())
+    def each_track(
+        self, words: str | None, folder: str | None, status: TrackStatus | None
+    ) -> Iterator[Track]:
+        last: bytes | None = None
+        while True:
+            # A transaction for some at a time: who asks may take long over each.
+            with self._database.read() as connection:
+                snapshot = self._snapshot(connection)
+                conditions = [] if folder is None else [below(tracks.c.path, folder)]
+                if words is not None:
+                    condition = having_words(snapshot, words)
+                    if condition is None:
+                        raise not_found(snapshot, words)
+                    conditions.append(condition)
+                found = snapshot.tracks_after(last, *conditions)
+            if not found:
+                return
+            yield from (track for track in found if status in (None, track.status))
+            last = os.fsencode(found[-1].path)
 
     def track(self, query: Query) -> Track:
         with self._database.read() as connection:
@@ -145,27 +166,41 @@ class Reader:
             if min_percentile is not None:
                 check_min_percentile(min_percentile, index.distribution)
             found = find(snapshot, query)
+            is_whole = start_s is None and end_s is None
+            in_index = found.track is not None and index.row_of(found.track.track_id) is not None
+            whole: Analysis | None = None
+            if not in_index:
+                whole = self._stored(snapshot, found, is_whole=is_whole)
             answer = partial(
                 search,
                 index,
                 found,
+                whole=whole,
                 k=k,
                 start_s=start_s,
                 end_s=end_s,
                 max_per_artist=max_per_artist,
                 min_percentile=min_percentile,
             )
-            is_whole = start_s is None and end_s is None
-            embedding = self._embedding(index, snapshot, found) if is_whole else None
+            embedding = self._embedding(index, found, whole) if is_whole else None
             result = None if embedding is None else answer(embedding, snapshot)
         if result is None:
             # Outside of any transaction: this may take a while. Whatever happens to the library
             # meanwhile, the answer is about one model.
-            embedding = self._analyse(found, snapshot.space, start_s, end_s).embedding
+            analysis = self._analyse(found, snapshot.space, start_s, end_s)
+            if is_whole:
+                answer = partial(answer, whole=analysis)
             with self._database.read() as connection:
-                result = answer(embedding, Snapshot(connection, snapshot.space))
+                result = answer(analysis.embedding, Snapshot(connection, snapshot.space))
         self._tidy()
         return result
+
+    def duplicates(self) -> tuple[DuplicateGroup, ...]:
+        with self._database.read() as connection:
+            snapshot = self._snapshot(connection)
+            found = duplicate_groups(self._current(snapshot), snapshot)
+        self._tidy()
+        return found
 
     def compare(self, a: Query, b: Query) -> Comparison:
         with self._database.read() as connection:
@@ -226,19 +261,23 @@ class Reader:
         self._index.save()
 
     def _embedding(
-        self, index: Index, snapshot: Snapshot, found: Found
+        self, index: Index, found: Found, whole: Analysis | None
     ) -> NDArray[np.float32] | None:
         """Of a whole track, where it is known."""
         row = index.row_of(found.track.track_id) if found.track else None
         if row is not None:
             embedding: NDArray[np.float32] = index.embeddings[row]
             return embedding
-        analysis = self._stored(snapshot, found)
-        return None if analysis is None else analysis.embedding
+        return None if whole is None else whole.embedding
 
-    def _stored(self, snapshot: Snapshot, found: Found) -> Analysis | None:
+    def _stored(
+        self, snapshot: Snapshot, found: Found, *, is_whole: bool = True
+    ) -> Analysis | None:
+        """What is stored of a track. Where only a passage is asked for, it can do without."""
         was_chosen = self._lineage is None or snapshot.space.id == self._model.id
-        return snapshot.stored(found, was_chosen=was_chosen)
+        with suppress(*() if is_whole else (LibraryError,)):
+            return snapshot.stored(found, was_chosen=was_chosen and is_whole)
+        return None
 
     def _analyse(
         self,

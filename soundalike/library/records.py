@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, field, fields
 from datetime import datetime
 from pathlib import Path
 from typing import Any, Literal
@@ -11,6 +11,9 @@ from soundalike.audio.tags import Tags
 from soundalike.library.naming import filled, short_name
 
 __all__ = [
+    "Copy",
+    "CopyKind",
+    "DuplicateGroup",
     "Failure",
     "Forgotten",
     "LibraryInfo",
@@ -27,6 +30,7 @@ __all__ = [
 ]
 
 TrackStatus = Literal["analysed", "failed", "missing", "pending"]
+CopyKind = Literal["copy", "audio", "near"]
 ScanPhase = Literal["walking", "analysing", "re-analysing"]
 
 
@@ -55,15 +59,15 @@ class Track:
     track_id: int
     path: Path
     tags: Tags
-    from_path: Tags
     duration_s: float | None
     sample_rate: int | None
     channels: int | None
     codec: str | None
     size_bytes: int | None
     content_hash: str | None
-    audio_hash: str | None
     status: TrackStatus
+    audio_hash: str | None = None
+    from_path: Tags = field(default_factory=Tags)
     missing_since: datetime | None = None
 
     @property
@@ -104,7 +108,7 @@ class Track:
     @property
     def stand_ins(self) -> tuple[str, ...]:
         """The names of those that come from the path, because there is no tag."""
-        names = (field.name for field in fields(Tags))
+        names = (each.name for each in fields(Tags))
         return tuple(
             name for name in names if getattr(self.from_path, name) and not getattr(self.tags, name)
         )
@@ -122,7 +126,7 @@ class Track:
         return {
             "track_id": self.track_id,
             "path": self.path,
-            **{field.name: getattr(named, field.name) for field in fields(Tags)},
+            **{each.name: getattr(named, each.name) for each in fields(Tags)},
             "stand_ins": self.stand_ins,
             "duration_s": self.duration_s,
             "sample_rate": self.sample_rate,
@@ -226,17 +230,56 @@ class ScanReport:
 
 
 @dataclass(frozen=True, slots=True)
+class Copy:
+    """A track with the recording of another.
+
+    Attributes
+    ----------
+    kind : "copy", the same bytes; "audio", the same audio with other tags; "near", a
+        near-duplicate, such as another encoding (``similarity.duplicates`` tells by which rules,
+        and how often these err).
+    similarity : cosine of the two.
+    """
+
+    track: Track
+    kind: CopyKind
+    similarity: float
+
+
+@dataclass(frozen=True, slots=True)
+class DuplicateGroup:
+    """A recording that a library has several times.
+
+    Attributes
+    ----------
+    best : the copy that is probably worth keeping: a lossless one before others, then the one with
+        the higher bit rate, with more tags, with the shorter path.
+    others : in the same order.
+    """
+
+    best: Track
+    others: tuple[Copy, ...]
+
+    @property
+    def size_bytes(self) -> int:
+        """Of the others together."""
+        return sum(copy.track.size_bytes or 0 for copy in self.others)
+
+
+@dataclass(frozen=True, slots=True)
 class Match:
     """A track that was found for a query.
 
     ``percentile`` is the share (0-100) of the library's pairs of tracks that are less alike;
-    None while the library is too small to say.
+    None while the library is too small to say. ``copies`` are other tracks with the same recording:
+    of those, the one that is most alike stands in the list.
     """
 
     rank: int
     track: Track
     similarity: float
     percentile: float | None
+    copies: tuple[Copy, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -254,9 +297,12 @@ class SimilarResult:
     cut : tracks that would have been among the matches, but are less alike than that.
     best_cut : the closest of those, None where nothing was cut.
     searched : tracks that were compared.
-    copies : exact copies of the query's file that were left out.
+    copies : tracks with the recording of the query, which were left out. For a passage of a file
+        that is not in the library, exact copies alone.
     not_searched : tracks that could not be compared, because they are not analysed with this
         model (yet).
+    is_poor : whether even the best match is so far away that nothing in the library may be called
+        like the query (``PairDistribution.is_poor``); False where the library is too small to say.
     """
 
     query: Track | None
@@ -269,8 +315,9 @@ class SimilarResult:
     cut: int
     best_cut: Match | None
     searched: int
-    copies: int
+    copies: tuple[Copy, ...]
     not_searched: int
+    is_poor: bool
 
 
 @dataclass(frozen=True, slots=True)

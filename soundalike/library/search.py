@@ -2,13 +2,21 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
 import numpy as np
 from numpy.typing import NDArray
 
+from soundalike.library.copies import copies_of
 from soundalike.library.index import Index
-from soundalike.library.records import Match, SimilarResult
+from soundalike.library.records import Copy, Match, SimilarResult
 from soundalike.library.snapshot import Found, Snapshot
+from soundalike.similarity.duplicates import Recordings
 from soundalike.similarity.rank import cut_below, rank
+
+if TYPE_CHECKING:
+    from soundalike.analysis import Analysis
 
 __all__ = ["search"]
 
@@ -19,6 +27,7 @@ def search(
     embedding: NDArray[np.float32],
     snapshot: Snapshot,
     *,
+    whole: Analysis | None,
     k: int,
     start_s: float | None,
     end_s: float | None,
@@ -29,30 +38,63 @@ def search(
 
     Parameters
     ----------
-    found : what the query means; the track itself and its exact copies are left out.
+    found : what the query means; the track itself and its copies are left out.
     embedding : (embedding_dim,), unit length; of the query, or of a passage of it.
     snapshot : where the names of the tracks come from.
+    whole : the analysis of the whole query, where it is known and not in the index.
     """
-    row = index.row_of(found.track.track_id) if found.track else None
-    left_out = set() if row is None else {row}
-    if found.content_id is not None:
-        left_out.update(np.flatnonzero(index.content_ids == found.content_id).tolist())
+    recordings = index.recordings(snapshot.excerpts_of)
+    row, own = _own_rows(index, recordings, found, whole)
     ranked = rank(
         embedding,
         index.embeddings,
         k=k,
-        exclude=sorted(left_out),
+        exclude=own if row is None else [row, *own],
         artists=index.artist_codes if max_per_artist is not None else None,
         max_per_artist=max_per_artist,
         distribution=index.distribution,
+        copies_of=recordings.copies_of,
     )
-    track_ids = [int(index.track_ids[each.index]) for each in ranked]
-    by_id = snapshot.tracks_by_id(track_ids)
+    rows = [
+        *(each.index for each in ranked),
+        *(row for each in ranked for row in each.copies),
+        *own,
+    ]
+    by_id = snapshot.tracks_by_id([int(index.track_ids[row]) for row in rows])
+    tracks = {row: by_id[int(index.track_ids[row])] for row in rows}
+
+    def copies(rows: Sequence[int], of: int) -> tuple[Copy, ...]:
+        return copies_of(
+            index,
+            rows,
+            tracks,
+            embedding=index.embeddings[of],
+            content_id=int(index.content_ids[of]),
+            audio_id=int(index.audio_ids[of]),
+        )
+
     matches = tuple(
-        Match(place, by_id[track_id], each.similarity, each.percentile)
-        for place, (track_id, each) in enumerate(zip(track_ids, ranked, strict=True), start=1)
+        Match(
+            place,
+            tracks[each.index],
+            each.similarity,
+            each.percentile,
+            copies(each.copies, each.index),
+        )
+        for place, each in enumerate(ranked, start=1)
     )
     kept = len(cut_below(ranked, min_percentile)[0])
+    if row is not None:
+        own_copies = copies(own, row)
+    else:
+        own_copies = copies_of(
+            index,
+            own,
+            tracks,
+            embedding=embedding if whole is None else whole.embedding,
+            content_id=found.content_id,
+            audio_id=None,
+        )
     return SimilarResult(
         query=found.track,
         path=found.path,
@@ -63,7 +105,26 @@ def search(
         min_percentile=min_percentile,
         cut=len(matches) - kept,
         best_cut=matches[kept] if kept < len(matches) else None,
-        searched=len(index) - len(left_out),
-        copies=len(left_out) - (row is not None),
+        searched=len(index) - len(own) - (row is not None),
+        copies=own_copies,
         not_searched=index.counts["pending"],
+        is_poor=bool(ranked) and index.distribution.is_poor(ranked[0].percentile),
     )
+
+
+def _own_rows(
+    index: Index, recordings: Recordings, found: Found, whole: Analysis | None
+) -> tuple[int | None, list[int]]:
+    """The row of the query, if it has one, and those of its copies, ascending."""
+    row = index.row_of(found.track.track_id) if found.track else None
+    if row is not None:
+        return row, recordings.copies_of([row])[0]
+    own: set[int] = set()
+    if found.content_id is not None:
+        own.update(np.flatnonzero(index.content_ids == found.content_id).tolist())
+    if own:
+        own.update(recordings.copies_of([min(own)])[0])
+    elif whole is not None:
+        excerpts = whole.excerpt_embeddings
+        own.update(recordings.copies_of_other(whole.embedding, whole.duration_s, excerpts))
+    return None, sorted(own)

@@ -4,22 +4,26 @@ from __future__ import annotations
 
 import os
 from collections import Counter
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from functools import cached_property, lru_cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from sqlalchemy import Connection, Row, ScalarSelect, Select, bindparam, case, func, select
+import numpy as np
+from numpy.typing import NDArray
+from sqlalchemy import Connection, Row, ScalarSelect, Select, and_, bindparam, case, func, select
 from sqlalchemy.sql import ColumnElement
 
 from soundalike.audio.tags import Tags
 from soundalike.errors import LibraryError, ModelMismatch, printable
 from soundalike.library.changes import Position, position
-from soundalike.library.naming import Roots, read_roots
+from soundalike.library.naming import Roots
 from soundalike.library.records import Track
-from soundalike.library.storage.encoding import EncodedAnalysis, decode
+from soundalike.library.roots import read_roots
+from soundalike.library.storage.encoding import EncodedAnalysis, decode, decode_excerpts
 from soundalike.library.storage.schema import (
     analyses,
     contents,
@@ -44,6 +48,7 @@ Query = str | os.PathLike[str] | int
 
 # A statement may have only so many parameters.
 _BATCH = 500
+_READ_AT_ONCE = 5000
 
 
 @dataclass(frozen=True, slots=True)
@@ -100,15 +105,14 @@ class Snapshot:
         """The folders that were scanned; what stands in for tags follows from them."""
         return read_roots(self.connection)
 
-    def tracks(self, where: ColumnElement[bool] | None = None) -> Iterator[Track]:
-        """All tracks, or those for which something holds, by path; some at a time are read."""
-        statement = self._every_track.order_by(tracks.c.path).limit(_BATCH)
-        if where is not None:
-            statement = statement.where(where)
-        last = b""
-        while rows := self.connection.execute(statement.where(tracks.c.path > last)).all():
-            yield from self._to_tracks(rows)
-            last = rows[-1].path
+    def tracks_after(self, path: bytes | None, *conditions: ColumnElement[bool]) -> list[Track]:
+        """Tracks by path, from behind one on (None: from the first); some thousands, as many as
+        are read at a time."""
+        statement = self._every_track.where(*conditions)
+        if path is not None:
+            statement = statement.where(tracks.c.path > path)
+        statement = statement.order_by(tracks.c.path).limit(_READ_AT_ONCE)
+        return self._to_tracks(self.connection.execute(statement))
 
     def tracks_by_id(self, track_ids: Sequence[int]) -> dict[int, Track]:
         """The tracks with these ids, as many as they may be."""
@@ -226,6 +230,19 @@ class Snapshot:
             )
         return None
 
+    def excerpts_of(self, track_ids: Sequence[int]) -> dict[int, NDArray[np.float32]]:
+        """The embeddings of the excerpts of some tracks, (n_excerpts, D), unit length; tracks of
+        which none are stored, or damaged ones, are left out."""
+        statement = _excerpts(self.space.name, self.space.version)
+        found = {}
+        for start in range(0, len(track_ids), _BATCH):
+            some = {"track_ids": track_ids[start : start + _BATCH]}
+            for track_id, embeddings, scales in self.connection.execute(statement, some):
+                # What is damaged is named by whoever asks for the track itself.
+                with suppress(ValueError):
+                    found[track_id] = decode_excerpts(embeddings, scales, self.space.embedding_dim)
+        return found
+
     def _decoded(self, row: Any, found: Found) -> Analysis:
         from soundalike.frontends import find_frontend
 
@@ -302,3 +319,17 @@ def _tracks_by_id(name: str, version: str) -> Select[Any]:
     """The same for some tracks, ``track_ids``."""
     some = tracks.c.id.in_(bindparam("track_ids", expanding=True))
     return _every_track(name, version).where(some)
+
+
+@lru_cache(maxsize=8)
+def _excerpts(name: str, version: str) -> Select[Any]:
+    """What the excerpts of some tracks, ``track_ids``, are."""
+    # The sum keeps SQLite from going through all analyses of the model by their index.
+    is_own = analyses.c.model_id + 0 == _model_id(name, version)
+    return (
+        select(tracks.c.id, excerpts.c.embeddings, excerpts.c.scales)
+        .select_from(tracks)
+        .join(analyses, and_(analyses.c.content_id == tracks.c.content_id, is_own))
+        .join(excerpts, excerpts.c.analysis_id == analyses.c.id)
+        .where(tracks.c.id.in_(bindparam("track_ids", expanding=True)))
+    )

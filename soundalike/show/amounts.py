@@ -2,7 +2,18 @@
 
 from __future__ import annotations
 
-__all__ = ["show_bytes", "show_count", "show_number", "show_percent", "show_percentile"]
+__all__ = [
+    "COPY_WORDS",
+    "show_bytes",
+    "show_count",
+    "show_number",
+    "show_percent",
+    "show_percentile",
+]
+
+
+COPY_WORDS = {"copy": "exact copy", "audio": "other tags", "near": "near-duplicate"}
+"""What to call each kind of copy of a track."""
 
 
 def show_count(number: int, noun: str, nouns: str | None = None) -> str:

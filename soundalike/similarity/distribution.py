@@ -11,7 +11,9 @@ from dataclasses import dataclass, field
 import numpy as np
 from numpy.typing import NDArray
 
+from soundalike.arguments import number, whole_number
 from soundalike.errors import InvalidArgument
+from soundalike.similarity.duplicates import same_piece
 
 __all__ = ["DECIMALS", "MIN_TRACKS_FOR_PERCENTILE", "PairDistribution", "check_matrix"]
 
@@ -23,6 +25,8 @@ MIN_TRACKS_FOR_PERCENTILE = 10
 """With 10 tracks there are 45 pairs, one step every 2 %; with fewer, a percentile means little."""
 # All pairs of 2,048 tracks are 2.1 million similarities: 8 MB, well under 0.1 s to make and sort.
 _SAMPLE_TRACKS = 2048
+# See ``is_poor``.
+_POOR_SHARE, _BY_CHANCE = 0.95, 0.01
 
 
 @dataclass(frozen=True)
@@ -46,6 +50,7 @@ class PairDistribution:
         cls,
         embeddings: NDArray[np.generic],
         *,
+        durations_s: NDArray[np.floating] | None = None,
         max_tracks: int = _SAMPLE_TRACKS,
         seed: int = 0,
     ) -> PairDistribution:
@@ -53,7 +58,9 @@ class PairDistribution:
 
         Parameters
         ----------
-        embeddings : (n_tracks, D), unit length.
+        embeddings : (n_tracks, D), unit length; each recording once.
+        durations_s : (n_tracks,), seconds; of tracks that are the same piece by it
+            (``duplicates.same_piece``) only the first counts.
         max_tracks : beyond this many tracks, a random sample of this many stands for them. All
             pairs within a sample of m tracks tell more than m/n rows against all n columns at the
             same cost: the answer depends on how many different tracks were drawn.
@@ -64,16 +71,21 @@ class PairDistribution:
         InvalidArgument : embeddings that are no matrix, or max_tracks below 2.
         """
         check_matrix(embeddings)
-        if max_tracks < 2:
-            raise InvalidArgument(f"max_tracks is {max_tracks}: a pair needs at least 2")
+        max_tracks = whole_number("max_tracks", max_tracks, least=2)
         n_tracks = len(embeddings)
         chosen = embeddings
         if n_tracks > max_tracks:
             generator = np.random.default_rng(seed)
             rows = np.sort(generator.choice(n_tracks, size=max_tracks, replace=False))
             chosen = embeddings[rows]
+            durations_s = None if durations_s is None else durations_s[rows]
         sample = chosen.astype(np.float32, copy=False)
         matrix = sample @ sample.T
+        if durations_s is not None:
+            again: NDArray[np.bool_] = np.any(np.triu(same_piece(matrix, durations_s), k=1), axis=0)
+            if again.any():
+                sample, matrix = sample[~again], matrix[np.ix_(~again, ~again)]
+                n_tracks = len(sample) if n_tracks == len(again) else n_tracks
         pairs = np.round(matrix[np.triu_indices(len(sample), k=1)], DECIMALS)
         pairs.sort()
         pairs.flags.writeable = False
@@ -97,9 +109,23 @@ class PairDistribution:
         """
         if self.too_small:
             return None
-        value = np.float32(round(similarity, DECIMALS))
+        value = np.float32(round(number("similarity", similarity), DECIMALS))
         below = int(np.searchsorted(self.pair_similarities, value, side="left"))
         return 100.0 * below / len(self.pair_similarities)
+
+    def is_poor(self, percentile: float | None) -> bool:
+        """Whether the best match of a query says that nothing in the library is like it.
+
+        So it is where even the best is below 95 % of all pairs; in a library of fewer than 90
+        tracks, below what the best of so many random pairs would exceed 99 times in 100.
+
+        Parameters
+        ----------
+        percentile : of the best match; None (the library is too small) is never poor.
+        """
+        if percentile is None:
+            return False
+        return bool(percentile < 100.0 * min(_POOR_SHARE, _BY_CHANCE ** (1 / (self.n_tracks - 1))))
 
 
 def check_matrix(embeddings: NDArray[np.generic]) -> None:

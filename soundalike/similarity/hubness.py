@@ -15,6 +15,7 @@ from functools import cache
 import numpy as np
 from numpy.typing import NDArray
 
+from soundalike.arguments import whole_number
 from soundalike.errors import InvalidArgument
 from soundalike.similarity.matrix import Similarities, blocks
 from soundalike.similarity.rank import best_first
@@ -61,10 +62,9 @@ def neighbours(similarities: Similarities, k: int = 10) -> NDArray[np.int64]:
 
     Raises
     ------
-    InvalidArgument : k below 1.
+    InvalidArgument : k is no whole number from 1 on.
     """
-    if k < 1:
-        raise InvalidArgument(f"k is {k}: it must be at least 1")
+    k = whole_number("k", k, least=1)
     n = similarities.n_items
     found = np.empty((n, min(k, max(n - 1, 0))), np.int64)
     for start, rows in blocks(similarities):
@@ -168,8 +168,7 @@ class LocalScaling:
 
     def __init__(self, similarities: Similarities, k: int = 10) -> None:
         _check_enough(similarities, 2)
-        if k < 1:
-            raise InvalidArgument(f"k is {k}: it must be at least 1")
+        k = whole_number("k", k, least=1)
         self._base = similarities
         n = similarities.n_items
         k = min(k, n - 1)

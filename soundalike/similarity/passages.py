@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import NDArray
 
+from soundalike.arguments import whole_number
 from soundalike.errors import InvalidArgument, ModelMismatch, printable
 
 if TYPE_CHECKING:
@@ -201,8 +202,7 @@ def best_passages(
     ------
     InvalidArgument : a negative limit, or shapes that do not fit together.
     """
-    if limit < 0:
-        raise InvalidArgument(f"passages is {limit}: it cannot be negative")
+    limit = whole_number("passages", limit, least=0)
     if similarity.shape != (len(a_spans_s), len(b_spans_s)):
         raise InvalidArgument(
             f"the similarities have shape {similarity.shape}, but there are "

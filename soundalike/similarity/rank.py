@@ -6,12 +6,15 @@ A cosine alone says little: 0.6 may be very close in one library and far away in
 
 from __future__ import annotations
 
-from collections.abc import Hashable, Sequence
+from collections import Counter
+from collections.abc import Callable, Hashable, Sequence
 from dataclasses import dataclass
+from itertools import islice
 
 import numpy as np
 from numpy.typing import NDArray
 
+from soundalike.arguments import number, whole_number
 from soundalike.errors import InvalidArgument
 from soundalike.similarity.distribution import DECIMALS, PairDistribution, check_matrix
 
@@ -37,12 +40,14 @@ class Ranked:
     """A row of the embeddings that ``rank`` chose.
 
     ``percentile`` is the share (0-100) of the library's pairs of tracks that are less alike;
-    None while the library is too small to say.
+    None while the library is too small to say. ``copies`` are the rows that it stands for as well,
+    ascending.
     """
 
     index: int
     similarity: float
     percentile: float | None
+    copies: tuple[int, ...] = ()
 
 
 def similarities(
@@ -88,6 +93,7 @@ def rank(
     artists: Sequence[Hashable | None] | NDArray[np.integer] | None = None,
     max_per_artist: int | None = None,
     distribution: PairDistribution | None = None,
+    copies_of: Callable[[Sequence[int]], Sequence[Sequence[int]]] | None = None,
 ) -> tuple[Ranked, ...]:
     """The k rows most like the query, best first; exact, and the same on every run.
 
@@ -101,12 +107,16 @@ def rank(
         never limited, because two unknown artists need not be the same.
     max_per_artist : at most this many rows with the same artist.
     distribution : gives each result its percentile.
+    copies_of : for some rows, the others that hold the same as each. Of rows that hold the same,
+        the first in the ranking comes out, and stands for all; asked for few of the best rows.
 
     Raises
     ------
-    InvalidArgument : a value out of range, or shapes that do not fit.
+    InvalidArgument : a value of the wrong type or out of range, or shapes that do not fit.
     """
-    _check_limits(k, max_per_artist)
+    k = whole_number("k", k, least=1)
+    if max_per_artist is not None:
+        max_per_artist = whole_number("max_per_artist", max_per_artist, least=1)
     if max_per_artist is not None and (artists is None or len(artists) != len(embeddings)):
         given = "none" if artists is None else len(artists)
         raise InvalidArgument(
@@ -115,20 +125,38 @@ def rank(
     scores = similarities(embedding, embeddings)
     scores[list(exclude)] = -np.inf
     chosen: list[Ranked] = []
-    taken: dict[Hashable, int] = {}
+    by_artist: Counter[Hashable] = Counter()
+    # Rows that are spoken for: left out, or the same as one that is chosen.
+    taken = set(exclude)
+    copies: dict[int, Sequence[int]] = {}
+
+    def artist_of(row: int) -> Hashable | None:
+        return artists[row] if artists is not None and max_per_artist is not None else None
+
+    def is_free(row: int) -> bool:
+        artist = artist_of(row)
+        return row not in taken and not (artist and by_artist[artist] >= (max_per_artist or 0))
+
     # Without a limit the first k are the answer; with one, look deeper until k are found.
     depth, seen = k, 0
     while len(chosen) < k and seen < len(scores):
         best = best_first(scores, depth, decimals=DECIMALS)
-        for row in best[seen:]:
-            index, similarity = int(row), round(float(scores[row]), DECIMALS)
-            artist = artists[index] if artists is not None else None
-            if max_per_artist is not None and artist:
-                if taken.get(artist, 0) >= max_per_artist:
-                    continue
-                taken[artist] = taken.get(artist, 0) + 1
+        new = best[seen:].tolist()
+        for place, row in enumerate(new):
+            if not is_free(row):
+                continue
+            if copies_of is not None and row not in copies:
+                # As many at once as may be needed yet.
+                ahead = islice(filter(is_free, new[place:]), k - len(chosen))
+                asked = [other for other in ahead if other not in copies]
+                copies.update(zip(asked, copies_of(asked), strict=True))
+            own = tuple(each for each in copies.get(row, ()) if each not in taken)
+            taken.update((row, *own))
+            if artist := artist_of(row):
+                by_artist[artist] += 1
+            similarity = round(float(scores[row]), DECIMALS)
             percentile = distribution.percentile(similarity) if distribution else None
-            chosen.append(Ranked(index, similarity, percentile))
+            chosen.append(Ranked(row, similarity, percentile, own))
             if len(chosen) == k:
                 break
         if len(best) < depth:
@@ -156,13 +184,9 @@ def check_min_percentile(min_percentile: float, distribution: PairDistribution) 
     """
     Raises
     ------
-    InvalidArgument : it does not go from 0 to 100, or the library is too small for percentiles.
+    InvalidArgument : it is no number from 0 to 100, or the library is too small for percentiles.
     """
-    if not 0 <= min_percentile <= 100:
-        raise InvalidArgument(
-            f"min_percentile must be 0 to 100, not {min_percentile:g}: it is a percentage of "
-            f"the library's pairs of tracks"
-        )
+    number("min_percentile", min_percentile, least=0, most=100)
     if distribution.too_small:
         raise InvalidArgument(f"min_percentile cannot be used: {distribution.too_small}")
 
@@ -201,10 +225,3 @@ def best_first(
         values = np.round(values, decimals)
     order = np.argsort(-values, kind="stable")[:depth]
     return rows[order[values[order] > -np.inf]]
-
-
-def _check_limits(k: int, max_per_artist: int | None) -> None:
-    if k < 1:
-        raise InvalidArgument(f"k is {k}: it must be at least 1")
-    if max_per_artist is not None and max_per_artist < 1:
-        raise InvalidArgument(f"max_per_artist is {max_per_artist}: allow at least 1")

@@ -26,9 +26,10 @@ from soundalike.audio.tags import Tags
 from soundalike.errors import printable
 from soundalike.files import Stamp
 from soundalike.library.changes import log_changes
-from soundalike.library.naming import Roots, read_roots, refresh_words
+from soundalike.library.naming import Roots
 from soundalike.library.overview import to_failure
 from soundalike.library.records import Failure
+from soundalike.library.roots import read_roots, refresh_words
 from soundalike.library.scan import statements
 from soundalike.library.scan.walk import FoundFile
 from soundalike.library.storage.encoding import encode

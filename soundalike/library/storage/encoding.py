@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from soundalike.analysis import Analysis, unit
 from soundalike.frontends.log_mel import EXCERPT_S
 
-__all__ = ["EncodedAnalysis", "decode", "decode_embeddings", "encode"]
+__all__ = ["EncodedAnalysis", "decode", "decode_embeddings", "decode_excerpts", "encode"]
 
 # Byte order and width are part of the file format.
 _F16, _F32, _F64, _I8 = (np.dtype(name) for name in ("<f2", "<f4", "<f8", "i1"))
@@ -82,10 +82,11 @@ def decode(
     if not whole.all():
         raise ValueError("the embedding holds NaN, infinite values or only zeros")
     starts_s = np.frombuffer(encoded.excerpt_starts_s, _F64).astype(np.float64)
-    scales = np.frombuffer(encoded.excerpt_scales, _F32)
-    excerpts = np.frombuffer(encoded.excerpt_embeddings, _I8).reshape(len(starts_s), -1)
-    if excerpts.shape[1] != embeddings.shape[1]:
-        raise ValueError(f"excerpts have {excerpts.shape[1]} numbers, not {embeddings.shape[1]}")
+    excerpts = decode_excerpts(
+        encoded.excerpt_embeddings, encoded.excerpt_scales, embeddings.shape[1]
+    )
+    if len(excerpts) != len(starts_s):
+        raise ValueError(f"there are {len(excerpts)} excerpts, but {len(starts_s)} starts")
     probabilities = np.frombuffer(encoded.excerpt_probabilities, _F16)
     excerpt_probabilities = probabilities.reshape(len(starts_s), len(labels)).astype(np.float32)
     if kind == "genres":
@@ -97,7 +98,7 @@ def decode(
         labels=labels,
         probabilities=np.frombuffer(encoded.probabilities, _F32).astype(np.float32),
         embedding=embeddings[0],
-        excerpt_embeddings=unit(excerpts * scales[:, None]),
+        excerpt_embeddings=excerpts,
         excerpt_probabilities=excerpt_probabilities,
         excerpt_starts_s=starts_s,
         genre_set=tuple(encoded.genre_set),
@@ -106,6 +107,22 @@ def decode(
         excerpt_s=excerpt_s,
         familiarity=encoded.familiarity,
     )
+
+
+def decode_excerpts(embeddings: bytes, scales: bytes, embedding_dim: int) -> NDArray[np.float32]:
+    """The embeddings of a track's excerpts, (n_excerpts, embedding_dim), of unit length again.
+
+    Raises
+    ------
+    ValueError : the bytes do not fit together.
+    """
+    factors = np.frombuffer(scales, _F32)
+    found = np.frombuffer(embeddings, _I8)
+    if len(found) != len(factors) * embedding_dim:
+        raise ValueError(
+            f"{len(factors)} excerpts of {embedding_dim} numbers are not {len(found)} numbers"
+        )
+    return unit(found.reshape(-1, embedding_dim) * factors[:, None])
 
 
 def decode_embeddings(

@@ -31,7 +31,7 @@ __all__ = ["read_arrays", "write_arrays"]
 
 _MAGIC = b"soundalike index\n"
 _SIZES = struct.Struct("<II")
-_VERSION = 1
+_VERSION = 2
 _ALIGNMENT = 64
 
 

@@ -359,7 +359,8 @@ def word_parts(words: Sequence[str]) -> ColumnElement[bool]:
 
 
 def shared_parts(connection: Connection, words: Sequence[str]) -> Counter[int]:
-    """How many parts of three letters each track shares with some words; for words mistyped.
+    """How many parts each track shares with some words: three letters, or the first two of a word.
+    For words mistyped.
 
     The ends of words count as letters, so that words of three letters have parts to share.
     """
@@ -368,6 +369,8 @@ def shared_parts(connection: Connection, words: Sequence[str]) -> Counter[int]:
     shared: Counter[int] = Counter()
     for part in sorted(parts):
         shared.update(connection.scalars(_rows("track_trigrams", f'"{part}"')))
+    for start in sorted({word[:2] for word in words}):
+        shared.update(connection.scalars(_rows("track_prefixes", f'"{start}"*')))
     return shared
 
 

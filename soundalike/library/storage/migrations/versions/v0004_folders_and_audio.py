@@ -3,7 +3,7 @@
 import sqlalchemy as sa
 from alembic import op
 
-from soundalike.library.naming import refresh_words
+from soundalike.library.roots import refresh_words
 
 revision = "0004"
 down_revision = "0003"

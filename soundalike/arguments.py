@@ -1,0 +1,53 @@
+"""Values that callers give, looked at before anything is done with them."""
+
+from __future__ import annotations
+
+import math
+import operator
+from typing import Any
+
+from soundalike.errors import InvalidArgument
+
+__all__ = ["number", "whole_number"]
+
+
+def whole_number(name: str, value: Any, *, least: int | None = None) -> int:
+    """An integer of Python or NumPy; ``True`` and 2.0 are none.
+
+    Raises
+    ------
+    InvalidArgument : something else, or less than ``least``; the message has name and value.
+    """
+    try:
+        if isinstance(value, bool) or type(value).__name__ == "bool_":
+            raise TypeError
+        found = operator.index(value)
+    except TypeError:
+        raise InvalidArgument(f"{name} is {value!r}: it must be a whole number") from None
+    if least is not None and found < least:
+        raise InvalidArgument(f"{name} is {found}: it must be at least {least}")
+    return found
+
+
+def number(
+    name: str, value: Any, *, least: float | None = None, most: float | None = None
+) -> float:
+    """A finite number of Python or NumPy; ``True`` is none.
+
+    Raises
+    ------
+    InvalidArgument : something else, or out of range; the message has name and value.
+    """
+    try:
+        if isinstance(value, (bool, str, bytes)) or type(value).__name__ == "bool_":
+            raise TypeError
+        found = float(value)
+    except (TypeError, ValueError, OverflowError):
+        raise InvalidArgument(f"{name} is {value!r}: it must be a number") from None
+    if not math.isfinite(found):
+        raise InvalidArgument(f"{name} is {value!r}: it must be a finite number")
+    if least is not None and found < least:
+        raise InvalidArgument(f"{name} is {found:g}: it must be at least {least:g}")
+    if most is not None and found > most:
+        raise InvalidArgument(f"{name} is {found:g}: it must be at most {most:g}")
+    return found

@@ -1,0 +1,51 @@
+"""Tracks as rows of tables, the same in every command."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any, TypeVar
+
+import click
+
+from soundalike.cli.output import Column
+from soundalike.errors import printable
+from soundalike.library.naming import short_name
+from soundalike.show.times import show_time
+
+if TYPE_CHECKING:
+    from soundalike.library import Track
+
+__all__ = ["PATH_CELL", "paths_option", "track_cells", "track_columns"]
+
+PATH_CELL = 4
+"""The cell of the path, which is there on request."""
+
+Decorated = TypeVar("Decorated", bound=Callable[..., Any])
+
+
+def paths_option(command: Decorated) -> Decorated:
+    """``--paths``: the paths of the files in a table."""
+    return click.option("--paths", is_flag=True, help="Also show the paths of the files.")(command)
+
+
+def track_columns(*, paths: bool) -> list[Column]:
+    """The columns for :func:`track_cells`."""
+    columns = [
+        Column("artist", min_width=8),
+        Column("title", min_width=10),
+        Column("length", justify="right", drop=2),
+        # By which the track can be asked about: it is never left out.
+        Column("id", justify="right"),
+    ]
+    return [*columns, Column("path", min_width=20)] if paths else columns
+
+
+def track_cells(track: Track) -> list[str]:
+    """Artist, title, length, id and path. Without a title its folder and file, since "track8" says
+    nothing; then a folder that stands in for the artist is not told twice."""
+    title = track.title or short_name(track.path)
+    artist = track.artist or ""
+    if "artist" in track.stand_ins and title.startswith(f"{artist}/"):
+        artist = ""
+    length = show_time(track.duration_s)
+    return [artist, title, length, str(track.track_id), printable(track.path)]
