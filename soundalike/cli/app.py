@@ -34,6 +34,8 @@ SECTIONS: dict[str, dict[str, str]] = {
         "similar": "soundalike.cli.similar:similar",
         "info": "soundalike.cli.info:info",
         "failures": "soundalike.cli.scan:failures",
+        "missing": "soundalike.cli.missing:missing",
+        "forget": "soundalike.cli.missing:forget",
         "evaluate": "soundalike.cli.evaluate:evaluate",
     },
     "Any audio files": {

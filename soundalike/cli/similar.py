@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 import click
 
+from soundalike.cli.missing import note_missing
 from soundalike.cli.output import Column, note, print_json, print_table
 from soundalike.cli.params import (
     ExampleCommand,
@@ -98,6 +99,7 @@ def similar(
             min_percentile=min_percentile,
         )
         note_upgrade(opened.upgrade())
+    note_missing(result.query)
     if m3u is not None:
         write_m3u8(
             m3u,

@@ -8,8 +8,9 @@ from __future__ import annotations
 
 import math
 import re
+from datetime import datetime
 
-__all__ = ["parse_time", "show_duration", "show_hours", "show_time"]
+__all__ = ["parse_time", "show_duration", "show_hours", "show_moment", "show_time"]
 
 _FORMS = "write seconds (70), minutes (1:10) or hours (1:02:03.5)"
 _NUMBER = re.compile(r"\d+(\.\d*)?|\.\d+", re.ASCII)
@@ -70,3 +71,8 @@ def show_hours(seconds: float) -> str:
     """How much music there is: ``12 minutes``, ``1,234.5 hours``."""
     hours = seconds / 3600
     return f"{hours:,.1f} hours" if hours >= 1 else f"{seconds / 60:.0f} minutes"
+
+
+def show_moment(moment: datetime) -> str:
+    """``2026-11-26 18:05``, by the clock here."""
+    return f"{moment.astimezone():%Y-%m-%d %H:%M}"
