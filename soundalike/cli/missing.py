@@ -83,7 +83,7 @@ def missing(words: tuple[str, ...], library: str | None, as_json: bool) -> None:
         ("soundalike forget ~/Music/Old --dry-run", "only say what would go"),
     ),
 )
-@click.argument("what", nargs=-1, metavar="[FILE|FOLDER|ID]...")
+@click.argument("what", nargs=-1, metavar="[ID|FOLDER|FILE...]")
 @click.option("--missing", is_flag=True, help="Only tracks whose files are gone.")
 @click.option("--yes", "-y", is_flag=True, help="Do not ask.")
 @click.option("--dry-run", is_flag=True, help="Say what would be forgotten, and change nothing.")
