@@ -106,7 +106,7 @@ def test_every_question_is_answered(open_folder: Path, leftover: str) -> None:
                 float(library.index().embeddings[0] @ library.index().embeddings[2]), abs=1e-6
             )
             assert library.analysis(2).notes == ("text: 1",)
-            assert library.track("2.wav").track_id == 3
+            assert library.track(open_folder / "music/2.wav").track_id == 3
             assert library.failures() == []
             assert library.upgrade() is None
         with open_library(place) as again:
