@@ -387,6 +387,20 @@ def test_the_lock_of_a_scan_is_gone_after_it(tmp_path: Path) -> None:
     assert sorted(path.name for path in tmp_path.iterdir() if "lock" in path.name) == []
 
 
+@pytest.mark.skipif(sys.platform == "win32", reason="links need a right there")
+def test_one_scan_at_a_time_by_whatever_name(tmp_path: Path) -> None:
+    (tmp_path / "other").mkdir()
+    (tmp_path / "other/library.db").symlink_to(tmp_path / "library.db")
+    with (
+        open_library(tmp_path) as library,
+        open_library(tmp_path / "other") as linked,
+        library._database.scan_lock(),
+        pytest.raises(LibraryError, match="another scan of this library is running"),
+        linked._database.scan_lock(),
+    ):
+        pass
+
+
 LOCK_OFTEN = """
 import sys, time
 from pathlib import Path

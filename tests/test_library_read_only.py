@@ -106,7 +106,7 @@ def test_every_question_is_answered(open_folder: Path, leftover: str) -> None:
                 float(library.index().embeddings[0] @ library.index().embeddings[2]), abs=1e-6
             )
             assert library.analysis(2).notes == ("text: 1",)
-            assert library.track("2.wav").track_id == 3
+            assert library.track(open_folder / "music/2.wav").track_id == 3
             assert library.failures() == []
             assert library.upgrade() is None
         with open_library(place) as again:
@@ -154,6 +154,25 @@ def test_while_somebody_else_scans(open_folder: Path) -> None:
             with writer._database.write() as connection:
                 connection.exec_driver_sql("DELETE FROM tracks")
             assert reader.info().tracks == 0
+
+
+@pytest.mark.parametrize("leftover", ["none", "log"])
+def test_a_link_to_a_library(open_folder: Path, leftover: str) -> None:
+    place = make_library(open_folder, leftover)
+    link = open_folder / "link"
+    link.mkdir()
+    (link / "library.db").symlink_to(place / "library.db")
+    with no_rights(open_folder), open_library(link) as library:
+        assert library.info().analysed == 3
+        with pytest.raises(LibraryError, match="cannot be written"):
+            library.scan([open_folder / "music"])
+
+
+def test_a_log_without_anything(open_folder: Path) -> None:
+    place = make_library(open_folder, "none")
+    (place / "library.db-wal").touch()
+    with no_rights(place), open_library(place) as library:
+        assert library.info().analysed == 3
 
 
 def test_a_folder_with_odd_characters(open_folder: Path) -> None:

@@ -56,6 +56,7 @@ def test_it_answers_as_it_did(place: Path) -> None:
 
 def test_it_knows_its_tracks(place: Path) -> None:
     with Library(place, create=False) as library:
+        assert library.missing() == []
         (failure,) = library.failures()
         assert (failure.track_id, failure.path.name) == (1, "broken.mp3")
         assert failure.kind == "UnsupportedAudio"

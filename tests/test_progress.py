@@ -224,6 +224,9 @@ def test_durations(seconds: float, words: str, on_a_clock: str) -> None:
 
 def test_hours_of_music() -> None:
     assert times.show_hours(754) == "13 minutes"
+    assert times.show_hours(62) == "1 minute"
+    assert times.show_hours(3600) == "1.0 hour"
+    assert times.show_hours(0) == "0 minutes"
     assert times.show_hours(4_444_200) == "1,234.5 hours"
 
 

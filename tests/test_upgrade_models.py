@@ -148,7 +148,7 @@ def test_an_upgrade_from_the_command_line(
         "remaining": 2,
     }
     shown = call("info", *place)
-    assert "to successor@1: 2 of 4 tracks are re-analysed, 2 remain" in shown.stdout
+    assert "to successor@1: 2 of 4 tracks re-analysed, 2 to go" in shown.stdout
     assert f"{old}: 4 tracks" in shown.stdout
     assert "successor@1: 2 tracks" in shown.stdout
     assert "To continue: soundalike scan --upgrade" in shown.stderr

@@ -44,6 +44,8 @@ SECTIONS: dict[str, dict[str, str]] = {
         "info": "soundalike.cli.info:info",
         "duplicates": "soundalike.cli.duplicates:duplicates",
         "failures": "soundalike.cli.scan:failures",
+        "missing": "soundalike.cli.missing:missing",
+        "forget": "soundalike.cli.missing:forget",
         "evaluate": "soundalike.cli.evaluate:evaluate",
     },
     "Any audio files": {

@@ -8,11 +8,13 @@ from typing import TYPE_CHECKING
 import click
 
 from soundalike.cli.completion import complete_track
+from soundalike.cli.missing import note_missing
 from soundalike.cli.output import Column, echo, note, print_json, print_table, to_json
 from soundalike.cli.params import ExampleCommand, json_option, library_option, model_option
 from soundalike.cli.progress import decoding
 from soundalike.cli.views import analysis_json, genre_words, note_upgrade
 from soundalike.errors import LibraryError, printable
+from soundalike.files import is_gone
 from soundalike.show.amounts import show_percentile
 from soundalike.show.times import show_time
 
@@ -59,6 +61,10 @@ def compare(
         with decoding(f"comparing {a} and {b}"):
             comparison = opened.compare(a, b)
         note_upgrade(opened.upgrade())
+        for path in (comparison.a_path, comparison.b_path):
+            # Of a file that is gone, the library knows the analysis that was compared.
+            if path is not None and is_gone(str(path)):
+                note_missing(opened.track(path))
     if as_json:
         document = to_json(
             {

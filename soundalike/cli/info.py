@@ -12,7 +12,7 @@ from soundalike.cli.params import ExampleCommand, json_option, library_option, m
 from soundalike.cli.views import analysis_json, genre_words, note_upgrade
 from soundalike.errors import printable
 from soundalike.show.amounts import show_bytes, show_count, show_percent
-from soundalike.show.times import show_hours, show_time
+from soundalike.show.times import show_hours, show_moment, show_time
 
 if TYPE_CHECKING:
     from soundalike.analysis import Analysis
@@ -79,18 +79,28 @@ def _print_library(facts: LibraryInfo) -> None:
         fields.append(
             (
                 "upgrade",
-                f"to {facts.upgrade.model}: {done:,} of {done + remaining:,} tracks are "
-                f"re-analysed, {remaining:,} remain",
+                f"to {facts.upgrade.model}: {done:,} of {show_count(done + remaining, 'track')} "
+                f"re-analysed, {remaining:,} to go",
             )
         )
+    for folder in facts.folders:
+        held = f"{show_count(folder.tracks, 'track')}, scanned {show_moment(folder.scanned_at)}"
+        fields += [
+            ("folder", f"{printable(folder.path)}: {held}"),
+            ("  without", ", ".join(folder.excludes)),
+            ("  pattern", folder.pattern or ""),
+            ("  tags in", folder.tag_encoding or ""),
+        ]
     size = f", {show_bytes(facts.size_bytes)}" if facts.size_bytes is not None else ""
     fields.append(("database", f"{printable(facts.location)}{size}"))
     print_fields(fields)
     note_upgrade(facts.upgrade)
-    if not facts.tracks:
+    if not (facts.tracks or facts.missing):
         note("The library is empty. To fill it: soundalike scan FOLDER")
-    elif facts.failed:
+    if facts.failed:
         note("To see why files failed: soundalike failures")
+    if facts.missing:
+        note("To see what is missing, and since when: soundalike missing")
 
 
 def _print_track(track: Track, analysis: Analysis | None) -> None:
@@ -113,7 +123,7 @@ def _print_track(track: Track, analysis: Analysis | None) -> None:
         [
             ("id", str(track.track_id)),
             ("file", printable(track.path)),
-            ("status", track.status),
+            ("status", track.absence or track.status),
             ("title", track.title or ""),
             ("artist", track.artist or ""),
             ("album", track.album or ""),

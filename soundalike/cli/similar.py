@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 import click
 
 from soundalike.cli.completion import complete_track
+from soundalike.cli.missing import note_missing
 from soundalike.cli.output import Column, note, print_json, print_table
 from soundalike.cli.params import (
     ExampleCommand,
@@ -115,6 +116,7 @@ def similar(
         )
         upgrade = opened.upgrade()
     note_upgrade(upgrade)
+    note_missing(result.query)
     if as_json:
         print_json(result)
     elif not (playlist.is_standard_output and result.matches):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import operator
 import os
 import re
 from collections.abc import Iterator, Sequence
@@ -81,7 +82,8 @@ def _within(snapshot: Snapshot, query: str | os.PathLike[str]) -> ColumnElement[
 
 def _at_or_below(column: ColumnElement[bytes], path: str | os.PathLike[str]) -> ColumnElement[bool]:
     """Whether a path column is a path, or lies below it, also where nothing is there any more."""
-    if "\0" in os.fspath(path):
+    # Without a name it would be the working folder.
+    if not os.fspath(path) or "\0" in os.fspath(path):
         return false()
     full = os.path.expanduser(path)
     names = dict.fromkeys((canonical(full), os.path.realpath(full)))
@@ -109,18 +111,22 @@ def _choose(connection: Connection, what: Sequence[Query], missing: bool) -> _Ch
 
 
 def _meant(connection: Connection, query: Query) -> _Chosen:
-    if isinstance(query, int):
-        track_id: int | None = query
-    else:
-        number = _ID.fullmatch(query.strip()) if isinstance(query, str) else None
+    path: str | None = None
+    if isinstance(query, (str, os.PathLike)):
+        path = os.fspath(query)
+        number = _ID.fullmatch(path.strip()) if isinstance(query, str) else None
         track_id = int(number[1]) if number else None
+        # Digits alone may be the name of a folder.
+        is_sure = path.strip().startswith("#")
+    else:
+        track_id, is_sure = _as_id(query), True
     if track_id is not None:
-        found = _tracks_where(connection, tracks.c.id == track_id)
+        found = _tracks_where(connection, tracks.c.id == track_id) if track_id < 2**63 else {}
         if found:
             return _Chosen(found)
-        if not isinstance(query, str) or query.strip().startswith("#"):
+        if is_sure or path is None:
             raise TrackNotFound(f"there is no track #{track_id} in the library")
-    path = os.fspath(query)  # type: ignore[arg-type]  # a number was an id
+    assert path is not None  # else it was an id
     chosen = _Chosen(
         _tracks_where(connection, _at_or_below(tracks.c.path, path)),
         _paths(connection, folders.c.path, path),
@@ -132,6 +138,17 @@ def _meant(connection: Connection, query: Query) -> _Chosen:
             f"id, or the folder of some tracks"
         )
     return chosen
+
+
+def _as_id(query: object) -> int:
+    try:
+        if isinstance(query, bool):
+            raise TypeError
+        return operator.index(query)  # type: ignore[arg-type]  # which is what is found out
+    except TypeError:
+        raise InvalidArgument(
+            f"{query!r} is nothing to forget: give a path, a folder, or an id (a whole number)"
+        ) from None
 
 
 def _tracks_where(

@@ -8,8 +8,11 @@ from __future__ import annotations
 
 import math
 import re
+from datetime import datetime
 
-__all__ = ["parse_time", "show_duration", "show_hours", "show_time"]
+from soundalike.show.amounts import show_count
+
+__all__ = ["parse_time", "show_duration", "show_hours", "show_moment", "show_time"]
 
 _FORMS = "write seconds (70), minutes (1:10) or hours (1:02:03.5)"
 _NUMBER = re.compile(r"\d+(\.\d*)?|\.\d+", re.ASCII)
@@ -67,6 +70,14 @@ def show_duration(seconds: float, *, on_a_clock: bool = False) -> str:
 
 
 def show_hours(seconds: float) -> str:
-    """How much music there is: ``12 minutes``, ``1,234.5 hours``."""
+    """How much music there is: ``12 minutes``, ``1 minute``, ``1,234.5 hours``."""
     hours = seconds / 3600
-    return f"{hours:,.1f} hours" if hours >= 1 else f"{seconds / 60:.0f} minutes"
+    if hours >= 1:
+        text = f"{hours:,.1f}"
+        return "1.0 hour" if text == "1.0" else f"{text} hours"
+    return show_count(round(seconds / 60), "minute")
+
+
+def show_moment(moment: datetime) -> str:
+    """``2026-11-26 18:05``, by the clock here."""
+    return f"{moment.astimezone():%Y-%m-%d %H:%M}"

@@ -183,7 +183,7 @@ class SQLite:
         uri = path.as_uri() + "?mode=ro"
         # Where that file is there, as while somebody else scans: with all locks.
         yield uri, "NORMAL"
-        if not path.with_name(path.name + "-wal").exists():
+        if not _beside(path, "-wal").exists():
             # All is in the one file, and nobody is about to change it.
             yield uri + "&immutable=1", "NORMAL"
         elif os.name == "posix":
@@ -200,7 +200,7 @@ class SQLite:
         """Bytes of the database with its write-ahead log; None in memory."""
         if self.path is None:
             return None
-        files = (self.path, self.path.with_name(self.path.name + "-wal"))
+        files = (self.path, _beside(self.path, "-wal"))
         return sum(file.stat().st_size for file in files if file.exists())
 
     def advice(self, error: BaseException | None) -> str | None:
@@ -230,7 +230,7 @@ class SQLite:
         # Only the taking of the lock may fail here, not what is done under it.
         with ExitStack() as stack:
             try:
-                lock_path = self.path.with_name(self.path.name + ".scan-lock")
+                lock_path = _beside(self.path, ".scan-lock")
                 stack.enter_context(lock_file(lock_path, timeout_s=0.0))
             except TimeoutError:
                 raise LibraryError(
@@ -247,6 +247,11 @@ class SQLite:
 def url_of_path(path: str | os.PathLike[str]) -> URL:
     """The URL of a database file; ``~`` is filled in."""
     return URL.create("sqlite", database=os.path.abspath(os.path.expanduser(os.fspath(path))))
+
+
+def _beside(path: Path, ending: str) -> Path:
+    """A file beside a database, where SQLite has it, too: at the end of links."""
+    return Path(os.path.realpath(path) + ending)
 
 
 def _set_up(
