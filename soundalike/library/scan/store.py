@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 from collections.abc import Iterable, Iterator, Mapping, Sequence, Set
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any
 
 from sqlalchemy import (
@@ -25,6 +26,7 @@ from soundalike.audio.tags import Tags
 from soundalike.errors import printable
 from soundalike.files import Stamp
 from soundalike.library.changes import log_changes
+from soundalike.library.naming import Roots, read_roots, refresh_words
 from soundalike.library.overview import to_failure
 from soundalike.library.records import Failure
 from soundalike.library.scan import statements
@@ -32,13 +34,13 @@ from soundalike.library.scan.walk import FoundFile
 from soundalike.library.storage.encoding import encode
 from soundalike.library.storage.schema import (
     analyses,
+    below,
     contents,
     failures,
     models,
     searchable_tracks,
     tracks,
 )
-from soundalike.library.words import searchable
 from soundalike.models import ModelInfo
 from soundalike.models.lineage import EmbeddingSpace
 from soundalike.workers.jobs import Digested, DigestJob, Facts
@@ -47,7 +49,6 @@ __all__ = [
     "KnownContent",
     "KnownTrack",
     "Store",
-    "below",
 ]
 
 # Objects that live long while many are made keep the garbage collector busy.
@@ -109,6 +110,16 @@ class Store:
         self._older_ids = older_ids
         # Tracks whose status or analysis may no longer be what an index knows of them.
         self._changed: set[int] = set()
+
+    @cached_property
+    def _roots(self) -> Roots:
+        return read_roots(self._connection)
+
+    def names_changed(self, folder: str) -> None:
+        """A folder was scanned for the first time, or has another pattern: what its paths say of
+        the tracks below is looked at again."""
+        self.__dict__.pop("_roots", None)
+        self._changed.update(refresh_words(self._connection, folder))
 
     @staticmethod
     def model_row(connection: Connection, model: EmbeddingSpace) -> int | None:
@@ -184,7 +195,7 @@ class Store:
                 "path_text": printable(file.path),
                 "size_bytes": file.stamp.size_bytes if file.stamp else None,
                 "mtime_ns": file.stamp.mtime_ns if file.stamp else None,
-                "words": _words(file.path, Tags()),
+                "words": self._roots.words(file.path, Tags()),
                 "added_at": self._now,
             }
             for file in files
@@ -207,7 +218,7 @@ class Store:
                 "new_content": content.content_id,
                 "new_size": stamp.size_bytes,
                 "new_time": stamp.mtime_ns,
-                "new_words": _words(track.path, content.tags),
+                "new_words": self._roots.words(track.path, content.tags),
             },
         )
         self._changed.add(track.track_id)
@@ -269,7 +280,10 @@ class Store:
             statements.TRACKS_OF_CONTENT, {"for_content": content_id}
         ).all()
         words = [
-            {"for_track": row.id, "new_words": _words(os.fsdecode(row.path), facts.tags)}
+            {
+                "for_track": row.id,
+                "new_words": self._roots.words(os.fsdecode(row.path), facts.tags),
+            }
             for row in having
         ]
         if words:
@@ -437,14 +451,3 @@ def _to_known(row: Row[Any]) -> KnownTrack:
         is_failed=row.failure_id is not None,
         retry_at=row.retry_at,
     )
-
-
-def below(path: ColumnElement[bytes], folder: str) -> ColumnElement[bool]:
-    """Whether a path column lies below a folder: a range, which an index can answer."""
-    first = os.fsencode(os.path.join(folder, ""))
-    return and_(path >= first, path < first[:-1] + bytes([first[-1] + 1]))
-
-
-def _words(path: str, tags: Tags) -> str:
-    named = (tags.artist, tags.title, tags.album, tags.album_artist)
-    return searchable([*named, printable(os.path.basename(path))])

@@ -24,6 +24,7 @@ point, because SQLite has no type for them. All types exist in PostgreSQL as wel
 
 from __future__ import annotations
 
+import os
 from typing import Any
 
 from sqlalchemy import (
@@ -52,6 +53,7 @@ from sqlalchemy.sql import ColumnElement
 __all__ = [
     "SCHEMA_VERSION",
     "analyses",
+    "below",
     "changes",
     "contents",
     "excerpts",
@@ -241,3 +243,9 @@ def searchable_tracks(model_id: ModelId, *columns: ColumnElement[Any]) -> Select
         .outerjoin(failures, own_failure(model_id))
         .where(tracks.c.missing_at.is_(None), failures.c.id.is_(None))
     )
+
+
+def below(path: ColumnElement[bytes], folder: str) -> ColumnElement[bool]:
+    """Whether a path column lies below a folder: a range, which an index can answer."""
+    first = os.fsencode(os.path.join(folder, ""))
+    return and_(path >= first, path < first[:-1] + bytes([first[-1] + 1]))

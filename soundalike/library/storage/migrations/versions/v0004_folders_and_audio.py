@@ -3,6 +3,8 @@
 import sqlalchemy as sa
 from alembic import op
 
+from soundalike.library.naming import refresh_words
+
 revision = "0004"
 down_revision = "0003"
 
@@ -22,3 +24,5 @@ def upgrade() -> None:
         sa.PrimaryKeyConstraint("id", name="pk_folders"),
         sa.UniqueConstraint("path", name="uq_folders_path"),
     )
+    # Folders are words, too, from here on.
+    refresh_words(op.get_bind())
