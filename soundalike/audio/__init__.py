@@ -1,8 +1,9 @@
 """Audio files: what they hold, and their samples.
 
 Start with ``reader``. ``decoder`` turns packets into blocks of samples, ``headers`` reads what a
-file says about its own length, ``tags`` reads its tags, and ``effects`` changes a waveform. FFmpeg
-is loaded with the first use of a reader, not with this package.
+file says about its own length, ``tags`` reads its tags, ``digest`` tells the same sound under other
+tags, and ``effects`` changes a waveform. FFmpeg is loaded with the first use of a reader, not with
+this package.
 """
 
 from __future__ import annotations
@@ -12,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from soundalike.audio.decoder import AudioInfo
+    from soundalike.audio.digest import audio_digest
     from soundalike.audio.reader import (
         Audio,
         AudioReader,
@@ -28,12 +30,17 @@ __all__ = [
     "AudioReader",
     "Resampler",
     "Tags",
+    "audio_digest",
     "load_audio",
     "probe",
     "read_tags",
 ]
 
-_HOMES = {"AudioInfo": "soundalike.audio.decoder", "Tags": "soundalike.audio.tags"}
+_HOMES = {
+    "AudioInfo": "soundalike.audio.decoder",
+    "Tags": "soundalike.audio.tags",
+    "audio_digest": "soundalike.audio.digest",
+}
 
 
 def __getattr__(name: str) -> Any:
