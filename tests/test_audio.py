@@ -38,6 +38,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from soundalike.audio import Audio, AudioReader, decoder, load_audio, probe, read_tags
+from soundalike.audio import source as source_module
 from soundalike.audio.decoder import Decoder
 from soundalike.errors import (
     AudioError,
@@ -880,6 +881,25 @@ def test_no_file_stays_open(tmp_path: Path) -> None:
         with contextlib.suppress(InvalidArgument):
             load_audio(good, start_s=-1)
     assert len(os.listdir("/proc/self/fd")) == before
+
+
+def test_whoever_reads_can_tell_that_bytes_still_come(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = write_audio(tmp_path / "piece.wav", chord(RATE, 20.0), RATE, "wav")
+    called: list[int] = []
+    monkeypatch.setattr(source_module, "on_progress", lambda: called.append(len(called)))
+    with AudioReader(path) as reader:
+        blocks = iter(reader)
+        next(blocks)
+        n_before = len(called)
+        list(blocks)
+    assert 0 < n_before < len(called)
+    with source_module.Source(path) as opened:
+        opened.seek(0, os.SEEK_END)
+        n_before = len(called)
+        assert opened.read(10) == b""
+        assert len(called) == n_before
 
 
 def test_results_are_values(tmp_path: Path) -> None:

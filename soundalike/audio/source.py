@@ -9,14 +9,19 @@ from __future__ import annotations
 import io
 import os
 import stat
+from collections.abc import Callable
 from pathlib import Path
 
 from soundalike.errors import UnreadableFile, printable
 from soundalike.files import why
 
-__all__ = ["Source", "StrPath"]
+__all__ = ["Source", "StrPath", "on_progress"]
 
 StrPath = str | os.PathLike[str]
+
+# Called after each read that brought bytes: a process that reads can tell another that it is not
+# stuck. It has to be quick, since a track takes hundreds of reads.
+on_progress: Callable[[], None] | None = None
 
 
 class Source:
@@ -60,11 +65,14 @@ class Source:
 
     def read(self, n_bytes: int) -> bytes:
         try:
-            return self._file.read(n_bytes) or b""
+            data = self._file.read(n_bytes) or b""
         except OSError as error:
             raise UnreadableFile(
                 self.path, f"could not be read to the end: {why(error)}"
             ) from error
+        if data and on_progress is not None:
+            on_progress()
+        return data
 
     def read_at(self, offset: int, n_bytes: int) -> bytes:
         return self.read(n_bytes) if self.seek(offset) == offset else b""
