@@ -22,7 +22,7 @@ from hypothesis import strategies as st
 
 from soundalike.audio import read_tags
 from soundalike.audio.tags import Tags
-from soundalike.errors import UnreadableFile
+from soundalike.errors import InvalidArgument, UnreadableFile
 
 RATE = 44_100
 FULL = Tags(
@@ -146,11 +146,110 @@ def test_track_numbers(tmp_path: Path, track: str, number: int | None) -> None:
     assert tags.track_number == number
 
 
+# What a program of the time left in a file, by the code page of its computer.
+LEGACY = {
+    "cp1252": Tags(title="Früh am Abend", artist="Müller", album="Don\u2019t \u2013 “Été”"),
+    "cp1251": Tags(title="Зимний вечер", artist="Пример", album="Группа крови"),
+    "cp932": Tags(title="残酷な天使のテーゼ", artist="椎名林檎", album="Tシャツ"),
+}
+
+
+def put_bytes(path: Path, tags: Tags, encoding: str) -> Path:
+    """Write title, artist and album as this encoding's bytes, where the format wants UTF-8."""
+    fields = {"TIT2": tags.title, "TPE1": tags.artist, "TALB": tags.album}
+    texts = {key: (text or "").encode(encoding) for key, text in fields.items()}
+    if path.suffix == ".mp3":
+        id3 = mutagen.id3.ID3()
+        for key, text in texts.items():
+            id3.add(getattr(mutagen.id3, key)(encoding=0, text=text.decode("latin-1")))
+        id3.save(path, v2_version=3)
+        return path
+    if path.suffix == ".wav":
+        names = {"TIT2": b"INAM", "TPE1": b"IART", "TALB": b"IPRD"}
+        body = b"INFO"
+        for key, text in texts.items():
+            text += b"\0" * (2 - len(text) % 2)
+            body += names[key] + struct.pack("<I", len(text)) + text
+        data = path.read_bytes() + b"LIST" + struct.pack("<I", len(body)) + body
+        path.write_bytes(b"RIFF" + struct.pack("<I", len(data) - 8) + data[8:])
+        return path
+    # Text of the same length in its place, so that all sizes in the file stay right.
+    stand_ins = {key: f"{key}{'x' * (len(text) - 4)}" for key, text in texts.items()}
+    file = mutagen.File(path)
+    names = {"TIT2": "title", "TPE1": "artist", "TALB": "album"}
+    if path.suffix == ".m4a":
+        names = {"TIT2": "\xa9nam", "TPE1": "\xa9ART", "TALB": "\xa9alb"}
+    for key, name in names.items():
+        file[name] = stand_ins[key]
+    file.save()
+    for key, text in texts.items():
+        replace_bytes(path, stand_ins[key].encode(), text)
+    return path
+
+
+@pytest.mark.parametrize("encoding", LEGACY)
+@pytest.mark.parametrize("kind", ["mp3-cbr", "wav", "flac", "aac", "wavpack"])
+def test_code_pages_are_told_apart(tmp_path: Path, kind: str, encoding: str) -> None:
+    path = put_bytes(make(tmp_path / "piece", kind), LEGACY[encoding], encoding)
+    assert read_tags(path) == LEGACY[encoding]
+    assert read_tags(path, encoding) == LEGACY[encoding]
+
+
+@pytest.mark.parametrize("encoding", LEGACY)
+def test_code_pages_in_id3v1(tmp_path: Path, encoding: str) -> None:
+    path = make(tmp_path / "piece", "mp3-cbr")
+    mutagen.id3.delete(path)
+    texts = [LEGACY[encoding].title, LEGACY[encoding].artist, LEGACY[encoding].album]
+    cut = [(text or "").encode(encoding).ljust(30, b"\0") for text in texts]
+    path.write_bytes(path.read_bytes() + b"TAG" + b"".join(cut) + bytes(34) + b"\xff")
+    assert read_tags(path) == LEGACY[encoding]
+
+
+@pytest.mark.parametrize("kind", ["mp3-cbr", "wav", "flac", "aac", "wavpack"])
+def test_a_known_encoding(tmp_path: Path, kind: str) -> None:
+    greek = Tags(title="Θάλασσα", artist="Άννα", album="Ένα δύο")
+    path = put_bytes(make(tmp_path / "piece", kind), greek, "cp1253")
+    assert read_tags(path, "cp1253") == greek
+    # Without it the letters are others, but each byte is still there.
+    title = read_tags(path).title
+    assert title is not None
+    assert title.encode("cp1252") == "Θάλασσα".encode("cp1253")
+
+
+def test_a_known_encoding_does_not_touch_what_states_another(tmp_path: Path) -> None:
+    for kind in ("mp3-cbr", "flac", "aac", "wma"):
+        assert read_tags(make(tmp_path / kind, kind, METADATA), "cp1251") == FULL
+
+
+@pytest.mark.parametrize("encoding", ["", "klingon", "utf-16", "base64", "cp037", "a\0b"])
+def test_what_is_no_encoding_of_tags(tmp_path: Path, encoding: str) -> None:
+    with pytest.raises(InvalidArgument, match="encoding must be the name of an encoding"):
+        read_tags(make(tmp_path / "piece", "flac"), encoding)
+
+
+def test_several_values_that_are_not_utf_8(tmp_path: Path) -> None:
+    path = make(tmp_path / "piece", "flac")
+    file = mutagen.flac.FLAC(path)
+    file["artist"] = ["Mxller", "AC;DC", "Björk"]
+    file["title"] = ["One; two"]
+    file.save()
+    replace_bytes(path, b"Mxller", b"M\xfcller")
+    tags = read_tags(path)
+    assert tags.title == "One; two"
+    assert tags.artist is not None
+    assert "Müller" in tags.artist
+    assert "\ufffd" not in tags.artist
+    file["artist"] = ["Mxller", "Björk"]
+    file.save()
+    replace_bytes(path, b"Mxller", b"M\xfcller")
+    assert read_tags(path) == Tags("One; two", "Müller; Björk", artists=("Müller", "Björk"))
+
+
 @pytest.mark.parametrize("kind", ["wav", "matroska"])
 def test_bytes_that_are_not_utf_8(tmp_path: Path, kind: str) -> None:
     path = make(tmp_path / "piece", kind, {"title": "Déjà vu"})
     replace_bytes(path, "Déjà".encode(), b"D\xe9j\xe0..")
-    assert read_tags(path) == Tags(title="D\ufffdj\ufffd.. vu")
+    assert read_tags(path) == Tags(title="Déjà.. vu")
 
 
 @pytest.mark.parametrize("kind", ["mp3-cbr", "aac", "flac", "vorbis", "wav", "wma", "matroska"])

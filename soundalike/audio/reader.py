@@ -14,10 +14,11 @@ import av.error
 import numpy as np
 from numpy.typing import NDArray
 
+from soundalike.audio.codepages import check_encoding
 from soundalike.audio.decoder import SAMPLE_RATES, AudioInfo, Decoder, open_container
 from soundalike.audio.headers import read_header
 from soundalike.audio.source import Source, StrPath
-from soundalike.audio.tags import Tags, tags_from_mapping, tags_from_mutagen
+from soundalike.audio.tags import Tags, mended, read_with_mutagen, tags_from_mapping
 from soundalike.errors import InvalidArgument, UnreadableFile, printable
 from soundalike.files import why
 
@@ -65,33 +66,42 @@ def probe(path: StrPath) -> AudioInfo:
         return decoder.info
 
 
-def read_tags(path: StrPath) -> Tags:
+def read_tags(path: StrPath, encoding: str | None = None) -> Tags:
     """Read title, artist and so on. A file without tags, or with broken ones, has none.
+
+    Parameters
+    ----------
+    path : any audio file.
+    encoding : what text is in that does not state it, or states Latin-1, such as "cp1251". By
+        default Windows-1252 (which contains Latin-1), Windows-1251 and Shift-JIS are told apart.
+        Text that is UTF-8 is read as such in any case. A byte that does not fit becomes the
+        character of Windows-1252 or Latin-1 with its number, so that none gets lost.
 
     Raises
     ------
     UnreadableFile : missing, a folder, a broken link, not permitted, no regular file.
+    InvalidArgument : Python knows no such encoding.
     """
+    check_encoding(encoding)
     with Source(path) as source:
         is_mpeg = read_header(source).kind in (None, "MP3")
         try:
-            tags = tags_from_mutagen(str(Path(path)), is_mpeg=is_mpeg)
+            found = read_with_mutagen(str(Path(path)), is_mpeg=is_mpeg, encoding=encoding)
         except OSError as error:
             raise UnreadableFile(path, why(error)) from error
-        if tags != Tags() or source.size == 0:
-            return tags
-        # mutagen knows neither Matroska nor the INFO chunk of WAV, FFmpeg does.
+        if found.is_whole or source.size == 0:
+            return found.tags
+        # mutagen knows neither Matroska nor the INFO chunk of WAV, and drops bytes that are not
+        # UTF-8. FFmpeg knows them all.
         source.seek(0)
         try:
             with open_container(source) as container:
-                return tags_from_mapping(
-                    {
-                        **{k: v for s in container.streams.audio for k, v in s.metadata.items()},
-                        **container.metadata,
-                    }
-                )
+                values = {k: v for s in container.streams.audio for k, v in s.metadata.items()}
+                values.update(container.metadata)
+                tags = tags_from_mapping(values, encoding, like=found.tags)
         except av.error.FFmpegError:
-            return Tags()
+            return found.tags
+        return mended(found.tags, tags)
 
 
 def load_audio(

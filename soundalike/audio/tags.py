@@ -9,10 +9,14 @@ from __future__ import annotations
 import re
 import struct
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, fields, replace
 from typing import Any, NamedTuple
 
-__all__ = ["Tags", "tags_from_mapping", "tags_from_mutagen"]
+from soundalike.audio.codepages import Decode, decoder_of
+
+__all__ = ["Found", "Tags", "mended", "read_with_mutagen", "tags_from_mapping"]
+
+_REPLACED = "\ufffd"
 
 
 @dataclass(frozen=True, slots=True)
@@ -148,13 +152,21 @@ _NAMES = {
 }
 
 
-def tags_from_mutagen(path: str, *, is_mpeg: bool) -> Tags:
+class Found(NamedTuple):
+    """What mutagen read; ``is_whole`` is False where it could not make text of some bytes."""
+
+    tags: Tags
+    is_whole: bool
+
+
+def read_with_mutagen(path: str, *, is_mpeg: bool, encoding: str | None = None) -> Found:
     """Read the tags of a file with mutagen; broken ones count as none.
 
     Parameters
     ----------
     path : a regular file.
     is_mpeg : whether APEv2 tags may be at the end of a format in which mutagen reads ID3.
+    encoding : of text that states Latin-1; by default it is judged, see :mod:`.codepages`.
 
     Raises
     ------
@@ -182,34 +194,67 @@ def tags_from_mutagen(path: str, *, is_mpeg: bool) -> Tags:
         readers.append(APEv2)
     for read in readers:
         try:
-            found = _tags(read(path))
+            found = _found(read(path), encoding)
         except broken_tags as error:
             # mutagen wraps the errors of the disk, too.
             if isinstance(error.__cause__, OSError):
                 raise error.__cause__ from None
             continue
-        if found != Tags():
+        if found.tags != Tags():
             return found
-    return Tags()
+    return Found(Tags(), is_whole=False)
 
 
-def _tags(tags: Any) -> Tags:
+def _found(tags: Any, encoding: str | None) -> Found:
     from mutagen.id3 import ID3
     from mutagen.mp4 import MP4Tags
 
     if tags is None:
-        return Tags()
+        return Found(Tags(), is_whole=False)
     if isinstance(tags, ID3):
-        return _fields({key: _id3_values(tags, key) for key in tags}, "id3")
+        return Found(_fields({key: _id3_values(tags, key) for key in tags}, "id3", encoding), True)
     if isinstance(tags, MP4Tags):
-        return _fields({key: _as_list(tags[key]) for key in tags}, "mp4")
-    return _fields({str(key).lower(): _as_list(tags[key]) for key in set(tags.keys())}, "named")
+        values = {key: _as_list(tags[key]) for key in tags}
+        # An atom that is not UTF-8 is kept for writing it back, and not shown.
+        return Found(_fields(values, "mp4"), not getattr(tags, "_failed_atoms", None))
+    values = {str(key).lower(): _as_list(tags[key]) for key in set(tags.keys())}
+    return Found(_fields(values, "named"), not any(_REPLACED in str(v) for v in values.values()))
 
 
-def tags_from_mapping(values: Mapping[str, str]) -> Tags:
-    """Tags from FFmpeg's names for them; bytes that are not UTF-8 come as lone surrogates."""
-    raw = {key.lower(): [value.encode("utf-8", "surrogateescape")] for key, value in values.items()}
-    return _fields(raw, "named")
+def tags_from_mapping(
+    values: Mapping[str, str], encoding: str | None = None, *, like: Tags | None = None
+) -> Tags:
+    """Tags from FFmpeg's names for them; bytes that are not UTF-8 come as lone surrogates.
+
+    Parameters
+    ----------
+    encoding : of text that is not UTF-8; by default it is judged, see :mod:`.codepages`.
+    like : what else is known of the same tags. FFmpeg joins several artists or genres by ";":
+        where as many as are known here come out, they are taken apart.
+    """
+    raw: dict[str, list[Any]] = {}
+    for key, value in values.items():
+        raw[key.lower()] = [value.encode("utf-8", "surrogateescape")]
+    for key, known in (("artist", like and like.artists), ("genre", like and like.genres)):
+        parts = [part for text in raw.get(key, []) for part in text.split(b";")]
+        if known and len(parts) == len(known):
+            raw[key] = parts
+    return _fields(raw, "named", encoding)
+
+
+def mended(tags: Tags, others: Tags) -> Tags:
+    """The tags; from the others what these lack, or hold with replaced characters."""
+    bad = {
+        field.name: getattr(others, field.name)
+        for field in fields(Tags)
+        if (value := getattr(tags, field.name)) in (None, ())
+        or _REPLACED in "".join(_strings(value))
+    }
+    return replace(tags, **{name: value for name, value in bad.items() if value not in (None, ())})
+
+
+def _strings(value: Any) -> Iterable[str]:
+    return map(str, value if isinstance(value, tuple) else [value])
 
 
 def _id3_values(tags: Any, key: str) -> list[Any]:
@@ -217,7 +262,10 @@ def _id3_values(tags: Any, key: str) -> list[Any]:
     if key.startswith("UFID:"):
         return [frame.data]
     # A genre may be a number of a list from 1996: mutagen knows their names.
-    return list(frame.genres if key == "TCON" else getattr(frame, "text", ()))
+    texts = map(str, frame.genres if key == "TCON" else getattr(frame, "text", ()))
+    # What is said to be Latin-1 may be anything.
+    is_latin = getattr(frame, "encoding", None) == 0
+    return [text.encode("latin-1") if is_latin else text for text in texts]
 
 
 def _as_list(value: Any) -> list[Any]:
@@ -228,24 +276,27 @@ def _as_list(value: Any) -> list[Any]:
     )
 
 
-def _fields(values: Mapping[str, list[Any]], form: str) -> Tags:
+def _fields(values: Mapping[str, list[Any]], form: str, encoding: str | None = None) -> Tags:
+    keys_of: dict[str, tuple[str, ...]] = {n: getattr(row, form) for n, row in _NAMES.items()}
+    wanted = {key for keys in keys_of.values() for key in keys}
+    unsure = [v for key in sorted(wanted & set(values)) for v in values[key]]
+    decode = decoder_of([value for value in unsure if isinstance(value, bytes)], encoding)
     found: dict[str, Any] = {}
-    for name, names in _NAMES.items():
-        keys: tuple[str, ...] = getattr(names, form)
-        texts = next((t for key in keys if (t := _texts(values.get(key, [])))), [])
+    for name, keys in keys_of.items():
+        texts = next((t for key in keys if (t := _texts(values.get(key, []), decode))), [])
         if texts:
-            found[name] = names.read(texts)
+            found[name] = _NAMES[name].read(texts)
     return Tags(**found)
 
 
-def _texts(values: Iterable[Any]) -> list[str]:
+def _texts(values: Iterable[Any], decode: Decode) -> list[str]:
     """Values as clean text, without repetitions: NULs and blanks go, surrogates are replaced."""
     texts: dict[str, None] = {}
     for value in values:
         if isinstance(value, tuple):  # MP4: number and total
             value = value[0] if value else ""
         if isinstance(value, bytes):
-            value = value.decode("utf-8", "replace")
+            value = decode(value)
         # ID3v2.4 separates the values of one frame by NULs.
         for part in str(value).split("\0"):
             text = " ".join(part.encode("utf-8", "replace").decode("utf-8").split())
