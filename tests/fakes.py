@@ -20,6 +20,7 @@ from typing import Any
 import numpy as np
 
 from soundalike.analysis import Analysis
+from soundalike.audio.source import Source
 from soundalike.errors import ModelError, SilentAudio, UnreadableFile
 from soundalike.library import Library
 from soundalike.library.index import Index, IndexKeeper
@@ -117,10 +118,10 @@ class FakeAnalyzer:
     """What a scan needs of an analyzer. How the text of a file begins says what happens to it.
 
     ``silent``: SilentAudio. ``bug``: an error that nobody foresaw. ``crash``: the process dies.
-    ``once FILE``: the process dies the first time (FILE does not exist then). ``slow``: takes 0.1
-    s. ``since N``: SilentAudio for all versions from N on. ``print``: writes to standard output.
-    ``hang``: never ends. ``change``: the file grows while it is analysed. ``vanish``: it is gone
-    afterwards.
+    ``once FILE``: the process dies the first time (FILE does not exist then). ``slow``: takes
+    0.1 s. ``since N``: SilentAudio for all versions from N on. ``print``: writes to standard
+    output. ``hang``: never ends. ``dribble N``: reads a byte now and then for N s. ``change``:
+    the file grows while it is analysed. ``vanish``: it is gone afterwards.
     """
 
     def __init__(self, model: ModelKey) -> None:
@@ -156,6 +157,12 @@ class FakeAnalyzer:
             os.write(1, b"y" * 100_000)
         if what == "slow":
             time.sleep(0.1)
+        if what == "dribble":
+            end = time.monotonic() + float(rest)
+            while time.monotonic() < end:
+                time.sleep(0.05)
+                with Source(path) as source:
+                    source.read(1)
         if what == "hang":
             time.sleep(3600)
         if what == "change":

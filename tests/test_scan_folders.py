@@ -245,8 +245,8 @@ def test_another_pattern_is_seen_at_once(library: Library, music: Path) -> None:
     [
         ({"pattern": "{nobody}"}, r"'\{nobody\}': \{nobody\} is not known"),
         ({"pattern": ""}, "it is empty"),
-        ({"tag_encoding": "cp0"}, "'cp0'"),
-        ({"tag_encoding": "rot13"}, "'rot13'"),
+        ({"tag_encoding": "cp0"}, "encoding must be the name of an encoding"),
+        ({"tag_encoding": "rot13"}, "encoding must be the name of an encoding"),
         ({"exclude": "Live"}, r"exclude must be a list, such as \['Live'\]"),
     ],
 )

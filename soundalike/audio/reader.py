@@ -14,6 +14,7 @@ import av.error
 import numpy as np
 from numpy.typing import NDArray
 
+from soundalike.audio import source as sources
 from soundalike.audio.codepages import check_encoding
 from soundalike.audio.decoder import SAMPLE_RATES, AudioInfo, Decoder, open_container
 from soundalike.audio.headers import read_header
@@ -269,6 +270,9 @@ class AudioReader:
         """Blocks at the rate and with the channels of the first frame."""
         resampler: Resampler | None = None
         for rate, block in self._decoder.blocks(mono=self._mono):
+            # Of a small file, hours of sound may come without another byte being read.
+            if sources.on_progress is not None:
+                sources.on_progress()
             if resampler is not None and rate != resampler.rate_in:
                 yield resampler.finish()
                 resampler = None

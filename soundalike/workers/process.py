@@ -175,7 +175,7 @@ class Worker:
 
 def _facts(job: AnalyseJob | TagsJob, path: str) -> Facts:
     info = probe(path)
-    tags = read_tags(path)
+    tags = read_tags(path, job.tag_encoding)
     return Facts(info.sample_rate, info.channels, info.codec, tags)
 
 

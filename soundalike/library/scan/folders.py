@@ -8,6 +8,7 @@ from dataclasses import dataclass, replace
 
 from sqlalchemy import Connection, delete, insert, select, update
 
+from soundalike.audio.codepages import check_encoding
 from soundalike.errors import InvalidArgument, printable
 from soundalike.files import why
 from soundalike.library.naming import check_pattern
@@ -55,14 +56,8 @@ class FolderSettings:
             raise InvalidArgument(f"exclude must be a list, such as [{self.excludes!r}]")
         if self.pattern is not None and self.pattern != AUTO:
             check_pattern(self.pattern)
-        if self.tag_encoding is not None and self.tag_encoding != AUTO:
-            try:
-                b"a".decode(self.tag_encoding)
-            except (LookupError, UnicodeError, ValueError, TypeError) as error:
-                raise InvalidArgument(
-                    f"tag_encoding {self.tag_encoding!r}: no encoding of text that is known; "
-                    f"write one such as cp1251, gbk or shift_jis, or 'auto'"
-                ) from error
+        if self.tag_encoding != AUTO:
+            check_encoding(self.tag_encoding)
 
 
 @dataclass(frozen=True, slots=True)
