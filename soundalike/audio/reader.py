@@ -14,11 +14,10 @@ import av.error
 import numpy as np
 from numpy.typing import NDArray
 
-from soundalike.audio import source as sources
 from soundalike.audio.codepages import check_encoding
 from soundalike.audio.decoder import SAMPLE_RATES, AudioInfo, Decoder, open_container
 from soundalike.audio.headers import read_header
-from soundalike.audio.source import Source, StrPath
+from soundalike.audio.source import Source, StrPath, tell_progress
 from soundalike.audio.tags import Tags, mended, read_with_mutagen, tags_from_mapping
 from soundalike.errors import InvalidArgument, UnreadableFile, printable
 from soundalike.files import why
@@ -271,8 +270,7 @@ class AudioReader:
         resampler: Resampler | None = None
         for rate, block in self._decoder.blocks(mono=self._mono):
             # Of a small file, hours of sound may come without another byte being read.
-            if sources.on_progress is not None:
-                sources.on_progress()
+            tell_progress()
             if resampler is not None and rate != resampler.rate_in:
                 yield resampler.finish()
                 resampler = None

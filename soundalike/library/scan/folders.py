@@ -122,7 +122,7 @@ def remembered_folders(database: Database, settings: FolderSettings) -> tuple[li
     with database.read() as connection:
         known = list(FolderRows(connection, 0.0).all())
     if not known:
-        raise InvalidArgument("no folder was scanned yet: name one, such as ~/Music")
+        raise InvalidArgument("no folder was scanned yet: name at least one, such as ~/Music")
     there, notes = [], []
     for path in sorted(known):
         try:

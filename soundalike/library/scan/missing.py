@@ -59,10 +59,10 @@ def mark_missing(transactions: Transactions, walk: Walk, seen: Set[int], tally: 
             )
     tally.removed += len(removed)
     if removed:
+        more = f" and {len(removed) - 1:,} more" if len(removed) > 1 else ""
         tally.notes.append(
-            f"{len(removed):,} tracks are no longer in the library, such as "
-            f"{printable(removed[0])}: they are excluded, in a recycle bin, or in a folder "
-            f"with a file {MARK}."
+            f"No longer in the library, as excluded, in a recycle bin, or in a folder with a file "
+            f"{MARK}: {printable(removed[0])}{more}"
         )
 
 
