@@ -6,8 +6,9 @@ import errno
 import hashlib
 import os
 import stat
+import sys
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import BinaryIO, NamedTuple
@@ -19,6 +20,7 @@ __all__ = [
     "cannot_write",
     "check_writable",
     "content_digest",
+    "ctime_of",
     "is_gone",
     "output_folder",
     "replaced_at_once",
@@ -144,14 +146,25 @@ def output_folder(path: str | os.PathLike[str]) -> Path:
 
 
 class Stamp(NamedTuple):
-    """What tells without reading whether a file was changed."""
+    """What tells without reading whether a file was changed.
+
+    ``ctime_ns`` is when the file's content, name or permissions changed, which no program can set
+    back; None where the system has no such time, or it is not known.
+    """
 
     size_bytes: int
     mtime_ns: int
+    ctime_ns: int | None = None
+
+    def is_like(self, other: Stamp) -> bool:
+        """Whether nothing tells the two apart; a ctime counts where both have one."""
+        return self[:2] == other[:2] and (
+            None in (self.ctime_ns, other.ctime_ns) or self.ctime_ns == other.ctime_ns
+        )
 
 
 def stamp_of(path: str | os.DirEntry[str]) -> Stamp:
-    """Size and modification time of a regular file, links followed.
+    """Size and times of a regular file, links followed.
 
     Raises
     ------
@@ -160,15 +173,21 @@ def stamp_of(path: str | os.DirEntry[str]) -> Stamp:
     found = path.stat() if isinstance(path, os.DirEntry) else os.stat(path)
     if not stat.S_ISREG(found.st_mode):
         raise OSError("not a regular file")
-    return Stamp(found.st_size, found.st_mtime_ns)
+    return Stamp(found.st_size, found.st_mtime_ns, ctime_of(found))
 
 
-def content_digest(path: str) -> bytes:
-    """BLAKE2b (32 bytes) of the file's bytes."""
+def ctime_of(found: os.stat_result) -> int | None:
+    """The ctime of a file; None on Windows, where the field holds the time of its creation."""
+    return None if sys.platform == "win32" else found.st_ctime_ns
+
+
+def content_digest(path: str, on_read: Callable[[], None] = lambda: None) -> bytes:
+    """BLAKE2b (32 bytes) of the file's bytes; ``on_read`` is called after each block of 1 MiB."""
     digest = hashlib.blake2b(digest_size=32)
     with open(path, "rb") as file:
         while block := file.read(_BLOCK_BYTES):
             digest.update(block)
+            on_read()
     return digest.digest()
 
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 import hashlib
 import os
 import signal
+import struct
 import time
 import wave
 from collections import Counter
@@ -19,6 +20,7 @@ from typing import Any
 import numpy as np
 
 from soundalike.analysis import Analysis
+from soundalike.audio.source import Source
 from soundalike.errors import ModelError, SilentAudio, UnreadableFile
 from soundalike.library import Library
 from soundalike.library.index import Index, IndexKeeper
@@ -64,6 +66,27 @@ def write_track(path: Path, text: str) -> Path:
     return path
 
 
+def tag_track(path: Path, *, keep_times: bool = False, **tags: str) -> Path:
+    """Give a file of :func:`write_track` tags (``artist``, ``title``), always of the same length.
+
+    ``keep_times``: with size and modification time as they were, as tag editors can do it.
+    """
+    before = path.stat()
+    # In an 8-bit encoding, a character that is not Latin has one byte, as on old machines.
+    values = {b"IART": tags.get("artist", ""), b"INAM": tags.get("title", "")}
+    info = b"INFO"
+    for key, value in values.items():
+        info += key + struct.pack("<I", 40) + value.encode("latin-1").ljust(40, b"\0")
+    chunk = b"LIST" + struct.pack("<I", len(info)) + info
+    sound = path.read_bytes()[8 : 44 + 800]
+    # In place: another inode would be another file.
+    with open(path, "r+b") as file:
+        file.write(b"RIFF" + struct.pack("<I", len(sound) + len(chunk)) + sound + chunk)
+    if keep_times:
+        os.utime(path, ns=(before.st_atime_ns, before.st_mtime_ns))
+    return path
+
+
 def text_of(path: str | os.PathLike[str]) -> str:
     """What :func:`write_track` wrote."""
     return Path(path).read_bytes()[44:].split(b"|")[0].decode()
@@ -95,10 +118,10 @@ class FakeAnalyzer:
     """What a scan needs of an analyzer. How the text of a file begins says what happens to it.
 
     ``silent``: SilentAudio. ``bug``: an error that nobody foresaw. ``crash``: the process dies.
-    ``once FILE``: the process dies the first time (FILE does not exist then). ``slow``: takes 0.1
-    s. ``since N``: SilentAudio for all versions from N on. ``print``: writes to standard output.
-    ``hang``: never ends. ``change``: the file grows while it is analysed. ``vanish``: it is gone
-    afterwards.
+    ``once FILE``: the process dies the first time (FILE does not exist then). ``slow``: takes
+    0.1 s. ``since N``: SilentAudio for all versions from N on. ``print``: writes to standard
+    output. ``hang``: never ends. ``dribble N``: reads a byte now and then for N s. ``change``:
+    the file grows while it is analysed. ``vanish``: it is gone afterwards.
     """
 
     def __init__(self, model: ModelKey) -> None:
@@ -134,6 +157,12 @@ class FakeAnalyzer:
             os.write(1, b"y" * 100_000)
         if what == "slow":
             time.sleep(0.1)
+        if what == "dribble":
+            end = time.monotonic() + float(rest)
+            while time.monotonic() < end:
+                time.sleep(0.05)
+                with Source(path) as source:
+                    source.read(1)
         if what == "hang":
             time.sleep(3600)
         if what == "change":

@@ -84,6 +84,7 @@ def start_scan(home: Path, music: Path, script: str = SCAN) -> subprocess.Popen[
     return subprocess.Popen(
         [sys.executable, "-c", script, str(Path(fakes.__file__).parent), str(home), str(music)],
         stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
         text=True,
     )
 
@@ -147,12 +148,26 @@ def test_a_killed_scan_goes_on_where_it_was(
     check_integrity(tmp_path)
 
 
-@pytest.mark.skipif(not POSIX, reason="no SIGINT for one process")
-@pytest.mark.parametrize("moment", ["walking 0", "analysing 0", "analysing 3"])
-def test_ctrl_c_stops_in_order(tmp_path: Path, music: Path, pids: Path, moment: str) -> None:
+@pytest.mark.skipif(not POSIX, reason="no signals for one process")
+@pytest.mark.parametrize(
+    ("moment", "name"),
+    [
+        ("walking 0", "SIGINT"),
+        ("analysing 0", "SIGINT"),
+        ("analysing 3", "SIGINT"),
+        ("analysing 0", "SIGTERM"),
+        ("analysing 3", "SIGTERM"),
+    ],
+)
+def test_a_signal_stops_in_order(
+    tmp_path: Path, music: Path, pids: Path, moment: str, name: str
+) -> None:
     with start_scan(tmp_path, music) as process:
         wait_for(process, moment)
-        process.send_signal(signal.SIGINT)
+        # A service manager sends its signal to all processes.
+        for pid in [int(path.name) for path in pids.iterdir()] if name == "SIGTERM" else []:
+            os.kill(pid, signal.SIGTERM)
+        process.send_signal(getattr(signal, name))
         assert process.stdout is not None
         *_, last = process.stdout
     assert process.returncode == 0
@@ -207,13 +222,47 @@ def test_a_file_that_crashes_only_once_is_analysed(library: Library, tmp_path: P
 def test_a_file_without_end_is_given_up(
     library: Library, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("soundalike.workers.pool.JOB_LIMIT_S", 2.0)
+    monkeypatch.setattr("soundalike.workers.pool.STUCK_AFTER_S", 2.0)
     write_track(tmp_path / "music/1.wav", "hang")
     write_track(tmp_path / "music/2.wav", "two")
     report = library.scan([tmp_path / "music"], jobs=2)
     assert report.analysed == 1
     (failure,) = report.failed
-    assert (failure.kind, failure.reason) == ("DecoderCrashed", "no result after 2 s")
+    assert (failure.kind, failure.reason) == (
+        "DecoderCrashed",
+        "nothing was read or decoded for 2 s",
+    )
+
+
+def test_a_slow_file_is_not_given_up(
+    library: Library, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It takes longer than a worker may be silent, but bytes come all the time."""
+    monkeypatch.setattr("soundalike.workers.pool.STUCK_AFTER_S", 1.5)
+    write_track(tmp_path / "music/1.wav", "dribble 3")
+    report = library.scan([tmp_path / "music"], jobs=2)
+    assert (report.analysed, report.failed) == (1, ())
+
+
+@pytest.mark.skipif(not POSIX, reason="an open file cannot be deleted")
+@pytest.mark.parametrize("how", ["deleted", "replaced"])
+@pytest.mark.parametrize("moment", ["analysing 0", f"analysing {TRACKS}"])
+def test_a_database_that_goes_away_stops_the_scan(
+    tmp_path: Path, music: Path, pids: Path, how: str, moment: str
+) -> None:
+    with start_scan(tmp_path, music) as process:
+        wait_for(process, moment)
+        path = tmp_path / "library.db"
+        path.rename(tmp_path / "gone.db")
+        if how == "replaced":
+            path.touch()
+        assert process.stdout is not None
+        assert process.stderr is not None
+        rest, error = process.stdout.read(), process.stderr.read()
+    assert process.returncode == 1
+    assert "report" not in rest
+    assert f"library.db: was {'deleted or replaced'} while it was in use" in error
+    wait_until_gone(pids)
 
 
 def test_what_libraries_print_does_not_disturb_the_answers(

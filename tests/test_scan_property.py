@@ -5,16 +5,32 @@ from __future__ import annotations
 import os
 import shutil
 import tempfile
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-from fakes import contents_of, fresh_index, open_library, same_index, text_of, write_track
+from fakes import (
+    contents_of,
+    fresh_index,
+    open_library,
+    same_index,
+    tag_track,
+    text_of,
+    write_track,
+)
 from hypothesis import HealthCheck, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
 
+from soundalike.library import Library
+
 NAMES = [f"{folder}/{name}.wav" for folder in ("a", "b") for name in ("1", "2", "3")]
 TEXTS = ["one", "two", "three", "silent 1", "bug 1"]
+
+
+def artists_of(library: Library) -> dict[Path, str | None]:
+    """By the tags of the files that are analysed."""
+    return {track.path: track.artist for track in library.tracks("analysed")}
 
 
 class Files(RuleBasedStateMachine):
@@ -33,6 +49,7 @@ class Files(RuleBasedStateMachine):
         self.patch.setenv("SOUNDALIKE_TEST_LOG", str(self.home / "log"))
         # Each write has a time of its own, as nobody writes twice within a nanosecond.
         self.now_ns = 10**18
+        self.excludes: list[str] = []
         self.is_scanned = True
 
     def teardown(self) -> None:
@@ -47,6 +64,14 @@ class Files(RuleBasedStateMachine):
 
     def files(self) -> list[Path]:
         return sorted(self.music.rglob("*.wav"))
+
+    def is_excluded(self, path: Path) -> bool:
+        left_out: dict[str, Callable[[Path], bool]] = {
+            "a": lambda path: path.parent.name == "a",
+            "2.WAV": lambda path: path.name == "2.wav",
+            "b/3*": lambda path: path.parent.name == "b" and path.name == "3.wav",
+        }
+        return any(left_out[pattern](path) for pattern in self.excludes)
 
     def stamp(self, path: Path) -> None:
         self.now_ns += 10**9
@@ -85,6 +110,19 @@ class Files(RuleBasedStateMachine):
     def touch(self, data: st.DataObject) -> None:
         self.stamp(data.draw(st.sampled_from(self.files())))
 
+    @precondition(lambda self: os.name == "posix" and self.files())
+    @rule(data=st.data(), artist=st.sampled_from(["Ann", "Bob"]))
+    def retag(self, data: st.DataObject, artist: str) -> None:
+        """With size and modification time as they were, if it had tags before."""
+        path = data.draw(st.sampled_from(self.files()))
+        tag_track(path, artist=artist, keep_times=True)
+        self.is_scanned = False
+
+    @rule(excludes=st.sampled_from([[], ["a"], ["2.WAV"], ["b/3*"]]))
+    def exclude(self, excludes: list[str]) -> None:
+        self.excludes = excludes
+        self.is_scanned = False
+
     @precondition(lambda self: not self.is_scanned)
     @rule(only_a=st.booleans())
     def scan_some(self, only_a: bool) -> None:
@@ -96,7 +134,11 @@ class Files(RuleBasedStateMachine):
         }
         log = self.home / "log"
         log.unlink(missing_ok=True)
-        report = self.library.scan([self.music / "a" if only_a else self.music])
+        # What is asked for by name is no longer left out, so the whole is scanned with it.
+        if only_a:
+            report = self.library.scan([self.music / "a"])
+        else:
+            report = self.library.scan([self.music], exclude=self.excludes)
         analysed = log.read_text(encoding="utf-8").splitlines() if log.exists() else []
         good = [text for text in analysed if text in ("one", "two", "three")]
         assert len(good) == len(set(good)) == report.analysed
@@ -108,12 +150,14 @@ class Files(RuleBasedStateMachine):
         if not self.is_scanned:
             return
         with tempfile.TemporaryDirectory() as folder, open_library(Path(folder)) as fresh:
-            fresh.scan([self.music])
+            fresh.scan([self.music], exclude=self.excludes)
             assert contents_of(self.library) == contents_of(fresh)
+            assert artists_of(self.library) == artists_of(fresh)
         # It caught up with each step; what is read anew is the same.
         assert same_index(self.library.index(), fresh_index(self.library))
         assert len(self.library.tracks("analysed")) == sum(
-            text_of(path) in ("one", "two", "three") for path in self.files()
+            text_of(path) in ("one", "two", "three") and not self.is_excluded(path)
+            for path in self.files()
         )
 
 

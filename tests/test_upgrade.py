@@ -239,7 +239,7 @@ def test_what_the_new_model_cannot_analyse_is_listed_and_answers_to_the_end(
 def test_a_failure_that_may_pass_keeps_the_old_answers(
     tmp_path: Path, music: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("soundalike.library.scan.store._FIRST_RETRY_S", {"SilentAudio": 0.0})
+    monkeypatch.setattr("soundalike.library.scan.failing._FIRST_RETRY_S", {"SilentAudio": 0.0})
     write_track(music / "0.wav", "since 2")
     with open_upgraded(tmp_path, "1") as library:
         library.scan([music])

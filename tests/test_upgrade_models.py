@@ -203,7 +203,10 @@ def test_an_evaluation_during_an_upgrade_is_of_the_model_that_answers(
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        (["scan"], "name at least one folder"),
+        (["scan"], "there is no library; scan a folder to make one"),
+        (["scan", "--exclude", "x"], "are remembered with a folder"),
+        (["scan", "x", "--exclude", "y", "--no-exclude"], "cannot be combined"),
+        (["scan", "--upgrade", "--full"], "cannot be combined"),
         (["scan", "x", "--upgrade"], "--upgrade takes no folders"),
         (["scan", "--upgrade", "--retry"], "cannot be combined"),
     ],

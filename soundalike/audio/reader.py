@@ -18,7 +18,7 @@ from soundalike.audio.codepages import check_encoding
 from soundalike.audio.container import AudioInfo, open_container
 from soundalike.audio.decoder import SAMPLE_RATES, Decoder
 from soundalike.audio.headers import read_header
-from soundalike.audio.source import Source, StrPath
+from soundalike.audio.source import Source, StrPath, tell_progress
 from soundalike.audio.tags import Tags, mended, read_with_mutagen, tags_from_mapping
 from soundalike.errors import InvalidArgument, UnreadableFile, printable
 from soundalike.files import why
@@ -296,6 +296,8 @@ class AudioReader:
         resampler: Resampler | None = None
         blocks = self._decoder.blocks(mono=self._mono, position=position, heard=heard)
         for rate, block in blocks:
+            # Of a small file, hours of sound may come without another byte being read.
+            tell_progress()
             if resampler is not None and rate != resampler.rate_in:
                 yield resampler.finish()
                 resampler = None

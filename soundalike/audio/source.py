@@ -15,13 +15,19 @@ from pathlib import Path
 from soundalike.errors import UnreadableFile, printable
 from soundalike.files import why
 
-__all__ = ["Source", "StrPath", "on_progress"]
+__all__ = ["Source", "StrPath", "on_progress", "tell_progress"]
 
 StrPath = str | os.PathLike[str]
 
-# Called after each read that brought bytes: a process that reads can tell another that it is not
-# stuck. It has to be quick, since a track takes hundreds of reads.
+# Called after each read that brought bytes, and each block of sound: a process that reads can tell
+# another that it is not stuck. It has to be quick, since a track takes hundreds of reads.
 on_progress: Callable[[], None] | None = None
+
+
+def tell_progress() -> None:
+    """Call the hook, if there is one."""
+    if on_progress is not None:
+        on_progress()
 
 
 class Source:
@@ -73,8 +79,8 @@ class Source:
             raise UnreadableFile(
                 self.path, f"could not be read to the end: {why(error)}"
             ) from error
-        if data and on_progress is not None:
-            on_progress()
+        if data:
+            tell_progress()
         for offset, right in self.corrections:
             at = offset - start
             if -len(right) < at < len(data):

@@ -55,6 +55,9 @@ def scan_progress() -> Iterator[Callable[[ScanProgress], None]]:
             if progress.phase == "re-analysing":
                 so_far = f"re-analysing for {progress.model}: {so_far}"
                 head = f"re-analysing for {progress.model}: {_count(0, progress.total)}"
+            if progress.phase == "reading tags":
+                so_far = f"reading tags: {so_far}"
+                head = f"reading tags: {_count(0, progress.total)}"
             speed = f"{progress.tracks_per_s:.1f} tracks/s" if progress.tracks_per_s else ""
             display.show(
                 _words(so_far, speed, progress.left_s),

@@ -18,7 +18,7 @@ from soundalike.cli.params import (
     model_option,
 )
 from soundalike.cli.progress import scan_progress
-from soundalike.errors import printable
+from soundalike.errors import InvalidArgument, printable
 from soundalike.show.amounts import show_count
 from soundalike.show.times import show_duration
 
@@ -38,7 +38,17 @@ _FAILURES_SHOWN = 3
     examples=(
         ("soundalike scan ~/Music", "analyse what is new or has changed"),
         ("soundalike scan ~/Music /mnt/nas/albums --jobs 2", "two folders, two files at a time"),
+        ("soundalike scan", "the folders that were scanned before, again"),
         ("soundalike scan ~/Music --retry", "also retry what failed before"),
+        (
+            "soundalike scan ~/Music --exclude Podcasts --exclude '*.wma'",
+            "leave these out, now and in later scans",
+        ),
+        (
+            "soundalike scan ~/Music --pattern '{artist}/{album}/{track} - {title}'",
+            "what the paths say where tags say nothing",
+        ),
+        ("soundalike scan ~/Music/Kino --tag-encoding cp1251", "read old Russian tags"),
         (
             "soundalike scan ~/Music --model musicnn",
             "with another model as well",
@@ -46,9 +56,35 @@ _FAILURES_SHOWN = 3
         ("soundalike scan --upgrade", "re-analyse the library for a new default model"),
     ),
 )
-@click.argument("folders", nargs=-1, type=PATH, metavar="FOLDER...")
+@click.argument("folders", nargs=-1, type=PATH, metavar="[FOLDER...]")
 @jobs_option
 @click.option("--retry", is_flag=True, help="Also retry the files that failed before.")
+@click.option(
+    "--full",
+    is_flag=True,
+    help="Read every file for its content and tags, whatever its size and times say.",
+)
+@click.option(
+    "--exclude",
+    multiple=True,
+    metavar="PATTERN",
+    help="Leave this out, and remove its tracks from the library: a name ('Podcasts', '*.wma'), or "
+    "a path below the folder ('Spoken/Drafts'). * ? [] as in a shell, case does not matter. Can be "
+    "repeated; remembered with the folder, in place of earlier patterns.",
+)
+@click.option("--no-exclude", is_flag=True, help="Forget the patterns of --exclude.")
+@click.option(
+    "--pattern",
+    metavar="PATTERN",
+    help="How paths below the folder are made, such as '{artist}/{album}/{track} - {title}'; used "
+    "where tags are missing. Remembered with the folder; auto: the default.",
+)
+@click.option(
+    "--tag-encoding",
+    metavar="NAME",
+    help="How to read tags that do not state their encoding, such as cp1251, gbk or shift_jis. "
+    "Remembered with the folder; auto: find out.",
+)
 @model_option
 @click.option(
     "--upgrade",
@@ -63,6 +99,11 @@ def scan(
     folders: tuple[Path, ...],
     jobs: int | None,
     retry: bool,
+    full: bool,
+    exclude: tuple[str, ...],
+    no_exclude: bool,
+    pattern: str | None,
+    tag_encoding: str | None,
     model: str | None,
     upgrade: bool,
     library: str | None,
@@ -70,29 +111,50 @@ def scan(
 ) -> None:
     """Analyse the music in folders and store the results.
 
-    Unchanged files are skipped, moved files are recognised, deleted files are marked as missing.
+    Without a folder, those that were scanned before are scanned again. Unchanged files are skipped,
+    moved and retagged files are recognised, deleted files are marked as missing. Recycle bins,
+    hidden folders, and folders with a file .nomedia are left out.
+
     You can stop a scan at any time, with Ctrl-C or the power switch: the next one resumes.
 
     When a new version of soundalike has a new default model, a scan also re-analyses the old tracks
     in its folders, after the new ones. Until all are done, answers come from the old model.
 
-    The exit code is 1 if a file failed, 130 after Ctrl-C.
+    The exit code is 1 if a file failed, 130 after Ctrl-C or SIGTERM.
     """
     from soundalike.library import Library
 
-    if upgrade == bool(folders):
+    given = bool(exclude or no_exclude or pattern is not None or tag_encoding is not None)
+    if upgrade and folders:
+        raise click.UsageError("--upgrade takes no folders; to scan folders, leave it out")
+    if upgrade and (retry or full or given):
         raise click.UsageError(
-            "--upgrade takes no folders; to scan folders, leave it out"
-            if folders
-            else "name at least one folder, such as ~/Music, or give --upgrade"
+            "--upgrade cannot be combined with other options of a scan: run one, then the other"
         )
-    if upgrade and retry:
-        raise click.UsageError("--upgrade and --retry cannot be combined: run one, then the other")
-    with Library(library, model=model, create=not upgrade) as opened, scan_progress() as progress:
+    if exclude and no_exclude:
+        raise click.UsageError("--exclude and --no-exclude cannot be combined")
+    if given and not folders:
+        raise click.UsageError(
+            "--exclude, --no-exclude, --pattern and --tag-encoding are remembered with a folder: "
+            "name it, such as ~/Music"
+        )
+    with Library(library, model=model, create=bool(folders)) as opened, scan_progress() as progress:
         if upgrade:
             report = opened.reanalyse(jobs=jobs, progress=progress)
         else:
-            report = opened.scan(folders, jobs=jobs, retry=retry, progress=progress)
+            try:
+                report = opened.scan(
+                    folders or None,
+                    jobs=jobs,
+                    retry=retry,
+                    full=full,
+                    exclude=exclude if exclude or no_exclude else None,
+                    pattern=pattern,
+                    tag_encoding=tag_encoding,
+                    progress=progress,
+                )
+            except InvalidArgument as error:
+                raise click.UsageError(str(error)) from error
     ctx.exit(_finish(report, as_json=as_json))
 
 
@@ -156,11 +218,13 @@ def _print_report(report: ScanReport) -> None:
     counts = {
         "analysed": report.analysed,
         "re-analysed": report.reanalysed,
+        "retagged": report.retagged,
         "unchanged": report.unchanged,
         "moved": report.moved,
         "copied": report.copied,
         "returned": report.returned,
         "missing": report.missing,
+        "removed": report.removed,
         "failed": len(report.failed),
         "still failing": report.still_failing,
         "not audio": report.ignored,

@@ -31,7 +31,7 @@ __all__ = [
 
 TrackStatus = Literal["analysed", "failed", "missing", "pending"]
 CopyKind = Literal["copy", "audio", "near"]
-ScanPhase = Literal["walking", "analysing", "re-analysing"]
+ScanPhase = Literal["walking", "analysing", "reading tags", "re-analysing"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -173,7 +173,8 @@ class ScanProgress:
     Attributes
     ----------
     phase : "walking" while folders are listed (``total`` grows), then "analysing" what is new or
-        changed, then "re-analysing" what an older model analysed.
+        changed, then "reading tags" where their encoding is another now, then "re-analysing" what
+        an older model analysed.
     done, total : files that had to be read; unchanged ones do not count. When re-analysing, the
         library's tracks, those that earlier scans re-analysed among them.
     tracks_per_s : over the last half minute; 0 until something is done.
@@ -200,27 +201,35 @@ class ScanReport:
     analysed : decoded and analysed, new or changed.
     reanalysed : analysed before by an older model, and now by its successor; each of them is
         counted as unchanged (moved, returned, ...) as well.
+    retagged : with other tags than before. The audio is that of a file that is known: its
+        analysis is kept. Those whose file did not change, but whose tags are
+        read in another encoding now, or by ``full``, are counted as unchanged as well.
     unchanged : known already, at the same path with the same content.
     moved : known under a path that is gone; not analysed again.
     copied : at a new path or with new content, but equal to a file that is known: its analysis
         is shared.
     returned : had been missing and is back.
     missing : whose file is gone; found out by this scan.
+    removed : no longer in the library, as they lie in a recycle bin, in a folder with a file
+        ``.nomedia``, or are excluded.
     failed : files and folders that failed in this scan.
     still_failing : failed earlier, unchanged since, and not tried again.
-    ignored : files that are not audio by their name.
+    ignored : files that are not audio by their name, or hidden; excluded ones do not count.
     elapsed_s : seconds.
-    interrupted : stopped by Ctrl-C; what was finished is stored, and the next scan goes on.
+    interrupted : stopped by Ctrl-C or SIGTERM; what was finished is stored, and the next scan goes
+        on.
     notes : what the user should know, such as that a folder looks unmounted.
     """
 
     analysed: int
     reanalysed: int
+    retagged: int
     unchanged: int
     moved: int
     copied: int
     returned: int
     missing: int
+    removed: int
     failed: tuple[Failure, ...]
     still_failing: int
     ignored: int

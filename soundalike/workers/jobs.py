@@ -28,6 +28,9 @@ __all__ = [
     "Outcome",
     "Pool",
     "Setup",
+    "Tagged",
+    "TagsJob",
+    "Working",
 ]
 
 
@@ -61,6 +64,8 @@ class AnalyseJob:
     ----------
     models : one or more; during an upgrade, the one that answers queries meanwhile is among them.
     is_again : whether an older model has analysed it.
+    audio_digest : as :class:`Digested` has it; None where it was not looked at.
+    tag_encoding : of 8-bit text in tags; None to find out.
     """
 
     track_id: int
@@ -69,6 +74,24 @@ class AnalyseJob:
     digest: bytes
     models: tuple[ModelKey, ...]
     is_again: bool
+    audio_digest: bytes | None = None
+    tag_encoding: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class TagsJob:
+    """Read what the file says of itself, under the condition of :class:`AnalyseJob`.
+
+    ``is_again``: whether that was read before, from the same content.
+    """
+
+    track_id: int
+    path: bytes
+    stamp: Stamp
+    digest: bytes
+    is_again: bool
+    audio_digest: bytes | None = None
+    tag_encoding: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,7 +108,7 @@ class CallJob:
     arguments: tuple[Any, ...] = ()
 
 
-Job = DigestJob | AnalyseJob | CallJob
+Job = DigestJob | AnalyseJob | TagsJob | CallJob
 
 
 @dataclass(frozen=True, slots=True)
@@ -100,11 +123,16 @@ class Facts:
 
 @dataclass(frozen=True, slots=True)
 class Digested:
-    """The content of a file, which had this stamp before and after it was read."""
+    """The content of a file, which had this stamp before it was read, and no other size or time of
+    modification afterwards.
+
+    ``audio_digest`` is that of ``audio.audio_digest``; None where there is no audio to be found.
+    """
 
     job: DigestJob
     stamp: Stamp
     digest: bytes
+    audio_digest: bytes | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -114,6 +142,15 @@ class Analysed:
     job: AnalyseJob
     facts: Facts
     analyses: tuple[Analysis, ...]
+    audio_digest: bytes | None
+
+
+@dataclass(frozen=True, slots=True)
+class Tagged:
+    """What a file says of itself."""
+
+    job: TagsJob
+    facts: Facts
 
 
 @dataclass(frozen=True, slots=True)
@@ -153,7 +190,12 @@ class Broken:
     error: Exception
 
 
-Outcome = Digested | Analysed | Called | Failed | Crashed
+@dataclass(frozen=True, slots=True)
+class Working:
+    """Not done yet, but bytes of the file came in, or sound came out."""
+
+
+Outcome = Digested | Analysed | Tagged | Called | Failed | Crashed
 
 
 class Pool(Protocol):

@@ -26,12 +26,21 @@ import time
 from types import TracebackType
 
 from soundalike.errors import LibraryError
-from soundalike.workers.jobs import AnalyseJob, Broken, Crashed, Job, Outcome, Setup
+from soundalike.workers.jobs import (
+    AnalyseJob,
+    Broken,
+    Crashed,
+    Job,
+    Outcome,
+    Setup,
+    TagsJob,
+    Working,
+)
 
 __all__ = ["WorkerPool", "available_cores"]
 
-# No file takes this long: 3 hours of music take about half a minute.
-JOB_LIMIT_S = 600.0
+# A file may take hours on a slow disk, but not so long without a byte read or a sound decoded.
+STUCK_AFTER_S = 600.0
 
 _BOOT = (
     "import json, sys; sys.path[:] = json.loads(sys.argv[1]); "
@@ -58,7 +67,7 @@ class WorkerPool:
         self.size = size
         self.outstanding = 0
         self._setup = setup
-        # Analyses go before digests, so that few files are between the two.
+        # What follows from a digest goes before the next one, so that few files are between them.
         self._jobs: queue.PriorityQueue[tuple[int, int, Job | None]] = queue.PriorityQueue()
         self._order = itertools.count()
         self._outcomes: queue.SimpleQueue[Outcome | Broken] = queue.SimpleQueue()
@@ -77,7 +86,8 @@ class WorkerPool:
 
     def submit(self, job: Job) -> None:
         self.outstanding += 1
-        self._jobs.put((0 if isinstance(job, AnalyseJob) else 1, next(self._order), job))
+        priority = 0 if isinstance(job, (AnalyseJob, TagsJob)) else 1
+        self._jobs.put((priority, next(self._order), job))
         if len(self._handlers) < min(self.size, self.outstanding):
             handler = _Handler(self._setup, self._jobs, self._outcomes)
             self._handlers.append(handler)
@@ -104,7 +114,7 @@ class WorkerPool:
             finished.append(outcome)
         self.outstanding -= len(finished)
         for handler in self._handlers:
-            handler.kill_if_older(JOB_LIMIT_S)
+            handler.kill_if_stuck(STUCK_AFTER_S)
         return finished
 
     def close(self, *, at_once: bool) -> None:
@@ -153,11 +163,11 @@ class _Handler(threading.Thread):
         if self._process is not None:
             self._process.kill()
 
-    def kill_if_older(self, limit_s: float) -> None:
+    def kill_if_stuck(self, limit_s: float) -> None:
         since = self._since
         if since is not None and time.monotonic() - since > limit_s:
             self._since = None
-            self.kill(f"no result after {limit_s:g} s")
+            self.kill(f"nothing was read or decoded for {limit_s:g} s")
 
     def _do(self, job: Job) -> Outcome | Broken:
         if self._process is None and not self._start():
@@ -169,7 +179,10 @@ class _Handler(threading.Thread):
         try:
             pickle.dump(job, process.stdin)
             process.stdin.flush()
-            outcome: Outcome | Broken = pickle.load(process.stdout)
+            outcome: Outcome | Broken | Working = pickle.load(process.stdout)
+            while isinstance(outcome, Working):
+                self._since = time.monotonic()
+                outcome = pickle.load(process.stdout)
         except (EOFError, OSError, pickle.UnpicklingError):
             code = self._stop()
             killed, self._killed = self._killed, None

@@ -2,7 +2,8 @@
 
 It is started as a fresh interpreter, gets a :class:`Setup` and then jobs on standard input, and
 answers each on standard output. It never sees the database. When its input ends, because the scan
-is over or was killed, it ends at once.
+is over or was killed, it ends at once. While a file takes long, it says now and then that it gets
+on with it.
 """
 
 from __future__ import annotations
@@ -13,6 +14,8 @@ import pickle
 import signal
 import sys
 import threading
+import time
+from collections.abc import Callable
 from functools import partial
 from queue import SimpleQueue
 from typing import Any, Protocol, cast
@@ -20,7 +23,7 @@ from typing import Any, Protocol, cast
 import numpy as np
 from numpy.typing import NDArray
 
-from soundalike.audio import probe, read_tags
+from soundalike.audio import audio_digest, probe, read_tags, source
 from soundalike.errors import AudioError, ModelError, UnreadableFile, with_place
 from soundalike.files import Stamp, content_digest, is_gone, stamp_of, why
 from soundalike.models import ModelKey
@@ -37,10 +40,15 @@ from soundalike.workers.jobs import (
     Job,
     Outcome,
     Setup,
+    Tagged,
+    TagsJob,
+    Working,
 )
 
 __all__ = ["AnalyzerLike", "load_analyzer", "main"]
 
+# Far below the time after which a silent worker counts as stuck.
+_TELL_EVERY_S = 0.5
 _CHANGED = "changed while it was being read"
 _VANISHED = "vanished during the scan"
 _FAULT_ADVICE = (
@@ -82,10 +90,16 @@ def _named(place: str) -> Any:
 
 
 class Worker:
-    """Does one job after the other; a model is loaded for the first one that needs it."""
+    """Does one job after the other; a model is loaded for the first one that needs it.
 
-    def __init__(self, setup: Setup) -> None:
+    Parameters
+    ----------
+    on_progress : called whenever bytes of a file came in, or sound came out.
+    """
+
+    def __init__(self, setup: Setup, on_progress: Callable[[], None] = lambda: None) -> None:
         self._setup = setup
+        self._on_progress = on_progress
         self._analyzers: dict[str, AnalyzerLike] = {}
 
     def do(self, job: Job) -> Outcome | Broken:
@@ -97,6 +111,8 @@ class Worker:
             if isinstance(job, CallJob):
                 load = partial(self._analyzer, self._setup.model)
                 outcome = Called(job, _named(job.function)(path, load, *job.arguments))
+            elif isinstance(job, TagsJob):
+                outcome = Tagged(job, _facts(job, path))
             else:
                 outcome = self._analyse(job, path)
         except ModelError as error:
@@ -111,44 +127,64 @@ class Worker:
             outcome = Failed(job, type(error).__name__, with_place(error), _FAULT_ADVICE)
         # A change under the reader's hands makes any result worthless, and explains any error
         # better than the error does.
-        change = _change(job, path)
+        change = self._change(job, path)
         return outcome if change is None else _unreadable(job, change)
 
-    @staticmethod
-    def _digest(job: DigestJob, path: str) -> Outcome:
+    def _digest(self, job: DigestJob, path: str) -> Outcome:
         stamp = stamp_of(path)
         try:
-            digest = content_digest(path)
+            digest = content_digest(path, self._on_progress)
         except PermissionError as error:
             return _unreadable(job, why(error), stamp)
-        if stamp_of(path) != stamp:
+        audio = _audio_digest(path)
+        # Another ctime alone, as a hard link makes it, is looked into by the next scan.
+        if stamp_of(path)[:2] != stamp[:2]:
             return _unreadable(job, _CHANGED)
-        return Digested(job, stamp, digest)
+        return Digested(job, stamp, digest, audio)
 
     def _analyse(self, job: AnalyseJob, path: str) -> Analysed:
         # A model that cannot be loaded is none of the file's faults: before anything is read.
         analyzers = [self._analyzer(model) for model in job.models]
-        info = probe(path)
+        facts = _facts(job, path)
         analyses = tuple(analyzer.from_file(path) for analyzer in analyzers)
-        facts = Facts(info.sample_rate, info.channels, info.codec, read_tags(path))
-        return Analysed(job, facts, analyses)
+        return Analysed(job, facts, analyses, job.audio_digest or _audio_digest(path))
 
     def _analyzer(self, model: ModelKey) -> AnalyzerLike:
         if model.id not in self._analyzers:
             self._analyzers[model.id] = load_analyzer(self._setup.analyzer, model)
         return self._analyzers[model.id]
 
+    def _change(self, job: Job, path: str) -> str | None:
+        """How the file is no longer what it was when the scan began with it."""
+        if is_gone(path):
+            return "gone since the scan" if isinstance(job, CallJob) else _VANISHED
+        if not isinstance(job, (AnalyseJob, TagsJob)):
+            return None
+        try:
+            now = stamp_of(path)
+            if now.is_like(job.stamp):
+                return None
+            # A hard link, a rename or other permissions change the ctime, and nothing else.
+            same = (
+                now[:2] == job.stamp[:2] and content_digest(path, self._on_progress) == job.digest
+            )
+        except OSError as error:
+            return why(error)
+        return None if same else _CHANGED
 
-def _change(job: Job, path: str) -> str | None:
-    """How the file is no longer what it was when the scan began with it."""
-    if is_gone(path):
-        return "gone since the scan" if isinstance(job, CallJob) else _VANISHED
-    if not isinstance(job, AnalyseJob):
-        return None
+
+def _facts(job: AnalyseJob | TagsJob, path: str) -> Facts:
+    info = probe(path)
+    tags = read_tags(path, job.tag_encoding)
+    return Facts(info.sample_rate, info.channels, info.codec, tags)
+
+
+def _audio_digest(path: str) -> bytes | None:
     try:
-        return None if stamp_of(path) == job.stamp else _CHANGED
-    except OSError as error:
-        return why(error)
+        return audio_digest(path)
+    except Exception:
+        # What is wrong with the file, or with us, shows when it is analysed, if it has to be.
+        return None
 
 
 def _unreadable(job: Job, reason: str, stamp: Stamp | None = None) -> Failed:
@@ -157,8 +193,10 @@ def _unreadable(job: Job, reason: str, stamp: Stamp | None = None) -> Failed:
 
 def main() -> None:
     """Answer jobs until the input ends."""
-    # Ctrl-C is for the scan, which then ends this process.
+    # Ctrl-C is for the scan, which then ends this process; so is what a service manager sends to
+    # all processes.
     signal.signal(signal.SIGINT, signal.SIG_IGN)
+    signal.signal(signal.SIGTERM, signal.SIG_IGN)
     # Whatever a library prints must not end up between the answers.
     answers = os.fdopen(os.dup(sys.stdout.fileno()), "wb")
     os.dup2(sys.stderr.fileno(), sys.stdout.fileno())
@@ -174,9 +212,21 @@ def main() -> None:
                 os._exit(0)
 
     threading.Thread(target=listen, daemon=True).start()
-    worker = Worker(requests.get())
-    answer: object = "ready"
-    while True:
+    told_at = time.monotonic()
+
+    def tell(answer: object) -> None:
+        nonlocal told_at
+        told_at = time.monotonic()
         pickle.dump(answer, answers)
         answers.flush()
+
+    def on_progress() -> None:
+        if time.monotonic() - told_at > _TELL_EVERY_S:
+            tell(Working())
+
+    worker = Worker(requests.get(), on_progress)
+    source.on_progress = on_progress
+    answer: object = "ready"
+    while True:
+        tell(answer)
         answer = worker.do(requests.get())

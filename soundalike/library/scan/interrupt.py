@@ -1,32 +1,38 @@
-"""Ctrl-C as a request that is looked at between two steps, not as an exception within one."""
+"""Ctrl-C and SIGTERM as a request that is looked at between two steps, not as an exception."""
 
 from __future__ import annotations
 
 import signal
 import threading
 from types import FrameType, TracebackType
+from typing import Any
 
 __all__ = ["StopOnInterrupt"]
 
+# What Python does with them where nobody has changed that.
+_DEFAULTS: dict[signal.Signals, Any] = {
+    signal.SIGINT: signal.default_int_handler,
+    signal.SIGTERM: signal.SIG_DFL,
+}
+
 
 class StopOnInterrupt:
-    """While active, the first Ctrl-C sets ``requested``; a second one interrupts at once.
+    """While active, the first Ctrl-C or SIGTERM sets ``requested``; a second interrupts at once.
 
-    Where the caller has a handler of its own, or in a thread other than the main one, nothing
+    For a signal that the caller has a handler for, or in a thread other than the main one, nothing
     is changed.
     """
 
     def __init__(self) -> None:
         self.requested = False
-        self._active = False
+        self._taken: list[signal.Signals] = []
 
     def __enter__(self) -> StopOnInterrupt:
-        if (
-            threading.current_thread() is threading.main_thread()
-            and signal.getsignal(signal.SIGINT) is signal.default_int_handler
-        ):
-            signal.signal(signal.SIGINT, self._request)
-            self._active = True
+        if threading.current_thread() is threading.main_thread():
+            for number, default in _DEFAULTS.items():
+                if signal.getsignal(number) is default:
+                    signal.signal(number, self._request)
+                    self._taken.append(number)
         return self
 
     def __exit__(
@@ -35,8 +41,9 @@ class StopOnInterrupt:
         error: BaseException | None,
         trace: TracebackType | None,
     ) -> None:
-        if self._active:
-            signal.signal(signal.SIGINT, signal.default_int_handler)
+        while self._taken:
+            number = self._taken.pop()
+            signal.signal(number, _DEFAULTS[number])
 
     def _request(self, number: int, frame: FrameType | None) -> None:
         if self.requested:

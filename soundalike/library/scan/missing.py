@@ -7,6 +7,7 @@ from collections.abc import Sequence, Set
 
 from soundalike.errors import printable
 from soundalike.files import is_gone
+from soundalike.library.scan.excludes import MARK
 from soundalike.library.scan.tally import Tally
 from soundalike.library.scan.transactions import Transactions
 from soundalike.library.scan.walk import Walk
@@ -26,8 +27,11 @@ def mark_missing(transactions: Transactions, walk: Walk, seen: Set[int], tally: 
     ----------
     walk : that came to its end.
     seen : ids of the tracks that it came by.
-    tally : gets the count, and notes about what looks like an unmounted disk.
+    tally : gets the counts, and notes about what looks like an unmounted disk.
+
+    Tracks that are there, but are left out by now, are no longer in the library.
     """
+    removed: list[str] = []
     files = [root for root in walk.roots if not os.path.isdir(root)]
     for start in range(0, len(files), _BATCH):
         with transactions.reading() as store:
@@ -46,32 +50,67 @@ def mark_missing(transactions: Transactions, walk: Walk, seen: Set[int], tally: 
                     f"Is its disk mounted? None was marked as missing."
                 )
             continue
-        present, missing = _mark_below(transactions, walk, seen, root)
+        present, missing = _mark_below(transactions, walk, seen, root, removed)
         tally.missing += missing
         if missing >= _MANY_MISSING and 2 * missing > present:
             tally.notes.append(
                 f"{missing} of the {present} tracks below {printable(root)} are missing; "
                 f"if the files return, their analyses are used again."
             )
+    tally.removed += len(removed)
+    if removed:
+        more = f" and {len(removed) - 1:,} more" if len(removed) > 1 else ""
+        tally.notes.append(
+            f"No longer in the library, as excluded, in a recycle bin, or in a folder with a file "
+            f"{MARK}: {printable(removed[0])}{more}"
+        )
 
 
 def _mark_below(
-    transactions: Transactions, walk: Walk, seen: Set[int], root: str
+    transactions: Transactions, walk: Walk, seen: Set[int], root: str, removed: list[str]
 ) -> tuple[int, int]:
-    """How many tracks below a folder there were, and how many of them are missing now."""
+    """How many tracks below a folder there were, and how many of them are missing now.
+
+    The paths of those that are left out by now are added to ``removed``.
+    """
     with transactions.reading() as store:
         if [root] == walk.roots and not walk.followed and store.are_all_below(root, seen):
             # As nearly always: then nobody needs to look at each of them.
-            return len(seen), 0
-        present = store.present_below(root)
-    unseen = [track_id for track_id in present if track_id not in seen]
+            present, unseen = len(seen), []
+        else:
+            there = store.present_below(root)
+            present = len(there)
+            unseen = [track_id for track_id in there if track_id not in seen]
+        away = store.missing_below(root)
     missing = 0
+    for start in range(0, len(away), _BATCH):
+        with transactions.reading() as store:
+            paths = store.paths(away[start : start + _BATCH])
+        _remove_excluded(transactions, walk, list(paths.items()), removed)
     for start in range(0, len(unseen), _BATCH):
         with transactions.reading() as store:
             paths = store.paths(unseen[start : start + _BATCH])
-        page = [(track_id, os.fsdecode(path)) for track_id, path in sorted(paths.items())]
+        page = _remove_excluded(transactions, walk, sorted(paths.items()), removed)
         missing += _mark_gone(transactions, walk, seen, page)
-    return len(present), missing
+    return present, missing
+
+
+def _remove_excluded(
+    transactions: Transactions, walk: Walk, files: Sequence[tuple[int, bytes]], removed: list[str]
+) -> list[tuple[int, str]]:
+    """Remove those of some tracks that are left out by now; the others."""
+    rest, out = [], []
+    for track_id, encoded in files:
+        path = os.fsdecode(encoded)
+        if walk.excludes.has(path):
+            out.append(track_id)
+            removed.append(path)
+        else:
+            rest.append((track_id, path))
+    if out:
+        with transactions.writing() as store:
+            store.remove(out)
+    return rest
 
 
 def _mark_gone(

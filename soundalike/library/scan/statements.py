@@ -25,11 +25,17 @@ __all__ = [
     "ADD_ANALYSIS",
     "ADD_CONTENT",
     "ADD_EXCERPTS",
+    "COPY_ANALYSIS",
+    "COPY_EXCERPTS",
     "DROP_ANALYSIS",
     "DROP_FAILURE",
+    "SET_AUDIO",
     "SET_CONTENT",
+    "SET_CTIME",
+    "SET_DURATION",
     "SET_FACTS",
     "SET_WORDS",
+    "SHARED_ANALYSES",
     "TRACKS_OF_CONTENT",
     "content_by_digest",
     "known_track",
@@ -46,20 +52,23 @@ SET_CONTENT = (
         content_id=bindparam("new_content"),
         size_bytes=bindparam("new_size"),
         mtime_ns=bindparam("new_time"),
+        ctime_ns=bindparam("new_ctime"),
         missing_at=None,
         words=bindparam("new_words"),
     )
 )
+SET_CTIME = update(tracks).where(_TRACK).values(ctime_ns=bindparam("new_ctime"))
 SET_WORDS = update(tracks).where(_TRACK).values(words=bindparam("new_words"))
 TRACKS_OF_CONTENT = select(tracks.c.id, tracks.c.path).where(
     tracks.c.content_id == bindparam("for_content")
 )
 ADD_CONTENT = insert(contents).returning(contents.c.id)
+SET_AUDIO = update(contents).where(_CONTENT).values(audio_digest=bindparam("new_audio"))
+SET_DURATION = update(contents).where(_CONTENT).values(duration_s=bindparam("new_duration_s"))
 SET_FACTS = (
     update(contents)
     .where(_CONTENT)
     .values(
-        duration_s=bindparam("new_duration_s"),
         sample_rate=bindparam("new_sample_rate"),
         channels=bindparam("new_channels"),
         codec=bindparam("new_codec"),
@@ -72,6 +81,38 @@ DROP_ANALYSIS = delete(analyses).where(
 )
 ADD_ANALYSIS = insert(analyses).returning(analyses.c.id)
 ADD_EXCERPTS = insert(excerpts)
+_SAME_AUDIO = and_(
+    contents.c.audio_digest == bindparam("for_audio"),
+    contents.c.id != bindparam("for_content"),
+)
+# Analyses of contents that sound the same, by models that have none of this one's yet.
+SHARED_ANALYSES = (
+    select(analyses.c.id, analyses.c.content_id, analyses.c.model_id)
+    .join(contents, contents.c.id == analyses.c.content_id)
+    .where(
+        _SAME_AUDIO,
+        analyses.c.model_id.not_in(
+            select(analyses.c.model_id).where(analyses.c.content_id == bindparam("for_content"))
+        ),
+    )
+    .order_by(analyses.c.id)
+)
+_SAID = [column for column in analyses.c if column.name not in ("id", "content_id")]
+COPY_ANALYSIS = (
+    insert(analyses)
+    .from_select(
+        ["content_id", *(column.name for column in _SAID)],
+        select(bindparam("for_content"), *_SAID).where(analyses.c.id == bindparam("for_analysis")),
+    )
+    .returning(analyses.c.id)
+)
+_ALONG = [column for column in excerpts.c if column.name != "analysis_id"]
+COPY_EXCERPTS = insert(excerpts).from_select(
+    ["analysis_id", *(column.name for column in _ALONG)],
+    select(bindparam("new_analysis"), *_ALONG).where(
+        excerpts.c.analysis_id == bindparam("for_analysis")
+    ),
+)
 DROP_FAILURE = delete(failures).where(failures.c.track_id == bindparam("for_track"))
 
 
@@ -106,6 +147,7 @@ def content_by_digest(model_id: int, older_ids: tuple[int, ...]) -> Select[Any]:
         select(
             contents.c.id,
             contents.c.tags,
+            contents.c.audio_digest,
             analyses.c.id.label("analysis_id"),
             has_analysis(contents.c.id, older_ids).label("has_older"),
         )

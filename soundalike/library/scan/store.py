@@ -25,19 +25,17 @@ from soundalike.analysis import Analysis
 from soundalike.audio.tags import Tags
 from soundalike.errors import printable
 from soundalike.files import Stamp
-from soundalike.library.changes import log_changes
 from soundalike.library.naming import Roots
-from soundalike.library.overview import to_failure
-from soundalike.library.records import Failure
 from soundalike.library.roots import read_roots, refresh_words
 from soundalike.library.scan import statements
+from soundalike.library.scan.failing import DAMAGED_ANALYSIS, FailureStore
+from soundalike.library.scan.folders import FolderRows
 from soundalike.library.scan.walk import FoundFile
 from soundalike.library.storage.encoding import encode
 from soundalike.library.storage.schema import (
     analyses,
     below,
     contents,
-    failures,
     models,
     searchable_tracks,
     tracks,
@@ -54,13 +52,6 @@ __all__ = [
 
 # Objects that live long while many are made keep the garbage collector busy.
 _ROWS_AT_ONCE = 1000
-
-# UnreadableFile (a disk, a permission, a file being written) may pass by itself, and what killed
-# a decoder may have been a lack of memory. What is wrong inside a file stays wrong. A damaged
-# analysis is no fault of the file: any scan makes it anew.
-DAMAGED_ANALYSIS = "DamagedAnalysis"
-_FIRST_RETRY_S = {DAMAGED_ANALYSIS: 0.0, "UnreadableFile": 60.0, "DecoderCrashed": 86_400.0}
-_LAST_RETRY_S = 7 * 86_400.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,34 +74,22 @@ class KnownTrack:
 
 @dataclass(frozen=True, slots=True)
 class KnownContent:
-    """What the database says of a content."""
+    """What the database says of a content. ``audio_digest`` None: it was not looked at yet."""
 
     content_id: int
     is_analysed: bool
     is_outdated: bool
     tags: Tags
+    audio_digest: bytes | None
 
 
-class Store:
-    """The statements of a scan, within one transaction.
+class Store(FailureStore):
+    """The statements of a scan, within one transaction."""
 
-    Parameters
-    ----------
-    connection : in a transaction.
-    model_id : row of the model that the scan analyses with.
-    now : seconds since 1970.
-    older_ids : rows of the models that it takes the place of.
-    """
-
-    def __init__(
-        self, connection: Connection, model_id: int, now: float, older_ids: tuple[int, ...] = ()
-    ) -> None:
-        self._connection = connection
-        self._model_id = model_id
-        self._now = now
-        self._older_ids = older_ids
-        # Tracks whose status or analysis may no longer be what an index knows of them.
-        self._changed: set[int] = set()
+    @cached_property
+    def folders(self) -> FolderRows:
+        """The folders that were scanned."""
+        return FolderRows(self._connection, self._now)
 
     @cached_property
     def _roots(self) -> Roots:
@@ -160,15 +139,17 @@ class Store:
 
     def found(self, track_ids: Sequence[int]) -> dict[int, Digested]:
         """What reading some tracks' files told when they were read."""
-        columns = (tracks.c.id, tracks.c.path, tracks.c.size_bytes, tracks.c.mtime_ns)
         statement = (
-            select(*columns, contents.c.digest)
+            select(tracks, contents.c.digest, contents.c.audio_digest)
             .join(contents, contents.c.id == tracks.c.content_id)
             .where(tracks.c.id.in_(track_ids))
         )
         return {
             row.id: Digested(
-                DigestJob(row.id, row.path), Stamp(row.size_bytes, row.mtime_ns), row.digest
+                DigestJob(row.id, row.path),
+                Stamp(row.size_bytes, row.mtime_ns, row.ctime_ns),
+                row.digest,
+                row.audio_digest,
             )
             for row in self._connection.execute(statement)
         }
@@ -178,11 +159,12 @@ class Store:
         return map(_to_known, self._connection.execute(statement))
 
     def settled_below(self, folder: str) -> Iterator[Sequence[Any]]:
-        """Path, id, size and time of the searchable tracks below a folder, some rows at a time.
+        """Path, id, size and times of the searchable tracks below a folder, some rows at a time.
 
         These need nothing as long as their files stay as they are.
         """
-        columns = (tracks.c.path, tracks.c.id, tracks.c.size_bytes, tracks.c.mtime_ns)
+        stamp = (tracks.c.size_bytes, tracks.c.mtime_ns, tracks.c.ctime_ns)
+        columns = (tracks.c.path, tracks.c.id, *stamp)
         statement = searchable_tracks(self._model_id, *columns).where(below(tracks.c.path, folder))
         return self._connection.execute(statement).partitions(_ROWS_AT_ONCE)
 
@@ -196,6 +178,7 @@ class Store:
                 "path_text": printable(file.path),
                 "size_bytes": file.stamp.size_bytes if file.stamp else None,
                 "mtime_ns": file.stamp.mtime_ns if file.stamp else None,
+                "ctime_ns": file.stamp.ctime_ns if file.stamp else None,
                 "words": self._roots.words(file.path, Tags()),
                 "added_at": self._now,
             }
@@ -219,13 +202,19 @@ class Store:
                 "new_content": content.content_id,
                 "new_size": stamp.size_bytes,
                 "new_time": stamp.mtime_ns,
+                "new_ctime": stamp.ctime_ns,
                 "new_words": self._roots.words(track.path, content.tags),
             },
         )
         self._changed.add(track.track_id)
 
     def set_stamp(self, track_id: int, stamp: Stamp) -> None:
-        self._set(tracks.c.id == track_id, size_bytes=stamp.size_bytes, mtime_ns=stamp.mtime_ns)
+        self._set(tracks.c.id == track_id, **stamp._asdict())
+
+    def fill_ctimes(self, ctimes: Sequence[tuple[int, int]]) -> None:
+        """Note the ctimes of tracks, by id, that were read when none was kept."""
+        rows = [{"for_track": track_id, "new_ctime": ctime_ns} for track_id, ctime_ns in ctimes]
+        self._connection.execute(statements.SET_CTIME, rows)
 
     def by_content(self, *, without: Set[int]) -> dict[int, list[int]]:
         """The ids of the tracks that were read once, by content, but for some."""
@@ -258,19 +247,59 @@ class Store:
         if row is not None:
             is_analysed = row.analysis_id is not None
             is_outdated = row.has_older and not is_analysed
-            return KnownContent(row.id, is_analysed, is_outdated, Tags.from_json(row.tags))
+            tags = Tags.from_json(row.tags)
+            return KnownContent(row.id, is_analysed, is_outdated, tags, row.audio_digest)
         made = self._connection.execute(statements.ADD_CONTENT, {"digest": digest})
-        return KnownContent(made.scalar_one(), False, False, Tags())
+        return KnownContent(made.scalar_one(), False, False, Tags(), None)
+
+    def set_audio(self, content_id: int, audio_digest: bytes) -> None:
+        key = {"for_content": content_id, "new_audio": audio_digest}
+        self._connection.execute(statements.SET_AUDIO, key)
+
+    def same_audio(self, content_id: int, audio_digest: bytes) -> list[int]:
+        """Other contents that sound the same, analysed by the scan's model or an older one."""
+        mine = (self._model_id, *self._older_ids)
+        return [
+            row.content_id for row in self._shared(content_id, audio_digest) if row.model_id in mine
+        ]
+
+    def share_analyses(self, content_id: int, audio_digest: bytes) -> None:
+        """Copy to a content what models said of others that sound the same."""
+        done = set()
+        for row in self._shared(content_id, audio_digest):
+            if row.model_id in done:
+                continue
+            done.add(row.model_id)
+            key = {"for_content": content_id, "for_analysis": row.id}
+            made = self._connection.execute(statements.COPY_ANALYSIS, key).scalar_one()
+            key = {"new_analysis": made, "for_analysis": row.id}
+            self._connection.execute(statements.COPY_EXCERPTS, key)
+        if done:
+            longest = select(func.max(analyses.c.duration_s))
+            duration_s = self._connection.scalar(longest.where(analyses.c.content_id == content_id))
+            self._set_duration(content_id, duration_s)
+
+    def _shared(self, content_id: int, audio_digest: bytes) -> Sequence[Any]:
+        key = {"for_content": content_id, "for_audio": audio_digest}
+        return self._connection.execute(statements.SHARED_ANALYSES, key).all()
 
     def put_analyses(self, content_id: int, facts: Facts, by_model: Mapping[int, Analysis]) -> None:
         """Store what models, by their rows, say of a content; other models' analyses stay."""
         for model_id, analysis in by_model.items():
             self._put_analysis(content_id, model_id, analysis)
+        self._set_duration(content_id, float(next(iter(by_model.values())).duration_s))
+        self.put_facts(content_id, facts)
+
+    def _set_duration(self, content_id: int, duration_s: float | None) -> None:
+        key = {"for_content": content_id, "new_duration_s": duration_s}
+        self._connection.execute(statements.SET_DURATION, key)
+
+    def put_facts(self, content_id: int, facts: Facts) -> None:
+        """Store what a file says of itself, and what its tracks are found by."""
         self._connection.execute(
             statements.SET_FACTS,
             {
                 "for_content": content_id,
-                "new_duration_s": float(next(iter(by_model.values())).duration_s),
                 "new_sample_rate": facts.sample_rate,
                 "new_channels": facts.channels,
                 "new_codec": facts.codec,
@@ -323,56 +352,6 @@ class Store:
         used = exists().where(tracks.c.content_id == contents.c.id)
         self._connection.execute(delete(contents).where(~used))
 
-    # Failures
-
-    def put_failure(
-        self,
-        subject: int | str,
-        *,
-        kind: str,
-        reason: str,
-        advice: str,
-        in_analysis: bool = False,
-    ) -> Failure:
-        """Store why a track (by id) or a folder (by path) failed.
-
-        Where another model has analysed what this one fails at, the failure is this model's alone.
-        """
-        if isinstance(subject, int):
-            self._changed.add(subject)
-            where = failures.c.track_id == subject
-            key: dict[str, Any] = {"track_id": subject}
-        else:
-            where = failures.c.folder == os.fsencode(subject)
-            key = {"folder": os.fsencode(subject)}
-        others = (
-            select(models.c.id)
-            .join(analyses, analyses.c.model_id == models.c.id)
-            .join(tracks, tracks.c.content_id == analyses.c.content_id)
-            .where(tracks.c.id == (subject if in_analysis else None))
-        )
-        key["model_id"] = self._model_id if self._connection.scalar(others) else None
-        before = self._connection.scalar(select(failures.c.attempts).where(where)) or 0
-        self._connection.execute(delete(failures).where(where))
-        retry_at = None
-        if kind in _FIRST_RETRY_S:
-            # Doubled a bounded number of times: 2.0 ** 2000 is an error.
-            pause_s = _FIRST_RETRY_S[kind] * 2.0 ** min(before, 30)
-            retry_at = self._now + min(pause_s, _LAST_RETRY_S)
-        values = {
-            **key,
-            "kind": kind,
-            "reason": reason,
-            "advice": advice,
-            "attempts": before + 1,
-            "failed_at": self._now,
-            "retry_at": retry_at,
-        }
-        self._connection.execute(insert(failures), values)
-        path = func.coalesce(failures.c.folder, tracks.c.path).label("path")
-        row = self._connection.execute(select(failures, path).outerjoin(tracks).where(where)).one()
-        return to_failure(row)
-
     def put_damage(self, track_ids: Iterable[int], model: str) -> None:
         """Drop analyses by the scan's model that cannot be used, and say so of their tracks."""
         for track_id in track_ids:
@@ -389,23 +368,21 @@ class Store:
                 in_analysis=True,
             )
 
-    def drop_failure(self, track_id: int) -> None:
-        found = self._connection.execute(statements.DROP_FAILURE, {"for_track": track_id})
-        if found.rowcount:
-            self._changed.add(track_id)
-
-    def failing_folders(self) -> list[str]:
-        """The folders that could not be read."""
-        statement = select(failures.c.folder).where(failures.c.folder.is_not(None))
-        return [os.fsdecode(folder) for folder in self._connection.scalars(statement)]
-
-    def drop_folder_failures(self, folders: Iterable[str]) -> None:
-        for folder in folders:
-            self._connection.execute(
-                delete(failures).where(failures.c.folder == os.fsencode(folder))
-            )
-
     # The end of a scan
+
+    def searchable_below(self, folder: str) -> list[int]:
+        """Ids of the tracks below a folder that can be found."""
+        statement = searchable_tracks(self._model_id, tracks.c.id)
+        return list(self._connection.scalars(statement.where(below(tracks.c.path, folder))))
+
+    def missing_below(self, root: str) -> list[int]:
+        where = and_(below(tracks.c.path, root), tracks.c.missing_at.is_not(None))
+        return list(self._connection.scalars(select(tracks.c.id).where(where)))
+
+    def remove(self, track_ids: Sequence[int]) -> None:
+        """Forget tracks, with their failures; what was in them goes with the orphans."""
+        self._connection.execute(delete(tracks).where(tracks.c.id.in_(track_ids)))
+        self._changed.update(track_ids)
 
     def present_below(self, root: str) -> list[int]:
         """Ids of the tracks below a folder that are not marked missing."""
@@ -435,17 +412,14 @@ class Store:
         self._set(chosen, missing_at=self._now)
         self._changed.update(track_ids)
 
-    def log_changes(self) -> None:
-        """Tell whoever keeps an index which tracks to look at again; the end of a transaction."""
-        log_changes(self._connection, self._changed)
-        self._changed.clear()
-
 
 def _to_known(row: Row[Any]) -> KnownTrack:
     return KnownTrack(
         track_id=row.id,
         path=os.fsdecode(row.path),
-        stamp=None if row.size_bytes is None else Stamp(row.size_bytes, row.mtime_ns),
+        stamp=(
+            None if row.size_bytes is None else Stamp(row.size_bytes, row.mtime_ns, row.ctime_ns)
+        ),
         content_id=row.content_id,
         is_analysed=row.analysis_id is not None,
         is_outdated=row.analysis_id is None and row.has_older,

@@ -15,11 +15,13 @@ class Tally:
 
     analysed: int = 0
     reanalysed: int = 0
+    retagged: int = 0
     unchanged: int = 0
     moved: int = 0
     copied: int = 0
     returned: int = 0
     missing: int = 0
+    removed: int = 0
     still_failing: int = 0
     failed: list[Failure] = field(default_factory=list)
     notes: list[str] = field(default_factory=list)

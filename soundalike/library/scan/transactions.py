@@ -62,10 +62,20 @@ class Transactions:
 
     @contextmanager
     def writing(self) -> Iterator[Store]:
+        self.check_in_place()
         with self._database.write() as connection:
             store = self._store(connection)
             yield store
             store.log_changes()
+
+    def check_in_place(self) -> None:
+        """Notice where all further work would be lost.
+
+        Raises
+        ------
+        LibraryError : the database is no longer the file at its path.
+        """
+        self._database.check_in_place()
 
     def _store(self, connection: Connection) -> Store:
         return Store(connection, self._model_id, time.time(), self._older_ids)

@@ -11,6 +11,7 @@ from typing import NamedTuple
 
 from soundalike.errors import InvalidArgument, printable
 from soundalike.files import Stamp, stamp_of, why
+from soundalike.library.scan.excludes import MARK, Excludes, is_hidden, is_under
 
 __all__ = [
     "AUDIO_SUFFIXES",
@@ -21,7 +22,7 @@ __all__ = [
     "canonical",
     "checked_folders",
     "found_file",
-    "is_under",
+    "resolved",
 ]
 
 _SUFFIXES = """
@@ -32,8 +33,6 @@ _SUFFIXES = """
 AUDIO_SUFFIXES = frozenset(_SUFFIXES.split())
 """Files with other suffixes are not looked at, but counted. Video is left out on purpose."""
 
-# What file servers and Windows put beside the music; names with a leading dot are hidden anyway.
-_SYSTEM_FOLDERS = frozenset({"$recycle.bin", "system volume information", "@eadir", "lost+found"})
 _NAME = attrgetter("name")
 _FILE_SUFFIX = re.compile(r"\.[A-Za-z0-9]{1,5}")
 
@@ -67,9 +66,10 @@ def canonical(path: str | os.PathLike[str]) -> str:
     return os.path.join(os.path.realpath(folder), name)
 
 
-def is_under(path: str, folder: str) -> bool:
-    """Whether the path is the folder itself or lies below it; both absolute."""
-    return path == folder or path.startswith(os.path.join(folder, ""))
+def resolved(roots: Iterable[str]) -> list[str]:
+    """Folders and files to walk, each once, by the names under which a library knows them."""
+    named = (os.path.realpath(root) if os.path.isdir(root) else canonical(root) for root in roots)
+    return list(dict.fromkeys(named))
 
 
 def is_audio_name(name: str) -> bool:
@@ -79,17 +79,18 @@ def is_audio_name(name: str) -> bool:
     return dot > 0 and (suffix in AUDIO_SUFFIXES or suffix.lower() in AUDIO_SUFFIXES)
 
 
-def _is_hidden(name: str) -> bool:
-    return name.startswith(".") or name.lower() in _SYSTEM_FOLDERS
-
-
 class Walk:
     """Every audio file below some folders, each once, in the order of the names.
 
     Linked folders are followed, each folder is listed once. A link to a file that the walk
     reaches anyway is left out; one to a file elsewhere counts under its own name, as many
     collections (git-annex, say) are made of such links. Hidden files and folders are left out,
-    unless a root is one.
+    unless a root is one, and so is what ``excludes`` has.
+
+    Parameters
+    ----------
+    roots : folders and files.
+    excludes : what is left out; by default only what always is.
 
     Attributes
     ----------
@@ -100,11 +101,12 @@ class Walk:
     problems : folders that could not be listed.
     """
 
-    def __init__(self, roots: Iterable[str]) -> None:
-        named = (
-            os.path.realpath(root) if os.path.isdir(root) else canonical(root) for root in roots
-        )
-        self.roots = list(dict.fromkeys(named))
+    def __init__(self, roots: Iterable[str], excludes: Excludes | None = None) -> None:
+        self.excludes = Excludes({}) if excludes is None else excludes
+        self.roots = resolved(roots)
+        for root in self.roots:
+            if os.path.isdir(root):
+                self.excludes.ask_for(root)
         self.followed: list[str] = []
         self.empty_roots: list[str] = []
         self.ignored = 0
@@ -160,12 +162,18 @@ class Walk:
             return []
         if not entries and folder in self.roots:
             self.empty_roots.append(folder)
+        asked_for = self.excludes.is_asked_for
+        if not asked_for(folder) and any(entry.name == MARK for entry in entries):
+            return []
+        excluded = self.excludes.inside(folder)
         listed: list[Listed] = []
         for entry in entries:
+            if excluded is not None and excluded(entry.name) and not asked_for(entry.path):
+                continue
             if entry.is_symlink():
                 listed += self._link(entry, below)
             elif entry.is_dir(follow_symlinks=False):
-                if not _is_hidden(entry.name):
+                if not is_hidden(entry.name) or asked_for(entry.path):
                     below.append(entry.path)
             elif is_audio_name(entry.name) and entry.name[0] != ".":
                 if not self._link_targets or entry.path not in self._link_targets:
@@ -175,13 +183,14 @@ class Walk:
         return listed
 
     def _link(self, entry: os.DirEntry[str], below: list[str]) -> list[Listed]:
-        if _is_hidden(entry.name):
+        if is_hidden(entry.name):
             self.ignored += 1
             return []
         target = os.path.realpath(entry.path)
         if os.path.isdir(target):
             if not any(is_under(target, folder) for folder in [*self.roots, *self.followed]):
                 self.followed.append(target)
+                self.excludes.ask_for(target, found_in=os.path.dirname(entry.path))
             below.append(target)
         elif is_audio_name(entry.name):
             if self._is_new_target(entry.path):
@@ -215,7 +224,11 @@ class Walk:
         for root in self.roots:
             if is_under(target, root):
                 parts = os.path.relpath(target, root).split(os.sep)
-                return is_audio_name(target) and not any(map(_is_hidden, parts))
+                return (
+                    is_audio_name(target)
+                    and not any(map(is_hidden, parts))
+                    and not self.excludes.has(target)
+                )
         return False
 
 

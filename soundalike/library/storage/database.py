@@ -60,6 +60,7 @@ class Database:
         self._writing = self.engine.execution_options(**{WRITES: True})
         try:
             self._bring_up_to_date()
+            self._file_id = self._backend.file_id()
         except BaseException:
             self.engine.dispose()
             raise
@@ -70,6 +71,19 @@ class Database:
     def size_bytes(self) -> int | None:
         """Bytes on disk; None in memory."""
         return self._backend.size_bytes()
+
+    def check_in_place(self) -> None:
+        """Notice that the file was deleted or replaced: what is open has no name any more.
+
+        Raises
+        ------
+        LibraryError : it was.
+        """
+        if self._backend.file_id() != self._file_id:
+            raise LibraryError(
+                f"{self.location}: was deleted or replaced while it was in use: nothing more can "
+                f"be stored in it; run the command again"
+            )
 
     @contextmanager
     def read(self) -> Iterator[Connection]:

@@ -203,6 +203,16 @@ class SQLite:
         files = (self.path, _beside(self.path, "-wal"))
         return sum(file.stat().st_size for file in files if file.exists())
 
+    def file_id(self) -> tuple[int, int] | None:
+        """Device and inode of what is at the path; None where nothing is, or in memory."""
+        if self.path is None:
+            return None
+        try:
+            found = self.path.stat()
+        except (FileNotFoundError, NotADirectoryError):
+            return None
+        return found.st_dev, found.st_ino
+
     def advice(self, error: BaseException | None) -> str | None:
         """What to do about an error of the driver; None for one that is our own fault."""
         if not isinstance(error, sqlite3.Error) or isinstance(error, sqlite3.IntegrityError):
