@@ -255,6 +255,9 @@ class Store(FailureStore):
     def set_audio(self, content_id: int, audio_digest: bytes) -> None:
         key = {"for_content": content_id, "new_audio": audio_digest}
         self._connection.execute(statements.SET_AUDIO, key)
+        # An index tells copies by it.
+        having = self._connection.execute(statements.TRACKS_OF_CONTENT, {"for_content": content_id})
+        self._changed.update(row.id for row in having)
 
     def same_audio(self, content_id: int, audio_digest: bytes) -> list[int]:
         """Other contents that sound the same, analysed by the scan's model or an older one."""
