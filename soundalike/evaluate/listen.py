@@ -28,6 +28,7 @@ from soundalike.evaluate.robustness import (
     changed_embeddings,
 )
 from soundalike.evaluate.timbre import MFCC_VERSION, N_MFCC, mfcc_of_file
+from soundalike.library.scan.interrupt import StopOnInterrupt
 from soundalike.show.amounts import show_count
 from soundalike.workers.calls import Call, Refused
 from soundalike.workers.pool import available_cores
@@ -180,16 +181,15 @@ def _run(
         kept.put(task.key, arrays)
         _add(heard, task, arrays)
 
+    def show(done: int) -> None:
+        tell(EvaluationProgress(step, done, len(tasks), forecast.left_s()))
+        if stop.requested:
+            raise KeyboardInterrupt
+
     try:
-        tell(EvaluationProgress(step, 0, len(tasks)))
-        library.run_calls(
-            [task.call for task in tasks],
-            jobs=jobs,
-            result=take,
-            progress=lambda done: tell(
-                EvaluationProgress(step, done, len(tasks), forecast.left_s())
-            ),
-        )
+        with StopOnInterrupt() as stop:
+            tell(EvaluationProgress(step, 0, len(tasks)))
+            library.run_calls([task.call for task in tasks], jobs=jobs, result=take, progress=show)
     except KeyboardInterrupt:
         heard.interrupted = True
     heard.unreadable = tuple(refused[path] for path in sorted(refused))

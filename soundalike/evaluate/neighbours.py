@@ -365,7 +365,7 @@ def _why_no_queries(question: Question, scores: QueryScores) -> str | None:
     if n_queries < MIN_QUERIES:
         share = question.name.removeprefix("same ").replace(",", " among")
         return (
-            f"{'only ' if n_queries else ''}{show_count(n_queries, 'track')} with another of the "
+            f"only {show_count(n_queries, 'track')} with another of the "
             f"same {share}: at least {MIN_QUERIES} are needed"
         )
     if (scores.n_relevant == scores.n_candidates).all():
