@@ -383,6 +383,7 @@ def test_the_waveforms_axis_ends_at_full_scale_with_a_line_there() -> None:
 # Times in excerpts of a, and of b; the first and the last lie in corners, two touch each other.
 PASSAGES = {
     "short": [(0, 1, 0, 1), (20, 21, 60, 61), (21, 22, 61, 62), (40, 44, 10, 14), (89, 90, 89, 90)],
+    "crowded": [(i, i + 1, i, i + 1) for i in (3, 0, 1, 2, 4)],
     "long": [(0, 40, 0, 40), (45, 90, 50, 90), (0, 90, 20, 24)],
 }
 

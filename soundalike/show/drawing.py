@@ -241,6 +241,7 @@ def frame_boxes(axes: Axes, boxes: Sequence[tuple[Span, Span]]) -> None:
     ----------
     boxes : the edges of each, (x, x) and (y, y) in data coordinates.
     """
+    from matplotlib.lines import Line2D
     from matplotlib.patches import Rectangle
     from matplotlib.patheffects import Normal, Stroke
 
@@ -267,10 +268,15 @@ def frame_boxes(axes: Axes, boxes: Sequence[tuple[Span, Span]]) -> None:
             key=lambda middle: _hidden(middle, size, area, others, badges),
         )
         badges.append(_square(place, size))
-        across, up = axes.transData.inverted().transform(place)
+        # A thin line leads to the box; inside of one there is none to see.
+        ends = np.array([place, np.clip(place, box[0], box[1])])
+        across, up = axes.transData.inverted().transform(ends).T
+        leader = Line2D(across, up, color="black", linewidth=1.0)
+        leader.set_path_effects([Stroke(linewidth=2.4, foreground="white"), Normal()])
+        axes.add_line(leader)
         axes.text(
-            across,
-            up,
+            across[0],
+            up[0],
             str(number),
             ha="center",
             va="center",
@@ -298,14 +304,14 @@ def _places(
             for y in (high[1], low[1]):
                 yield np.array([x, y])
         return
-    low, high = low - 0.75 * size, high + 0.75 * size
-    middle = (low + high) / 2
-    for x in (high[0], low[0]):
+    # Further rings for those that find no room in the first.
+    for reach in (0.75, 1.5, 2.25, 3.0, 3.75):
+        (left, bottom), (right, top) = low - reach * size, high + reach * size
         for share in (0.85, 0.5, 0.15, 1.0, 0.0):
-            yield np.array([x, low[1] + share * (high[1] - low[1])])
-    for y in (high[1], low[1]):
-        for x in (middle[0], 0.8 * low[0] + 0.2 * high[0], 0.2 * low[0] + 0.8 * high[0]):
-            yield np.array([x, y])
+            for x in (right, left):
+                yield np.array([x, bottom + share * (top - bottom)])
+            for y in (top, bottom):
+                yield np.array([left + share * (right - left), y])
 
 
 def _hidden(
@@ -314,12 +320,14 @@ def _hidden(
     area: NDArray[np.float64],
     boxes: Sequence[NDArray[np.float64]],
     badges: Sequence[NDArray[np.float64]],
-) -> float:
+) -> int:
     """How bad a place is: what a badge there hides, and how much of it is outside the axes."""
     badge = _square(middle, size)
     outside = size**2 - _overlap(badge, area)
     hidden = sum(_overlap(badge, box) for box in boxes)
-    return 10 * outside + hidden + 20 * sum(_overlap(badge, other) for other in badges)
+    touched = sum(_overlap(badge, other) for other in badges)
+    # Whole pixels: rounding errors must not decide between places that are equally good.
+    return round(10 * outside + hidden + 20 * touched)
 
 
 def _square(middle: NDArray[np.float64], size: float) -> NDArray[np.float64]:
