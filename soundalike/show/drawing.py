@@ -304,14 +304,13 @@ def _places(
             for y in (high[1], low[1]):
                 yield np.array([x, y])
         return
+    along = [low + share * (high - low) for share in (0.85, 0.5, 0.15)]
     # Further rings for those that find no room in the first.
     for reach in (0.75, 1.5, 2.25, 3.0, 3.75):
         (left, bottom), (right, top) = low - reach * size, high + reach * size
-        for share in (0.85, 0.5, 0.15, 1.0, 0.0):
-            for x in (right, left):
-                yield np.array([x, bottom + share * (top - bottom)])
-            for y in (top, bottom):
-                yield np.array([left + share * (right - left), y])
+        for x, y in along:
+            yield from map(np.array, ((right, y), (left, y), (x, top), (x, bottom)))
+        yield from map(np.array, ((right, top), (left, top), (right, bottom), (left, bottom)))
 
 
 def _hidden(
