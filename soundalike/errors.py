@@ -109,13 +109,16 @@ class AudioError(SoundalikeError):
 class UnreadableFile(AudioError):
     """The file is missing, a folder, a broken link, not permitted, or vanished while read."""
 
-    advice = "check the path, its permissions and that its disk is mounted, then scan again"
+    advice = "check the path, its permissions and that its disk is mounted, then try again"
 
 
 class UnsupportedAudio(AudioError):
     """The file is empty, is no audio, or holds a codec that FFmpeg does not know."""
 
-    advice = "not a playable audio file: replace it or leave it out"
+    advice = (
+        "FFmpeg cannot read it. If another program plays it, re-encode it with that one; "
+        "else it is no audio file: leave it out"
+    )
 
 
 class ProtectedAudio(AudioError):
@@ -127,7 +130,10 @@ class ProtectedAudio(AudioError):
 class DamagedAudio(AudioError):
     """The file claims to be audio, but nothing in it could be decoded."""
 
-    advice = "the file is damaged: restore it from a backup or rip it again"
+    advice = (
+        "FFmpeg cannot read it. If another program plays it, re-encode it with that one; "
+        "else restore it from a backup or rip it again"
+    )
 
 
 class SilentAudio(AudioError):
@@ -145,7 +151,10 @@ class TooShort(AudioError):
 class DecoderCrashed(AudioError):
     """The process that decoded the file died: a bug in a decoder, or no memory left."""
 
-    advice = "the decoder cannot take this file: re-encode it, or leave it out"
+    advice = (
+        "FFmpeg or a lack of memory ended its process: scan again; if it happens again, re-encode "
+        "the file or leave it out"
+    )
 
 
 class InvalidArgument(SoundalikeError):

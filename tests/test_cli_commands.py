@@ -525,3 +525,15 @@ def test_ctrl_c_says_that_the_scan_can_go_on(music: Path, tmp_path: Path) -> Non
     assert b"Traceback" not in stderr
     report = call_json("scan", music, "--library", tmp_path / "library.db", "--jobs", 1)
     assert report["analysed"] + report["unchanged"] == 2 * N_PER_ARTIST
+
+
+@pytest.mark.parametrize("command", ["plot waveform", "plot spectrogram", "plot mel", "compare"])
+def test_a_pictures_target_is_checked_before_decoding(tmp_path: Path, command: str) -> None:
+    pytest.importorskip("matplotlib")
+    # The file is not even looked at.
+    none = tmp_path / "none.flac"
+    files = [none, none, "--plot"] if command == "compare" else [none, "--output"]
+    for target, words in (("missing/x.png", "cannot be written"), ("x.mp3", "use one of .png")):
+        result = call(*command.split(), *files, tmp_path / target)
+        assert result.exit_code == 1
+        assert words in result.stderr

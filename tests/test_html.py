@@ -159,7 +159,16 @@ def test_histograms_to_compare_have_the_same_axes() -> None:
 
 @pytest.mark.parametrize(
     ("share", "shown"),
-    [(0, "0 %"), (0.001, "<1 %"), (0.5, "50 %"), (0.999, ">99 %"), (1, "100 %")],
+    [
+        (0, "0 %"),
+        (0.001, "<1 %"),
+        (0.5, "50 %"),
+        (0.944, "94 %"),
+        (0.949, "94.9 %"),
+        (0.986, "98.6 %"),
+        (0.9994, ">99.9 %"),
+        (1, "100 %"),
+    ],
 )
 def test_a_share_that_is_not_zero_never_shows_as_zero(share: float, shown: str) -> None:
     assert show_percent(share) == shown

@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+import dataclasses
 import struct
 import subprocess
 import sys
+import tracemalloc
+from collections.abc import Callable, Iterator
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -21,6 +25,7 @@ from matplotlib.image import imread
 
 from soundalike.show.drawing import excerpt_cells, shorten
 from soundalike.show.plots import (
+    check_picture,
     plot_comparison,
     plot_genre_timeline,
     plot_mel,
@@ -28,6 +33,7 @@ from soundalike.show.plots import (
     plot_waveform,
     save,
 )
+from soundalike.show.sound import MOST_COLUMNS
 from soundalike.show.times import show_time
 
 N_FFT = 2205  # at 22,050 Hz the bins are exactly 10 Hz apart
@@ -365,3 +371,97 @@ def test_long_names_lose_their_middle() -> None:
     assert len(cut) <= 20
     assert cut.startswith("a very long")
     assert cut.endswith(".flac")
+
+
+def test_the_waveforms_axis_ends_at_full_scale_with_a_line_there() -> None:
+    axes = plot_waveform(0.5 * sine(440, 22_050), 22_050).axes[0]
+    assert axes.get_ylim() == (-1.0, 1.0)
+    levels = sorted(line.get_ydata()[0] for line in axes.lines)
+    assert levels == [-1.0, 0.0, 1.0]
+
+
+# Times in excerpts of a, and of b; the first and the last lie in corners, two touch each other.
+PASSAGES = {
+    "short": [(0, 1, 0, 1), (20, 21, 60, 61), (21, 22, 61, 62), (40, 44, 10, 14), (89, 90, 89, 90)],
+    "crowded": [(i, i + 1, i, i + 1) for i in (3, 0, 1, 2, 4)],
+    "long": [(0, 40, 0, 40), (45, 90, 50, 90), (0, 90, 20, 24)],
+}
+
+
+@pytest.mark.parametrize("kind", PASSAGES)
+def test_no_number_hides_a_small_box(kind: str) -> None:
+    both = analysis(90 * EXCERPT_S, [i * EXCERPT_S for i in range(90)])
+    times = [tuple(EXCERPT_S * n for n in where) for where in PASSAGES[kind]]
+    found = dataclasses.replace(
+        comparison(),
+        passages=tuple(Passage(*where, 0.9) for where in times),
+        excerpt_similarity=np.zeros((90, 90), np.float32),
+        a_analysis=both,
+        b_analysis=both,
+    )
+    figure = plot_comparison(found, log_mel_of(both.duration_s), log_mel_of(both.duration_s))
+    figure.canvas.draw()
+    for axes in figure.axes[:3]:
+        badges = [text.get_bbox_patch().get_window_extent() for text in axes.texts]
+        boxes = [patch.get_window_extent() for patch in axes.patches]
+        assert len(badges) == len(boxes) == len(times)
+        for i, badge in enumerate(badges):
+            assert not any(badge.overlaps(other) for other in badges[:i])
+            for box in boxes:
+                if min(box.width, box.height) < 2 * badge.width:
+                    assert not badge.overlaps(box)
+
+
+def test_the_percentile_of_a_comparison_is_not_rounded_up() -> None:
+    found = dataclasses.replace(comparison(), percentile=98.6)
+    figure = plot_comparison(found, log_mel_of(26.0), log_mel_of(2 * EXCERPT_S))
+    words = [text.get_text() for axes in figure.axes for text in axes.texts]
+    assert "98.6 % of pairs are less alike" in words
+
+
+def test_a_comparison_of_long_tracks_is_drawn_in_few_columns() -> None:
+    both = analysis(3600.0, [0.0, EXCERPT_S, 2 * EXCERPT_S])
+    found = dataclasses.replace(
+        comparison(),
+        a_analysis=both,
+        b_analysis=both,
+        excerpt_similarity=np.zeros((3, 3), np.float32),
+    )
+    figure = plot_comparison(found, log_mel_of(3600.0), log_mel_of(3600.0))
+    image = figure.axes[1].images[0]
+    assert np.asarray(image.get_array()).shape == (128, MOST_COLUMNS)
+    assert image.get_extent()[:2] == [0.0, 3600.0]
+
+
+def minutes_of_noise(n: int) -> Iterator[np.ndarray]:
+    rng = np.random.default_rng(1)
+    for _ in range(60 * n):
+        yield rng.uniform(-0.5, 0.5, 22_050).astype(np.float32)
+
+
+@pytest.mark.parametrize("plot", [plot_waveform, partial(plot_mel, n_mels=16, n_fft=256)])
+def test_the_length_of_a_track_takes_no_memory(plot: Callable[..., object]) -> None:
+    plot(minutes_of_noise(1), 22_050)
+    tracemalloc.start()
+    plot(minutes_of_noise(20), 22_050)
+    peak = tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
+    # The samples alone would take 106 MB.
+    assert peak < 40_000_000
+
+
+def test_a_target_is_checked_before_the_work(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    check_picture(tmp_path / "new.png")
+    assert list(tmp_path.iterdir()) == []
+    with pytest.raises(InvalidArgument, match=r"\.png, \.jpg"):
+        check_picture(tmp_path / "new.mp3")
+    with pytest.raises(OutputError, match=r"cannot be written"):
+        check_picture(tmp_path / "missing" / "new.png")
+    (tmp_path / "folder.png").mkdir()
+    with pytest.raises(OutputError, match=r"folder\.png: cannot be written"):
+        check_picture(tmp_path / "folder.png")
+    monkeypatch.setitem(sys.modules, "matplotlib.figure", None)
+    with pytest.raises(MissingExtra):
+        check_picture(tmp_path / "new.png")

@@ -38,12 +38,16 @@ def show_bytes(size: float) -> str:
 
 
 def show_percent(share: float) -> str:
-    """A share of 0 to 1 as ``83 %``; never a 0 or a 100 that isn't one."""
+    """A share of 0 to 1 as ``83 %``; never a 0 or a 100 that isn't one.
+
+    From 95 % on a percent more is another claim: a decimal stands there, as in ``98.6 %``.
+    """
     if 0 < share < 0.01:
         return "<1 %"
-    if 0.99 < share < 1:
-        return ">99 %"
-    return f"{100 * share:.0f} %"
+    if 0.999 < share < 1:
+        return ">99.9 %"
+    # What would be rounded up to 95, too.
+    return f"{100 * share:.1f} %" if 0.945 <= share < 1 else f"{100 * share:.0f} %"
 
 
 def show_percentile(percentile: float | None) -> str:

@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 import io
-from collections.abc import Callable, Iterable
+import os
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from soundalike.errors import InvalidArgument, MissingExtra
+from soundalike.errors import InvalidArgument, MissingExtra, printable
+from soundalike.files import check_writable, replaced_at_once
 from soundalike.frontends.dsp import mel_frequencies
 from soundalike.show.times import show_time
 
@@ -27,8 +30,10 @@ PURPLE, ORANGE, TEAL = "#51127c", "#e0653a", "#2a8a8a"  # they differ in lightne
 SOUND_COLOURS = "magma"  # dark to light with loudness
 MATCH_COLOURS = "cividis"  # another map for another quantity; made for colour-blind readers
 
+_FORMATS = ("png", "jpg", "jpeg", "webp", "svg", "pdf")
 _DPI = 150
 _MIN_SIZE_PX = 200
+_BADGE_PT = 14.0
 _TIME_STEPS_S = (0.1, 0.2, 0.5, 1, 2, 5, 10, 15, 30, 60, 120, 300, 600, 900, 1800, 3600)
 _MEL_TICKS_HZ = (125, 250, 500, 1000, 2000, 4000, 8000, 16_000)
 # For what the default font lacks, where they are installed.
@@ -103,6 +108,44 @@ def to_png(figure: Figure) -> bytes:
     smaller = io.BytesIO()
     reduced.save(smaller, format="PNG", optimize=True)
     return min(content, smaller.getvalue(), key=len)
+
+
+def check_picture(path: str | os.PathLike[str]) -> None:
+    """Make sure that a picture can be drawn and written there, before hours of work for it.
+
+    Raises
+    ------
+    InvalidArgument : an unknown suffix.
+    OutputError : the file cannot be written.
+    MissingExtra : matplotlib is not installed.
+    """
+    _format_of(path)
+    check_writable(path)
+    check_matplotlib()
+
+
+def save(figure: Figure, path: str | os.PathLike[str]) -> None:
+    """Write a picture; the suffix of the path says in which format.
+
+    Raises
+    ------
+    InvalidArgument : an unknown suffix.
+    OutputError : the file cannot be written.
+    """
+    picture_format = _format_of(path)
+    with replaced_at_once(path) as file:
+        figure.savefig(file, format=picture_format)
+
+
+def _format_of(path: str | os.PathLike[str]) -> str:
+    target = Path(path)
+    suffix = target.suffix.lower().removeprefix(".")
+    if suffix not in _FORMATS:
+        raise InvalidArgument(
+            f"{printable(target)}: cannot write a picture as {target.suffix or 'no suffix'!r}; "
+            f"use one of {', '.join('.' + known for known in _FORMATS)}"
+        )
+    return suffix
 
 
 def style(axes: Axes) -> None:
@@ -184,43 +227,115 @@ def mel_axis(
     )
 
 
-def frame_box(
-    axes: Axes, number: int, x: tuple[float, float], y: tuple[float, float], badge: str
-) -> None:
-    """A white frame with a dark rim, legible on every colour, and a numbered badge.
+Span = tuple[float, float]
+
+
+def frame_boxes(axes: Axes, boxes: Sequence[tuple[Span, Span]]) -> None:
+    """Frames numbered from 1: white with a dark rim, legible on every colour.
+
+    A number stands in a corner of a box that is large enough, else beside it, where it hides as
+    little as possible of this and the other boxes. The axes must have their place and limits by
+    now.
 
     Parameters
     ----------
-    x, y : the edges of the frame, in data coordinates.
-    badge : "middle", "top" or "right": where in the frame the number stands.
+    boxes : the edges of each, (x, x) and (y, y) in data coordinates.
     """
+    from matplotlib.lines import Line2D
     from matplotlib.patches import Rectangle
     from matplotlib.patheffects import Normal, Stroke
 
-    box = Rectangle(
-        (x[0], y[0]),
-        x[1] - x[0],
-        y[1] - y[0],
-        fill=False,
-        edgecolor="white",
-        linewidth=1.6,
-        clip_on=False,
-    )
-    box.set_path_effects([Stroke(linewidth=3.4, foreground="black"), Normal()])
-    axes.add_patch(box)
-    across = x[0] + (x[1] - x[0]) * (0.86 if badge == "right" else 0.5)
-    up = y[0] + (y[1] - y[0]) * (0.86 if badge == "top" else 0.5)
-    axes.text(
-        across,
-        up,
-        str(number),
-        ha="center",
-        va="center",
-        fontsize=8.5,
-        fontweight="bold",
-        color="black",
-        bbox={"boxstyle": "circle,pad=0.28", "facecolor": "white", "edgecolor": "black"},
-    )
+    size = _BADGE_PT / 72 * axes.figure.dpi
+    area = _pixels(axes, axes.get_xlim(), axes.get_ylim())
+    shown = [_pixels(axes, x, y) for x, y in boxes]
+    badges: list[NDArray[np.float64]] = []
+    for number, ((x, y), box) in enumerate(zip(boxes, shown, strict=True), start=1):
+        frame = Rectangle(
+            (x[0], y[0]),
+            x[1] - x[0],
+            y[1] - y[0],
+            fill=False,
+            edgecolor="white",
+            linewidth=1.6,
+            clip_on=False,
+        )
+        frame.set_path_effects([Stroke(linewidth=3.4, foreground="black"), Normal()])
+        axes.add_patch(frame)
+        is_roomy = bool((box[1] - box[0]).min() > 2 * size)
+        others = [one for one in shown if not (is_roomy and one is box)]
+        place = min(
+            _places(box, size, inside=is_roomy),
+            key=lambda middle: _hidden(middle, size, area, others, badges),
+        )
+        badges.append(_square(place, size))
+        # A thin line leads to the box; inside of one there is none to see.
+        ends = np.array([place, np.clip(place, box[0], box[1])])
+        across, up = axes.transData.inverted().transform(ends).T
+        leader = Line2D(across, up, color="black", linewidth=1.0)
+        leader.set_path_effects([Stroke(linewidth=2.4, foreground="white"), Normal()])
+        axes.add_line(leader)
+        axes.text(
+            across[0],
+            up[0],
+            str(number),
+            ha="center",
+            va="center",
+            fontsize=8,
+            fontweight="bold",
+            color="black",
+            bbox={"boxstyle": "circle,pad=0.22", "facecolor": "white", "edgecolor": "black"},
+        ).set_in_layout(False)
+
+
+def _pixels(axes: Axes, x: Span, y: Span) -> NDArray[np.float64]:
+    """[[left, bottom], [right, top]] in pixels."""
+    corners: NDArray[np.float64] = axes.transData.transform(np.column_stack([x, y]))
+    return np.sort(corners, axis=0)
+
+
+def _places(
+    box: NDArray[np.float64], size: float, *, inside: bool
+) -> Iterator[NDArray[np.float64]]:
+    """Middles for a badge in the corners of a box, or around it."""
+    low, high = box
+    if inside:
+        low, high = low + size, high - size
+        for x in (high[0], low[0]):
+            for y in (high[1], low[1]):
+                yield np.array([x, y])
+        return
+    along = [low + share * (high - low) for share in (0.85, 0.5, 0.15)]
+    # Further rings for those that find no room in the first.
+    for reach in (0.75, 1.5, 2.25, 3.0, 3.75):
+        (left, bottom), (right, top) = low - reach * size, high + reach * size
+        for x, y in along:
+            yield from map(np.array, ((right, y), (left, y), (x, top), (x, bottom)))
+        yield from map(np.array, ((right, top), (left, top), (right, bottom), (left, bottom)))
+
+
+def _hidden(
+    middle: NDArray[np.float64],
+    size: float,
+    area: NDArray[np.float64],
+    boxes: Sequence[NDArray[np.float64]],
+    badges: Sequence[NDArray[np.float64]],
+) -> int:
+    """How bad a place is: what a badge there hides, and how much of it is outside the axes."""
+    badge = _square(middle, size)
+    outside = size**2 - _overlap(badge, area)
+    hidden = sum(_overlap(badge, box) for box in boxes)
+    touched = sum(_overlap(badge, other) for other in badges)
+    # Whole pixels: rounding errors must not decide between places that are equally good.
+    return round(10 * outside + hidden + 20 * touched)
+
+
+def _square(middle: NDArray[np.float64], size: float) -> NDArray[np.float64]:
+    return np.array([middle - size / 2, middle + size / 2])
+
+
+def _overlap(a: NDArray[np.float64], b: NDArray[np.float64]) -> float:
+    sides = np.minimum(a[1], b[1]) - np.maximum(a[0], b[0])
+    return float(np.prod(np.maximum(sides, 0.0)))
 
 
 @dataclass(frozen=True)

@@ -10,17 +10,15 @@ The colour maps are perceptually uniform and read the same with any colour visio
 from __future__ import annotations
 
 import math
-import os
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from soundalike.errors import InvalidArgument, printable
-from soundalike.files import check_writable, replaced_at_once
+from soundalike.errors import InvalidArgument
 from soundalike.frontends.dsp import power_to_db
 from soundalike.frontends.log_mel import SAMPLE_RATE, TOP_DB
+from soundalike.show.amounts import show_percentile
 from soundalike.show.drawing import (
     EMPTY,
     FAINT,
@@ -29,14 +27,15 @@ from soundalike.show.drawing import (
     PURPLE,
     SOUND_COLOURS,
     any_text,
-    check_matplotlib,
+    check_picture,
     color_bar,
     excerpt_cells,
-    frame_box,
+    frame_boxes,
     headline,
     mel_axis,
     new_figure,
     power_image,
+    save,
     shorten,
     style,
     time_axis,
@@ -62,7 +61,6 @@ __all__ = [
 ]
 
 _PEAK_COLOUR, _RMS_COLOUR = "#b9a6d3", PURPLE
-_FORMATS = ("png", "jpg", "jpeg", "webp", "svg", "pdf")
 _HOP = 512  # samples
 _COLUMNS_PER_PIXEL = 4
 _MOST_TAGS = 12
@@ -351,15 +349,17 @@ def plot_comparison(
     any_text(a_axes.set_title, f"a: {comparison.a}", 56, loc="left", fontsize=9, color=INK)
     any_text(b_axes.set_title, f"b: {comparison.b}", 28, loc="left", fontsize=9, color=INK)
 
-    for number, passage in enumerate(comparison.passages, start=1):
-        a_0, a_1 = passage.a_start_s, min(passage.a_end_s, a_end_s)
-        b_0, b_1 = passage.b_start_s, min(passage.b_end_s, b_end_s)
-        frame_box(a_axes, number, (a_0, a_1), (-0.5, n_a - 0.5), "top")
-        frame_box(b_axes, number, (-0.5, n_b - 0.5), (b_0, b_1), "right")
-        frame_box(match_axes, number, a_cells.around(a_0, a_1), b_cells.around(b_0, b_1), "middle")
-
     _legend(figure.add_subplot(grid[0, 0]), comparison)
     headline(figure, title or f"{shorten(comparison.a, 30)} | {shorten(comparison.b, 30)}")
+    # Now all stands where it will be: the numbers find their places by it.
+    figure.draw_without_rendering()
+    times = [
+        ((p.a_start_s, min(p.a_end_s, a_end_s)), (p.b_start_s, min(p.b_end_s, b_end_s)))
+        for p in comparison.passages
+    ]
+    frame_boxes(a_axes, [(a, (-0.5, n_a - 0.5)) for a, _ in times])
+    frame_boxes(b_axes, [((-0.5, n_b - 0.5), b) for _, b in times])
+    frame_boxes(match_axes, [(a_cells.around(*a), b_cells.around(*b)) for a, b in times])
     return figure
 
 
@@ -428,44 +428,6 @@ def plot_genre_timeline(
     return figure
 
 
-def check_picture(path: str | os.PathLike[str]) -> None:
-    """Make sure that a picture can be drawn and written there, before hours of work for it.
-
-    Raises
-    ------
-    InvalidArgument : an unknown suffix.
-    OutputError : the file cannot be written.
-    MissingExtra : matplotlib is not installed.
-    """
-    _format_of(path)
-    check_writable(path)
-    check_matplotlib()
-
-
-def save(figure: Figure, path: str | os.PathLike[str]) -> None:
-    """Write a picture; the suffix of the path says in which format.
-
-    Raises
-    ------
-    InvalidArgument : an unknown suffix.
-    OutputError : the file cannot be written.
-    """
-    picture_format = _format_of(path)
-    with replaced_at_once(path) as file:
-        figure.savefig(file, format=picture_format)
-
-
-def _format_of(path: str | os.PathLike[str]) -> str:
-    target = Path(path)
-    suffix = target.suffix.lower().removeprefix(".")
-    if suffix not in _FORMATS:
-        raise InvalidArgument(
-            f"{printable(target)}: cannot write a picture as {target.suffix or 'no suffix'!r}; "
-            f"use one of {', '.join('.' + known for known in _FORMATS)}"
-        )
-    return suffix
-
-
 def _scale(axes: Axes, limit: float) -> None:
     """Amplitudes from -limit to limit, with a line at full scale, where clipping begins."""
     for level in (-1.0, 1.0):
@@ -491,7 +453,7 @@ def _legend(axes: Axes, comparison: Comparison) -> None:
     place: dict[str, Any] = {"transform": axes.transAxes, "va": "top", "color": INK}
     axes.text(0.0, 1.0, f"Similarity {comparison.similarity:.2f}", fontsize=11, **place)
     if comparison.percentile is not None:
-        note = f"{comparison.percentile:.0f} % of pairs are less alike"
+        note = f"{show_percentile(comparison.percentile)} of pairs are less alike"
         axes.text(0.0, 0.87, note, fontsize=7.5, **place)
     rows = [("", "a", "b", "cosine")]
     rows += [

@@ -196,7 +196,7 @@ class _Means:
                 some = frames[: len(frames) // self._per * self._per]
                 self._keep(some.reshape(-1, self._per, some.shape[1]).mean(axis=1))
             frames = frames[len(some) :]
-            while self._n > self._most:
+            while self._n + (self._n_rest > 0) > self._most:
                 self._halve()
 
     def _keep(self, columns: NDArray[np.floating]) -> None:
