@@ -29,8 +29,9 @@ _SAMPLE_FORMATS: dict[str, tuple[type[np.generic], float, float]] = {
 # Float samples above this are not audio at any scale, but other data.
 _MAX_LEVEL = 1e10
 
-# Channels are compared over this time. In 62 hours of game soundtracks no window of music comes
-# near the limit below: the least is 0.12, in windows of half a second; shorter ones vary more.
+# Channels are compared over this time. Of 89,000 such windows of game soundtracks (6 hours of 519
+# files), four lie below the limit that follows, of four effects whose channels are opposite, and
+# none between it and 0.1; in shorter windows music comes nearer.
 _WINDOW_S = 0.25
 # The mix's energy as a share of what it would be if the channels had nothing to do with each
 # other (then it is 1; of equal channels their number; of opposite ones 0): below this, -15 dB,
