@@ -2,8 +2,8 @@
 
 Start with ``reader``. ``container`` opens a file with FFmpeg, ``decoder`` turns packets into blocks
 of samples, ``mixing`` makes one channel of several, ``headers`` and ``wave_format`` read what a
-file says about its own length and layout, ``tags`` reads its tags, and ``effects`` changes a waveform.
-FFmpeg is loaded with the first use of a reader, not with this package.
+file says about its own length and layout, ``tags`` reads its tags, and ``effects`` changes a
+waveform. FFmpeg is loaded with the first use of a reader, not with this package.
 """
 
 from __future__ import annotations
