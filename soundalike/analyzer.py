@@ -6,11 +6,12 @@ import os
 from typing import cast
 
 import numpy as np
-from numpy.typing import NDArray
+from numpy.typing import ArrayLike, NDArray
 
 from soundalike.analysis import Analysis, genre_sets, softmax, temper, unit
 from soundalike.errors import InvalidArgument, ModelError, SilentAudio, TooShort
 from soundalike.frontends import find_frontend, spectrogram_of_file
+from soundalike.frontends.dsp import check_numbers, check_waveform
 from soundalike.models import DEFAULT_MODEL, ModelInfo, ModelKey, find_by_key, find_model
 from soundalike.models.contract import (
     DISTANCE,
@@ -25,9 +26,8 @@ from soundalike.models.contract import (
     run,
 )
 
-__all__ = ["MIN_DURATION_S", "SILENCE_PEAK", "Analyzer"]
+__all__ = ["MIN_DURATION_S", "Analyzer"]
 
-SILENCE_PEAK = 1e-4  # -80 dBFS; dither alone stays under it
 MIN_DURATION_S = 0.5
 
 FloatArray = NDArray[np.float32]
@@ -111,49 +111,52 @@ class Analyzer:
                 path,
                 f"only {made.duration_s:.2f} s of sound; at least {MIN_DURATION_S} s are needed",
             )
-        if made.peak < SILENCE_PEAK:
+        if made.is_silent:
             raise SilentAudio(path, f"silent: {made.duration_s:.1f} s that never reach -80 dBFS")
         return self._analyse(made.values, made.duration_s, made.notes)
 
-    def from_waveform(self, waveform: NDArray[np.floating], sample_rate: int) -> Analysis:
+    def from_waveform(self, waveform: ArrayLike, sample_rate: int) -> Analysis:
         """Analyse mono audio in memory.
 
         Parameters
         ----------
-        waveform : float (n_samples,), full scale at 1.
-        sample_rate : Hz, any.
+        waveform : (n_samples,), full scale at 1: an array, or what becomes one.
+        sample_rate : Hz, any whole number.
 
         Raises
         ------
-        InvalidArgument : not mono, shorter than half a second, silent, or not finite.
+        InvalidArgument : not mono, shorter than half a second, silent, or not of finite numbers.
         """
-        if not np.isfinite(waveform).all():
-            raise InvalidArgument("the waveform holds NaN or infinite samples")
+        samples = check_waveform(waveform, sample_rate)
         stream = self._frontend.stream(sample_rate)
-        stream.push(waveform)
+        stream.push(samples)
         duration_s = stream.n_samples / sample_rate
         if duration_s < MIN_DURATION_S:
             raise InvalidArgument(
                 f"the waveform lasts {duration_s:.2f} s, {MIN_DURATION_S} s are needed"
             )
-        if stream.peak < SILENCE_PEAK:
+        if stream.is_silent:
             raise InvalidArgument("the waveform is silent: it never reaches -80 dBFS")
         return self._analyse(stream.finish(), duration_s, ())
 
-    def from_log_mel(self, log_mel_db: NDArray[np.floating]) -> Analysis:
+    def from_log_mel(self, log_mel_db: ArrayLike) -> Analysis:
         """Analyse a spectrogram made by :func:`soundalike.log_mel`.
 
         Parameters
         ----------
         log_mel_db : float (128, n_frames), decibels, one frame every 77.6 ms. For a model with
             another frontend, a spectrogram of that one.
+
+        Raises
+        ------
+        InvalidArgument : another shape, or not all finite numbers.
         """
-        n_mels = self._frontend.n_mels
-        if log_mel_db.ndim != 2 or log_mel_db.shape[0] != n_mels or log_mel_db.shape[1] == 0:
+        n_mels, frames = self._frontend.n_mels, check_numbers(log_mel_db, "log_mel")
+        if frames.ndim != 2 or frames.shape[0] != n_mels or frames.shape[1] == 0:
             raise InvalidArgument(
-                f"log_mel must have the shape ({n_mels}, n_frames), not {log_mel_db.shape}"
+                f"log_mel must have the shape ({n_mels}, n_frames), not {frames.shape}"
             )
-        return self._analyse(log_mel_db, log_mel_db.shape[1] * self._frontend.frame_s, ())
+        return self._analyse(frames, frames.shape[1] * self._frontend.frame_s, ())
 
     def _analyse(
         self, log_mel_db: NDArray[np.floating], duration_s: float, notes: tuple[str, ...]

@@ -213,7 +213,7 @@ def test_power_to_db_knows_its_reference_and_its_range() -> None:
     [
         (lambda: log_mel(np.zeros((2, 100)), 22_050), r"\(2, 100\)"),
         (lambda: log_mel(np.zeros(0), 22_050), r"\(0,\)"),
-        (lambda: log_mel(np.zeros(100), 0), "not 0 Hz"),
+        (lambda: log_mel(np.zeros(100), 0), "not 0"),
         (lambda: power_to_db(np.ones(3), top_db=-5), "-5"),
         (lambda: power_to_db(np.ones(3), reference=0), "not 0"),
         (lambda: mel_filterbank(22_050, 2048, 0), "not 0"),

@@ -1,10 +1,10 @@
 """Audio files: what they hold, and their samples.
 
 Start with ``reader``. ``container`` opens a file with FFmpeg, ``decoder`` turns packets into blocks
-of samples, ``mixing`` makes one channel of several, ``headers`` reads what a file says about its
-own length, ``tags`` reads its tags, ``digest`` tells the same sound under other tags, and
-``effects`` changes a waveform. FFmpeg is loaded with the first use of a reader, not with this
-package.
+of samples, ``mixing`` makes one channel of several, ``headers`` and ``wave_format`` read what a
+file says about its own length and layout, ``tags`` reads its tags, ``digest`` tells the same sound
+under other tags, and ``effects`` changes a waveform. FFmpeg is loaded with the first use of a
+reader, not with this package.
 """
 
 from __future__ import annotations

@@ -29,8 +29,9 @@ _SAMPLE_FORMATS: dict[str, tuple[type[np.generic], float, float]] = {
 # Float samples above this are not audio at any scale, but other data.
 _MAX_LEVEL = 1e10
 
-# Channels are compared over this time. In 62 hours of game soundtracks no window of music comes
-# near the limit below: the least is 0.12, in windows of half a second; shorter ones vary more.
+# Channels are compared over this time. Of 89,000 such windows of game soundtracks (6 hours of 519
+# files), four lie below the limit that follows, of four effects whose channels are opposite, and
+# none between it and 0.1; in shorter windows music comes nearer.
 _WINDOW_S = 0.25
 # The mix's energy as a share of what it would be if the channels had nothing to do with each
 # other (then it is 1; of equal channels their number; of opposite ones 0): below this, -15 dB,
@@ -76,19 +77,24 @@ def to_float(form: Form, frames: list[av.AudioFrame]) -> tuple[FloatArray, int]:
     n_channels = form.channels
     if form.is_planar:
         # Not frame.planes: of eight, PyAV counts one too many, and from 19 on that is an error.
-        channels = [
+        parts = [
             np.concatenate([_array(AudioPlane(f, c), dtype, f.samples) for f in frames])
             for c in range(n_channels)
         ]
     else:
         packed = [_array(frame.planes[0], dtype, frame.samples * n_channels) for frame in frames]
-        channels = list(np.concatenate(packed).reshape(-1, n_channels).T)
+        parts = [np.concatenate(packed)]
     n_replaced = 0
     if dtype in (np.float32, np.float64):
-        for c, channel in enumerate(channels):
-            channels[c], n_absurd = _without_absurd(channel)
+        for i, part in enumerate(parts):
+            parts[i], n_absurd = _without_absurd(part)
             n_replaced += n_absurd
-    floats: FloatArray = np.array(channels, np.float32)
+    if form.is_planar:
+        floats: FloatArray = np.array(parts, np.float32)
+    else:
+        # Converted first, which is quicker than both at once.
+        floats = parts[0].astype(np.float32, copy=False).reshape(-1, n_channels)
+        floats = np.array(floats.T, order="C")
     if silence:
         floats -= np.float32(silence)
     return floats, n_replaced
@@ -99,14 +105,14 @@ def _array(plane: Any, dtype: type[np.generic], n_values: int) -> NDArray[Any]:
     return np.frombuffer(plane, dtype, n_values)
 
 
-def _without_absurd(channel: NDArray[Any]) -> tuple[NDArray[Any], int]:
-    """The channel with 0 for NaN, infinite and absurd samples, and how many there were."""
-    # One pass tells of nearly all channels that there are none.
+def _without_absurd(values: NDArray[Any]) -> tuple[NDArray[Any], int]:
+    """The values with 0 for NaN, infinite and absurd samples, and how many there were."""
+    # One pass tells of nearly all blocks that there are none.
     with np.errstate(over="ignore", invalid="ignore"):
-        if np.einsum("i,i->", channel, channel) < _MAX_LEVEL**2:
-            return channel, 0
-        good = np.abs(channel) <= _MAX_LEVEL
-    return np.where(good, channel, 0), int(good.size - np.count_nonzero(good))
+        if np.dot(values, values) < _MAX_LEVEL**2:
+            return values, 0
+        good = np.abs(values) <= _MAX_LEVEL
+    return np.where(good, values, 0), int(good.size - np.count_nonzero(good))
 
 
 class Mixer:
@@ -139,15 +145,20 @@ class Mixer:
         self._first = self._end = position
         # Blocks that wait until what follows them is known: where they begin, mean, channels.
         self._waiting: deque[tuple[int, FloatArray, FloatArray]] = deque()
-        self._energy: FloatArray | None = None  # of the mean and each channel, in the open window
-        self._strongest: dict[int, int] = {}
+        # Sums of squares of the mean and of each channel: in the open window, and of the channels
+        # in those before it.
+        self._energy: list[float] = []
+        self._energies: dict[int, list[float]] = {}
         self._cancels: set[int] = set()
         self.cancelled_s = 0.0
 
     def push(self, channels: FloatArray) -> Iterator[FloatArray]:
-        """Take samples, (n_channels, n), and hand out what is settled: (n,), full scale at 1."""
-        mean = channels[0].copy()
-        for channel in channels[1:]:
+        """Take samples, (n_channels, n), and hand out what is settled: (n,), full scale at 1.
+
+        There are two channels or more.
+        """
+        mean = channels[0] + channels[1]
+        for channel in channels[2:]:
             mean += channel
         mean *= np.float32(1 / (self._full_scale * len(channels)))
         begin, self._end = self._end, self._end + mean.size
@@ -157,8 +168,10 @@ class Mixer:
             number = at // self._window
             edge = (number + 1) * self._window
             part = slice(at - begin, min(edge, self._end) - begin)
-            energy = np.concatenate([_energy(mean[None, part]), _energy(channels[:, part])])
-            self._energy = energy if self._energy is None else self._energy + energy
+            energy = [float(np.dot(row, row)) for row in (mean[part], *channels[:, part])]
+            if self._energy:
+                energy = [a + b for a, b in zip(self._energy, energy, strict=True)]
+            self._energy = energy
             at = begin + part.stop
             if at == edge:
                 self._close_window(number, edge)
@@ -166,25 +179,20 @@ class Mixer:
 
     def finish(self) -> Iterator[FloatArray]:
         """Hand out the rest."""
-        if self._energy is not None:
+        if self._energy:
             self._close_window(self._end // self._window, self._end)
         yield from self._settled(self._end)
 
     def _close_window(self, number: int, end: int) -> None:
         """Compare mean and channels over a window that is complete."""
-        assert self._energy is not None
-        of_mean = float(self._energy[0])
-        of_channels = self._energy[1:] / self._full_scale**2
-        self._energy = None
+        of_mean, *of_channels = self._energy
+        self._energy, self._energies[number] = [], of_channels
         start = max(number * self._window, self._first)
-        together = float(of_channels.sum())
         n_channels = len(of_channels)
-        strong = np.flatnonzero(of_channels >= of_channels.max() * _NEARLY_STRONGEST)
-        self._strongest[number] = int(strong[0])
-        unrelated = together / n_channels**2
+        together = sum(of_channels) / self._full_scale**2
         if (
-            together > n_channels * (end - start) * _MIN_RMS**2
-            and of_mean < _CANCELS_BELOW * unrelated
+            of_mean < _CANCELS_BELOW * together / n_channels**2
+            and together > n_channels * (end - start) * _MIN_RMS**2
         ):
             self._cancels.add(number)
             overlap = min(end, self._heard[1]) - max(start, self._heard[0])
@@ -192,27 +200,23 @@ class Mixer:
 
     def _source(self, number: int) -> int:
         """What is used at the centre of a window: a channel's number, or that of the mean."""
-        if number not in self._strongest:
+        if number not in self._energies:
             # Before the track's first window, or after its last.
-            number = min(max(number, min(self._strongest)), max(self._strongest))
+            number = min(max(number, min(self._energies)), max(self._energies))
         if self._cancels.isdisjoint((number - 1, number, number + 1)):
             return _MIX
-        return self._strongest[number]
+        energies = self._energies[number]
+        least = max(energies) * _NEARLY_STRONGEST
+        return next(c for c, energy in enumerate(energies) if energy >= least)
 
     def _settled(self, until: int) -> Iterator[FloatArray]:
-        """What lies before a position, of which all that decides over it is known."""
-        while self._waiting and self._waiting[0][0] < until:
+        """The blocks that end before a position, up to which all that decides is known."""
+        while self._waiting and self._waiting[0][0] + self._waiting[0][1].size <= until:
             begin, mean, channels = self._waiting.popleft()
-            n_settled = min(until - begin, mean.size)
-            if n_settled < mean.size:
-                rest = begin + n_settled, mean[n_settled:], channels[:, n_settled:]
-                self._waiting.appendleft(rest)
-            mean, channels = mean[:n_settled], channels[:, :n_settled]
             yield self._faded(begin, mean, channels) if self._cancels else mean
         oldest = self._waiting[0][0] if self._waiting else self._end
-        forgotten = oldest // self._window - 2
-        for number in [number for number in self._strongest if number < forgotten]:
-            del self._strongest[number]
+        for number in [n for n in self._energies if n < oldest // self._window - 2]:
+            del self._energies[number]
             self._cancels.discard(number)
 
     def _faded(self, begin: int, mean: FloatArray, channels: FloatArray) -> FloatArray:
@@ -238,8 +242,3 @@ class Mixer:
                 fade = (np.arange(first - center, last - center) / self._window).astype(np.float32)
                 mixed[part] += fade * (heard(after, part) - mixed[part])
         return mixed
-
-
-def _energy(rows: FloatArray) -> FloatArray:
-    energy: FloatArray = np.einsum("ci,ci->c", rows, rows)
-    return energy

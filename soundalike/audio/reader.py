@@ -138,10 +138,12 @@ def load_audio(
     >>> audio.samples.shape, audio.sample_rate                 # doctest: +SKIP
     ((661500,), 22050)
     """
-    if sample_rate is not None and sample_rate not in SAMPLE_RATES:
+    if sample_rate is not None and (
+        isinstance(sample_rate, bool) or sample_rate not in SAMPLE_RATES
+    ):
         raise InvalidArgument(
             f"sample_rate must be a whole number of Hz from {SAMPLE_RATES[0]} to "
-            f"{SAMPLE_RATES[-1]}, not {sample_rate}"
+            f"{SAMPLE_RATES[-1]}, not {sample_rate!r}"
         )
     with AudioReader(path, start_s=start_s, end_s=end_s, mono=mono) as reader:
         rate = sample_rate or reader.sample_rate
@@ -235,6 +237,10 @@ class AudioReader:
 
     def _check_times(self) -> None:
         start_s, end_s, duration_s = self._start_s, self._end_s, self.info.duration_s
+        for name, value in (("start_s", start_s), ("end_s", end_s)):
+            is_number = isinstance(value, int | float | np.number) and not isinstance(value, bool)
+            if not is_number and not (name == "end_s" and value is None):
+                raise InvalidArgument(f"{name} must be a number of seconds, not {value!r}")
         lasts = "" if duration_s is None else f"; the track lasts {duration_s:.1f} s"
         if not (math.isfinite(start_s) and start_s >= 0):
             raise InvalidArgument(f"start_s must be 0 or more seconds, not {start_s}{lasts}")

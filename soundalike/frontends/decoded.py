@@ -20,7 +20,9 @@ class Stream(Protocol):
 
     sample_rate: int
     n_samples: int
-    peak: float
+
+    @property
+    def is_silent(self) -> bool: ...
 
     def push(self, block: NDArray[np.floating]) -> None: ...
 
@@ -35,13 +37,13 @@ class Spectrogram:
     ----------
     values : float32 (n_mels, n_frames), as the stream makes it.
     duration_s : seconds that were decoded.
-    peak : half the largest peak-to-peak swing of a block, full scale at 1.
+    is_silent : whether none of it is sound.
     notes : what was odd, such as that the file is truncated.
     """
 
     values: NDArray[np.float32]
     duration_s: float
-    peak: float
+    is_silent: bool
     notes: tuple[str, ...]
 
 
@@ -73,4 +75,5 @@ def spectrogram_of_file(
         for block in reader:
             made.push(block)
         notes = tuple(reader.notes)
-    return Spectrogram(made.finish(), made.n_samples / made.sample_rate, made.peak, notes)
+    duration_s = made.n_samples / made.sample_rate
+    return Spectrogram(made.finish(), duration_s, made.is_silent, notes)

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import math
+import numbers
 from functools import lru_cache
 
 import numpy as np
 from numpy.lib.stride_tricks import sliding_window_view
-from numpy.typing import NDArray
+from numpy.typing import ArrayLike, NDArray
 
 from soundalike.errors import InvalidArgument
 from soundalike.threads import one_blas_thread
@@ -17,6 +18,8 @@ __all__ = [
     "N_FFT",
     "N_MELS",
     "TOP_DB",
+    "check_numbers",
+    "check_sample_rate",
     "check_waveform",
     "mel_filterbank",
     "mel_frequencies",
@@ -36,6 +39,8 @@ FloatArray = NDArray[np.float32]
 # Frames of this many samples in one transform: with more, the memory of every batch comes fresh
 # from the system, and page faults cost three times the transform itself.
 BATCH_SAMPLES = 1 << 17
+# Above this, the power of a sample is beyond float32.
+_MAX_LEVEL = 1e15
 
 
 def mel_frequencies(n_mels: int, fmax_hz: float) -> NDArray[np.float64]:
@@ -123,21 +128,62 @@ def mel_power(power: FloatArray, filterbank_t: FloatArray) -> FloatArray:
         return power @ filterbank_t
 
 
-def check_waveform(waveform: NDArray[np.floating], sample_rate: int) -> FloatArray:
+def check_sample_rate(sample_rate: object) -> int:
+    """The sample rate as an int.
+
+    Raises
+    ------
+    InvalidArgument : it is no whole number of Hz above 0.
+    """
+    if (
+        not isinstance(sample_rate, numbers.Integral)
+        or isinstance(sample_rate, bool)
+        or sample_rate <= 0
+    ):
+        raise InvalidArgument(
+            f"sample_rate must be a positive whole number of Hz, not {sample_rate!r}"
+        )
+    return int(sample_rate)
+
+
+def check_numbers(values: ArrayLike, name: str) -> NDArray[np.floating]:
+    """Values as an array of floats: float32 stays as it is, so does float64.
+
+    Raises
+    ------
+    InvalidArgument : they are not real numbers in rows of equal length, or not all finite, or one
+        is so large that its power is beyond float32.
+    """
+    try:
+        array = np.asarray(values)
+    except (ValueError, TypeError) as error:
+        raise InvalidArgument(f"{name} must be an array of numbers: {error}") from error
+    if array.dtype.kind not in "iuf" and array.size:
+        raise InvalidArgument(f"{name} must be an array of real numbers, not of {array.dtype}")
+    floats: NDArray[np.floating] = array
+    if array.dtype not in (np.float32, np.float64):
+        floats = array.astype(np.float64)
+    # NaN is neither.
+    if floats.size and not (floats.max() <= _MAX_LEVEL and floats.min() >= -_MAX_LEVEL):
+        raise InvalidArgument(f"{name} holds NaN, infinite or absurd values")
+    return floats
+
+
+def check_waveform(waveform: ArrayLike, sample_rate: int) -> FloatArray:
     """The waveform as contiguous float32 (n_samples,).
 
     Raises
     ------
-    InvalidArgument : it is empty or not mono, or the sample rate is none.
+    InvalidArgument : it is empty, not mono or not of finite numbers, or the sample rate is none.
     """
-    if sample_rate <= 0:
-        raise InvalidArgument(f"sample_rate must be positive, not {sample_rate} Hz")
-    if waveform.ndim != 1 or waveform.size == 0:
+    check_sample_rate(sample_rate)
+    samples = check_numbers(waveform, "waveform")
+    if samples.ndim != 1 or samples.size == 0:
         raise InvalidArgument(
             f"waveform must have the shape (n_samples,) with at least one sample, "
-            f"not {waveform.shape}: average the channels first"
+            f"not {samples.shape}: average the channels first"
         )
-    return np.ascontiguousarray(waveform, dtype=np.float32)
+    return np.ascontiguousarray(samples, dtype=np.float32)
 
 
 def power_spectrogram(

@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from functools import lru_cache
 
 import numpy as np
-from numpy.typing import NDArray
+from numpy.typing import ArrayLike, NDArray
 
 from soundalike.errors import InvalidArgument
 from soundalike.frontends.dsp import (
@@ -22,12 +22,14 @@ from soundalike.frontends.dsp import (
     N_FFT,
     N_MELS,
     TOP_DB,
+    check_sample_rate,
     check_waveform,
     mel_filterbank,
     mel_power,
     power_frames,
     power_to_db,
 )
+from soundalike.frontends.silence import SoundFinder
 
 __all__ = [
     "EXCERPT_FRAMES",
@@ -110,11 +112,9 @@ class LogMelStream:
     """
 
     def __init__(self, sample_rate: int, *, n_mels: int = N_MELS) -> None:
-        if sample_rate <= 0:
-            raise InvalidArgument(f"sample_rate must be positive, not {sample_rate} Hz")
-        self.sample_rate = sample_rate
+        self.sample_rate = sample_rate = check_sample_rate(sample_rate)
         self.n_samples = 0
-        self.peak = 0.0  # half the largest peak-to-peak swing of a block: blind to a DC offset
+        self._sound = SoundFinder(sample_rate)
         self._n_fft = _n_fft_at(sample_rate)
         self._hop = HOP_LENGTH * sample_rate / SAMPLE_RATE  # samples; not always a whole number
         bin_hz = sample_rate / self._n_fft
@@ -137,13 +137,18 @@ class LogMelStream:
         starts: NDArray[np.int64] = centers[centers <= room] - self._n_fft // 2
         return starts
 
+    @property
+    def is_silent(self) -> bool:
+        """Whether nothing that was pushed so far is sound, see :class:`SoundFinder`."""
+        return self._sound.is_silent
+
     def push(self, block: NDArray[np.floating]) -> None:
         """Take the next samples: (n_samples,), any length."""
         if block.size == 0:
             return
         samples = check_waveform(block, self.sample_rate)
         self.n_samples += samples.size
-        self.peak = max(self.peak, float(samples.max() - samples.min()) / 2)
+        self._sound.push(samples)
         self._transform(np.concatenate([self._tail, samples]))
 
     def _transform(self, buffer: FloatArray) -> None:
@@ -174,7 +179,7 @@ class LogMelStream:
 
 
 def log_mel(
-    waveform: NDArray[np.floating],
+    waveform: ArrayLike,
     sample_rate: int,
     *,
     n_mels: int = N_MELS,
@@ -184,7 +189,7 @@ def log_mel(
 
     Parameters
     ----------
-    waveform : float (n_samples,), mono.
+    waveform : (n_samples,), mono: an array, or what becomes one.
     sample_rate : Hz; any. Nothing is resampled.
     n_mels : number of bands between 0 and 11,025 Hz.
     top_db : range under the maximum that is kept, dB.
@@ -195,7 +200,8 @@ def log_mel(
 
     Raises
     ------
-    InvalidArgument : an empty or a multi-channel waveform, a sample rate of zero or less.
+    InvalidArgument : a waveform that is empty, of several channels or not of finite numbers; a
+        sample rate that is no whole number above zero.
 
     Examples
     --------

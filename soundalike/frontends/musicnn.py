@@ -12,8 +12,15 @@ import numpy as np
 from numpy.typing import NDArray
 
 from soundalike.errors import InvalidArgument
-from soundalike.frontends.dsp import check_waveform, mel_filterbank, mel_power, power_frames
+from soundalike.frontends.dsp import (
+    check_sample_rate,
+    check_waveform,
+    mel_filterbank,
+    mel_power,
+    power_frames,
+)
 from soundalike.frontends.log_mel import Excerpts
+from soundalike.frontends.silence import SoundFinder
 
 __all__ = ["FRAME_S", "N_MELS", "PATCH_FRAMES", "PATCH_S", "SAMPLE_RATE", "PatchStream", "patches"]
 
@@ -44,18 +51,16 @@ class PatchStream:
     Attributes
     ----------
     n_samples : that were pushed, at ``sample_rate``.
-    peak : half the largest peak-to-peak swing of a block.
+    is_silent : whether none of it is sound.
     """
 
     def __init__(self, sample_rate: int) -> None:
         # Here, so that FFmpeg is loaded only where there is audio.
         from soundalike.audio import Resampler
 
-        if sample_rate <= 0:
-            raise InvalidArgument(f"sample_rate must be positive, not {sample_rate} Hz")
-        self.sample_rate = sample_rate
+        self.sample_rate = sample_rate = check_sample_rate(sample_rate)
         self.n_samples = 0
-        self.peak = 0.0
+        self._sound = SoundFinder(sample_rate)
         self._resampler = Resampler(sample_rate, SAMPLE_RATE)
         filterbank = mel_filterbank(SAMPLE_RATE, N_FFT, N_MELS, SAMPLE_RATE / 2)
         self._filterbank_t = np.ascontiguousarray(filterbank.T) * np.float32(10_000 * _POWER_SCALE)
@@ -63,13 +68,18 @@ class PatchStream:
         self._n_resampled = 0
         self._tail: FloatArray = np.zeros(N_FFT // 2, np.float32)
 
+    @property
+    def is_silent(self) -> bool:
+        """Whether nothing that was pushed so far is sound, see :class:`SoundFinder`."""
+        return self._sound.is_silent
+
     def push(self, block: NDArray[np.floating]) -> None:
         """Take the next samples: (n_samples,), any length."""
         if block.size == 0:
             return
         samples = check_waveform(block, self.sample_rate)
         self.n_samples += samples.size
-        self.peak = max(self.peak, float(samples.max() - samples.min()) / 2)
+        self._sound.push(samples)
         if self.sample_rate != SAMPLE_RATE:
             samples = self._resampler.push(samples)
         self._transform(samples)

@@ -14,12 +14,13 @@ from typing import Final
 import numpy as np
 import numpy.typing as npt
 
-from soundalike.analyzer import MIN_DURATION_S, SILENCE_PEAK
+from soundalike.analyzer import MIN_DURATION_S
 from soundalike.audio import load_audio, probe
 from soundalike.errors import AudioError, DataError, SilentAudio, TooShort, printable
 from soundalike.frontends import spectrogram_of_file
 from soundalike.frontends.dsp import mel_spectrogram, power_to_db
 from soundalike.frontends.log_mel import FRAME_S, SAMPLE_RATE
+from soundalike.frontends.silence import SoundFinder
 from soundalike.library.scan.walk import Walk
 from soundalike.research.datasets import gtzan
 from soundalike.research.datasets.frames import (
@@ -139,17 +140,17 @@ def passage_frames(path: str | os.PathLike[str], n_frames: int) -> TrackFrames:
     duration_s = info.duration_s if info.duration_is_stated else None
     start_s = max(0.0, (duration_s - length_s) / 2) if duration_s else 0.0
     made = spectrogram_of_file(path, start_s=start_s, end_s=start_s + length_s)
-    _check_sound(path, made.peak, made.duration_s)
+    _check_sound(path, made.duration_s, is_silent=made.is_silent)
     times = math.ceil(n_frames / made.values.shape[1])
     filled = np.tile(made.values, (1, times))[:, :n_frames]
     min_db = float(filled.min())
     return TrackFrames(quantise(filled, min_db), min_db)
 
 
-def _check_sound(path: str | os.PathLike[str], peak: float, duration_s: float) -> None:
+def _check_sound(path: str | os.PathLike[str], duration_s: float, *, is_silent: bool) -> None:
     if duration_s < MIN_DURATION_S:
         raise TooShort(path, f"lasts {duration_s:.2f} s")
-    if peak < SILENCE_PEAK:
+    if is_silent:
         raise SilentAudio(path, "never rises above -80 dBFS")
 
 
@@ -253,7 +254,9 @@ def prepare_gtzan(
 
     def frames(name: str) -> TrackFrames:
         audio = load_audio(files.paths[name], sample_rate=SAMPLE_RATE)
-        _check_sound(files.paths[name], float(np.ptp(audio.samples)) / 2, audio.duration_s)
+        sound = SoundFinder(audio.sample_rate)
+        sound.push(audio.samples)
+        _check_sound(files.paths[name], audio.duration_s, is_silent=sound.is_silent)
         if audio.duration_s < _GTZAN_LEAST_S:
             raise TooShort(files.paths[name], f"lasts {audio.duration_s:.1f} s instead of 30 s")
         return gtzan_frames(audio.samples)
