@@ -10,12 +10,12 @@ from numpy.typing import NDArray
 from soundalike.frontends.log_mel import EXCERPT_S
 from soundalike.models.contract import DEFAULT_KIND
 
-__all__ = ["Analysis", "Stretch", "genre_sets", "softmax", "temper", "unit"]
+__all__ = ["UNFAMILIAR_BELOW", "Analysis", "Stretch", "genre_sets", "softmax", "temper", "unit"]
 
 FloatArray = NDArray[np.float32]
 
 # What fewer than one in fifty tracks of held-out music is as far from all known music as.
-_UNFAMILIAR_BELOW = 0.02
+UNFAMILIAR_BELOW = 0.02
 # A genre set of more labels than this tells a listener little.
 _UNSURE_ABOVE = 3
 
@@ -101,7 +101,7 @@ class Analysis:
 
         By design so of 2 % of music, too. Genres and similarities mean little then.
         """
-        return self.familiarity is not None and self.familiarity < _UNFAMILIAR_BELOW
+        return self.familiarity is not None and self.familiarity < UNFAMILIAR_BELOW
 
     @property
     def unsure(self) -> bool:

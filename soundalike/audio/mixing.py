@@ -109,7 +109,7 @@ def _without_absurd(values: NDArray[Any]) -> tuple[NDArray[Any], int]:
     """The values with 0 for NaN, infinite and absurd samples, and how many there were."""
     # One pass tells of nearly all blocks that there are none.
     with np.errstate(over="ignore", invalid="ignore"):
-        if np.dot(values, values) < _MAX_LEVEL**2:
+        if _energy(values) < _MAX_LEVEL**2:
             return values, 0
         good = np.abs(values) <= _MAX_LEVEL
     return np.where(good, values, 0), int(good.size - np.count_nonzero(good))
@@ -168,7 +168,7 @@ class Mixer:
             number = at // self._window
             edge = (number + 1) * self._window
             part = slice(at - begin, min(edge, self._end) - begin)
-            energy = [float(np.dot(row, row)) for row in (mean[part], *channels[:, part])]
+            energy = [_energy(row) for row in (mean[part], *channels[:, part])]
             if self._energy:
                 energy = [a + b for a, b in zip(self._energy, energy, strict=True)]
             self._energy = energy
@@ -242,3 +242,8 @@ class Mixer:
                 fade = (np.arange(first - center, last - center) / self._window).astype(np.float32)
                 mixed[part] += fade * (heard(after, part) - mixed[part])
         return mixed
+
+
+def _energy(values: FloatArray) -> float:
+    """The sum of squares, without BLAS: see ``threads``."""
+    return float(np.einsum("i,i->", values, values))

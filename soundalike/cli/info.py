@@ -65,6 +65,7 @@ def _print_library(facts: LibraryInfo) -> None:
         "failed": facts.failed,
         "pending": facts.pending,
         "missing": facts.missing,
+        "unlike known music": facts.unfamiliar,
     }
     fields += [("  " + name, f"{count:,}") for name, count in counts.items() if count]
     fields.append(("music", show_hours(facts.duration_s)))

@@ -10,8 +10,9 @@ from typing import TYPE_CHECKING, Any, TypeVar
 import click
 
 from soundalike.cli.output import note
-from soundalike.cli.params import PATH, ExampleCommand, ExampleGroup, to_time
+from soundalike.cli.params import ExampleCommand, ExampleGroup, library_option, to_time
 from soundalike.cli.progress import decoding
+from soundalike.cli.tracks import files_meant
 from soundalike.errors import printable
 
 if TYPE_CHECKING:
@@ -33,7 +34,9 @@ Decorated = TypeVar("Decorated", bound=Callable[..., Any])
     ),
 )
 def plot() -> None:
-    """Draw the waveform or spectrogram of a file.
+    """Draw the waveform or spectrogram of a track.
+
+    TRACK is an audio file, the id of a track in the library, or words from its artist and title.
 
     Needs matplotlib: pip install 'soundalike[plots]'.
     """
@@ -49,7 +52,7 @@ _decibel_option = click.option(
 
 
 def _shared(command: Decorated) -> Decorated:
-    """The file to draw, the part of it, and where the picture goes."""
+    """The track to draw, the part of it, and where the picture goes."""
     for decorate in (
         click.option(
             "--sample-rate",
@@ -75,7 +78,8 @@ def _shared(command: Decorated) -> Decorated:
             metavar="PICTURE",
             help="The picture to write: .png, .svg, .pdf, .jpg or .webp.",
         ),
-        click.argument("file", type=PATH),
+        library_option,
+        click.argument("track", nargs=-1, required=True, metavar="TRACK"),
     ):
         command = decorate(command)
     return command
@@ -90,12 +94,18 @@ def _shared(command: Decorated) -> Decorated:
 )
 @_shared
 def waveform(
-    file: Path, output: Path, start_s: float, end_s: float | None, sample_rate: str
+    track: tuple[str, ...],
+    output: Path,
+    start_s: float,
+    end_s: float | None,
+    library: str | None,
+    sample_rate: str,
 ) -> None:
     """Draw the waveform of each channel."""
     from soundalike.show.plots import plot_waveform
 
-    with _sound(file, output, sample_rate, start_s, end_s, mono=False) as (sound, rate):
+    file = _file(track, library, output)
+    with _sound(file, sample_rate, start_s, end_s, mono=False) as (sound, rate):
         picture = plot_waveform(sound, rate, title=file.name)
     _save(picture, output)
 
@@ -111,12 +121,19 @@ def waveform(
 @_shared
 @_decibel_option
 def spectrogram(
-    file: Path, output: Path, start_s: float, end_s: float | None, sample_rate: str, k: float
+    track: tuple[str, ...],
+    output: Path,
+    start_s: float,
+    end_s: float | None,
+    library: str | None,
+    sample_rate: str,
+    k: float,
 ) -> None:
     """Draw the power spectrogram in decibels, 10 log10(P / k)."""
     from soundalike.show.plots import plot_spectrogram
 
-    with _sound(file, output, sample_rate, start_s, end_s) as (sound, rate):
+    file = _file(track, library, output)
+    with _sound(file, sample_rate, start_s, end_s) as (sound, rate):
         picture = plot_spectrogram(sound, rate, k=k, title=file.name)
     _save(picture, output)
 
@@ -132,10 +149,11 @@ def spectrogram(
 @click.option("--n-mels", type=int, default=128, show_default=True, help="How many mel bands.")
 @_decibel_option
 def mel(
-    file: Path,
+    track: tuple[str, ...],
     output: Path,
     start_s: float,
     end_s: float | None,
+    library: str | None,
     sample_rate: str,
     n_mels: int,
     k: float,
@@ -143,26 +161,28 @@ def mel(
     """Draw the mel spectrogram in decibels, 10 log10(P / k)."""
     from soundalike.show.plots import plot_mel
 
-    with _sound(file, output, sample_rate, start_s, end_s) as (sound, rate):
+    file = _file(track, library, output)
+    with _sound(file, sample_rate, start_s, end_s) as (sound, rate):
         picture = plot_mel(sound, rate, n_mels=n_mels, k=k, title=file.name)
     _save(picture, output)
 
 
-@contextmanager
-def _sound(
-    file: Path,
-    output: Path,
-    sample_rate: str,
-    start_s: float,
-    end_s: float | None,
-    *,
-    mono: bool = True,
-) -> Iterator[tuple[Iterator[NDArray[np.float32]], int]]:
-    """The blocks of a file and their sample rate, once it is known that the picture can be kept."""
-    from soundalike.audio import AudioReader, resampled
+def _file(track: tuple[str, ...], library: str | None, output: Path) -> Path:
+    """The one file that is meant, once it is known that the picture can be kept."""
     from soundalike.show.plots import check_picture
 
     check_picture(output)
+    # Words of one title come as several arguments.
+    return files_meant([" ".join(track)], library)[0]
+
+
+@contextmanager
+def _sound(
+    file: Path, sample_rate: str, start_s: float, end_s: float | None, *, mono: bool = True
+) -> Iterator[tuple[Iterator[NDArray[np.float32]], int]]:
+    """The blocks of a file and their sample rate."""
+    from soundalike.audio import AudioReader, resampled
+
     with (
         AudioReader(file, mono=mono, start_s=start_s, end_s=end_s) as reader,
         decoding(f"decoding {printable(file.name)}"),

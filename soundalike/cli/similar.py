@@ -20,7 +20,7 @@ from soundalike.cli.params import (
 from soundalike.cli.playlist import PlaylistTarget, playlist_options
 from soundalike.cli.progress import decoding
 from soundalike.cli.rows import PATH_CELL, paths_option, track_cells, track_columns
-from soundalike.cli.views import note_upgrade
+from soundalike.cli.views import UNFAMILIAR, note_upgrade
 from soundalike.errors import printable
 from soundalike.show.amounts import COPY_WORDS, show_count, show_percentile
 from soundalike.show.times import show_time
@@ -165,6 +165,8 @@ def _print(result: SimilarResult, *, paths: bool, copies: bool) -> None:
             f"{found} of {found + result.cut}: {rest} no closer than {result.min_percentile:g} % "
             f"of all pairs"
         )
+    if result.is_unfamiliar:
+        note(f"The query is {UNFAMILIAR}: these similarities mean little.")
     if result.is_poor:
         note("Even the closest is far away for this library: nothing in it sounds much like this.")
     if result.copies:

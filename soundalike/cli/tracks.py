@@ -5,11 +5,12 @@ from __future__ import annotations
 import os
 import re
 from collections.abc import Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from soundalike.errors import LibraryError, TrackNotFound
+from soundalike.errors import LibraryError, TrackNotFound, UnreadableFile
 
 if TYPE_CHECKING:
     from soundalike.analysis import Analysis
@@ -55,6 +56,7 @@ def known_or_file(
     ------
     TrackNotFound, AmbiguousTrack : words that no track has, or several have.
     LibraryError : a query is no path, and there is no library.
+    UnreadableFile : the file of a track is missing, and nothing is stored of it.
     """
     return _all(queries, library, model, with_analysis=True)
 
@@ -88,8 +90,13 @@ def _one(library: Library, query: str, with_analysis: bool) -> Meant:
         if _is_path(query):
             return Meant(Path(query))
         raise
-    known = with_analysis and track.status == "analysed"
-    return Meant(path, track.track_id, library.analysis(track.track_id) if known else None)
+    known: Analysis | None = None
+    if with_analysis and track.status in ("analysed", "missing"):
+        with suppress(LibraryError):
+            known = library.analysis(track.track_id)
+    if known is None and track.absence is not None:
+        raise UnreadableFile(path, f"{track.absence}, and it has to be read for this")
+    return Meant(path, track.track_id, known)
 
 
 def _apart(arguments: Sequence[str]) -> Sequence[str]:

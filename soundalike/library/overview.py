@@ -7,8 +7,9 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from sqlalchemy import Connection, Row, func, or_, select
+from sqlalchemy import Connection, Row, case, func, or_, select
 
+from soundalike.analysis import UNFAMILIAR_BELOW
 from soundalike.library.records import (
     Failure,
     LibraryInfo,
@@ -33,8 +34,9 @@ __all__ = ["describe", "failures_of", "folders_of", "models_in_use", "to_failure
 
 def describe(snapshot: Snapshot, database: Database, upgrade: Upgrade | None) -> LibraryInfo:
     """What ``Library.info`` gives."""
-    analysed, duration_s = snapshot.connection.execute(
-        snapshot.searchable(func.count(), func.sum(analyses.c.duration_s))
+    far = func.sum(case((analyses.c.familiarity < UNFAMILIAR_BELOW, 1), else_=0))
+    analysed, duration_s, unfamiliar = snapshot.connection.execute(
+        snapshot.searchable(func.count(), func.sum(analyses.c.duration_s), far)
     ).one()
     counted = snapshot.count_by_status(analysed)
     in_use = models_in_use(snapshot.connection)
@@ -48,6 +50,7 @@ def describe(snapshot: Snapshot, database: Database, upgrade: Upgrade | None) ->
         failed=counted["failed"],
         pending=counted["pending"],
         missing=counted["missing"],
+        unfamiliar=unfamiliar or 0,
         duration_s=float(duration_s or 0.0),
         size_bytes=database.size_bytes(),
         schema_version=SCHEMA_VERSION,

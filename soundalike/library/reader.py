@@ -183,7 +183,10 @@ class Reader:
                 min_percentile=min_percentile,
             )
             embedding = self._embedding(index, found, whole) if is_whole else None
-            result = None if embedding is None else answer(embedding, snapshot)
+            result = None
+            if embedding is not None:
+                far = snapshot.is_unfamiliar(found.content_id)
+                result = answer(embedding, snapshot, is_unfamiliar=far)
         if result is None:
             # Outside of any transaction: this may take a while. Whatever happens to the library
             # meanwhile, the answer is about one model.
@@ -191,7 +194,8 @@ class Reader:
             if is_whole:
                 answer = partial(answer, whole=analysis)
             with self._database.read() as connection:
-                result = answer(analysis.embedding, Snapshot(connection, snapshot.space))
+                later = Snapshot(connection, snapshot.space)
+                result = answer(analysis.embedding, later, is_unfamiliar=analysis.unfamiliar)
         self._tidy()
         return result
 

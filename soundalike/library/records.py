@@ -312,6 +312,8 @@ class SimilarResult:
         model (yet).
     is_poor : whether even the best match is so far away that nothing in the library may be called
         like the query (``PairDistribution.is_poor``); False where the library is too small to say.
+    is_unfamiliar : whether the query is unlike all music that the model knows, such as noise or
+        speech: similarities mean little then. False where that is not known.
     """
 
     query: Track | None
@@ -327,6 +329,7 @@ class SimilarResult:
     copies: tuple[Copy, ...]
     not_searched: int
     is_poor: bool
+    is_unfamiliar: bool
 
 
 @dataclass(frozen=True, slots=True)
@@ -369,6 +372,7 @@ class LibraryInfo:
     upgrade : how far the re-analysis by a new model is; None when there is nothing of the kind.
     models : all models that its tracks are analysed with.
     tracks : all tracks that are not missing: ``analysed + failed + pending``.
+    unfamiliar : of the analysed, those that are unlike all music that the model knows.
     duration_s : of the analysed tracks together.
     size_bytes : of the database; None when it is not a file.
     schema_version : of the database.
@@ -384,6 +388,7 @@ class LibraryInfo:
     failed: int
     pending: int
     missing: int
+    unfamiliar: int
     duration_s: float
     size_bytes: int | None
     schema_version: str

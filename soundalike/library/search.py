@@ -33,6 +33,7 @@ def search(
     end_s: float | None,
     max_per_artist: int | None,
     min_percentile: float | None,
+    is_unfamiliar: bool = False,
 ) -> SimilarResult:
     """Rank an index for a query; see ``Library.similar``.
 
@@ -108,6 +109,7 @@ def search(
         searched=len(index) - len(own) - (row is not None),
         copies=own_copies,
         not_searched=index.counts["pending"],
+        is_unfamiliar=is_unfamiliar,
         is_poor=bool(ranked) and index.distribution.is_poor(ranked[0].percentile),
     )
 

@@ -17,6 +17,7 @@ from numpy.typing import NDArray
 from sqlalchemy import Connection, Row, ScalarSelect, Select, and_, bindparam, case, func, select
 from sqlalchemy.sql import ColumnElement
 
+from soundalike.analysis import UNFAMILIAR_BELOW
 from soundalike.audio.tags import Tags
 from soundalike.errors import LibraryError, ModelMismatch, printable
 from soundalike.library.changes import Position, position
@@ -186,6 +187,13 @@ class Snapshot:
 
     # What is stored of a track
 
+    def is_unfamiliar(self, content_id: int | None) -> bool:
+        """Whether a content is unlike all music that the model knows; False where unknown."""
+        familiarity = self.connection.scalar(
+            _familiarity(self.space.name, self.space.version), {"content_id": content_id}
+        )
+        return familiarity is not None and familiarity < UNFAMILIAR_BELOW
+
     def stored(self, found: Found, *, was_chosen: bool = True) -> Analysis | None:
         """What the model said of it; None where nothing of the kind is stored.
 
@@ -285,6 +293,15 @@ def _model_id(name: str, version: str) -> ScalarSelect[int]:
     """The row of a model."""
     its_row = select(models.c.id).where(models.c.name == name, models.c.version == version)
     return its_row.scalar_subquery()
+
+
+@lru_cache(maxsize=8)
+def _familiarity(name: str, version: str) -> Select[Any]:
+    """What a model says of a content, ``content_id``."""
+    own = analyses.c.model_id == _model_id(name, version)
+    return select(analyses.c.familiarity).where(
+        analyses.c.content_id == bindparam("content_id"), own
+    )
 
 
 @lru_cache(maxsize=8)
