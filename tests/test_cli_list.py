@@ -127,7 +127,7 @@ def test_list_says_what_it_does_not_find(place: Path) -> None:
     result = call("list", place / "nowhere")
     assert (result.exit_code, result.stdout) == (0, "")
     assert "No tracks below" in result.stderr
-    assert call("list", "--json", "--paths0").exit_code == 1
+    assert call("list", "--json", "--paths0").exit_code == 2
 
 
 def test_duplicates(place: Path) -> None:

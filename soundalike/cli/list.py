@@ -5,16 +5,17 @@ from __future__ import annotations
 import json
 import os
 import re
-import sys
 from collections.abc import Callable, Iterable, Iterator
-from typing import TYPE_CHECKING, BinaryIO, get_args
+from itertools import islice
+from typing import TYPE_CHECKING, get_args
 
 import click
 
-from soundalike.cli.output import note, to_json
+from soundalike.cli.output import can_show_unicode, note, one_line, print_whole, to_json
 from soundalike.cli.params import ExampleCommand, json_option, library_option, model_option
 from soundalike.errors import InvalidArgument, printable
 from soundalike.library.records import TrackStatus
+from soundalike.show.text import escape_json
 from soundalike.show.times import show_time
 
 if TYPE_CHECKING:
@@ -24,23 +25,25 @@ __all__ = ["list_tracks"]
 
 _ESCAPES = {"\\t": "\t", "\\n": "\n", "\\0": "\0", "\\\\": "\\", "{{": "{", "}}": "}"}
 _PIECES = re.compile(r"\\[tn0\\]|\{\{|\}\}|\{[^{}]*\}|[^\\{}]+|.", re.DOTALL)
-# A path as its own bytes, and all else as text.
+_LINES_AT_ONCE = 500
+# A path as its own bytes, and all else as text, in which no control character can be taken for the
+# end of a field.
 _FIELDS: dict[str, Callable[[Track], object]] = {
     "id": lambda track: track.track_id,
     "path": lambda track: os.fspath(track.path),
     "folder": lambda track: os.fspath(track.path.parent),
     "file": lambda track: track.path.name,
-    "name": lambda track: track.name,
-    "artist": lambda track: track.artist,
-    "title": lambda track: track.title,
-    "album": lambda track: track.album,
-    "album_artist": lambda track: track.album_artist,
-    "genre": lambda track: track.genre,
+    "name": lambda track: one_line(track.name or ""),
+    "artist": lambda track: one_line(track.artist or ""),
+    "title": lambda track: one_line(track.title or ""),
+    "album": lambda track: one_line(track.album or ""),
+    "album_artist": lambda track: one_line(track.album_artist or ""),
+    "genre": lambda track: one_line(track.genre or ""),
     "year": lambda track: track.year,
     "track": lambda track: track.track_number,
     "length": lambda track: "" if track.duration_s is None else show_time(track.duration_s),
     "seconds": lambda track: "" if track.duration_s is None else f"{track.duration_s:.3f}",
-    "codec": lambda track: track.codec,
+    "codec": lambda track: one_line(track.codec or ""),
     "sample_rate": lambda track: track.sample_rate,
     "channels": lambda track: track.channels,
     "bytes": lambda track: track.size_bytes,
@@ -114,39 +117,40 @@ def list_tracks(
         )
         if status is None:
             found = (track for track in found if track.status != "missing")
-        out = sys.stdout.buffer
-        count = _write_json(out, found) if as_json else _write(out, map(shown, found))
-        out.flush()
+        count = _write_json(found) if as_json else _write(map(shown, found))
     if not count:
         note(f"No tracks below {printable(text)}." if is_folder else "No tracks.")
 
 
-def _write(out: BinaryIO, lines: Iterable[bytes]) -> int:
+def _write(lines: Iterable[bytes]) -> int:
+    """Lines as they come, many at a time; how many there were."""
     count = 0
-    for line in lines:
-        out.write(line)
-        count += 1
+    left = iter(lines)
+    while some := list(islice(left, _LINES_AT_ONCE)):
+        print_whole(b"".join(some))
+        count += len(some)
     return count
 
 
-def _write_json(out: BinaryIO, found: Iterable[Track]) -> int:
+def _write_json(found: Iterable[Track]) -> int:
     """One array, a track a line, as they come."""
 
     def lines() -> Iterator[bytes]:
         for number, track in enumerate(found):
-            text = json.dumps(to_json(track), ensure_ascii=False)
-            yield b",\n" * bool(number) + text.encode("utf-8", "backslashreplace")
+            text = json.dumps(to_json(track), ensure_ascii=not can_show_unicode())
+            whole = text.encode("utf-8", "backslashreplace").decode("utf-8")
+            yield b",\n" * bool(number) + escape_json(whole).encode("utf-8")
 
-    out.write(b"[")
-    count = _write(out, lines())
-    out.write(b"]\n")
+    print_whole(b"[")
+    count = _write(lines())
+    print_whole(b"]\n")
     return count
 
 
 def _line(track: Track) -> bytes:
     length = "" if track.duration_s is None else show_time(track.duration_s)
     state = "" if track.status == "analysed" else f"  [{track.status}]"
-    return _encoded(f"{track.track_id:>6}  {length:>7}  {track.name}{state}\n")
+    return _encoded(f"{track.track_id:>6}  {length:>7}  {one_line(track.name)}{state}\n")
 
 
 def _formatted(template: str) -> Callable[[Track], bytes]:

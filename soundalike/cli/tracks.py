@@ -82,7 +82,8 @@ def _all(
 
 def _one(library: Library, query: str, with_analysis: bool) -> Meant:
     if os.path.exists(query) and not query.strip().isdigit():
-        return Meant(Path(query))
+        # A file that somebody names is to be heard as it is now.
+        return Meant(library.file(query))
     try:
         path = library.file(query)
         track = library.track(query)
