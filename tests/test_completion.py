@@ -106,7 +106,7 @@ def test_a_library_that_is_not_there_is_not_made_and_not_told(place: Path) -> No
 def test_words_of_a_library(place: Path) -> None:
     library = str(place / "library.db")
     before = sorted(place.iterdir())
-    assert complete_words(library, [], "m")[0] == "miles"
+    assert "miles" in complete_words(library, [], "m")
     assert complete_words(library, ["blues"], "MIL") == ["miles"]
     assert complete_words(library, [], "%") == []
     assert complete_words(library, [], "") == []

@@ -127,3 +127,13 @@ def test_times_that_are_no_numbers(tmp_path: Path, name: str, value: object) -> 
         load_audio(path, **{name: value})  # type: ignore[arg-type]
     with pytest.raises(InvalidArgument, match=f"{name} must be a number"):
         Analyzer().from_file(path, **{name: value})  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize(("n_clicks", "is_silent"), [(1, True), (10, True), (11, False)])
+def test_a_click_is_no_sound_but_a_metronome_is(n_clicks: int, is_silent: bool) -> None:
+    rate = 22_050
+    finder = SoundFinder(rate)
+    waveform = np.zeros(20 * rate, np.float32)
+    waveform[np.arange(n_clicks) * rate + 100] = 0.9
+    finder.push(waveform)
+    assert finder.is_silent is is_silent

@@ -764,7 +764,7 @@ def test_other_methods_name_them_too(library: Library, music: Path) -> None:
         lambda: library.scan(str(music)),
         lambda: library.scan([music], jobs=0),
         lambda: library.scan([music], jobs=True),
-        lambda: library.path(None),  # type: ignore[arg-type]
+        lambda: library.file(None),  # type: ignore[arg-type]
     ):
         with pytest.raises(InvalidArgument):
             call()

@@ -84,6 +84,10 @@ def move_music(place: Path, music: Path) -> None:
                 "UPDATE tracks SET path = ?, size_bytes = ?, mtime_ns = ? WHERE id = ?",
                 (os.fsencode(file), found.st_size, found.st_mtime_ns, track_id),
             )
+        columns = [row[1] for row in database.execute("PRAGMA table_info (tracks)")]
+        if "ctime_ns" in columns:
+            # As where it was never looked at: the files here are not those of the library.
+            database.execute("UPDATE tracks SET ctime_ns = NULL")
         database.commit()
 
 

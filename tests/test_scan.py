@@ -404,7 +404,7 @@ def test_a_fault_of_a_library_is_not_blamed_on_the_files(
     assert counts(report) == {"failed": 4}
     for failure in report.failed:
         assert failure.kind == "TypeError"
-        assert re.search(r"argument.* \(decoder\.py:\d+, in open_container\)$", failure.reason)
+        assert re.search(r"argument.* \(container\.py:\d+, in open_container\)$", failure.reason)
         assert failure.advice.startswith("a fault of soundalike or of its dependencies:")
 
 

@@ -203,7 +203,6 @@ def test_an_evaluation_during_an_upgrade_is_of_the_model_that_answers(
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        (["scan"], "there is no library; scan a folder to make one"),
         (["scan", "--exclude", "x"], "are remembered with a folder"),
         (["scan", "x", "--exclude", "y", "--no-exclude"], "cannot be combined"),
         (["scan", "--upgrade", "--full"], "cannot be combined"),
@@ -213,5 +212,11 @@ def test_an_evaluation_during_an_upgrade_is_of_the_model_that_answers(
 )
 def test_what_an_upgrade_does_not_go_with(arguments: list[str], message: str) -> None:
     result = call(*arguments)
-    assert result.exit_code == 1
+    assert result.exit_code == 2
     assert message in result.stderr
+
+
+def test_a_scan_of_nothing_says_what_to_do() -> None:
+    result = call("scan")
+    assert result.exit_code == 1
+    assert "there is no library; scan a folder to make one" in result.stderr

@@ -150,7 +150,7 @@ def _weighted(block: str) -> tuple[str, float]:
     cls=ExampleCommand,
     examples=(
         (
-            "soundalike models familiarity mine/resnet.onnx --music ~/Music --held-out ~/Other",
+            "soundalike models familiarity my.onnx --music DIR --held-out DIR2",
             "teach a model which music it knows",
         ),
     ),
@@ -179,7 +179,7 @@ def familiarity(
     held_out: tuple[Path, ...],
     layer: str | None,
 ) -> None:
-    """Teach a model to tell when a track is unlike all music that it knows.
+    """Teach a model which music it knows, and what is unlike it.
 
     FILE is an ONNX file that `soundalike models export` made; it gets one more output, and its
     genres and embeddings stay as they are. What counts as unlike is set by the held-out music: 2 %

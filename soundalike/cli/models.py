@@ -74,7 +74,7 @@ def models(ctx: click.Context, as_json: bool) -> None:
 @click.argument("name")
 @json_option
 def show(name: str, as_json: bool) -> None:
-    """Print the card of a model: training data, figures, limits, licence."""
+    """Print the card of a model: data, figures, limits, licence."""
     from soundalike.models import find_model
 
     model = find_model(name)

@@ -143,6 +143,7 @@ def scan(
             report = opened.reanalyse(jobs=jobs, progress=progress)
         else:
             try:
+                # Without folders, those of earlier scans.
                 report = opened.scan(
                     folders or None,
                     jobs=jobs,
@@ -154,6 +155,8 @@ def scan(
                     progress=progress,
                 )
             except InvalidArgument as error:
+                if folders:
+                    raise
                 raise click.UsageError(str(error)) from error
     ctx.exit(_finish(report, as_json=as_json))
 

@@ -13,6 +13,8 @@ SILENCE_DBFS = -80.0
 _CELLS_A_SECOND = 20
 # The loudest cells of a second are left out: a click, and what a coder made of it, is no sound.
 _CLICK_CELLS = 2
+# A click comes alone. So many of them, anywhere in a track, are a rhythm.
+_MOST_CLICKS = 10
 
 FloatArray = NDArray[np.float32]
 
@@ -22,8 +24,9 @@ class SoundFinder:
 
     A second sounds if its root mean square is -80 dBFS or more, cells of a twentieth of a second
     being measured without their mean (an offset is no sound) and the two loudest left out (nor is
-    a click). One such second is enough: a track with long pauses is music. What is shorter than a
-    second is measured as it is.
+    a click). One such second is enough: a track with long pauses is music. So are more than ten
+    cells, wherever they are, each of which would do for a second: a metronome. What is shorter than
+    a second is measured as it is.
 
     Parameters
     ----------
@@ -34,6 +37,7 @@ class SoundFinder:
         self._cell = max(1, round(sample_rate / _CELLS_A_SECOND))
         self._rest: FloatArray = np.empty(0, np.float32)
         self._powers: NDArray[np.float64] = np.empty(0)  # of the last second
+        self._n_loud = 0
         self._is_found = False
 
     def push(self, samples: FloatArray) -> None:
@@ -50,7 +54,12 @@ class SoundFinder:
         n_cells = samples.size // self._cell
         self._rest = samples[n_cells * self._cell :].copy()
         cells = samples[: n_cells * self._cell].reshape(n_cells, self._cell)
-        powers = np.concatenate([self._powers, cells.var(axis=1, dtype=np.float64)])
+        new = cells.var(axis=1, dtype=np.float64)
+        self._n_loud += int((new >= _CELLS_A_SECOND * 10 ** (SILENCE_DBFS / 10)).sum())
+        if self._n_loud > _MOST_CLICKS:
+            self._is_found = True
+            return
+        powers = np.concatenate([self._powers, new])
         for end in range(_CELLS_A_SECOND, powers.size + 1):
             if _sounds(powers[end - _CELLS_A_SECOND : end]):
                 self._is_found = True
