@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 from soundalike.errors import InvalidArgument
 from soundalike.frontends.dsp import power_to_db
 from soundalike.frontends.log_mel import SAMPLE_RATE, TOP_DB
-from soundalike.show.amounts import show_percentile
+from soundalike.show.amounts import show_percent, show_percentile
 from soundalike.show.drawing import (
     EMPTY,
     FAINT,
@@ -415,7 +415,7 @@ def plot_genre_timeline(
         [
             f"{analysis.labels[i]}  {share:.2f}"
             if are_tags
-            else f"{analysis.labels[i]}  {100 * share:.0f} %"
+            else f"{analysis.labels[i]}  {show_percent(share)}"
             for i, share in zip(order, analysis.probabilities[order], strict=True)
         ],
     )
@@ -424,6 +424,8 @@ def plot_genre_timeline(
     color_bar(figure, mesh, "Activation" if are_tags else "Probability", ax=axes, pad=0.02)
     time_axis(axes.xaxis, analysis.duration_s)
     verdict = "unsure" if analysis.unsure else analysis.genre
+    if analysis.unfamiliar:
+        verdict = "unlike any music that the model knows"
     headline(figure, title, f"whole track: {verdict}  |  {analysis.model}")
     return figure
 

@@ -45,8 +45,9 @@ def mark_missing(transactions: Transactions, walk: Walk, seen: Set[int], tally: 
             with transactions.reading() as store:
                 count = store.count_present_below(root)
             if count:
+                tracks = "1 track" if count == 1 else f"{count:,} tracks"
                 tally.notes.append(
-                    f"{printable(root)} is empty, but the library has {count} tracks there. "
+                    f"{printable(root)} is empty, but the library has {tracks} there. "
                     f"Is its disk mounted? None was marked as missing."
                 )
             continue

@@ -93,8 +93,9 @@ class Transactions:
         if state is None or self._lineage is None:
             return None
         if state.remaining:
+            are = "1 track is" if state.remaining == 1 else f"{state.remaining:,} tracks are"
             return (
-                f"{state.remaining:,} tracks are still to be re-analysed for {state.model}; until "
+                f"{are} still to be re-analysed for {state.model}; until "
                 f"then the answers come from {state.query_model}."
             )
         with self._database.write() as connection:
