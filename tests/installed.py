@@ -140,7 +140,7 @@ def tags(folder: Path) -> None:
         assert read_tags(path).title == "Déjà vu", (kind, read_tags(path))
         if kind in ("wav", "matroska"):
             replace_bytes(path, "Déjà".encode(), b"D\xe9j\xe0..")
-            assert read_tags(path).title == "D\ufffdj\ufffd.. vu", (kind, read_tags(path))
+            assert read_tags(path).title == "Déjà.. vu", (kind, read_tags(path))
 
 
 def command(*words: object, code: int = 0) -> str:
@@ -169,11 +169,12 @@ def use(folder: Path, bands: list[Path], good: list[Path], bad: dict[str, str]) 
     music, library = folder / "music", folder / "library.db"
     at = ("--library", library)
     report = ask("scan", music, *at, code=1)  # for the bad ones
-    assert report["analysed"] == len(good), report
+    # The same sound in two containers is analysed once.
+    assert report["analysed"] + report["retagged"] == len(good), report
     assert {one["path"]: one["kind"] for one in report["failed"]} == bad, report
     assert ask("scan", music, *at)["unchanged"] == len(good)
     assert {one["path"]: one["kind"] for one in ask("failures", *at)} == bad
-    assert ask("info", *at)["analysed"] == report["analysed"]
+    assert ask("info", *at)["analysed"] == len(good)
     assert ask("info", "Trömmel Piece 3", *at)["title"] == "Piece 3"
 
     stranger = folder / "stranger.flac"
