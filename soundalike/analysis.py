@@ -10,7 +10,16 @@ from numpy.typing import NDArray
 from soundalike.frontends.log_mel import EXCERPT_S
 from soundalike.models.contract import DEFAULT_KIND
 
-__all__ = ["UNFAMILIAR_BELOW", "Analysis", "Stretch", "genre_sets", "softmax", "temper", "unit"]
+__all__ = [
+    "UNFAMILIAR_BELOW",
+    "Analysis",
+    "Stretch",
+    "genre_sets",
+    "is_unfamiliar",
+    "softmax",
+    "temper",
+    "unit",
+]
 
 FloatArray = NDArray[np.float32]
 
@@ -101,7 +110,7 @@ class Analysis:
 
         By design so of 2 % of music, too. Genres and similarities mean little then.
         """
-        return self.familiarity is not None and self.familiarity < UNFAMILIAR_BELOW
+        return is_unfamiliar(self.familiarity)
 
     @property
     def unsure(self) -> bool:
@@ -142,6 +151,11 @@ def _running_median(values: FloatArray, length: int) -> FloatArray:
     half = length // 2
     rows = range(len(values))
     return np.stack([np.median(values[max(0, i - half) : i + half + 1], axis=0) for i in rows])
+
+
+def is_unfamiliar(familiarity: float | None) -> bool:
+    """Whether an :attr:`Analysis.familiarity` is that of no music; False where it is not known."""
+    return familiarity is not None and familiarity < UNFAMILIAR_BELOW
 
 
 def softmax(logits: NDArray[np.floating]) -> NDArray[np.floating]:

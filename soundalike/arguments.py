@@ -8,7 +8,17 @@ from typing import Any
 
 from soundalike.errors import InvalidArgument
 
-__all__ = ["number", "whole_number"]
+__all__ = ["as_whole_number", "number", "whole_number"]
+
+
+def as_whole_number(value: Any) -> int | None:
+    """An integer of Python or NumPy; None for anything else, ``True`` and 2.0 among it."""
+    if isinstance(value, bool) or type(value).__name__ == "bool_":
+        return None
+    try:
+        return operator.index(value)
+    except TypeError:
+        return None
 
 
 def whole_number(name: str, value: Any, *, least: int | None = None) -> int:
@@ -18,12 +28,9 @@ def whole_number(name: str, value: Any, *, least: int | None = None) -> int:
     ------
     InvalidArgument : something else, or less than ``least``; the message has name and value.
     """
-    try:
-        if isinstance(value, bool) or type(value).__name__ == "bool_":
-            raise TypeError
-        found = operator.index(value)
-    except TypeError:
-        raise InvalidArgument(f"{name} is {value!r}: it must be a whole number") from None
+    found = as_whole_number(value)
+    if found is None:
+        raise InvalidArgument(f"{name} is {value!r}: it must be a whole number")
     if least is not None and found < least:
         raise InvalidArgument(f"{name} is {found}: it must be at least {least}")
     return found

@@ -197,3 +197,20 @@ def test_files_are_meant_without_a_library(place: Path) -> None:
     ]
     with pytest.raises(LibraryError, match="there is no library"):
         files_meant(["some words"], str(place / "none.db"))
+
+
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="a device of Linux")
+@pytest.mark.parametrize("option", [[], ["--json"], ["--paths0"]], ids=str)
+def test_a_list_for_a_full_disk_is_one_line(option: list[str], tmp_path: Path) -> None:
+    place = tmp_path / "library.db"
+    shutil.copy(Path(__file__).parent / "data" / "libraries" / "0004.db", place)
+    words = [sys.executable, "-m", "soundalike", "list", "--library", str(place), *option]
+    environment = {**os.environ, "PYTHONPATH": str(Path(__file__).parents[1])}
+    with open("/dev/full", "w") as full:
+        result = subprocess.run(
+            words, stdout=full, stderr=subprocess.PIPE, check=False, env=environment
+        )
+    assert result.stderr.splitlines() == [
+        b"OutputError: standard output cannot be written: no space left on device"
+    ]
+    assert result.returncode == 1

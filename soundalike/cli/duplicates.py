@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 import os
-import sys
 from typing import TYPE_CHECKING
 
 import click
 
-from soundalike.cli.output import Column, note, print_json, print_table
+from soundalike.cli.output import Column, note, print_json, print_table, print_whole
 from soundalike.cli.params import ExampleCommand, json_option, library_option, model_option
 from soundalike.cli.views import note_upgrade
 from soundalike.errors import printable
@@ -67,11 +66,8 @@ def duplicates(paths0: bool, model: str | None, library: str | None, as_json: bo
             ]
         )
     elif paths0:
-        out = sys.stdout.buffer
-        for group in groups:
-            for copy in group.others:
-                out.write(os.fsencode(copy.track.path) + b"\0")
-        out.flush()
+        others = (copy.track.path for group in groups for copy in group.others)
+        print_whole(b"".join(os.fsencode(path) + b"\0" for path in others))
     else:
         _print(groups)
 

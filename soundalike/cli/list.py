@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import os
 import re
 from collections.abc import Callable, Iterable, Iterator
@@ -11,11 +10,10 @@ from typing import TYPE_CHECKING, get_args
 
 import click
 
-from soundalike.cli.output import can_show_unicode, note, one_line, print_whole, to_json
+from soundalike.cli.output import json_text, note, one_line, print_whole
 from soundalike.cli.params import ExampleCommand, json_option, library_option, model_option
 from soundalike.errors import InvalidArgument, printable
 from soundalike.library.records import TrackStatus
-from soundalike.show.text import escape_json
 from soundalike.show.times import show_time
 
 if TYPE_CHECKING:
@@ -137,9 +135,7 @@ def _write_json(found: Iterable[Track]) -> int:
 
     def lines() -> Iterator[bytes]:
         for number, track in enumerate(found):
-            text = json.dumps(to_json(track), ensure_ascii=not can_show_unicode())
-            whole = text.encode("utf-8", "backslashreplace").decode("utf-8")
-            yield b",\n" * bool(number) + escape_json(whole).encode("utf-8")
+            yield b",\n" * bool(number) + json_text(track).encode("utf-8")
 
     print_whole(b"[")
     count = _write(lines())

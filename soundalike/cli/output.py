@@ -34,6 +34,7 @@ __all__ = [
     "discard",
     "echo",
     "flush",
+    "json_text",
     "note",
     "one_line",
     "print_fields",
@@ -206,9 +207,14 @@ def print_json(value: Any) -> None:
     A file name that is no valid Unicode keeps its bytes as escaped surrogates (``\\udcNN``), as
     ``json.loads`` and ``os.fsencode`` of Python expect them.
     """
-    text = json.dumps(to_json(value), indent=2, ensure_ascii=not can_show_unicode())
+    echo(json_text(value, indent=2))
+
+
+def json_text(value: Any, *, indent: int | None = None) -> str:
+    """The text of :func:`print_json`, for who prints a document in parts."""
+    text = json.dumps(to_json(value), indent=indent, ensure_ascii=not can_show_unicode())
     # The surrogates are the one thing that UTF-8 cannot carry.
-    echo(escape_json(text.encode("utf-8", "backslashreplace").decode("utf-8")))
+    return escape_json(text.encode("utf-8", "backslashreplace").decode("utf-8"))
 
 
 def bar(share: float, width: int = 20) -> str:

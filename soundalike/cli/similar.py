@@ -170,10 +170,10 @@ def _print(result: SimilarResult, *, paths: bool, copies: bool) -> None:
     if result.is_poor:
         note("Even the closest is far away for this library: nothing in it sounds much like this.")
     if result.copies:
-        one = len(result.copies) == 1
+        are = "is" if len(result.copies) == 1 else "are"
         note(
-            f"{'1 copy' if one else f'{len(result.copies):,} copies'} of the query "
-            f"{'is' if one else 'are'} not listed{_named(result.copies) if copies else ''}"
+            f"{show_count(len(result.copies), 'copy', 'copies')} of the query "
+            f"{are} not listed{_named(result.copies) if copies else ''}"
         )
     if result.not_searched:
         one = result.not_searched == 1
@@ -186,9 +186,7 @@ def _print(result: SimilarResult, *, paths: bool, copies: bool) -> None:
 
 def _copies_words(number: int) -> str:
     """``+1 copy``, ``+2 copies``, or nothing."""
-    if not number:
-        return ""
-    return "+1 copy" if number == 1 else f"+{number:,} copies"
+    return f"+{show_count(number, 'copy', 'copies')}" if number else ""
 
 
 def _copy_rows(copies: Sequence[Copy]) -> list[list[str]]:

@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from soundalike.errors import LibraryError, TrackNotFound, UnreadableFile
+from soundalike.library.words import track_number_in
 
 if TYPE_CHECKING:
     from soundalike.analysis import Analysis
@@ -18,7 +19,6 @@ if TYPE_CHECKING:
 
 __all__ = ["Meant", "files_meant", "known_or_file"]
 
-_ID = re.compile(r"#?\d+", re.ASCII)
 _SUFFIX = re.compile(r"\.\w{1,5}$")
 
 
@@ -65,8 +65,7 @@ def _all(
     queries: Sequence[str], library: str | None, model: str | None, *, with_analysis: bool
 ) -> list[Meant]:
     queries = _apart(queries)
-    # A text of digits is an id if a track has it, even where a file is called so.
-    if all(os.path.exists(query) and not query.strip().isdigit() for query in queries):
+    if all(map(_names_a_file, queries)):
         return [Meant(Path(query)) for query in queries]
     from soundalike.library import Library
 
@@ -81,11 +80,10 @@ def _all(
 
 
 def _one(library: Library, query: str, with_analysis: bool) -> Meant:
-    if os.path.exists(query) and not query.strip().isdigit():
+    if _names_a_file(query):
         # A file that somebody names is to be heard as it is now.
         return Meant(library.file(query))
     try:
-        path = library.file(query)
         track = library.track(query)
     except TrackNotFound:
         if _is_path(query):
@@ -96,8 +94,8 @@ def _one(library: Library, query: str, with_analysis: bool) -> Meant:
         with suppress(LibraryError):
             known = library.analysis(track.track_id)
     if known is None and track.absence is not None:
-        raise UnreadableFile(path, f"{track.absence}, and it has to be read for this")
-    return Meant(path, track.track_id, known)
+        raise UnreadableFile(track.path, f"{track.absence}, and it has to be read for this")
+    return Meant(track.path, track.track_id, known)
 
 
 def _apart(arguments: Sequence[str]) -> Sequence[str]:
@@ -106,9 +104,15 @@ def _apart(arguments: Sequence[str]) -> Sequence[str]:
     ``17 18`` and ``"so what" "blue train"`` are two tracks, ``so what`` is one.
     """
     are_words = not any(
-        _is_path(each) or _ID.fullmatch(each.strip()) or " " in each.strip() for each in arguments
+        _is_path(each) or track_number_in(each) is not None or " " in each.strip()
+        for each in arguments
     )
     return [" ".join(arguments)] if are_words else arguments
+
+
+def _names_a_file(text: str) -> bool:
+    """Whether it is there; a text of digits is an id first, even where a file is called so."""
+    return os.path.exists(text) and not text.strip().isdigit()
 
 
 def _is_path(text: str) -> bool:

@@ -10,6 +10,7 @@ __all__ = ["SILENCE_DBFS", "SoundFinder"]
 # The loudest second of a silent track: dither lies at -90 dBFS, the softest music above -70.
 SILENCE_DBFS = -80.0
 
+_LEAST_POWER = 10 ** (SILENCE_DBFS / 10)
 _CELLS_A_SECOND = 20
 # The loudest cells of a second are left out: a click, and what a coder made of it, is no sound.
 _CLICK_CELLS = 2
@@ -55,7 +56,7 @@ class SoundFinder:
         self._rest = samples[n_cells * self._cell :].copy()
         cells = samples[: n_cells * self._cell].reshape(n_cells, self._cell)
         new = cells.var(axis=1, dtype=np.float64)
-        self._n_loud += int((new >= _CELLS_A_SECOND * 10 ** (SILENCE_DBFS / 10)).sum())
+        self._n_loud += int((new >= _CELLS_A_SECOND * _LEAST_POWER).sum())
         if self._n_loud > _MOST_CLICKS:
             self._is_found = True
             return
@@ -79,6 +80,6 @@ class SoundFinder:
 
 def _sounds(powers: NDArray[np.float64]) -> bool:
     if powers.size <= 2 * _CLICK_CELLS:
-        return bool(powers.size) and bool(powers.mean() >= 10 ** (SILENCE_DBFS / 10))
+        return bool(powers.size) and bool(powers.mean() >= _LEAST_POWER)
     quiet = np.sort(powers)[:-_CLICK_CELLS]
-    return bool(quiet.sum() >= 10 ** (SILENCE_DBFS / 10) * powers.size)
+    return bool(quiet.sum() >= _LEAST_POWER * powers.size)

@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import operator
 import os
-import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -13,6 +11,7 @@ from typing import TypeVar
 from sqlalchemy import Connection, delete, exists, false, or_, select
 from sqlalchemy.sql import ColumnElement
 
+from soundalike.arguments import as_whole_number
 from soundalike.errors import InvalidArgument, TrackNotFound
 from soundalike.files import is_gone
 from soundalike.library.changes import log_changes
@@ -22,13 +21,13 @@ from soundalike.library.scan.walk import canonical
 from soundalike.library.snapshot import Query, Snapshot
 from soundalike.library.storage.database import Database
 from soundalike.library.storage.schema import below, contents, failures, folders, tracks
+from soundalike.library.words import track_number_in
 
 __all__ = ["forget", "missing_tracks"]
 
 # Rows of one statement, well under the number of parameters that one may have.
 _BATCH = 500
 _Row = TypeVar("_Row")
-_ID = re.compile(r"#?(\d{1,18})", re.ASCII)
 
 
 @dataclass
@@ -114,12 +113,15 @@ def _meant(connection: Connection, query: Query) -> _Chosen:
     path: str | None = None
     if isinstance(query, (str, os.PathLike)):
         path = os.fspath(query)
-        number = _ID.fullmatch(path.strip()) if isinstance(query, str) else None
-        track_id = int(number[1]) if number else None
+        track_id = track_number_in(path) if isinstance(query, str) else None
         # Digits alone may be the name of a folder.
         is_sure = path.strip().startswith("#")
     else:
-        track_id, is_sure = _as_id(query), True
+        track_id, is_sure = as_whole_number(query), True
+        if track_id is None:
+            raise InvalidArgument(
+                f"{query!r} is nothing to forget: give a path, a folder, or an id (a whole number)"
+            )
     if track_id is not None:
         found = _tracks_where(connection, tracks.c.id == track_id) if track_id < 2**63 else {}
         if found:
@@ -138,17 +140,6 @@ def _meant(connection: Connection, query: Query) -> _Chosen:
             f"id, or the folder of some tracks"
         )
     return chosen
-
-
-def _as_id(query: object) -> int:
-    try:
-        if isinstance(query, bool):
-            raise TypeError
-        return operator.index(query)  # type: ignore[arg-type]  # which is what is found out
-    except TypeError:
-        raise InvalidArgument(
-            f"{query!r} is nothing to forget: give a path, a folder, or an id (a whole number)"
-        ) from None
 
 
 def _tracks_where(

@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import operator
 import os
-import re
 from collections.abc import Sequence
 from difflib import SequenceMatcher
 from pathlib import Path
@@ -12,6 +10,7 @@ from pathlib import Path
 from sqlalchemy import select
 from sqlalchemy.sql import ColumnElement
 
+from soundalike.arguments import as_whole_number
 from soundalike.errors import AmbiguousTrack, InvalidArgument, TrackNotFound, printable
 from soundalike.files import content_digest
 from soundalike.library.naming import album_folder
@@ -20,11 +19,10 @@ from soundalike.library.scan.walk import AUDIO_SUFFIXES, canonical
 from soundalike.library.snapshot import Found, Query, Snapshot
 from soundalike.library.storage.schema import tracks
 from soundalike.library.storage.sqlite import is_letter, shared_parts, word_parts, word_starts
-from soundalike.library.words import plain
+from soundalike.library.words import plain, track_number_in
 
 __all__ = ["find", "having_words", "not_found"]
 
-_ID = re.compile(r"#?(\d{1,18})", re.ASCII)
 # How many candidates a message lists.
 _LISTED = 10
 # How many tracks with all the words are looked at for the best one.
@@ -91,21 +89,17 @@ def not_found(snapshot: Snapshot, text: str) -> TrackNotFound:
 def _by_id(snapshot: Snapshot, query: Query) -> Track | None:
     """The track with an id: a number, ``#12``, or a text of digits if a track has it."""
     if isinstance(query, str):
-        number = _ID.fullmatch(query.strip())
-        if number is None:
+        track_id, is_sure = track_number_in(query), query.strip().startswith("#")
+        if track_id is None:
             return None
-        track_id, is_sure = int(number[1]), query.strip().startswith("#")
     elif isinstance(query, os.PathLike):
         return None
     else:
-        try:
-            if isinstance(query, bool):
-                raise TypeError
-            track_id, is_sure = operator.index(query), True
-        except TypeError:
+        track_id, is_sure = as_whole_number(query), True
+        if track_id is None:
             raise InvalidArgument(
                 f"{query!r} is no track: give a path, an id (a whole number), or words"
-            ) from None
+            )
     found = snapshot.tracks_by_id([track_id]) if 0 <= track_id < 2**63 else {}
     if not found and is_sure:
         raise TrackNotFound(f"there is no track #{track_id} in the library")

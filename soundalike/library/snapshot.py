@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 from sqlalchemy import Connection, Row, ScalarSelect, Select, and_, bindparam, case, func, select
 from sqlalchemy.sql import ColumnElement
 
-from soundalike.analysis import UNFAMILIAR_BELOW
+from soundalike.analysis import is_unfamiliar
 from soundalike.audio.tags import Tags
 from soundalike.errors import LibraryError, ModelMismatch, printable
 from soundalike.library.changes import Position, position
@@ -192,7 +192,7 @@ class Snapshot:
         familiarity = self.connection.scalar(
             _familiarity(self.space.name, self.space.version), {"content_id": content_id}
         )
-        return familiarity is not None and familiarity < UNFAMILIAR_BELOW
+        return is_unfamiliar(familiarity)
 
     def stored(self, found: Found, *, was_chosen: bool = True) -> Analysis | None:
         """What the model said of it; None where nothing of the kind is stored.

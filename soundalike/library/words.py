@@ -6,7 +6,7 @@ import re
 import unicodedata
 from collections.abc import Iterable
 
-__all__ = ["album_key", "artist_key", "genre_key", "plain", "searchable"]
+__all__ = ["album_key", "artist_key", "genre_key", "plain", "searchable", "track_number_in"]
 
 # Letters that Unicode does not take apart into a plain one and an accent.
 _LETTERS = str.maketrans({"ø": "o", "đ": "d", "ł": "l", "ħ": "h", "æ": "ae", "œ": "oe"})
@@ -17,6 +17,7 @@ _NO_ARTIST = frozenset(
 _NO_GENRE = frozenset({"unknown", "other", "misc", "none", "genre", "undefined"})
 _NO_ALBUM = frozenset({"unknown", "unknown album", "album", "untitled"})
 _NO_LETTER = re.compile(r"[\W_]+")
+_ID = re.compile(r"#?(\d{1,18})", re.ASCII)
 
 
 def plain(text: str) -> str:
@@ -37,6 +38,12 @@ def searchable(parts: Iterable[str | None]) -> str:
     'sigur ros agaetis byrjun'
     """
     return " ".join(dict.fromkeys(plain(part) for part in parts if part))
+
+
+def track_number_in(text: str) -> int | None:
+    """The id of a track that a text is, as ``12`` or ``#12``; None for any other text."""
+    found = _ID.fullmatch(text.strip())
+    return int(found[1]) if found else None
 
 
 def artist_key(artist: str | None) -> str | None:
