@@ -15,7 +15,7 @@ from click.testing import CliRunner, Result
 from fakes import open_library, write_track
 from mutagen.id3 import TIT2, TPE1
 
-from soundalike.cli import cli
+from soundalike.cli import cli, output
 from soundalike.cli.rows import track_cells
 from soundalike.cli.tracks import files_meant
 from soundalike.errors import AmbiguousTrack, LibraryError, TrackNotFound
@@ -128,6 +128,20 @@ def test_list_says_what_it_does_not_find(place: Path) -> None:
     assert (result.exit_code, result.stdout) == (0, "")
     assert "No tracks below" in result.stderr
     assert call("list", "--json", "--paths0").exit_code == 2
+
+
+@pytest.mark.parametrize("width", [60, 80, 100])
+@pytest.mark.parametrize(
+    "words", [["duplicates"], ["similar", "2", "--copies", "--paths"]], ids=str
+)
+def test_ids_survive_on_a_narrow_terminal(
+    words: list[str], width: int, place: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(output, "terminal_width", lambda: width)
+    lines = call(*words).stdout.splitlines()
+    assert max(map(len, lines)) <= width
+    end = lines[0].index(" id ") + len(" id")
+    assert all(line[:end].split()[-1].isdigit() for line in lines[1:])
 
 
 def test_duplicates(place: Path) -> None:

@@ -86,7 +86,8 @@ def _print(groups: Sequence[DuplicateGroup]) -> None:
             Column("format", drop=2),
             Column("size", justify="right", drop=1),
             Column("length", justify="right", drop=3),
-            Column("id", justify="right", drop=4),
+            # By which the track can be asked about: it is never left out.
+            Column("id", justify="right"),
             Column("path", min_width=20),
         ],
         rows,
