@@ -28,6 +28,7 @@ __all__ = [
     "power_frames",
     "power_spectrogram",
     "power_to_db",
+    "smooth_length",
 ]
 
 N_FFT = 2048  # samples
@@ -69,7 +70,7 @@ def mel_frequencies(n_mels: int, fmax_hz: float) -> NDArray[np.float64]:
 
 @lru_cache(maxsize=16)
 def mel_filterbank(
-    sample_rate: int, n_fft: int, n_mels: int = N_MELS, fmax_hz: float = 11_025.0
+    sample_rate: float, n_fft: int, n_mels: int = N_MELS, fmax_hz: float = 11_025.0
 ) -> FloatArray:
     """Triangular mel filters of unit area (Slaney normalisation).
 
@@ -108,12 +109,47 @@ def _hann(length: int) -> FloatArray:
     return normalised
 
 
+def smooth_length(exact: float, tolerance: float) -> int:
+    """The whole number nearest to ``exact`` that an FFT is quick on.
+
+    A length with a large prime factor (4,458 samples) takes several times as long as a neighbour
+    without.
+
+    Parameters
+    ----------
+    exact : samples.
+    tolerance : share of it by which the length may differ. If no length within it has only prime
+        factors of 11 or less, the nearest of all is returned.
+    """
+    nearest = round(exact)
+    reach = int(exact * tolerance)
+    candidates = (
+        length for step in range(reach + 1) for length in (nearest - step, nearest + step)
+    )
+    return next((length for length in candidates if _is_smooth(length)), nearest)
+
+
+def _is_smooth(length: int) -> bool:
+    for factor in (2, 3, 5, 7, 11):
+        while length % factor == 0 and length > 0:
+            length //= factor
+    return length == 1
+
+
 def power_frames(
-    waveform: FloatArray, starts: NDArray[np.int64], n_fft: int, n_bins: int
+    waveform: FloatArray,
+    starts: NDArray[np.int64],
+    n_fft: int,
+    n_bins: int,
+    window: int | None = None,
 ) -> FloatArray:
-    """|STFT|^2 of the frames that begin at ``starts``: float32 (n_frames, n_bins)."""
-    frames = sliding_window_view(waveform, n_fft)[starts] * _hann(n_fft)
-    spectrum = np.fft.rfft(frames, axis=1)[:, :n_bins]
+    """|STFT|^2 of the frames that begin at ``starts``: float32 (n_frames, n_bins).
+
+    A window that is shorter than ``n_fft`` is followed by zeros.
+    """
+    window = window or n_fft
+    frames = sliding_window_view(waveform, window)[starts] * _hann(window)
+    spectrum = np.fft.rfft(frames, n_fft, axis=1)[:, :n_bins]
     power: FloatArray = np.square(spectrum.real, dtype=np.float32)
     power += spectrum.imag**2
     return power

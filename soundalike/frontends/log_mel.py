@@ -10,7 +10,8 @@ at a fraction of the cost (``docs/architecture.md`` has the figures).
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from functools import lru_cache
 
 import numpy as np
@@ -28,6 +29,7 @@ from soundalike.frontends.dsp import (
     mel_power,
     power_frames,
     power_to_db,
+    smooth_length,
 )
 from soundalike.frontends.silence import SoundFinder
 
@@ -69,37 +71,25 @@ class Excerpts:
     frames : float32 (n_excerpts, n_mels, EXCERPT_FRAMES), decibels; as its model takes it, where
         another frontend made it.
     starts_s : float64 (n_excerpts,), seconds from the start of the track.
+    descriptors : the model's other inputs by their names, float32 (n_excerpts, size); none where
+        the frontend has no others.
     """
 
     frames: FloatArray
     starts_s: NDArray[np.float64]
+    descriptors: Mapping[str, FloatArray] = field(default_factory=dict)
 
 
 @lru_cache(maxsize=64)
 def _n_fft_at(sample_rate: int) -> int:
     """The transform length nearest to 92.9 ms at this rate that an FFT is quick on.
 
-    A length with a large prime factor (4,458 samples at 48 kHz) takes several times as long as a
-    neighbour without, and a window that is padded to a rounder length instead would sample the
-    narrow low mel bands at other frequencies. Within 0.15 % of the exact length there is nearly
-    always one whose factors are all 11 or less; short transforms are quick enough as they are.
+    A window that is padded to a rounder length instead would sample the narrow low mel bands at
+    other frequencies. Within 0.15 % of the exact length there is nearly always one whose factors
+    are all 11 or less; short transforms are quick enough as they are.
     """
     exact = N_FFT * sample_rate / SAMPLE_RATE
-    nearest = round(exact)
-    if nearest < N_FFT:
-        return max(nearest, 2)
-    reach = int(exact * 0.0015)
-    candidates = (
-        length for step in range(reach + 1) for length in (nearest - step, nearest + step)
-    )
-    return next((length for length in candidates if _is_smooth(length)), nearest)
-
-
-def _is_smooth(length: int) -> bool:
-    for factor in (2, 3, 5, 7, 11):
-        while length % factor == 0:
-            length //= factor
-    return length == 1
+    return max(round(exact), 2) if round(exact) < N_FFT else smooth_length(exact, 0.0015)
 
 
 class LogMelStream:
