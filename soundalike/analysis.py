@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import numpy as np
 from numpy.typing import NDArray
 
+from soundalike.facets import Facets
 from soundalike.frontends.log_mel import EXCERPT_S
-from soundalike.models.contract import DEFAULT_KIND
+from soundalike.models.contract import DEFAULT_KIND, NO_WORDS, Words
 
 __all__ = [
     "UNFAMILIAR_BELOW",
@@ -16,6 +17,7 @@ __all__ = [
     "Stretch",
     "genre_sets",
     "is_unfamiliar",
+    "sigmoid",
     "softmax",
     "temper",
     "unit",
@@ -61,8 +63,9 @@ class Analysis:
     labels : the genres, or the tags, that the model knows.
     probabilities : float32 (n_labels,), calibrated, sum 1. Of tags: activations, each 0 to 1 by
         itself, the mean over the excerpts; several tags may hold, so they sum to anything.
-    embedding : float32 (embedding_dim,), unit length; the mean direction of the excerpts.
-    excerpt_embeddings : float32 (n_excerpts, embedding_dim), unit length.
+    embedding : float32 (embedding_dim,), unit length; the mean direction of the excerpts, in each
+        facet by itself. A facet that is not known is a block of zeros (:mod:`soundalike.facets`).
+    excerpt_embeddings : float32 (n_excerpts, embedding_dim), of unit length in the same way.
     excerpt_probabilities : float32 (n_excerpts, n_labels), sum 1 but for tags.
     excerpt_starts_s : float64 (n_excerpts,), seconds.
     genre_set : the labels that hold the right one for 90 % of tracks like those of the
@@ -72,6 +75,16 @@ class Analysis:
     excerpt_s : seconds that an excerpt lasts.
     familiarity : share (0 to 1) of held-out music that is at least as far from the music that the
         model knows; None for a model that does not tell.
+    facets : what the embedding is made of; None for a model that does not tell. :attr:`layout` is
+        one facet then, the sound.
+    vocabulary : the words that the model gives, with what they are worth; empty for most models.
+    word_probabilities : float32 (n_words,), the mean over the excerpts, 0 to 1 each.
+    tempo_bpm : beats a minute; None where the model does not tell, or is not sure enough.
+    tempo_confidence : the probability that the tempo it found is right, also where it is not sure
+        enough; None where it does not tell.
+    tempo_alternatives : other tempi at which the beat may be counted, such as half and double.
+    key : such as "A minor"; None as for the tempo.
+    key_confidence : as of the tempo.
     """
 
     model: str
@@ -87,6 +100,39 @@ class Analysis:
     kind: str = DEFAULT_KIND
     excerpt_s: float = EXCERPT_S
     familiarity: float | None = None
+    facets: Facets | None = None
+    vocabulary: Words = NO_WORDS
+    word_probabilities: FloatArray = field(default_factory=lambda: np.zeros(0, np.float32))
+    tempo_bpm: float | None = None
+    tempo_confidence: float | None = None
+    tempo_alternatives: tuple[float, ...] = ()
+    key: str | None = None
+    key_confidence: float | None = None
+
+    @property
+    def layout(self) -> Facets:
+        """The blocks of an embedding; one, the sound, for a model without facets."""
+        return self.facets or Facets.one(self.embedding.shape[-1])
+
+    @property
+    def words(self) -> dict[str, float]:
+        """The mean probability of each word, the highest first."""
+        order = np.argsort(-self.word_probabilities, kind="stable")
+        names = [each.word for each in self.vocabulary]
+        return {names[i]: float(self.word_probabilities[i]) for i in order}
+
+    @property
+    def words_that_hold(self) -> tuple[str, ...]:
+        """The words that reach their threshold, the most probable first.
+
+        Each is right for the share of music that its ``precision`` in :attr:`vocabulary` states;
+        of what is unlike all music that the model knows, none is said.
+        """
+        if self.unfamiliar:
+            return ()
+        probabilities = self.words
+        holding = {each.word for each in self.vocabulary if each.holds(probabilities[each.word])}
+        return tuple(word for word in probabilities if word in holding)
 
     @property
     def genre(self) -> str:
@@ -162,6 +208,13 @@ def softmax(logits: NDArray[np.floating]) -> NDArray[np.floating]:
     """Probabilities along the last axis."""
     shifted = np.exp(logits - logits.max(axis=-1, keepdims=True))
     return np.asarray(shifted / shifted.sum(axis=-1, keepdims=True))
+
+
+def sigmoid(logits: NDArray[np.floating]) -> FloatArray:
+    """Probabilities of logits, float32 of the same shape."""
+    # As a tangent it cannot overflow.
+    probabilities: FloatArray = (0.5 + 0.5 * np.tanh(0.5 * logits)).astype(np.float32)
+    return probabilities
 
 
 def temper(probabilities: NDArray[np.floating], temperature: float) -> NDArray[np.floating]:

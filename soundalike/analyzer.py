@@ -3,25 +3,37 @@
 from __future__ import annotations
 
 import os
-from typing import cast
+from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from soundalike.analysis import Analysis, genre_sets, softmax, temper, unit
+from soundalike.analysis import Analysis, genre_sets, sigmoid, softmax, temper
+from soundalike.descriptors.key import CALIBRATION as KEY_CALIBRATION
+from soundalike.descriptors.key import estimate_key
+from soundalike.descriptors.tempo import CALIBRATION as TEMPO_CALIBRATION
+from soundalike.descriptors.tempo import estimate_tempo
 from soundalike.errors import InvalidArgument, ModelError, SilentAudio, TooShort
-from soundalike.frontends import find_frontend, spectrogram_of_file
+from soundalike.frontends import find_frontend, frames_of_file
 from soundalike.frontends.dsp import check_numbers, check_waveform
+from soundalike.frontends.streams import FacetFrames
 from soundalike.models import DEFAULT_MODEL, ModelInfo, ModelKey, find_by_key, find_model
 from soundalike.models.contract import (
     DISTANCE,
     EMBEDDING,
+    INPUT,
+    KEY,
     LOGITS,
+    TEMPO,
+    WORDS,
     Calibration,
     Familiarity,
     ModelMetadata,
+    check_outputs,
+    input_sizes,
     open_session,
     output_sizes,
+    read_calibration,
     read_properties,
     run,
 )
@@ -64,12 +76,17 @@ class Analyzer:
         try:
             self._session = open_session(self.model.verify(), threads=threads)
             properties = read_properties(self._session)
-            self._check(ModelMetadata.from_metadata(properties))
+            metadata = ModelMetadata.from_metadata(properties)
+            self._check(metadata)
+            check_outputs(self._session, metadata)
+            self._inputs = self._checked_inputs()
             if self.model.kind == "genres":
                 self._calibration = Calibration.from_metadata(properties)
             self._familiarity: Familiarity | None = None
             if DISTANCE in output_sizes(self._session):
                 self._familiarity = Familiarity.from_metadata(properties)
+            self._tempo = read_calibration(properties, TEMPO, TEMPO_CALIBRATION)
+            self._key = read_calibration(properties, KEY, KEY_CALIBRATION)
         except ModelError:
             raise
         # ONNX Runtime has no common error class of its own, and raises RuntimeError or its kin.
@@ -80,11 +97,23 @@ class Analyzer:
         expected = self.model.metadata
         differing = [
             f"{name} {getattr(found, name)!r}, not {getattr(expected, name)!r}"
-            for name in ("name", "version", "labels", "kind", "frontend")
+            for name in ("name", "version", "labels", "kind", "frontend", "facets", "words")
             if getattr(found, name) != getattr(expected, name)
         ]
         if differing:
             raise ModelError(f"{self.model.path} says of itself: {'; '.join(differing)}")
+
+    def _checked_inputs(self) -> dict[str, int]:
+        """The model's inputs beside the frames, and their sizes, as the frontend makes them."""
+        wanted = {name: size for name, size in input_sizes(self._session).items() if name != INPUT}
+        made = self._frontend.descriptors
+        for name, size in wanted.items():
+            if made.get(name) != size:
+                raise ModelError(
+                    f"{self.model.path} takes {size} numbers as {name!r}; the frontend "
+                    f"{self.model.frontend} of this version makes {made.get(name, 'none')}"
+                )
+        return wanted
 
     def from_file(
         self,
@@ -105,7 +134,7 @@ class Analyzer:
         AudioError : the file cannot be analysed; the class and the message say why.
         InvalidArgument : times that are not in the track.
         """
-        made = spectrogram_of_file(path, self._frontend.stream, start_s=start_s, end_s=end_s)
+        made = frames_of_file(path, self._frontend.stream, start_s=start_s, end_s=end_s)
         if made.duration_s < MIN_DURATION_S:
             raise TooShort(
                 path,
@@ -142,6 +171,9 @@ class Analyzer:
     def from_log_mel(self, log_mel_db: ArrayLike) -> Analysis:
         """Analyse a spectrogram made by :func:`soundalike.log_mel`.
 
+        It does not tell rhythm and harmony: a model with facets gives blocks of zeros for those
+        (which add nothing to a similarity), no tempo and no key.
+
         Parameters
         ----------
         log_mel_db : float (128, n_frames), decibels, one frame every 77.6 ms. For a model with
@@ -158,21 +190,30 @@ class Analyzer:
             )
         return self._analyse(frames, frames.shape[1] * self._frontend.frame_s, ())
 
-    def _analyse(
-        self, log_mel_db: NDArray[np.floating], duration_s: float, notes: tuple[str, ...]
-    ) -> Analysis:
-        cut = self._frontend.excerpts(log_mel_db)
-        familiarity = None
-        if self._familiarity is None:
-            logits, embeddings = run(self._session, cut.frames)
-        else:
-            wanted = (LOGITS, EMBEDDING, DISTANCE)
-            logits, embeddings, distances = run(self._session, cut.frames, wanted)
-            familiarity = self._familiarity.share(float(distances.mean()))
-        excerpt_embeddings = unit(embeddings)
+    def _analyse(self, frames: Any, duration_s: float, notes: tuple[str, ...]) -> Analysis:
+        """Of what the frontend's stream made, or of a spectrogram."""
+        cut = self._frontend.excerpts(frames)
+        n_excerpts, layout = len(cut.frames), self.model.layout
+        unknown = [name for name in self._inputs if name not in cut.descriptors]
+        inputs = {INPUT: cut.frames}
+        for name, size in self._inputs.items():
+            inputs[name] = (
+                np.zeros((n_excerpts, size), np.float32)
+                if name in unknown
+                else cut.descriptors[name]
+            )
+        wanted = [LOGITS, EMBEDDING]
+        wanted += [DISTANCE] if self._familiarity is not None else []
+        wanted += [WORDS] if self.model.words else []
+        outputs = dict(zip(wanted, run(self._session, inputs, wanted), strict=True))
+        logits, embeddings = outputs[LOGITS], outputs[EMBEDDING]
+        for name in unknown:
+            if name in layout.names:
+                embeddings[:, layout.slices[name]] = 0.0
+        excerpt_embeddings = layout.normalise(embeddings)
         genre_set: tuple[str, ...] = ()
         if self.model.kind == "tags":
-            excerpt_probabilities = _sigmoid(logits)
+            excerpt_probabilities = sigmoid(logits)
             probabilities = excerpt_probabilities.mean(axis=0)
             # The plain mean is how others pool this embedding, so that figures can be compared.
             pooled = embeddings.mean(axis=0)
@@ -186,12 +227,19 @@ class Analyzer:
             order = np.argsort(-probabilities, kind="stable")
             genre_set = tuple(self.model.labels[i] for i in order if members[i])
             pooled = excerpt_embeddings.mean(axis=0)
+        more: dict[str, Any] = {}
+        if self._familiarity is not None:
+            more["familiarity"] = self._familiarity.share(float(outputs[DISTANCE].mean()))
+        if self.model.words:
+            more["word_probabilities"] = sigmoid(outputs[WORDS]).mean(axis=0)
+        if isinstance(frames, FacetFrames):
+            more |= self._tempo_of(frames) | self._key_of(frames)
         return Analysis(
             model=self.model.id,
             duration_s=duration_s,
             labels=self.model.labels,
             probabilities=probabilities,
-            embedding=unit(pooled),
+            embedding=layout.normalise(pooled),
             excerpt_embeddings=excerpt_embeddings,
             excerpt_probabilities=excerpt_probabilities,
             excerpt_starts_s=cut.starts_s,
@@ -199,10 +247,28 @@ class Analyzer:
             notes=notes,
             kind=self.model.kind,
             excerpt_s=self._frontend.excerpt_s,
-            familiarity=familiarity,
+            facets=self.model.facets,
+            vocabulary=self.model.words,
+            **more,
         )
 
+    def _tempo_of(self, frames: FacetFrames) -> dict[str, Any]:
+        """What an analysis says of the tempo."""
+        found = None if self._tempo is None else estimate_tempo(frames.onset, self._tempo)
+        if found is None:
+            return {}
+        if found.unsure:
+            return {"tempo_confidence": found.confidence}
+        return {
+            "tempo_bpm": found.bpm,
+            "tempo_confidence": found.confidence,
+            "tempo_alternatives": found.alternatives,
+        }
 
-def _sigmoid(logits: FloatArray) -> FloatArray:
-    # As a tangent it cannot overflow.
-    return cast("FloatArray", (0.5 + 0.5 * np.tanh(0.5 * logits)).astype(np.float32))
+    def _key_of(self, frames: FacetFrames) -> dict[str, Any]:
+        """What an analysis says of the key."""
+        found = None if self._key is None else estimate_key(frames.chroma, self._key)
+        if found is None:
+            return {}
+        key = found.name if found.is_sure else None
+        return {"key": key, "key_confidence": found.confidence}

@@ -8,16 +8,19 @@ import sys
 from pathlib import Path
 
 import pytest
+from fakes import LAYOUT, WORDS
 from hypothesis import given
 from hypothesis import strategies as st
 
 from soundalike.errors import ModelError
+from soundalike.facets import Facets
 from soundalike.frontends import find_frontend
 from soundalike.locks import locked
 from soundalike.models import DEFAULT_MODEL, builtin_models
 from soundalike.models.contract import (
     DEFAULT_FRONTEND,
     KINDS,
+    NO_WORDS,
     Calibration,
     Familiarity,
     ModelMetadata,
@@ -39,6 +42,8 @@ texts = st.text(max_size=20)
         texts,
         st.sampled_from(KINDS),
         texts,
+        st.none() | st.sampled_from([Facets.one(8), LAYOUT]),
+        st.sampled_from([NO_WORDS, WORDS]),
     )
 )
 def test_what_is_written_is_read(metadata: ModelMetadata) -> None:

@@ -1,22 +1,37 @@
 """From samples to what a model takes: the frontends, by the names that models give them.
 
-``dsp`` has what all are made of, ``log_mel`` our own models' frontend, ``musicnn`` that of musicnn,
-``decoded`` leads from a file to the spectrogram of any of them.
+``dsp`` has what all are made of, ``log_mel`` the frontend of our own models without facets,
+``streams`` of those with facets (``onset``, ``chroma`` and ``decimate`` are parts of it),
+``musicnn`` and ``yamnet`` those of these models, ``resampled`` what they share; ``decoded`` leads
+from a file to the frames of any of them.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from dataclasses import dataclass
-
-import numpy as np
-from numpy.typing import NDArray
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from functools import cache
+from typing import Any
 
 from soundalike.errors import ModelError
-from soundalike.frontends import log_mel, musicnn
-from soundalike.frontends.decoded import Spectrogram, Stream, spectrogram_of_file
+from soundalike.frontends import log_mel, musicnn, yamnet
+from soundalike.frontends.decoded import (
+    Decoded,
+    Spectrogram,
+    Stream,
+    frames_of_file,
+    spectrogram_of_file,
+)
 
-__all__ = ["Frontend", "Spectrogram", "Stream", "find_frontend", "spectrogram_of_file"]
+__all__ = [
+    "Decoded",
+    "Frontend",
+    "Spectrogram",
+    "Stream",
+    "find_frontend",
+    "frames_of_file",
+    "spectrogram_of_file",
+]
 
 
 @dataclass(frozen=True)
@@ -29,28 +44,56 @@ class Frontend:
     frame_s : seconds from frame to frame.
     excerpt_s : seconds that one input of the model lasts.
     stream : makes a stream for a sample rate in Hz.
-    excerpts : cuts the spectrogram into inputs of the model.
+    excerpts : cuts what the stream makes into inputs of the model; takes a spectrogram as well,
+        where the stream makes more.
+    descriptors : the inputs of the model beside the frames, and how many numbers an excerpt has in
+        each.
     """
 
     n_mels: int
     frame_s: float
     excerpt_s: float
-    stream: Callable[[int], Stream]
-    excerpts: Callable[[NDArray[np.floating]], log_mel.Excerpts]
+    stream: Callable[[int], Stream[Any]]
+    excerpts: Callable[[Any], log_mel.Excerpts]
+    descriptors: Mapping[str, int] = field(default_factory=dict)
 
 
-_FRONTENDS = {
-    "log-mel-128": Frontend(
-        log_mel.N_MELS,
-        log_mel.FRAME_S,
-        log_mel.EXCERPT_S,
-        log_mel.LogMelStream,
-        log_mel.excerpts,
-    ),
-    "musicnn-96": Frontend(
-        musicnn.N_MELS, musicnn.FRAME_S, musicnn.PATCH_S, musicnn.PatchStream, musicnn.patches
-    ),
-}
+@cache
+def _frontends() -> dict[str, Frontend]:
+    # Here, because descriptors, of which that one is made, import the streams of this package.
+    from soundalike.frontends import streams
+
+    return {
+        "log-mel-128": Frontend(
+            log_mel.N_MELS,
+            log_mel.FRAME_S,
+            log_mel.EXCERPT_S,
+            log_mel.LogMelStream,
+            log_mel.excerpts,
+        ),
+        "facets-1": Frontend(
+            log_mel.N_MELS,
+            log_mel.FRAME_S,
+            log_mel.EXCERPT_S,
+            streams.FacetStream,
+            streams.facet_excerpts,
+            streams.DESCRIPTORS,
+        ),
+        "musicnn-96": Frontend(
+            musicnn.N_MELS,
+            musicnn.FRAME_S,
+            musicnn.PATCH_S,
+            musicnn.PatchStream,
+            musicnn.patches,
+        ),
+        "yamnet-64": Frontend(
+            yamnet.N_MELS,
+            yamnet.FRAME_S,
+            yamnet.PATCH_S,
+            yamnet.PatchStream,
+            yamnet.patches,
+        ),
+    }
 
 
 def find_frontend(name: str) -> Frontend:
@@ -60,8 +103,9 @@ def find_frontend(name: str) -> Frontend:
     ------
     ModelError : there is none of this name; the message lists those that there are.
     """
-    if name not in _FRONTENDS:
+    known = _frontends()
+    if name not in known:
         raise ModelError(
-            f"the model needs the frontend {name!r}; this version has {', '.join(_FRONTENDS)}"
+            f"the model needs the frontend {name!r}; this version has {', '.join(known)}"
         )
-    return _FRONTENDS[name]
+    return known[name]

@@ -1,60 +1,81 @@
-"""From an audio file to its spectrogram, block by block: a track may last hours."""
+"""From an audio file to what a frontend makes of it, block by block: a track may last hours."""
 
 from __future__ import annotations
 
 import os
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Protocol
+from typing import Generic, Protocol, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
 
 from soundalike.frontends.log_mel import LogMelStream
 
-__all__ = ["Spectrogram", "Stream", "spectrogram_of_file"]
+__all__ = ["Decoded", "Spectrogram", "Stream", "frames_of_file", "spectrogram_of_file"]
+
+Frames = TypeVar("Frames")
+Made = TypeVar("Made", covariant=True)
 
 
-class Stream(Protocol):
-    """Makes a spectrogram of audio that arrives in blocks."""
+class Stream(Protocol[Made]):
+    """Makes frames, such as a spectrogram, of audio that arrives in blocks."""
 
-    sample_rate: int
-    n_samples: int
+    @property
+    def sample_rate(self) -> int: ...
+
+    @property
+    def n_samples(self) -> int: ...
 
     @property
     def is_silent(self) -> bool: ...
 
     def push(self, block: NDArray[np.floating]) -> None: ...
 
-    def finish(self) -> NDArray[np.float32]: ...
+    def finish(self) -> Made: ...
 
 
 @dataclass(frozen=True)
-class Spectrogram:
+class Decoded(Generic[Frames]):
     """What was decoded and transformed.
 
     Attributes
     ----------
-    values : float32 (n_mels, n_frames), as the stream makes it.
+    values : as the stream makes it; of a spectrogram float32 (n_mels, n_frames).
     duration_s : seconds that were decoded.
     is_silent : whether none of it is sound.
     notes : what was odd, such as that the file is truncated.
     """
 
-    values: NDArray[np.float32]
+    values: Frames
     duration_s: float
     is_silent: bool
     notes: tuple[str, ...]
 
 
+Spectrogram = Decoded[NDArray[np.float32]]
+
+
 def spectrogram_of_file(
     path: str | os.PathLike[str],
-    stream: Callable[[int], Stream] = LogMelStream,
+    stream: Callable[[int], Stream[NDArray[np.float32]]] = LogMelStream,
     *,
     start_s: float = 0.0,
     end_s: float | None = None,
 ) -> Spectrogram:
-    """Decode a file, or a passage of it, into a spectrogram.
+    """Decode a file, or a passage of it, into a spectrogram: :func:`frames_of_file`, by default
+    into the log-mel frames of our own models."""
+    return frames_of_file(path, stream, start_s=start_s, end_s=end_s)
+
+
+def frames_of_file(
+    path: str | os.PathLike[str],
+    stream: Callable[[int], Stream[Frames]],
+    *,
+    start_s: float = 0.0,
+    end_s: float | None = None,
+) -> Decoded[Frames]:
+    """Decode a file, or a passage of it, into what a frontend makes of it.
 
     Parameters
     ----------
@@ -76,4 +97,4 @@ def spectrogram_of_file(
             made.push(block)
         notes = tuple(reader.notes)
     duration_s = made.n_samples / made.sample_rate
-    return Spectrogram(made.finish(), duration_s, made.is_silent, notes)
+    return Decoded(made.finish(), duration_s, made.is_silent, notes)

@@ -2,25 +2,34 @@
 
 A model is an ONNX file with
 
-- the input ``log_mel``, float32 (n_excerpts, ...), as its frontend makes it; n_excerpts is free;
+- the input ``log_mel``, float32 (n_excerpts, ...), as its frontend makes it; n_excerpts is free. A
+  frontend may make more inputs, (n_excerpts, size) each: "facets-1" has ``rhythm`` and ``harmony``;
 - the outputs ``logits`` (n_excerpts, n_labels) and ``embedding`` (n_excerpts, embedding_dim), and
   any others. ``distance`` (n_excerpts, 1), if there, tells how far an excerpt is from the music
-  that the model knows;
+  that the model knows; ``words`` (n_excerpts, n_words) are the logits of words that may hold;
 - metadata, all of it text: what :class:`ModelMetadata`, for a model of genres :class:`Calibration`,
-  and for one with distances :class:`Familiarity` say. ``projection`` (JSON), if there, says what
-  the embedding is made of.
+  and for one with distances :class:`Familiarity` say. ``tempo`` and ``key`` (JSON), if there, are
+  what calibrates the estimates of :mod:`soundalike.descriptors`: without, none is given.
+  ``projection`` (JSON), if there, says what the embedding is made of.
+
+Of an embedding with facets, a block whose name is that of an input is made of that input alone; its
+length in the file does not matter, since the analyzer scales every block.
 """
 
 from __future__ import annotations
 
 import json
 from bisect import bisect_left
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Final
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import asdict, dataclass, replace
+from typing import TYPE_CHECKING, Any, Final, TypeVar
+
+from soundalike.errors import InvalidArgument
+from soundalike.facets import Facets
 
 if TYPE_CHECKING:
     import numpy as np
+    from _typeshed import DataclassInstance
     from numpy.typing import NDArray
 
 __all__ = [
@@ -29,14 +38,24 @@ __all__ = [
     "DISTANCE",
     "EMBEDDING",
     "INPUT",
+    "KEY",
     "KINDS",
     "LOGITS",
+    "NO_WORDS",
     "PROJECTION",
+    "TEMPO",
+    "WORDS",
     "Calibration",
     "Familiarity",
     "ModelMetadata",
+    "Word",
+    "Words",
+    "calibration_metadata",
+    "check_outputs",
+    "input_sizes",
     "open_session",
     "output_sizes",
+    "read_calibration",
     "read_properties",
     "run",
 ]
@@ -45,17 +64,94 @@ INPUT: Final = "log_mel"
 LOGITS: Final = "logits"
 EMBEDDING: Final = "embedding"
 DISTANCE: Final = "distance"
+WORDS: Final = "words"
 PROJECTION: Final = "projection"
+TEMPO: Final = "tempo"
+KEY: Final = "key"
 
 KINDS: Final = ("genres", "tags")
 # What a file without these properties is: the first models had neither.
 DEFAULT_KIND: Final = "genres"
 DEFAULT_FRONTEND: Final = "log-mel-128"
 
+Calibrates = TypeVar("Calibrates", bound="DataclassInstance")
+
+_FACETS: Final = "facets"
 _HELD_OUT: Final = "held_out_distances"
 
 # Excerpts in one run of the model: enough to keep it busy, little enough to bound the memory.
 _BATCH_EXCERPTS: Final = 16
+
+
+@dataclass(frozen=True, slots=True)
+class Word:
+    """A word that may hold of a track.
+
+    Attributes
+    ----------
+    word : such as "piano".
+    group : what kind of word it is: instrument, voice, style, mood, or other.
+    threshold : the mean probability of a track's excerpts from which on the word holds.
+    precision : of the validation tracks at or above the threshold, the share of which the teacher
+        says the word, too, 0 to 1. None where no threshold has the precision that was asked for:
+        tracks can be ranked by the word then, but it is never said to hold.
+    """
+
+    word: str
+    group: str
+    threshold: float
+    precision: float | None
+
+    def holds(self, probability: float) -> bool:
+        """Whether it is said of a track with this mean probability."""
+        return self.precision is not None and probability >= self.threshold
+
+
+@dataclass(frozen=True)
+class Words:
+    """The words that a model gives, in the order of its output."""
+
+    words: tuple[Word, ...] = ()
+
+    def __iter__(self) -> Iterator[Word]:
+        return iter(self.words)
+
+    def __len__(self) -> int:
+        return len(self.words)
+
+    def to_json(self) -> list[dict[str, Any]]:
+        """As a model file and the library keep it."""
+        return [asdict(each) for each in self.words]
+
+    @classmethod
+    def from_json(cls, found: Any) -> Words:
+        """What :meth:`to_json` made.
+
+        Raises
+        ------
+        ValueError : it has another form; the message has it.
+        """
+        wanted = '[{"word": "piano", "group": "instrument", "threshold": 0.4, "precision": 0.8}]'
+        try:
+            words = tuple(
+                Word(
+                    str(each["word"]),
+                    str(each["group"]),
+                    float(each["threshold"]),
+                    None if each["precision"] is None else float(each["precision"]),
+                )
+                for each in found
+            )
+        except (TypeError, KeyError, ValueError) as error:
+            text = json.dumps(found)[:200]
+            raise ValueError(f"its words must be such as {wanted}, not {text}") from error
+        names = [each.word for each in words]
+        if len(set(names)) < len(names):
+            raise ValueError("one of its words is there twice")
+        return cls(words)
+
+
+NO_WORDS: Final = Words()
 
 
 @dataclass(frozen=True)
@@ -69,6 +165,8 @@ class ModelMetadata:
     description : one line.
     kind : ``genres``, of which a track has one, or ``tags``, of which it has any number.
     frontend : what makes the input, by its name in :mod:`soundalike.frontends`.
+    facets : what the embedding is made of; None for a model that does not tell.
+    words : those that the output ``words`` is about; none for a model without.
     """
 
     name: str
@@ -77,6 +175,8 @@ class ModelMetadata:
     description: str
     kind: str = DEFAULT_KIND
     frontend: str = DEFAULT_FRONTEND
+    facets: Facets | None = None
+    words: Words = NO_WORDS
 
     def to_metadata(self) -> dict[str, str]:
         """As properties of the file; what is the default is left out."""
@@ -90,6 +190,10 @@ class ModelMetadata:
             found["kind"] = self.kind
         if self.frontend != DEFAULT_FRONTEND:
             found["frontend"] = self.frontend
+        if self.facets is not None:
+            found[_FACETS] = json.dumps(self.facets.to_json())
+        if self.words:
+            found[WORDS] = json.dumps(self.words.to_json())
         return found
 
     @classmethod
@@ -100,22 +204,20 @@ class ModelMetadata:
         ------
         ValueError : a property is missing or of the wrong form; the message names it.
         """
-        name, version, labels, description = (
-            _property(properties, key) for key in ("name", "version", "labels", "description")
+        name, version, description = (
+            _property(properties, key) for key in ("name", "version", "description")
         )
-        try:
-            names = json.loads(labels)
-        except ValueError:
-            names = None
-        if not isinstance(names, list):
-            raise ValueError(f"its labels must be a list in JSON, not {labels[:100]!r}")
+        facets = _list(properties, _FACETS) if _FACETS in properties else None
+        words = _list(properties, WORDS) if WORDS in properties else []
         return cls(
             name,
             version,
-            tuple(map(str, names)),
+            tuple(map(str, _list(properties, "labels"))),
             description,
             properties.get("kind", DEFAULT_KIND),
             properties.get("frontend", DEFAULT_FRONTEND),
+            None if facets is None else Facets.from_json(facets),
+            Words.from_json(words),
         )
 
 
@@ -197,6 +299,56 @@ class Familiarity:
         return cls(found)
 
 
+def calibration_metadata(name: str, calibration: Any) -> dict[str, str]:
+    """What calibrates an estimator, as a property of the file.
+
+    Parameters
+    ----------
+    name : :data:`TEMPO` or :data:`KEY`.
+    calibration : the ``TempoCalibration`` or ``KeyCalibration`` of :mod:`soundalike.descriptors`.
+    """
+    return {name: json.dumps(asdict(calibration))}
+
+
+def read_calibration(
+    properties: Mapping[str, str], name: str, default: Calibrates
+) -> Calibrates | None:
+    """What :func:`calibration_metadata` made; None where nothing is said, and no estimate is given.
+
+    Parameters
+    ----------
+    default : has what the file does not name: ``{"least": 0.6}`` is enough.
+
+    Raises
+    ------
+    ValueError : the property has another form; the message names it.
+    """
+    if name not in properties:
+        return None
+    try:
+        given = {
+            key: tuple(map(float, value)) if isinstance(value, list) else float(value)
+            for key, value in json.loads(properties[name]).items()
+        }
+        return replace(default, **given)
+    except (AttributeError, TypeError, ValueError, InvalidArgument) as error:
+        raise ValueError(
+            f'its property {name!r} must be such as {{"least": 0.6}}, not '
+            f"{properties[name][:100]!r} ({error})"
+        ) from None
+
+
+def _list(properties: Mapping[str, str], key: str) -> list[Any]:
+    text = _property(properties, key)
+    try:
+        found = json.loads(text)
+    except ValueError:
+        found = None
+    if not isinstance(found, list):
+        raise ValueError(f"its {key} must be a list in JSON, not {text[:100]!r}")
+    return found
+
+
 def _property(properties: Mapping[str, str], key: str) -> str:
     if key not in properties:
         raise ValueError(f"it has no property {key!r}")
@@ -246,14 +398,42 @@ def output_sizes(session: Any) -> dict[str, int]:
     return {output.name: output.shape[-1] for output in session.get_outputs()}
 
 
+def input_sizes(session: Any) -> dict[str, int]:
+    """How many numbers an excerpt has in each input, along its last axis, by the input's name."""
+    return {given.name: given.shape[-1] for given in session.get_inputs()}
+
+
+def check_outputs(session: Any, metadata: ModelMetadata) -> None:
+    """Whether a file's outputs are as its metadata has them.
+
+    Raises
+    ------
+    ValueError : an output is not there, or of another size; the message names it.
+    """
+    sizes = output_sizes(session)
+    for name in (LOGITS, EMBEDDING):
+        if name not in sizes:
+            raise ValueError(f"it has no output {name!r}")
+    facets, words = metadata.facets, len(metadata.words)
+    if facets is not None and facets.size != sizes[EMBEDDING]:
+        raise ValueError(
+            f"its embedding has {sizes[EMBEDDING]} numbers, but its facets have {facets.size}"
+        )
+    if sizes.get(WORDS, 0) != words:
+        raise ValueError(f"it names {words} words, but has {sizes.get(WORDS, 0)} outputs for them")
+
+
 def run(
-    session: Any, frames: NDArray[np.float32], outputs: Sequence[str] = (LOGITS, EMBEDDING)
+    session: Any,
+    inputs: NDArray[np.float32] | Mapping[str, NDArray[np.float32]],
+    outputs: Sequence[str] = (LOGITS, EMBEDDING),
 ) -> tuple[NDArray[np.float32], ...]:
     """Run a model over excerpts, a few at a time.
 
     Parameters
     ----------
-    frames : float32 (n_excerpts, ...), as the model's frontend cuts them, one excerpt or more.
+    inputs : float32 (n_excerpts, ...) by the names of the inputs, as the model's frontend cuts
+        them, one excerpt or more; an array alone is the input ``log_mel``.
     outputs : names of the outputs that are wanted.
 
     Returns
@@ -262,8 +442,11 @@ def run(
     """
     import numpy as np
 
-    parts = [
-        session.run(list(outputs), {INPUT: frames[start : start + _BATCH_EXCERPTS]})
-        for start in range(0, len(frames), _BATCH_EXCERPTS)
-    ]
+    by_name = inputs if isinstance(inputs, Mapping) else {INPUT: inputs}
+    parts = []
+    for start in range(0, len(by_name[INPUT]), _BATCH_EXCERPTS):
+        some = slice(start, start + _BATCH_EXCERPTS)
+        parts.append(
+            session.run(list(outputs), {name: each[some] for name, each in by_name.items()})
+        )
     return tuple(np.concatenate(values) for values in zip(*parts, strict=True))

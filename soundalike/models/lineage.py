@@ -11,6 +11,7 @@ import re
 from dataclasses import dataclass
 from typing import Protocol
 
+from soundalike.facets import Facets
 from soundalike.models import (
     DEFAULT_MODEL,
     FORMER_DEFAULTS,
@@ -36,6 +37,9 @@ class EmbeddingSpace(Protocol):
 
     @property
     def embedding_dim(self) -> int: ...
+
+    @property
+    def layout(self) -> Facets: ...
 
 
 @dataclass(frozen=True)

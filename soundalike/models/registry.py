@@ -19,13 +19,17 @@ from pathlib import Path
 from typing import Any, Final
 
 from soundalike.errors import ModelError, printable
+from soundalike.facets import Facets
 from soundalike.files import why, write_file
 from soundalike.locks import locked
 from soundalike.models.contract import (
     DEFAULT_FRONTEND,
     DEFAULT_KIND,
     EMBEDDING,
+    NO_WORDS,
     ModelMetadata,
+    Words,
+    check_outputs,
     open_session,
     output_sizes,
     read_properties,
@@ -93,6 +97,9 @@ class ModelInfo:
     kind : ``genres``, of which a track has one, or ``tags``, of which it has any number.
     frontend : what makes its input, by its name in :mod:`soundalike.frontends`.
     source : what it was pulled by (a name, or --url and --sha256); empty for a built-in model.
+    facets : what the file says that its embedding is made of; None where it does not tell.
+    words : that it gives; none for a model without.
+    layout : its facets; one, the sound, for a model without.
     card : the model card, Markdown: data, split, figures, limits, licence.
     """
 
@@ -107,6 +114,13 @@ class ModelInfo:
     kind: str = DEFAULT_KIND
     frontend: str = DEFAULT_FRONTEND
     source: str = ""
+    facets: Facets | None = None
+    words: Words = NO_WORDS
+
+    @property
+    def layout(self) -> Facets:
+        """The blocks of an embedding."""
+        return self.facets or Facets.one(self.embedding_dim)
 
     @property
     def id(self) -> str:
@@ -136,7 +150,14 @@ class ModelInfo:
     def metadata(self) -> ModelMetadata:
         """What the file has to say of itself."""
         return ModelMetadata(
-            self.name, self.version, self.labels, self.description, self.kind, self.frontend
+            self.name,
+            self.version,
+            self.labels,
+            self.description,
+            self.kind,
+            self.frontend,
+            self.facets,
+            self.words,
         )
 
     def verify(self) -> bytes:
@@ -267,6 +288,7 @@ def inspect_model(content: bytes, path: Path, *, source: str = "") -> ModelInfo:
     try:
         session = open_session(content)
         metadata = ModelMetadata.from_metadata(read_properties(session))
+        check_outputs(session, metadata)
         return ModelInfo(
             name=metadata.name,
             version=metadata.version,
@@ -279,6 +301,8 @@ def inspect_model(content: bytes, path: Path, *, source: str = "") -> ModelInfo:
             kind=metadata.kind,
             frontend=metadata.frontend,
             source=source,
+            facets=metadata.facets,
+            words=metadata.words,
         )
     # ONNX Runtime has no common error class of its own, and raises RuntimeError or its kin.
     except Exception as error:
@@ -367,6 +391,8 @@ def _from_entry(folder: Path, entry: dict[str, object]) -> ModelInfo:
         size_bytes=size_bytes,
         embedding_dim=embedding_dim,
         labels=tuple(map(str, labels)),
+        facets=Facets.from_json(entry["facets"]) if "facets" in entry else None,
+        words=Words.from_json(entry.get("words", ())),
         **more,
     )
 
@@ -389,6 +415,10 @@ def _to_entry(model: ModelInfo) -> dict[str, Any]:
         entry["frontend"] = model.frontend
     if model.source:
         entry["source"] = model.source
+    if model.facets is not None:
+        entry["facets"] = model.facets.to_json()
+    if model.words:
+        entry["words"] = model.words.to_json()
     return entry
 
 
