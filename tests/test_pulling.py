@@ -22,6 +22,7 @@ import pytest
 from audio_files import chord, write_audio, write_wav
 from click.testing import CliRunner, Result
 from onnx import helper, numpy_helper
+from tflite_files import like_yamnet
 
 from soundalike import models
 from soundalike.analyzer import Analyzer
@@ -171,11 +172,14 @@ def test_without_pip(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def test_without_the_extra(musicnn_wheel: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.delitem(sys.modules, "soundalike.models.musicnn", raising=False)
-    monkeypatch.delattr(models, "musicnn", raising=False)
+    for name in ("musicnn", "yamnet", "onnx_graph"):
+        monkeypatch.delitem(sys.modules, f"soundalike.models.{name}", raising=False)
+        monkeypatch.delattr(models, name, raising=False)
     monkeypatch.setitem(sys.modules, "onnx", None)
     with pytest.raises(MissingExtra, match=r"pip install 'soundalike\[musicnn\]'"):
         pulling.pull("musicnn", wheel=musicnn_wheel)
+    with pytest.raises(MissingExtra, match=r"pip install 'soundalike\[yamnet\]'"):
+        pulling.pull("yamnet", file=musicnn_wheel)
 
 
 @pytest.mark.skipif(sys.platform == "win32", reason="has no limit on the size of files")
@@ -234,7 +238,7 @@ def test_what_is_damaged_is_named_and_can_be_repaired(
 
 
 def test_names_that_cannot_be() -> None:
-    with pytest.raises(ModelError, match="unknown model 'clap'; available: musicnn"):
+    with pytest.raises(ModelError, match="unknown model 'clap'; available: musicnn, yamnet"):
         pulling.pull("clap")
     with pytest.raises(ModelError, match="'gtzan-resnet' is built in and cannot be removed"):
         pulling.remove("gtzan-resnet")
@@ -242,9 +246,25 @@ def test_names_that_cannot_be() -> None:
         ModelError, match="no downloaded model is called 'musicnn'; downloaded: none"
     ):
         pulling.remove("musicnn")
-    for words in ((), ("musicnn", "--url", "http://x"), ("--url", "http://x"), ("--sha256", "00")):
-        answer = call("models", "pull", *words, code=2)
-        assert "name a model, or give both --url and --sha256" in answer.stderr
+    both = ("--url", "http://x", "--sha256", "00")
+    for words, reason in (
+        ((), "name a model, or give both --url and --sha256"),
+        (("--url", "http://x"), "name a model, or give both --url and --sha256"),
+        (("--sha256", "00"), "name a model, or give both --url and --sha256"),
+        ((*both, "--file", "x"), "--wheel and --file go with NAME"),
+        (("yamnet", *both), "--sha256 goes with --url alone"),
+    ):
+        assert reason in call("models", "pull", *words, code=2).stderr
+    for words, reason in (
+        (("musicnn", "--url", "http://x"), "musicnn comes in a wheel, which pip downloads"),
+        (("musicnn", "--file", "x"), "musicnn comes in a wheel, which pip downloads"),
+        (("yamnet", "--wheel", "x"), "yamnet comes as a TensorFlow Lite file: --file FILE, not"),
+        (("yamnet", "--file", "x", "--url", "http://x"), "name one with --file FILE or with --url"),
+        (("yamnet",), "Published at Kaggle Models, under google/yamnet"),
+    ):
+        answer = call("models", "pull", *words, code=1).stderr
+        assert answer.startswith("InvalidArgument: ")
+        assert reason in answer
 
 
 # By URL
@@ -390,6 +410,69 @@ def test_what_is_no_model_is_not_installed(
     assert "nothing was installed" in str(caught.value)
     assert list(folder.iterdir()) == []
     assert installed_models() == builtin_models()
+
+
+# From a file of weights
+
+
+def test_yamnet_from_a_file(folder: Path, yamnet_tflite: Path, tmp_path: Path) -> None:
+    result = call("models", "pull", "yamnet", "--file", yamnet_tflite)
+    assert result.stdout.startswith("yamnet@1 is installed: ")
+    (found,) = (model for model in call_json("models") if model["name"] == "yamnet")
+    assert (found["kind"], found["source"]) == ("tags", "yamnet --file FILE")
+    assert len(found["labels"]) == 521
+    assert "Apache" in call("models", "show", "yamnet").stdout
+    assert "already installed" in call("models", "pull", "yamnet").stdout
+    assert sorted(path.name for path in folder.iterdir()) == [
+        "registry.json",
+        "yamnet.md",
+        "yamnet.onnx",
+    ]
+    path = write_audio(tmp_path / "a.flac", chord(44_100, 3.0), 44_100, "flac")
+    assert "activation" in call("genre", "--model", "yamnet", path).stdout
+
+    (folder / "yamnet.onnx").write_bytes(b"damaged")
+    repair = "download it again: soundalike models pull yamnet --file FILE --force"
+    with pytest.raises(ModelError, match=repair):
+        Analyzer("yamnet")
+
+
+def test_yamnet_by_url(folder: Path, site: tuple[Path, str], yamnet_tflite: Path) -> None:
+    """Whatever else stands in the file: published ones carry the names of the classes behind."""
+    root, url = site
+    (root / "yamnet.tflite").write_bytes(yamnet_tflite.read_bytes() + b"the names of the classes")
+    result = call("models", "pull", "yamnet", "--url", f"{url}/yamnet.tflite")
+    assert result.stdout.startswith("yamnet@1 is installed: ")
+    assert find_model("yamnet").source == f"yamnet --url {url}/yamnet.tflite"
+    assert sorted(path.suffix for path in folder.iterdir()) == [".json", ".md", ".onnx"]
+    gone = call("models", "pull", "yamnet", "--force", "--url", f"{url}/x", code=1).stderr
+    assert "/x: the server answers 404" in gone
+    assert "download it elsewhere, and name the file instead of its URL" in gone
+
+
+def test_other_files_than_yamnets(folder: Path, site: tuple[Path, str], tmp_path: Path) -> None:
+    root, url = site
+    other, none = tmp_path / "other.tflite", tmp_path / "none.tflite"
+    other.write_bytes(like_yamnet())
+    none.write_bytes(b"<html>not found</html>")
+    big = tmp_path / "big.tflite"
+    with big.open("wb") as file:
+        file.truncate(40_000_000)
+    for path, reason in (
+        (other, "the sha256 of its weights is "),
+        (none, "it is not a TensorFlow Lite file; nothing was installed"),
+        (big, "40,000,000 bytes: no TensorFlow Lite file of yamnet"),
+        (tmp_path / "no.tflite", "no such file or directory"),
+        (tmp_path, "is a directory"),
+    ):
+        answer = call("models", "pull", "yamnet", "--file", path, code=1).stderr
+        assert f"ModelError: {path}: " in answer
+        assert reason in answer
+    for path in (other, none, big):
+        (root / path.name).write_bytes(path.read_bytes())
+        answer = call("models", "pull", "yamnet", "--url", f"{url}/{path.name}", code=1).stderr
+        assert f"ModelError: {url}/{path.name}: " in answer
+    assert not folder.exists() or list(folder.iterdir()) == []
 
 
 # A library with it

@@ -89,51 +89,76 @@ def show(name: str, as_json: bool) -> None:
     examples=(
         ("soundalike models pull musicnn", "50 tags, and an embedding that other programs use too"),
         ("soundalike models pull musicnn --wheel musicnn-0.1.0-py3-none-any.whl", "offline"),
+        ("soundalike models pull yamnet --file yamnet.tflite", "521 sounds, styles, instruments"),
         ("soundalike models pull --url URL --sha256 HEX", "an ONNX file in soundalike's format"),
     ),
 )
 @click.argument("name", required=False)
-@click.option("--url", help="Where to download an ONNX file in soundalike's format.")
-@click.option("--sha256", metavar="HEX", help="The SHA-256 of the file at URL.")
+@click.option(
+    "--url",
+    help="Where to download yamnet's TensorFlow Lite file; without NAME, an ONNX file in "
+    "soundalike's format.",
+)
+@click.option("--sha256", metavar="HEX", help="The SHA-256 of the ONNX file at URL.")
+@click.option(
+    "--file", type=PATH, metavar="FILE", help="yamnet's TensorFlow Lite file, if you have it."
+)
 @click.option(
     "--wheel",
     type=PATH,
     metavar="FILE",
-    help="The package with NAME's weights, if you have it already.",
+    help="The package with musicnn's weights, if you have it already.",
 )
-@click.option("--force", is_flag=True, help="Download it again, even if it is installed.")
+@click.option("--force", is_flag=True, help="Get it again, even if it is installed.")
 @json_option
 def pull(
     name: str | None,
     url: str | None,
     sha256: str | None,
+    file: Path | None,
     wheel: Path | None,
     force: bool,
     as_json: bool,
 ) -> None:
     """Download a model and install it for this user.
 
-    NAME is musicnn: 50 tags and a 200-d embedding, trained on the Million Song Dataset (ISC
-    licence). pip downloads its package with your own settings; the package is checked and
-    converted, but not installed. This needs one more package: pip install 'soundalike[musicnn]'.
+    NAME is musicnn or yamnet. Both are converted, which needs one more package: pip install
+    'soundalike[musicnn]' or 'soundalike[yamnet]'.
 
-    The SHA-256 of every file is checked, and every model is tried before it is installed. Models
+    musicnn: 50 tags and a 200-d embedding, trained on the Million Song Dataset (ISC licence). pip
+    downloads its package with your own settings; the package is checked and converted, but not
+    installed.
+
+    yamnet: 521 classes of sound and a 1,024-d embedding, trained on AudioSet (Apache licence 2.0).
+    Google publishes it as a TensorFlow Lite file, at Kaggle Models under google/yamnet: name the
+    file with --file or --url. Its weights are checked, whatever else is in the file.
+
+    The SHA-256 of everything is checked, and every model is tried before it is installed. Models
     are in your data folder, or in the folder that SOUNDALIKE_MODELS names.
     """
-    if (name is None) == (url is None) or (url is None) != (sha256 is None):
+    if name is None and (url is None or sha256 is None):
         raise click.UsageError("name a model, or give both --url and --sha256")
-    if url is not None and wheel is not None:
-        raise click.UsageError("--wheel goes with NAME, not with --url")
+    if name is None and (wheel is not None or file is not None):
+        raise click.UsageError("--wheel and --file go with NAME, not with --url alone")
+    if name is not None and sha256 is not None:
+        raise click.UsageError("--sha256 goes with --url alone: that of a model with NAME is known")
     from soundalike.models import pull as pulling
 
-    if name is not None:
-        pulled = pulling.pull(
-            name, wheel=wheel, force=force, say=note, show_pip=sys.stderr.isatty()
-        )
-    else:
-        assert url is not None
-        assert sha256 is not None
-        with bytes_progress() as progress:
+    with bytes_progress() as progress:
+        if name is not None:
+            pulled = pulling.pull(
+                name,
+                wheel=wheel,
+                file=file,
+                url=url,
+                force=force,
+                say=note,
+                show_pip=sys.stderr.isatty(),
+                progress=progress(name),
+            )
+        else:
+            assert url is not None
+            assert sha256 is not None
             pulled = pulling.pull_url(url, sha256, force=force, progress=progress("model"))
     model = pulled.model
     if as_json:

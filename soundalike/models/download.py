@@ -34,7 +34,9 @@ class Remote:
     url : http or https.
     file_name : its name on disk.
     size_bytes : None where unknown.
-    md5, sha256 : hexadecimal; one of them is given.
+    md5, sha256 : hexadecimal; one of them is given, unless what the file holds is ``checked_later``
+        by who asks for it.
+    limit_bytes : more are not taken, where the size is unknown.
     """
 
     url: str
@@ -42,11 +44,13 @@ class Remote:
     size_bytes: int | None = None
     md5: str | None = None
     sha256: str | None = None
+    checked_later: bool = False
+    limit_bytes: int = _LIMIT_BYTES
 
     def __post_init__(self) -> None:
         if urlsplit(self.url).scheme not in ("http", "https"):
             raise InvalidArgument(f"the URL must start with http or https, not {self.url!r}")
-        if self.md5 is None and self.sha256 is None:
+        if self.md5 is None and self.sha256 is None and not self.checked_later:
             raise InvalidArgument(f"{self.url}: a checksum is needed")
 
 
@@ -136,6 +140,8 @@ def _has_begun(partial: Path) -> bool:
 
 
 def _by_hand(remote: Remote, folder: Path) -> str:
+    if remote.checked_later:
+        return "Without a network: download it elsewhere, and name the file instead of its URL"
     checksum = f"sha256 {remote.sha256}" if remote.sha256 else f"md5 {remote.md5}"
     return (
         f"Without a network: download it elsewhere and save it as "
@@ -172,7 +178,7 @@ def _transfer(remote: Remote, partial: Path, progress: Progress | None, timeout_
             have = 0
         length = response.headers.get("Content-Length")
         announced = have + int(length) if length and length.isdigit() else None
-        limit = remote.size_bytes or _LIMIT_BYTES
+        limit = remote.size_bytes or remote.limit_bytes
         if announced is not None and announced > limit:
             raise _too_large(remote, limit, announced)
         with partial.open("ab" if is_continued else "wb") as file:

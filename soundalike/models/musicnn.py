@@ -10,7 +10,7 @@ which was trained on the Million Song Dataset. In the file that is written
   stand on; two more outputs, ``mean_pool`` and ``max_pool`` (n, 753), are the features of all
   layers over time.
 
-The only module outside ``research`` that needs ``onnx``: extra ``musicnn``.
+Needs ``onnx``, which :mod:`soundalike.models.onnx_graph` writes with: extra ``musicnn``.
 """
 
 from __future__ import annotations
@@ -18,9 +18,8 @@ from __future__ import annotations
 import ast
 import zipfile
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -31,8 +30,7 @@ from soundalike.models.contract import EMBEDDING, INPUT, LOGITS, ModelMetadata
 from soundalike.models.tensorflow import read_bundle
 
 try:
-    import onnx
-    from onnx import helper, numpy_helper
+    from soundalike.models.onnx_graph import Graph
 except ImportError as error:
     raise MissingExtra("converting musicnn", "musicnn") from error
 
@@ -43,8 +41,6 @@ VERSION = "0.1.0"
 DESCRIPTION = "50 tags and a 200-d embedding, trained on the Million Song Dataset"
 EMBEDDING_DIM = 200
 
-_OPSET = 18
-_IR_VERSION = 9  # what opset 18 came with; the newest would shut out older runtimes
 _CHECKPOINT = "musicnn/MSD_musicnn/"
 _N_TAGS = 50
 _EPSILON = 1e-3  # of every batch normalisation: the default of TensorFlow's layers
@@ -146,40 +142,6 @@ def _labels(settings: str, wheel: Path) -> tuple[str, ...]:
     raise ModelError(f"{printable(wheel)}: its list of {_N_TAGS} tags cannot be read")
 
 
-@dataclass
-class _Graph:
-    """Nodes and constants of an ONNX graph as they come up."""
-
-    nodes: list[onnx.NodeProto] = field(default_factory=list)
-    constants: list[onnx.TensorProto] = field(default_factory=list)
-
-    def constant(self, value: NDArray[np.generic]) -> str:
-        if value.dtype == np.float64:
-            value = value.astype(np.float32)
-        name = f"c{len(self.constants)}"
-        self.constants.append(numpy_helper.from_array(np.ascontiguousarray(value), name))
-        return name
-
-    def add(self, kind: str, *inputs: str, output: str | None = None, **attributes: Any) -> str:
-        name = output or f"v{len(self.nodes)}"
-        self.nodes.append(helper.make_node(kind, list(inputs), [name], **attributes))
-        return name
-
-    def scaled(
-        self, value: str, scale: NDArray[np.generic], shift: NDArray[np.generic], **output: str
-    ) -> str:
-        return self.add(
-            "Add",
-            self.add("Mul", value, self.constant(scale)),
-            self.constant(shift),
-            **output,
-        )
-
-    def reduced(self, kind: str, value: str, axis: int, **output: str) -> str:
-        axes = self.constant(np.asarray([axis], np.int64))
-        return self.add(kind, value, axes, keepdims=0, **output)
-
-
 class _Layers:
     """The weights, layer by layer, in double precision for what is folded together."""
 
@@ -211,43 +173,26 @@ def to_onnx(network: Musicnn) -> bytes:
     that they give, which leaves a seventh of the work; the outputs are the same but for rounding.
     """
     layers = _Layers(network.weights)
-    graph = _Graph()
+    graph = Graph()
     features = [_front_end(graph, layers)]
     for number in range(len(_MID_SHAPES)):
         features.append(_mid_layer(graph, layers, number, features))
     pooled = graph.add("Concat", *features, axis=1)
     _back_end(graph, layers, pooled)
 
-    def described(name: str, *shape: int) -> onnx.ValueInfoProto:
-        return helper.make_tensor_value_info(name, onnx.TensorProto.FLOAT, ["n", *shape])
-
-    model = helper.make_model(
-        helper.make_graph(
-            graph.nodes,
-            NAME,
-            [described(INPUT, PATCH_FRAMES, N_MELS)],
-            [
-                described(LOGITS, _N_TAGS),
-                described(EMBEDDING, EMBEDDING_DIM),
-                described("mean_pool", _N_POOLED),
-                described("max_pool", _N_POOLED),
-            ],
-            graph.constants,
-        ),
-        opset_imports=[helper.make_opsetid("", _OPSET)],
-        ir_version=_IR_VERSION,
-        producer_name="soundalike",
-    )
     metadata = ModelMetadata(
         NAME, VERSION, network.labels, DESCRIPTION, kind="tags", frontend="musicnn-96"
     )
-    helper.set_model_props(model, metadata.to_metadata())
-    onnx.checker.check_model(model, full_check=True)
-    content: bytes = model.SerializeToString()
-    return content
+    sizes = {
+        LOGITS: _N_TAGS,
+        EMBEDDING: EMBEDDING_DIM,
+        "mean_pool": _N_POOLED,
+        "max_pool": _N_POOLED,
+    }
+    return graph.to_file(metadata, (PATCH_FRAMES, N_MELS), sizes)
 
 
-def _front_end(graph: _Graph, layers: _Layers) -> str:
+def _front_end(graph: Graph, layers: _Layers) -> str:
     """Filters over timbre and over time, the largest value of each frame: (n, 561, 187)."""
     scale, shift = layers.normalisation(0)
     channel_axis = graph.constant(np.asarray([1], np.int64))
@@ -292,7 +237,7 @@ def _front_end(graph: _Graph, layers: _Layers) -> str:
     )
 
 
-def _mid_layer(graph: _Graph, layers: _Layers, number: int, features: list[str]) -> str:
+def _mid_layer(graph: Graph, layers: _Layers, number: int, features: list[str]) -> str:
     """Seven frames of all channels; from the second layer on added to what came in."""
     kernel, bias = layers.kernel_and_bias("conv2d", len(_FRONT_SHAPES) + number)
     scale, shift = layers.normalisation(len(_FRONT_SHAPES) + number + 1)
@@ -307,7 +252,7 @@ def _mid_layer(graph: _Graph, layers: _Layers, number: int, features: list[str])
     return graph.add("Add", normalised, features[-1]) if number else normalised
 
 
-def _back_end(graph: _Graph, layers: _Layers, features: str) -> None:
+def _back_end(graph: Graph, layers: _Layers, features: str) -> None:
     """Maximum and mean over time, then two dense layers."""
     largest = graph.reduced("ReduceMax", features, 2, output="max_pool")
     mean = graph.reduced("ReduceMean", features, 2, output="mean_pool")

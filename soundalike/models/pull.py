@@ -1,19 +1,16 @@
 """Models that are not part of the package: downloading, checking and removing them.
 
-Nothing is trusted by its name: each has a SHA-256, and is run once before it takes its place in the
-user's models folder (:func:`soundalike.models.models_folder`). There lie, for each, ``NAME.onnx``
-and ``NAME.md``, its card, and one ``registry.json`` for all (:mod:`soundalike.models.registry`).
+Those known by name are converted (:mod:`soundalike.models.sources`), any other is a file in
+soundalike's format. Nothing is trusted by its name: each has a SHA-256, and is run once before it
+takes its place in the user's models folder (:func:`soundalike.models.models_folder`). There lie,
+for each, ``NAME.onnx`` and ``NAME.md``, its card, and one ``registry.json`` for all
+(:mod:`soundalike.models.registry`).
 """
 
 from __future__ import annotations
 
-import hashlib
-import importlib.util
 import re
-import subprocess
-import sys
 import tempfile
-from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from importlib import resources
 from pathlib import Path
@@ -34,40 +31,9 @@ from soundalike.models import ModelInfo, builtin_models, models_folder, pulled_m
 from soundalike.models.contract import KINDS
 from soundalike.models.download import Progress, Remote, fetch
 from soundalike.models.registry import changed_registry, inspect_model
+from soundalike.models.sources import SOURCES, Given, Say, converted
 
-__all__ = ["SOURCES", "Pulled", "Wheel", "pull", "pull_url", "remove"]
-
-Say = Callable[[str], None]
-"""Called with the current step, in words."""
-
-
-@dataclass(frozen=True)
-class Wheel:
-    """A package on the Python package index whose weights are converted.
-
-    Attributes
-    ----------
-    requirement : what pip is asked for.
-    sha256 : of the wheel.
-    size_bytes : of the wheel.
-    description : one line.
-    """
-
-    requirement: str
-    sha256: str
-    size_bytes: int
-    description: str
-
-
-SOURCES: Mapping[str, Wheel] = {
-    "musicnn": Wheel(
-        requirement="musicnn==0.1.0",
-        sha256="f38a4890c648c1ddbb141c5d96d2b0a8cfcd36746002d896989f7b88beb65cfa",
-        size_bytes=29_292_476,
-        description="50 tags and a 200-d embedding, trained on the Million Song Dataset",
-    ),
-}
-"""Where ``soundalike models pull NAME`` gets each model from."""
+__all__ = ["Pulled", "pull", "pull_url", "remove"]
 
 _NAME = re.compile(r"[a-z0-9][a-z0-9._-]{0,63}")
 _SHA256 = re.compile(r"[0-9a-f]{64}")
@@ -92,25 +58,32 @@ def pull(
     name: str,
     *,
     wheel: Path | None = None,
+    file: Path | None = None,
+    url: str | None = None,
     force: bool = False,
     say: Say | None = None,
     show_pip: bool = False,
+    progress: Progress | None = None,
 ) -> Pulled:
-    """Download a model that is known by name, convert it and install it.
+    """Get a model that is known by name, convert it and install it.
 
     Parameters
     ----------
-    name : one of :data:`SOURCES`.
-    wheel : its wheel, if you have it already; by default pip downloads it, with its own settings.
-    force : download it again, even if it is installed.
+    name : one of :data:`soundalike.models.sources.SOURCES`.
+    wheel : for musicnn, its wheel, if you have it already; by default pip downloads it, with its
+        own settings.
+    file, url : for yamnet, where its TensorFlow Lite file is: one of the two.
+    force : get it again, even if it is installed.
     say : called with each step.
     show_pip : let pip write its progress to standard error.
+    progress : called with the number of bytes of a download by URL.
 
     Raises
     ------
+    InvalidArgument : no place is named where one is needed, or one of the wrong sort.
     MissingExtra : the packages that convert it are not installed.
-    ModelError : an unknown name; no pip or no network; a wheel with a wrong checksum, which is
-        deleted if pip downloaded it; damaged weights; or the model cannot be written.
+    ModelError : an unknown name; no pip or no network; a wheel or weights with a wrong checksum
+        (what was downloaded is deleted); damaged weights; or the model cannot be written.
     """
     if name not in SOURCES:
         raise ModelError(
@@ -118,25 +91,15 @@ def pull(
             "and --sha256"
         )
     say = say or _nothing
+    given = Given(wheel, file, url)
     there = None if force else _there(name, say)
     if there is not None:
         return Pulled(there, was_there=True)
-    # Before a long download: this is what needs the extra.
-    from soundalike.models import musicnn
-
-    source = SOURCES[name]
-    with tempfile.TemporaryDirectory(prefix="soundalike-") as folder:
-        if wheel is None:
-            say(f"pip downloads {source.requirement} ({source.size_bytes / 1e6:.0f} MB)")
-            wheel = _download(source, Path(folder), show_pip=show_pip)
-            _check_wheel(wheel, source, is_ours=True)
-        else:
-            _check_wheel(wheel, source, is_ours=False)
-        say("reading and converting the weights")
-        content = musicnn.to_onnx(musicnn.read_wheel(wheel))
+    given.check(name)
+    content = converted(name, given, models_folder(), say=say, show_pip=show_pip, progress=progress)
     card = resources.files("soundalike.models").joinpath(f"{name}.md").read_text("utf-8")
     say("testing the model")
-    return Pulled(_install(content, card, source=name, name=name), was_there=False)
+    return Pulled(_install(content, card, source=given.repeat(name), name=name), was_there=False)
 
 
 def pull_url(
@@ -230,53 +193,6 @@ def _is_whole(model: ModelInfo) -> bool:
     except ModelError:
         return False
     return True
-
-
-def _download(source: Wheel, folder: Path, *, show_pip: bool) -> Path:
-    """Have pip download the wheel; it is only unpacked, never installed, never run."""
-    by_hand = (
-        f"Or get it elsewhere (pip download --no-deps {source.requirement}), and name the file: "
-        "--wheel FILE"
-    )
-    if importlib.util.find_spec("pip") is None:
-        raise ModelError(f"{sys.executable} has no pip: {sys.executable} -m ensurepip. {by_hand}")
-    words = ["download", "--no-deps", "--only-binary=:all:", "--disable-pip-version-check"]
-    ran = subprocess.run(
-        [sys.executable, "-m", "pip", *words, "--dest", str(folder), source.requirement],
-        stdin=subprocess.DEVNULL,
-        stdout=sys.stderr if show_pip else subprocess.DEVNULL,
-        stderr=subprocess.PIPE,
-        text=True,
-        errors="replace",
-        check=False,
-    )
-    wheels = sorted(folder.glob("*.whl"))
-    if ran.returncode != 0 or len(wheels) != 1:
-        reasons = [line for line in ran.stderr.splitlines() if line.startswith("ERROR:")]
-        reason = " ".join(reasons or ran.stderr.split("\n")[-3:]).strip()
-        raise ModelError(
-            f"pip could not download {source.requirement}: {reason or 'it gave no reason'}. "
-            f"Is there a network, and does pip's index have it? {by_hand}"
-        )
-    return wheels[0]
-
-
-def _check_wheel(wheel: Path, source: Wheel, *, is_ours: bool) -> None:
-    """Check the SHA-256; a file of ours with a wrong one is deleted."""
-    try:
-        found = hashlib.sha256(wheel.read_bytes()).hexdigest()
-    except OSError as error:
-        raise ModelError(f"{printable(wheel)}: {why(error)}") from error
-    if found == source.sha256:
-        return
-    problem = f"its sha256 is {found}, not {source.sha256}"
-    if is_ours:
-        wheel.unlink()
-        raise ModelError(
-            f"{wheel.name}: {problem}. It was deleted, and nothing was "
-            f"installed: pip's index has another file under the name {source.requirement}"
-        )
-    raise ModelError(f"{printable(wheel)}: {problem}; nothing was installed")
 
 
 def _install(
