@@ -56,6 +56,7 @@ if TYPE_CHECKING:
         Track,
         Upgrade,
     )
+    from soundalike.library.word_records import FindMatch, FindResult, KnownWord
     from soundalike.models.registry import ModelInfo
     from soundalike.similarity.passages import Comparison, Passage, compare
 
@@ -72,8 +73,11 @@ __all__ = [
     "DecoderCrashed",
     "DuplicateGroup",
     "Failure",
+    "FindMatch",
+    "FindResult",
     "Forgotten",
     "InvalidArgument",
+    "KnownWord",
     "Library",
     "LibraryError",
     "LibraryEvaluation",
@@ -153,6 +157,11 @@ _HOMES = {
         "SimilarResult",
         "Track",
         "Upgrade",
+    ),
+    "soundalike.library.word_records": (
+        "FindMatch",
+        "FindResult",
+        "KnownWord",
     ),
     "soundalike.models.registry": ("ModelInfo",),
     "soundalike.similarity.passages": (

@@ -40,6 +40,7 @@ SECTIONS: dict[str, dict[str, str]] = {
     "Your library": {
         "scan": "soundalike.cli.scan:scan",
         "similar": "soundalike.cli.similar:similar",
+        "find": "soundalike.cli.find:find",
         "list": "soundalike.cli.list:list_tracks",
         "info": "soundalike.cli.info:info",
         "duplicates": "soundalike.cli.duplicates:duplicates",

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -15,10 +16,12 @@ from soundalike.cli.progress import decoding
 from soundalike.cli.views import analysis_json, genre_words, note_upgrade
 from soundalike.errors import LibraryError, printable
 from soundalike.files import is_gone
-from soundalike.show.amounts import show_percentile
+from soundalike.show.amounts import show_percent, show_percentile
 from soundalike.show.times import show_time
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from soundalike.library import Library
     from soundalike.similarity.passages import Comparison
 
@@ -49,7 +52,9 @@ def compare(
 ) -> None:
     """Compare two tracks, and find the passages that match.
 
-    Shows how alike they are, their genres, and which passages sound most alike.
+    Shows how alike they are, their genres, and which passages sound most alike. Where the model
+    compares several facets, such as sound, rhythm and harmony, it tells what each adds to the
+    similarity.
 
     A and B are audio files, or tracks in the library: an id, or words from artist and title.
     """
@@ -69,7 +74,17 @@ def compare(
         document = to_json(
             {
                 name: getattr(comparison, name)
-                for name in ("a", "b", "a_path", "b_path", "similarity", "percentile", "passages")
+                for name in (
+                    "a",
+                    "b",
+                    "a_path",
+                    "b_path",
+                    "similarity",
+                    "facets",
+                    "shares",
+                    "percentile",
+                    "passages",
+                )
             }
         )
         document["a_analysis"] = analysis_json(comparison.a_analysis)
@@ -134,6 +149,9 @@ def _print(comparison: Comparison) -> None:
     )
     echo(f"similarity {comparison.similarity:.3f}{closer}")
     echo()
+    if len(comparison.facets) > 1:
+        _print_facets(comparison)
+        echo()
     print_table(
         [
             Column("passage of A", justify="right"),
@@ -149,6 +167,36 @@ def _print(comparison: Comparison) -> None:
             for passage in comparison.passages
         ],
     )
+
+
+def _print_facets(comparison: Comparison) -> None:
+    """What each facet says, and what of it is in the similarity: the last column adds up to it."""
+    weights = comparison.a_analysis.layout.weights()
+    shares = _rounded(comparison.shares, comparison.similarity)
+    rows = [
+        [name, f"{cosine:.3f}", show_percent(weights[name]), shares[name]]
+        for name, cosine in comparison.facets.items()
+    ]
+    print_table(
+        [
+            Column("facet"),
+            Column("similarity", justify="right"),
+            Column("weight", justify="right"),
+            Column("share", justify="right"),
+        ],
+        [*rows, ["together", "", "", f"{comparison.similarity:.3f}"]],
+    )
+
+
+def _rounded(shares: Mapping[str, float], total: float) -> dict[str, str]:
+    """The shares with three decimals, so that they sum to the total with three: what rounding has
+    left goes to those that it changes least."""
+    units = {name: 1000 * share for name, share in shares.items()}
+    found = {name: math.floor(each) for name, each in units.items()}
+    missing = round(1000 * total) - sum(found.values())
+    for name in sorted(found, key=lambda name: found[name] - units[name])[:missing]:
+        found[name] += 1
+    return {name: f"{each / 1000:.3f}" for name, each in found.items()}
 
 
 def _facts(comparison: Comparison, side: str) -> list[str]:

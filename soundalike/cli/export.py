@@ -30,8 +30,12 @@ _data_option = click.option(
     examples=(
         ("soundalike models export runs/resnet-0 --out mine", "mine/resnet.onnx and its entry"),
         (
-            "soundalike models export runs/mine --block trunk=0.5 --block teacher --half",
+            "soundalike models export runs/mine --block yamnet --block musicnn=0.5 --half",
             "an embedding of two blocks, stored in half the size",
+        ),
+        (
+            "soundalike models export runs/mine --block yamnet --unheard new-pool",
+            "a model that tells words, with thresholds from music that is new to it",
         ),
     ),
 )
@@ -57,11 +61,17 @@ _data_option = click.option(
     "blocks",
     multiple=True,
     metavar="NAME[=WEIGHT]",
-    help="What the embedding is made of: trunk, teacher, lessons, mel-mean, mfcc-covariance or "
-    "fluctuation; repeatable. A weight is 1 unless given.  [default: the layer under the "
-    "network's own head]",
+    help="What the embedding, or its facet sound, is made of: trunk, a lesson (yamnet, "
+    "yamnet-middle, musicnn-pools, musicnn, words), mel-mean, mel-std, mel-range, "
+    "mfcc-covariance or fluctuation; "
+    "repeatable. A weight is 1 unless given.  [default: the layer under the network's own head]",
 )
-@click.option("--dims", type=int, default=0, help="Principal axes of the blocks.  [default: all]")
+@click.option(
+    "--dims",
+    type=int,
+    default=0,
+    help="Principal axes of the blocks, where there is no --facet.  [default: all]",
+)
 @click.option(
     "--genre-block",
     "genre_blocks",
@@ -80,8 +90,37 @@ _data_option = click.option(
 @click.option(
     "--pool",
     type=_PATH,
-    metavar="FILE",
-    help="A pool whose soundtracks the blocks are standardised on as well.",
+    metavar="DIR",
+    help="A pool whose recordings the blocks are standardised on as well.",
+)
+@click.option(
+    "--facet",
+    "facets",
+    multiple=True,
+    metavar="NAME=WEIGHT:SIZE[:EVENING]",
+    help="A facet of the embedding: sound, rhythm or harmony, with its share of a similarity, how "
+    "many values it has, and how far their sizes are made even, 0 to 1; repeatable.  [default: an "
+    "embedding without facets]",
+)
+@click.option(
+    "--music",
+    type=_PATH,
+    multiple=True,
+    metavar="DIR",
+    help="Music that the facets rhythm and harmony are fitted on; repeatable.",
+)
+@click.option(
+    "--without",
+    multiple=True,
+    metavar="PACKAGE",
+    help="A package of that music that is left out; repeatable.",
+)
+@click.option(
+    "--unheard",
+    type=_PATH,
+    metavar="DIR",
+    help="A pool of recordings that were not trained on: the model tells words, with thresholds "
+    "from these.",
 )
 @click.option("--half", is_flag=True, help="Store large weights as float16.")
 @json_option
@@ -96,6 +135,10 @@ def export(
     genre_blocks: tuple[str, ...],
     genre_strength: float,
     pool: Path | None,
+    facets: tuple[str, ...],
+    music: tuple[Path, ...],
+    without: tuple[str, ...],
+    unheard: Path | None,
     half: bool,
     as_json: bool,
 ) -> None:
@@ -105,33 +148,54 @@ def export(
     validation tracks of the data set that it was trained on. Needs soundalike[research].
     """
     weights = dict(map(_weighted, blocks))
-    if not weights and (dims or genre_blocks or pool is not None):
-        raise click.UsageError("--dims, --genre-block and --pool need a --block")
+    needing = {
+        "--dims": dims,
+        "--genre-block": genre_blocks,
+        "--pool": pool,
+        "--facet": facets,
+        "--unheard": unheard,
+    }
+    if not weights and any(needing.values()):
+        raise click.UsageError(f"{', '.join(needing)} need a --block")
+    if music and not facets:
+        raise click.UsageError("--music is for the facets rhythm and harmony: name them (--facet)")
     try:
+        from soundalike.research import music as reference
         from soundalike.research.datasets import gtzan
         from soundalike.research.distill.pool_file import read_pool
         from soundalike.research.distill.projection import ProjectionConfig
+        from soundalike.research.export import References
         from soundalike.research.export import export as export_run
     except ModuleNotFoundError as error:
         raise MissingExtra("exporting a model", "research") from error
 
     projection = (
         ProjectionConfig(
-            tuple(weights), tuple(weights.values()), dims, genre_blocks, genre_strength
+            tuple(weights),
+            tuple(weights.values()),
+            dims,
+            genre_blocks,
+            genre_strength,
+            tuple(map(_facet, facets)),
         )
         if weights
         else None
     )
-    model = export_run(
-        run,
-        gtzan.load(data),
-        out,
-        version=version,
-        description=description,
-        projection=projection,
-        pool=read_pool(pool) if pool is not None else None,
-        half=half,
-    )
+    with work_progress("files") as show:
+        model = export_run(
+            run,
+            gtzan.load(data),
+            out,
+            version=version,
+            description=description,
+            projection=projection,
+            references=References(
+                pool=read_pool(pool) if pool is not None else None,
+                descriptors=reference.descriptors(music, without, partial(show, "music")),
+                unheard=read_pool(unheard) if unheard is not None else None,
+            ),
+            half=half,
+        )
     if as_json:
         print_json({"id": model.id, "path": model.path, "size_bytes": model.size_bytes})
     else:
@@ -144,6 +208,19 @@ def _weighted(block: str) -> tuple[str, float]:
         return name, float(weight) if equals else 1.0
     except ValueError:
         raise click.BadParameter(f"--block {block}: the weight must be a number") from None
+
+
+def _facet(text: str) -> tuple[str, float, int, float]:
+    name, _, rest = text.partition("=")
+    parts = rest.split(":")
+    try:
+        weight, size, evening = (*parts, "0") if len(parts) == 2 else parts
+        return name, float(weight), int(size), float(evening)
+    except ValueError:
+        raise click.BadParameter(
+            f"--facet {text}: write NAME=WEIGHT:SIZE or NAME=WEIGHT:SIZE:EVENING, such as "
+            "rhythm=0.2:48:0.5"
+        ) from None
 
 
 @click.command(
@@ -171,12 +248,19 @@ def _weighted(block: str) -> tuple[str, float]:
     metavar="DIR",
     help="Music that it does not know, besides GTZAN's validation tracks; repeatable.",
 )
+@click.option(
+    "--without",
+    multiple=True,
+    metavar="PACKAGE",
+    help="A package of either that is left out; repeatable.",
+)
 @click.option("--layer", metavar="NAME", help="The value in its graph to compare.")
 def familiarity(
     file: Path,
     data: Path | None,
     music: tuple[Path, ...],
     held_out: tuple[Path, ...],
+    without: tuple[str, ...],
     layer: str | None,
 ) -> None:
     """Teach a model which music it knows, and what is unlike it.
@@ -188,13 +272,14 @@ def familiarity(
     """
     try:
         from soundalike.research.datasets import gtzan
-        from soundalike.research.familiarity import spectrograms, update_model
+        from soundalike.research.familiarity import update_model
+        from soundalike.research.music import spectrograms
     except ModuleNotFoundError as error:
         raise MissingExtra("fitting a model", "research") from error
     frames = gtzan.load(data)
     with work_progress("files") as show:
-        known = spectrograms(music, partial(show, "known music"))
-        other = spectrograms(held_out, partial(show, "held-out music"))
+        known = spectrograms(music, without, partial(show, "known music"))
+        other = spectrograms(held_out, without, partial(show, "held-out music"))
         model = update_model(
             file,
             itertools.chain(frames.decibels(frames.splits["train"]), known),

@@ -8,11 +8,20 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from soundalike.cli.output import Column, bar, bold, echo, note, print_json, print_table
+from soundalike.cli.output import (
+    Column,
+    bar,
+    bold,
+    echo,
+    note,
+    print_fields,
+    print_json,
+    print_table,
+)
 from soundalike.cli.params import ExampleCommand, json_option, library_option, model_option
 from soundalike.cli.progress import decoding
 from soundalike.cli.tracks import known_or_file
-from soundalike.cli.views import analysis_json, genre_words, set_words
+from soundalike.cli.views import analysis_json, genre_words, music_words, set_words
 from soundalike.errors import AudioError, printable
 from soundalike.models import DEFAULT_MODEL
 from soundalike.show.amounts import show_count, show_percent
@@ -116,6 +125,7 @@ def _print(path: Path, analysis: Analysis, *, timeline: bool, verbose: bool) -> 
     are_tags = analysis.kind == "tags"
     if verbose and not are_tags:
         echo(set_words(analysis))
+    print_fields(music_words(analysis))
     for remark in analysis.notes:
         echo(f"note: {remark}")
     shown = list(analysis.genres.items())[: _TAGS_SHOWN if are_tags else None]

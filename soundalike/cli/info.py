@@ -9,7 +9,13 @@ import click
 from soundalike.cli.completion import complete_track
 from soundalike.cli.output import note, print_fields, print_json, to_json
 from soundalike.cli.params import ExampleCommand, json_option, library_option, model_option
-from soundalike.cli.views import analysis_json, genre_words, note_upgrade
+from soundalike.cli.views import (
+    analysis_json,
+    genre_words,
+    music_words,
+    note_upgrade,
+    weight_words,
+)
 from soundalike.errors import printable
 from soundalike.show.amounts import show_bytes, show_count, show_percent
 from soundalike.show.times import show_hours, show_moment, show_time
@@ -75,6 +81,8 @@ def _print_library(facts: LibraryInfo) -> None:
         for other in facts.models
         if other.model != facts.model
     ]
+    if len(facts.facets) > 1:
+        fields.append(("  compares", weight_words(facts.facets)))
     if facts.upgrade is not None:
         done, remaining = facts.upgrade.done, facts.upgrade.remaining
         fields.append(
@@ -134,6 +142,7 @@ def _print_track(track: Track, analysis: Analysis | None) -> None:
             ("sound", ", ".join(filter(None, sound))),
             (heard, genre_words(analysis) if analysis else ""),
             ("", genres),
+            *(music_words(analysis) if analysis else ()),
             ("model", analysis.model if analysis else ""),
             *(("note", remark) for remark in (analysis.notes if analysis else ())),
         ]

@@ -24,6 +24,7 @@ __all__ = [
     "model_option",
     "to_passage",
     "to_time",
+    "to_weights",
 ]
 
 Decorated = TypeVar("Decorated", bound=Callable[..., Any])
@@ -62,6 +63,23 @@ def to_passage(text: str) -> PassageRange:
     if passage.end_s is not None and passage.end_s <= passage.start_s:
         raise click.BadParameter(f"{text!r} ends before it starts")
     return passage
+
+
+def to_weights(text: str) -> dict[str, float]:
+    """The type of an option such as ``--weights rhythm=2,sound=0.5``."""
+    weights: dict[str, float] = {}
+    for part in text.split(","):
+        name, equals, value = (each.strip() for each in part.partition("="))
+        try:
+            if not (name and equals) or name in weights:
+                raise ValueError
+            weights[name] = float(value)
+        except ValueError:
+            raise click.BadParameter(
+                f"{text!r} is no list of weights: name each facet once with a number, such as "
+                f"rhythm=2,sound=0.5"
+            ) from None
+    return weights
 
 
 class _Examples(click.Command):

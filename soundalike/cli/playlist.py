@@ -18,7 +18,7 @@ from soundalike.show.amounts import show_count
 if TYPE_CHECKING:
     from soundalike.library import Track
 
-__all__ = ["PlaylistTarget", "playlist_options"]
+__all__ = ["PlaylistTarget", "playlist_options", "with_query_option"]
 
 Decorated = TypeVar("Decorated", bound=Callable[..., Any])
 
@@ -26,13 +26,8 @@ _STANDARD_OUTPUT = "-"
 
 
 def playlist_options(command: Decorated) -> Decorated:
-    """``--m3u``, ``--relative`` and ``--with-query``; see :class:`PlaylistTarget`."""
+    """``--m3u`` and ``--relative``; see :class:`PlaylistTarget`."""
     for decorate in (
-        click.option(
-            "--with-query",
-            is_flag=True,
-            help="Put TRACK itself first in the playlist.",
-        ),
         click.option(
             "--relative",
             is_flag=True,
@@ -51,6 +46,15 @@ def playlist_options(command: Decorated) -> Decorated:
     return command
 
 
+def with_query_option(command: Decorated) -> Decorated:
+    """``--with-query``, for a command whose query is a track."""
+    return click.option(
+        "--with-query",
+        is_flag=True,
+        help="Put TRACK itself first in the playlist.",
+    )(command)
+
+
 @dataclass(frozen=True)
 class PlaylistTarget:
     """Where the playlist goes, made before the work is done.
@@ -58,8 +62,7 @@ class PlaylistTarget:
     Attributes
     ----------
     file : as it was given; None where there is to be no playlist.
-    relative, with_query : as they were given.
-    as_json : of the command.
+    relative, as_json, with_query : as they were given.
 
     Raises
     ------
@@ -69,13 +72,14 @@ class PlaylistTarget:
 
     file: str | None
     relative: bool
-    with_query: bool
     as_json: bool
+    with_query: bool = False
 
     def __post_init__(self) -> None:
         if self.file is None:
             if self.relative or self.with_query:
-                raise click.UsageError("--relative and --with-query need --m3u FILE")
+                option = "--relative" if self.relative else "--with-query"
+                raise click.UsageError(f"{option} needs --m3u FILE")
         elif not self.is_standard_output:
             check_writable(self.file)
         elif self.as_json:
@@ -88,13 +92,13 @@ class PlaylistTarget:
         """Whether standard output is taken, so that nothing else may be printed there."""
         return self.file == _STANDARD_OUTPUT
 
-    def write(self, tracks: Sequence[Track], query: Track | Path | None) -> None:
+    def write(self, tracks: Sequence[Track], query: Track | Path | None = None) -> None:
         """Write the playlist, if one is wanted, and say so.
 
         Parameters
         ----------
         tracks : in this order.
-        query : what was asked about: a track, or a file that is in no library.
+        query : what was asked about, if it was a track, or a file that is in no library.
 
         Raises
         ------

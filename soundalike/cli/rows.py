@@ -10,12 +10,13 @@ import click
 from soundalike.cli.output import Column
 from soundalike.errors import printable
 from soundalike.library.naming import short_name
+from soundalike.show.amounts import show_count
 from soundalike.show.times import show_time
 
 if TYPE_CHECKING:
     from soundalike.library import Track
 
-__all__ = ["PATH_CELL", "paths_option", "track_cells", "track_columns"]
+__all__ = ["PATH_CELL", "copies_cell", "paths_option", "track_cells", "track_columns"]
 
 PATH_CELL = 4
 """The cell of the path, which is there on request."""
@@ -49,3 +50,8 @@ def track_cells(track: Track) -> list[str]:
         artist = ""
     length = show_time(track.duration_s)
     return [artist, title, length, str(track.track_id), printable(track.path)]
+
+
+def copies_cell(number: int) -> str:
+    """``+1 copy``, ``+2 copies``, or nothing."""
+    return f"+{show_count(number, 'copy', 'copies')}" if number else ""

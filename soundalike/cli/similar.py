@@ -16,11 +16,18 @@ from soundalike.cli.params import (
     library_option,
     model_option,
     to_passage,
+    to_weights,
 )
-from soundalike.cli.playlist import PlaylistTarget, playlist_options
+from soundalike.cli.playlist import PlaylistTarget, playlist_options, with_query_option
 from soundalike.cli.progress import decoding
-from soundalike.cli.rows import PATH_CELL, paths_option, track_cells, track_columns
-from soundalike.cli.views import UNFAMILIAR, note_upgrade
+from soundalike.cli.rows import (
+    PATH_CELL,
+    copies_cell,
+    paths_option,
+    track_cells,
+    track_columns,
+)
+from soundalike.cli.views import UNFAMILIAR, note_not_searched, note_upgrade, weight_words
 from soundalike.errors import printable
 from soundalike.show.amounts import COPY_WORDS, show_count, show_percentile
 from soundalike.show.times import show_time
@@ -42,6 +49,7 @@ __all__ = ["similar"]
         ("soundalike similar 17 --with-query --m3u -", "one for a pipe, with 17 itself first"),
         ("soundalike similar 17 --copies --paths", "with their files, and all copies of each"),
         ("soundalike similar 17 --min 95", "only tracks closer than 95 % of all pairs"),
+        ("soundalike similar 17 --weights rhythm=2,harmony=0", "above all its rhythm"),
         ("soundalike similar 17 --at 1:10-1:40", "what sounds like this passage of it"),
         ("soundalike similar 17 --model musicnn", "with another model, after a scan with it"),
     ),
@@ -64,7 +72,16 @@ __all__ = ["similar"]
     help="Only tracks that are closer than P % of all pairs in the library, such as 95. There may "
     "be fewer than N, or none.",
 )
+@click.option(
+    "--weights",
+    type=to_weights,
+    metavar="FACET=N[,FACET=N]",
+    help="What counts how much, such as rhythm=2,sound=0.5; a facet that is not named keeps its "
+    "weight. `soundalike info` shows the facets.",
+)
+@click.option("--facets", is_flag=True, help="Also show how alike each facet is.")
 @playlist_options
+@with_query_option
 @paths_option
 @click.option("--copies", is_flag=True, help="Also list the copies of each track.")
 @model_option
@@ -76,6 +93,8 @@ def similar(
     passage: PassageRange | None,
     max_per_artist: int | None,
     min_percentile: float | None,
+    weights: dict[str, float] | None,
+    facets: bool,
     m3u: str | None,
     relative: bool,
     with_query: bool,
@@ -94,13 +113,17 @@ def similar(
     tells the share of all pairs of tracks in the library that are less alike. --min drops the
     tracks below such a share.
 
+    A model with facets compares tracks in several respects, such as sound, rhythm and harmony. A
+    similarity is the weighted mean of theirs; --weights weighs them as you like, without another
+    scan.
+
     Of copies (the same bytes, the same audio with other tags, another encoding) one is listed,
     with how many others there are; --copies lists them. Copies of TRACK are left out. Where tags
     are missing, folders stand in for artist and title.
     """
     from soundalike.library import Library
 
-    playlist = PlaylistTarget(m3u, relative, with_query, as_json)
+    playlist = PlaylistTarget(m3u, relative, as_json, with_query)
     query = " ".join(track)
     with (
         Library(library, model=model, create=False) as opened,
@@ -113,6 +136,7 @@ def similar(
             end_s=passage.end_s if passage else None,
             max_per_artist=max_per_artist,
             min_percentile=min_percentile,
+            weights=weights,
         )
         upgrade = opened.upgrade()
     note_upgrade(upgrade)
@@ -120,17 +144,20 @@ def similar(
     if as_json:
         print_json(result)
     elif not (playlist.is_standard_output and result.matches):
-        _print(result, paths=paths, copies=copies)
+        _print(result, paths=paths, copies=copies, facets=facets, is_weighed=weights is not None)
     playlist.write([match.track for match in result.matches], result.query or result.path)
 
 
-def _print(result: SimilarResult, *, paths: bool, copies: bool) -> None:
+def _print(
+    result: SimilarResult, *, paths: bool, copies: bool, facets: bool, is_weighed: bool
+) -> None:
     name = result.query.name if result.query else printable(result.path.name)
     searched = f"{show_count(result.searched, 'track')} compared"
     note(f"{name}{_passage_words(result)}: {searched}")
     if not result.matches:
         note(_nothing_words(result))
         return
+    shown = list(result.weights) if facets and len(result.weights) > 1 else []
     rows = []
     for match in result.matches:
         rows.append(
@@ -138,26 +165,33 @@ def _print(result: SimilarResult, *, paths: bool, copies: bool) -> None:
                 str(match.rank),
                 f"{match.similarity:.3f}",
                 show_percentile(match.percentile),
+                *(f"{match.facets[name]:.3f}" for name in shown),
                 *track_cells(match.track),
-                _copies_words(len(match.copies)),
+                copies_cell(len(match.copies)),
             ]
         )
         if copies:
-            rows += _copy_rows(match.copies)
+            rows += _copy_rows(match.copies, before=3 + len(shown))
+    path_cell = 3 + len(shown) + PATH_CELL
     print_table(
         [
             Column("", justify="right", drop=3),
             Column("similarity", justify="right"),
             Column("closer than", justify="right", drop=1),
+            *(Column(name, justify="right") for name in shown),
             *track_columns(paths=paths),
             Column("", drop=2),
         ],
-        [[cell for n, cell in enumerate(row) if n != 3 + PATH_CELL or paths] for row in rows],
+        [[cell for n, cell in enumerate(row) if n != path_cell or paths] for row in rows],
     )
     if all(match.percentile is None for match in result.matches):
         note('The library is too small to say how good a similarity is ("closer than").')
     else:
         note("closer than: share of all pairs of tracks in the library that are less alike")
+    if shown or is_weighed:
+        note(f"weights: {weight_words(result.weights)}")
+    elif facets:
+        note(f"{result.model} has no facets: the similarity is all that it tells.")
     if result.cut:
         found = len(result.matches)
         rest = "the other is" if result.cut == 1 else f"the other {result.cut} are"
@@ -175,22 +209,13 @@ def _print(result: SimilarResult, *, paths: bool, copies: bool) -> None:
             f"{show_count(len(result.copies), 'copy', 'copies')} of the query "
             f"{are} not listed{_named(result.copies) if copies else ''}"
         )
-    if result.not_searched:
-        one = result.not_searched == 1
-        note(
-            f"{show_count(result.not_searched, 'track')} {'was' if one else 'were'} not compared, "
-            f"because {result.model} has not analysed {'it' if one else 'them'} yet: scan "
-            f"{'its' if one else 'their'} folder"
-        )
+    note_not_searched(result.not_searched, result.model, "compared")
 
 
-def _copies_words(number: int) -> str:
-    """``+1 copy``, ``+2 copies``, or nothing."""
-    return f"+{show_count(number, 'copy', 'copies')}" if number else ""
-
-
-def _copy_rows(copies: Sequence[Copy]) -> list[list[str]]:
-    return [["", "", "", *track_cells(copy.track), COPY_WORDS[copy.kind]] for copy in copies]
+def _copy_rows(copies: Sequence[Copy], *, before: int) -> list[list[str]]:
+    """A row for each copy, with so many empty cells before the track's."""
+    empty = [""] * before
+    return [[*empty, *track_cells(copy.track), COPY_WORDS[copy.kind]] for copy in copies]
 
 
 def _named(copies: Sequence[Copy]) -> str:

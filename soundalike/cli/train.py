@@ -44,7 +44,7 @@ __all__ = ["train"]
     help="A prepared data set, or a folder of several. Default: SOUNDALIKE_DATA.",
 )
 @click.option(
-    "--pool", type=PATH, metavar="FILE", help="What a student learns from besides the data set."
+    "--pool", type=PATH, metavar="DIR", help="What a student learns from besides the data set."
 )
 @click.option(
     "--out", type=PATH, metavar="DIR", help="Folder of the run.  [default: runs/NAME-SEED]"

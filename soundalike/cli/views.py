@@ -5,9 +5,11 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from soundalike.cli.output import note
-from soundalike.show.amounts import show_percent
+from soundalike.show.amounts import show_count, show_percent
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from soundalike.analysis import Analysis
     from soundalike.library import Upgrade
 
@@ -16,8 +18,11 @@ __all__ = [
     "UNFAMILIAR",
     "analysis_json",
     "genre_words",
+    "music_words",
+    "note_not_searched",
     "note_upgrade",
     "set_words",
+    "weight_words",
 ]
 
 UNFAMILIAR = "unlike any music that the model knows"
@@ -48,6 +53,16 @@ def analysis_json(analysis: Analysis, *, timeline: bool = False) -> dict[str, An
         found["genres"] = analysis.genres
     found["familiarity"] = analysis.familiarity
     found["unfamiliar"] = analysis.unfamiliar
+    for name in (
+        "tempo_bpm",
+        "tempo_confidence",
+        "tempo_alternatives",
+        "key",
+        "key_confidence",
+        "words_that_hold",
+        "words",
+    ):
+        found[name] = getattr(analysis, name)
     found["notes"] = analysis.notes
     if timeline:
         found["timeline"] = analysis.timeline()
@@ -74,6 +89,28 @@ def genre_words(analysis: Analysis) -> str:
         return f"unsure, perhaps {likely} or {second}"
     rest = f", else {second}" if len(analysis.genre_set) > 1 else ""
     return f"probably {likely}{rest}" if analysis.unsure else f"{likely}{rest}"
+
+
+def weight_words(weights: Mapping[str, float]) -> str:
+    """``sound 60 %, rhythm 25 %, harmony 15 %``."""
+    return ", ".join(f"{name} {show_percent(share)}" for name, share in weights.items())
+
+
+def music_words(analysis: Analysis) -> list[tuple[str, str]]:
+    """Tempo, key and words as named fields, such as ``("tempo", "120 BPM, or counted as 60")``;
+    empty where the model does not tell."""
+    tempo = key = ""
+    if analysis.tempo_bpm is not None:
+        others = " or ".join(f"{bpm:.0f}" for bpm in analysis.tempo_alternatives)
+        tempo = f"{analysis.tempo_bpm:.0f} BPM" + (f", or counted as {others}" if others else "")
+    elif analysis.tempo_confidence is not None:
+        tempo = "unsure"
+    if analysis.key is not None:
+        key = analysis.key
+    elif analysis.key_confidence is not None:
+        key = "unsure"
+    words = ", ".join(analysis.words_that_hold)
+    return [("tempo", tempo), ("key", key), ("words", words)]
 
 
 def set_words(analysis: Analysis) -> str:
@@ -104,3 +141,18 @@ def note_upgrade(upgrade: Upgrade | None) -> None:
         f"{upgrade.model}: {upgrade.done:,} of {upgrade.done + upgrade.remaining:,} are. "
         f"To continue: {FINISH_UPGRADE}"
     )
+
+
+def note_not_searched(number: int, model: str, done: str) -> None:
+    """Say how many tracks an answer leaves out, because the model has not analysed them yet.
+
+    Parameters
+    ----------
+    done : what was done to the others, such as "compared".
+    """
+    if number:
+        was, it, its = ("was", "it", "its") if number == 1 else ("were", "them", "their")
+        note(
+            f"{show_count(number, 'track')} {was} not {done}, because {model} has not analysed "
+            f"{it} yet: scan {its} folder"
+        )

@@ -23,15 +23,26 @@ from soundalike.library.records import (
     Track,
     Upgrade,
 )
+from soundalike.library.word_records import (
+    AskedWord,
+    FindMatch,
+    FindResult,
+    KnownWord,
+    WordOfTrack,
+)
 
 if TYPE_CHECKING:
     from soundalike.library.library import Library
 
 __all__ = [
+    "AskedWord",
     "Copy",
     "DuplicateGroup",
     "Failure",
+    "FindMatch",
+    "FindResult",
     "Forgotten",
+    "KnownWord",
     "Library",
     "LibraryInfo",
     "Match",
@@ -42,6 +53,7 @@ __all__ = [
     "SimilarResult",
     "Track",
     "Upgrade",
+    "WordOfTrack",
 ]
 
 

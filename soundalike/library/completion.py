@@ -12,7 +12,7 @@ from contextlib import closing
 from pathlib import Path
 
 from soundalike.library.location import default_location
-from soundalike.library.words import plain
+from soundalike.plain import plain
 
 __all__ = ["complete_words"]
 

@@ -86,6 +86,8 @@ class Index(Rows):
     # How many rows are other than when the distribution was measured.
     _stale: int = 0
     _measured: list[PairDistribution] = field(default_factory=list, repr=False)
+    # Under other weights, by the bytes of their factors.
+    _weighed: dict[bytes, PairDistribution] = field(default_factory=dict, repr=False)
     _room: _Room | None = field(default=None, repr=False)
 
     @property
@@ -93,15 +95,26 @@ class Index(Rows):
         """How alike the library's pairs of tracks are, measured when first asked for. Of what is
         there several times, one counts."""
         if not self._measured:
-            rows = np.sort(np.unique(self.audio_ids, return_index=True)[1])
-            is_once = len(rows) == len(self)  # then nothing need be copied
-            self._measured.append(
-                PairDistribution.from_embeddings(
-                    self.embeddings if is_once else self.embeddings[rows],
-                    durations_s=self.durations_s[rows],
-                )
-            )
+            self._measured.append(self._measure())
         return self._measured[0]
+
+    def weighed(self, factors: NDArray[np.float32] | None) -> PairDistribution:
+        """:attr:`distribution` of similarities under other weights (``Facets.factors``)."""
+        if factors is None:
+            return self.distribution
+        key = factors.tobytes()
+        if key not in self._weighed:
+            self._weighed[key] = self._measure(factors)
+        return self._weighed[key]
+
+    def _measure(self, factors: NDArray[np.float32] | None = None) -> PairDistribution:
+        rows = np.sort(np.unique(self.audio_ids, return_index=True)[1])
+        is_once = len(rows) == len(self)  # then nothing need be copied
+        return PairDistribution.from_embeddings(
+            self.embeddings if is_once else self.embeddings[rows],
+            durations_s=self.durations_s[rows],
+            factors=factors,
+        )
 
     def recordings(self, excerpts_of: Excerpts) -> Recordings:
         """Which rows hold the same recording.
@@ -279,6 +292,7 @@ class IndexKeeper:
             counts=snapshot.count_by_status(analysed=len(merged["track_ids"])),
             _stale=stale if measured else 0,
             _measured=measured,
+            _weighed={},
             _room=room,
         )
 
@@ -308,7 +322,7 @@ class IndexKeeper:
         columns = list(zip(*found, strict=True)) if found else [()] * 9
         ids, content_ids, paths, durations, audio, *named, encoded = columns
         artist_codes, album_codes = _codes(paths, *named, roots=snapshot.roots)
-        embeddings, whole = decode_embeddings(encoded, snapshot.space.embedding_dim)
+        embeddings, whole = decode_embeddings(encoded, snapshot.space.layout)
         rows = Rows(
             track_ids=np.array(ids, np.int64)[whole],
             content_ids=np.array(content_ids, np.int64)[whole],

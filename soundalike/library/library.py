@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
@@ -32,6 +32,7 @@ from soundalike.library.scan.folders import FolderSettings, remembered_folders
 from soundalike.library.scan.walk import checked_folders
 from soundalike.library.snapshot import Query
 from soundalike.library.storage.database import Database
+from soundalike.library.word_records import FindResult, KnownWord
 from soundalike.models import ModelInfo, find_model
 from soundalike.models.lineage import Lineage, default_lineage
 from soundalike.workers.calls import Call, run_calls
@@ -323,6 +324,7 @@ class Library:
         end_s: float | None = None,
         max_per_artist: int | None = None,
         min_percentile: float | None = None,
+        weights: Mapping[str, float] | None = None,
     ) -> SimilarResult:
         """The tracks that sound most like a track, a file, or a passage of either.
 
@@ -337,13 +339,17 @@ class Library:
         max_per_artist : at most this many by one artist; where there is no tag, of one folder.
         min_percentile : only tracks that are more alike than this share (0-100) of all pairs in
             the library: fewer than k then, or none, rather than some that are not alike.
+        weights : what counts how much, by facet of the model, such as ``{"rhythm": 2, "sound":
+            0.5}``: any numbers from 0 on, of which the proportion counts. A facet that is not named
+            keeps the weight that ``info().facets`` has. Percentiles are under these weights, too.
 
         Raises
         ------
         TrackNotFound, AmbiguousTrack : as for :meth:`track`.
         AudioError : the query's file has to be analysed and cannot be.
         ModelMismatch : the query or the whole library is analysed with another model only.
-        InvalidArgument : a value of the wrong type or out of range.
+        InvalidArgument : a value of the wrong type or out of range, or a facet that the model does
+            not have.
         """
         k = whole_number("k", k, least=1)
         if start_s is not None:
@@ -359,6 +365,10 @@ class Library:
             max_per_artist = whole_number("max_per_artist", max_per_artist, least=1)
         if min_percentile is not None:
             min_percentile = number("min_percentile", min_percentile, least=0, most=100)
+        if weights is not None and not isinstance(weights, Mapping):
+            raise InvalidArgument(
+                f'weights is {weights!r}: give numbers by facet, such as {{"rhythm": 2}}'
+            )
         return self._reader.similar(
             query,
             k,
@@ -366,6 +376,7 @@ class Library:
             end_s=end_s,
             max_per_artist=max_per_artist,
             min_percentile=min_percentile,
+            weights=weights,
         )
 
     def index(self) -> Index:
@@ -376,6 +387,30 @@ class Library:
         ModelMismatch : the whole library is analysed with another model only.
         """
         return self._reader.index()
+
+    def find(
+        self, query: str, k: int = 10, *, max_per_artist: int | None = None, sure: bool = False
+    ) -> FindResult:
+        """The tracks that have what words ask for, by what the model hears in them.
+
+        Parameters
+        ----------
+        query : such as "piano, no vocals, sad"; what can be written says ``words.query.parse``.
+        k : how many at most.
+        max_per_artist : as for :meth:`similar`.
+        sure : only tracks that surely are as asked, in every word: fewer than k then, or none.
+
+        Raises
+        ------
+        InvalidArgument : a word that the model does not have (the message offers others), a query
+            that asks for nothing or contradicts itself, or a value out of range.
+        ModelError : the model that answers tells no words.
+        """
+        return self._reader.find(query, k, max_per_artist=max_per_artist, sure=sure)
+
+    def words(self) -> tuple[KnownWord, ...]:
+        """The words that :meth:`find` knows; raises as it does."""
+        return self._reader.words()
 
     def duplicates(self) -> tuple[DuplicateGroup, ...]:
         """The recordings that several files hold, by the path of the best copy of each.

@@ -19,7 +19,8 @@ from soundalike.library.scan.walk import AUDIO_SUFFIXES, canonical
 from soundalike.library.snapshot import Found, Query, Snapshot
 from soundalike.library.storage.schema import tracks
 from soundalike.library.storage.sqlite import is_letter, shared_parts, word_parts, word_starts
-from soundalike.library.words import plain, track_number_in
+from soundalike.library.words import track_number_in
+from soundalike.plain import plain
 
 __all__ = ["find", "having_words", "not_found"]
 

@@ -43,6 +43,7 @@ def describe(snapshot: Snapshot, database: Database, upgrade: Upgrade | None) ->
     return LibraryInfo(
         location=database.location,
         model=snapshot.space.id,
+        facets=snapshot.space.layout.weights(),
         upgrade=upgrade,
         models=tuple(ModelTracks(model, count) for model, count in in_use.items()),
         tracks=counted["analysed"] + counted["failed"] + counted["pending"],

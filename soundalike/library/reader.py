@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import suppress
 from functools import partial
 from pathlib import Path
@@ -14,8 +14,17 @@ import numpy as np
 from numpy.typing import NDArray
 from sqlalchemy import Connection
 
-from soundalike.errors import LibraryError, ModelMismatch, TrackNotFound, UnreadableFile, printable
+from soundalike.errors import (
+    InvalidArgument,
+    LibraryError,
+    ModelError,
+    ModelMismatch,
+    TrackNotFound,
+    UnreadableFile,
+    printable,
+)
 from soundalike.files import is_gone
+from soundalike.library.by_words import find_by_words, known_words, vocabulary_of
 from soundalike.library.changes import Position, position
 from soundalike.library.copies import duplicate_groups
 from soundalike.library.forget import missing_tracks
@@ -38,7 +47,9 @@ from soundalike.library.snapshot import Found, Query, Snapshot
 from soundalike.library.storage.database import Database
 from soundalike.library.storage.schema import below, tracks
 from soundalike.library.upgrade import query_space, to_reanalyse, upgrade_state
+from soundalike.library.word_records import FindResult, KnownWord
 from soundalike.models import ModelInfo
+from soundalike.models.contract import Words
 from soundalike.models.lineage import EmbeddingSpace, Lineage
 from soundalike.similarity.passages import compare_analyses
 from soundalike.similarity.rank import check_min_percentile
@@ -159,10 +170,16 @@ class Reader:
         end_s: float | None,
         max_per_artist: int | None,
         min_percentile: float | None,
+        weights: Mapping[str, float] | None,
     ) -> SimilarResult:
         with self._database.read() as connection:
             snapshot = self._snapshot(connection)
             index = self._current(snapshot)
+            try:
+                snapshot.space.layout.weights(weights)
+            except InvalidArgument as error:
+                # Which model answers may be another than the one that somebody thinks of.
+                raise InvalidArgument(f"{snapshot.space.id}: {error}") from None
             if min_percentile is not None:
                 check_min_percentile(min_percentile, index.distribution)
             found = find(snapshot, query)
@@ -181,6 +198,7 @@ class Reader:
                 end_s=end_s,
                 max_per_artist=max_per_artist,
                 min_percentile=min_percentile,
+                weights=weights,
             )
             embedding = self._embedding(index, found, whole) if is_whole else None
             result = None
@@ -198,6 +216,25 @@ class Reader:
                 result = answer(analysis.embedding, later, is_unfamiliar=analysis.unfamiliar)
         self._tidy()
         return result
+
+    def find(self, query: str, k: int, *, max_per_artist: int | None, sure: bool) -> FindResult:
+        with self._database.read() as connection:
+            snapshot = self._snapshot(connection)
+            vocabulary = self._vocabulary(snapshot)
+            index = self._current(snapshot)
+            found = find_by_words(
+                index, snapshot, vocabulary, query, k=k, max_per_artist=max_per_artist, sure=sure
+            )
+        self._tidy()
+        return found
+
+    def words(self) -> tuple[KnownWord, ...]:
+        with self._database.read() as connection:
+            snapshot = self._snapshot(connection)
+            vocabulary = self._vocabulary(snapshot)
+            found = known_words(self._current(snapshot), snapshot, vocabulary)
+        self._tidy()
+        return found
 
     def duplicates(self) -> tuple[DuplicateGroup, ...]:
         with self._database.read() as connection:
@@ -250,6 +287,22 @@ class Reader:
                 f"{next(iter(others)).partition('@')[0]} (in Python: Library(model=...))"
             )
         return index
+
+    def _vocabulary(self, snapshot: Snapshot) -> Words:
+        """The words of the model that answers; refused where it has none."""
+        found = vocabulary_of(snapshot)
+        if found:
+            return found
+        if snapshot.space.id != self._model.id and self._model.words:
+            raise ModelMismatch(
+                f"{snapshot.space.id}, which answers until all tracks are analysed with "
+                f"{self._model.id}, tells no words: finish the upgrade (soundalike scan --upgrade)"
+            )
+        if not self._model.words:
+            raise ModelError(
+                f"{self._model.id} tells no words: choose a model that does (soundalike models)"
+            )
+        return self._model.words
 
     def _tidy(self) -> None:
         """What a question leaves to do: keep the index, and name what was damaged in it."""

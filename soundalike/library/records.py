@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field, fields
 from datetime import datetime
 from pathlib import Path
@@ -54,6 +55,8 @@ class Track:
     status : "missing" (was there, is gone), "failed", "analysed" (with the model that answers
         queries), or "pending" (not looked at with this model).
     missing_since : when a scan found out that the file is gone; None where it is there.
+    tempo_bpm : beats a minute; None where the model that answers does not tell or is not sure.
+    key : such as "A minor"; None as for the tempo.
     """
 
     track_id: int
@@ -69,6 +72,8 @@ class Track:
     audio_hash: str | None = None
     from_path: Tags = field(default_factory=Tags)
     missing_since: datetime | None = None
+    tempo_bpm: float | None = None
+    key: str | None = None
 
     @property
     def absence(self) -> str | None:
@@ -135,6 +140,8 @@ class Track:
             "size_bytes": self.size_bytes,
             "content_hash": self.content_hash,
             "audio_hash": self.audio_hash,
+            "tempo_bpm": self.tempo_bpm,
+            "key": self.key,
             "status": self.status,
             "missing_since": self.missing_since,
         }
@@ -281,7 +288,8 @@ class Match:
 
     ``percentile`` is the share (0-100) of the library's pairs of tracks that are less alike;
     None while the library is too small to say. ``copies`` are other tracks with the same recording:
-    of those, the one that is most alike stands in the list.
+    of those, the one that is most alike stands in the list. ``facets`` has the cosine in each facet
+    by its name; weighed with ``SimilarResult.weights`` they add up to the similarity.
     """
 
     rank: int
@@ -289,6 +297,7 @@ class Match:
     similarity: float
     percentile: float | None
     copies: tuple[Copy, ...] = ()
+    facets: Mapping[str, float] = field(default_factory=dict, hash=False)
 
 
 @dataclass(frozen=True, slots=True)
@@ -301,6 +310,7 @@ class SimilarResult:
     path : the query's file.
     start_s, end_s : the requested passage; None where there is no bound.
     model : that made the embeddings, ``name@version``.
+    weights : the share of each facet of the model in the similarities, sum 1.
     matches : best first, without the query itself.
     min_percentile : as requested; None where nothing was to be cut.
     cut : tracks that would have been among the matches, but are less alike than that.
@@ -321,6 +331,7 @@ class SimilarResult:
     start_s: float | None
     end_s: float | None
     model: str
+    weights: Mapping[str, float] = field(hash=False)
     matches: tuple[Match, ...]
     min_percentile: float | None
     cut: int
@@ -369,6 +380,7 @@ class LibraryInfo:
     ----------
     location : the database file, or the URL without its password.
     model : that answers queries, ``name@version``; the counts are of this one.
+    facets : what its embeddings are made of, and the share of each in a similarity, sum 1.
     upgrade : how far the re-analysis by a new model is; None when there is nothing of the kind.
     models : all models that its tracks are analysed with.
     tracks : all tracks that are not missing: ``analysed + failed + pending``.
@@ -381,6 +393,7 @@ class LibraryInfo:
 
     location: str
     model: str
+    facets: Mapping[str, float] = field(hash=False)
     upgrade: Upgrade | None
     models: tuple[ModelTracks, ...]
     tracks: int

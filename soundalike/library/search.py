@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -33,6 +33,7 @@ def search(
     end_s: float | None,
     max_per_artist: int | None,
     min_percentile: float | None,
+    weights: Mapping[str, float] | None = None,
     is_unfamiliar: bool = False,
 ) -> SimilarResult:
     """Rank an index for a query; see ``Library.similar``.
@@ -43,17 +44,20 @@ def search(
     embedding : (embedding_dim,), unit length; of the query, or of a passage of it.
     snapshot : where the names of the tracks come from.
     whole : the analysis of the whole query, where it is known and not in the index.
+    weights : of facets, as ``Facets.weights`` takes them. Copies are told by the model's own.
     """
+    layout = snapshot.space.layout
+    distribution = index.weighed(layout.factors(weights) if weights else None)
     recordings = index.recordings(snapshot.excerpts_of)
     row, own = _own_rows(index, recordings, found, whole)
     ranked = rank(
-        embedding,
+        layout.reweight(embedding, weights),
         index.embeddings,
         k=k,
         exclude=own if row is None else [row, *own],
         artists=index.artist_codes if max_per_artist is not None else None,
         max_per_artist=max_per_artist,
-        distribution=index.distribution,
+        distribution=distribution,
         copies_of=recordings.copies_of,
     )
     rows = [
@@ -81,6 +85,7 @@ def search(
             each.similarity,
             each.percentile,
             copies(each.copies, each.index),
+            layout.cosines(embedding, index.embeddings[each.index]),
         )
         for place, each in enumerate(ranked, start=1)
     )
@@ -102,6 +107,7 @@ def search(
         start_s=start_s,
         end_s=end_s,
         model=index.model,
+        weights=layout.weights(weights),
         matches=matches[:kept],
         min_percentile=min_percentile,
         cut=len(matches) - kept,
@@ -110,7 +116,7 @@ def search(
         copies=own_copies,
         not_searched=index.counts["pending"],
         is_unfamiliar=is_unfamiliar,
-        is_poor=bool(ranked) and index.distribution.is_poor(ranked[0].percentile),
+        is_poor=bool(ranked) and distribution.is_poor(ranked[0].percentile),
     )
 
 

@@ -20,6 +20,7 @@ from sqlalchemy.sql import ColumnElement
 from soundalike.analysis import is_unfamiliar
 from soundalike.audio.tags import Tags
 from soundalike.errors import LibraryError, ModelMismatch, printable
+from soundalike.facets import Facets
 from soundalike.library.changes import Position, position
 from soundalike.library.naming import Roots
 from soundalike.library.records import Track
@@ -37,6 +38,7 @@ from soundalike.library.storage.schema import (
     tracks,
 )
 from soundalike.models import ModelInfo
+from soundalike.models.contract import Words
 from soundalike.models.lineage import EmbeddingSpace
 
 if TYPE_CHECKING:
@@ -178,6 +180,8 @@ class Snapshot:
                     content_hash=None if row.digest is None else row.digest.hex(),
                     audio_hash=None if row.audio_digest is None else row.audio_digest.hex(),
                     status=row.status,
+                    tempo_bpm=row.tempo_bpm,
+                    key=row.key,
                     missing_since=None
                     if row.missing_at is None
                     else datetime.fromtimestamp(row.missing_at, UTC),
@@ -214,6 +218,8 @@ class Snapshot:
                 models.c.name,
                 models.c.version,
                 models.c.labels,
+                models.c.facets,
+                models.c.words.label("vocabulary"),
                 analyses,
                 excerpts.c.starts_s,
                 excerpts.c.embeddings,
@@ -248,7 +254,7 @@ class Snapshot:
             for track_id, embeddings, scales in self.connection.execute(statement, some):
                 # What is damaged is named by whoever asks for the track itself.
                 with suppress(ValueError):
-                    found[track_id] = decode_excerpts(embeddings, scales, self.space.embedding_dim)
+                    found[track_id] = decode_excerpts(embeddings, scales, self.space.layout)
         return found
 
     def _decoded(self, row: Any, found: Found) -> Analysis:
@@ -272,9 +278,22 @@ class Snapshot:
             excerpt_embeddings=row.embeddings,
             excerpt_scales=row.scales,
             excerpt_probabilities=row.excerpt_probabilities,
+            words=row.words,
+            tempo_bpm=row.tempo_bpm,
+            tempo_confidence=row.tempo_confidence,
+            tempo_alternatives=row.tempo_alternatives,
+            key=row.key,
+            key_confidence=row.key_confidence,
         )
         try:
-            return decode(encoded, model=self.space.id, labels=tuple(row.labels), **more)
+            return decode(
+                encoded,
+                model=self.space.id,
+                labels=tuple(row.labels),
+                facets=Facets.from_json(row.facets) if row.facets else None,
+                vocabulary=Words.from_json(row.vocabulary or ()),
+                **more,
+            )
         except ValueError as error:
             number = f"#{found.track.track_id} " if found.track else ""
             raise LibraryError(
@@ -322,6 +341,8 @@ def _every_track(name: str, version: str) -> Select[Any]:
             tracks.c.size_bytes,
             tracks.c.missing_at,
             *facts,
+            analyses.c.tempo_bpm,
+            analyses.c.key,
             status.label("status"),
         )
         .select_from(tracks)

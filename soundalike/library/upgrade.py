@@ -13,6 +13,7 @@ from typing import Any
 from sqlalchemy import Connection, Select, and_, case, delete, exists, func, or_, select
 from sqlalchemy.sql import ColumnElement
 
+from soundalike.facets import Facets
 from soundalike.library.changes import NO_TRACK, log_changes
 from soundalike.library.records import Upgrade
 from soundalike.library.storage.schema import analyses, failures, models, tracks
@@ -41,6 +42,7 @@ class StoredModel:
     name: str
     version: str
     embedding_dim: int
+    layout: Facets
 
     @property
     def id(self) -> str:
@@ -49,13 +51,13 @@ class StoredModel:
 
 def stored_line(connection: Connection, lineage: Lineage) -> list[StoredModel]:
     """The models of a line that the library has analyses by, the oldest first."""
-    columns = (models.c.id, models.c.name, models.c.version, models.c.embedding_dim)
-    statement = select(*columns).where(exists().where(analyses.c.model_id == models.c.id))
+    statement = select(models).where(exists().where(analyses.c.model_id == models.c.id))
     found = {}
     for row in connection.execute(statement):
         age = lineage.age(row.name, row.version)
         if age is not None:
-            found[age] = StoredModel(row.id, row.name, row.version, row.embedding_dim)
+            layout = Facets.from_json(row.facets) if row.facets else Facets.one(row.embedding_dim)
+            found[age] = StoredModel(row.id, row.name, row.version, row.embedding_dim, layout)
     return [found[age] for age in sorted(found)]
 
 

@@ -1,34 +1,21 @@
-"""Text as it is compared: without case, accents and punctuation."""
+"""What names in tags are compared by: artists, albums, genres, and all words of a track."""
 
 from __future__ import annotations
 
 import re
-import unicodedata
 from collections.abc import Iterable
 
-__all__ = ["album_key", "artist_key", "genre_key", "plain", "searchable", "track_number_in"]
+from soundalike.plain import plain
 
-# Letters that Unicode does not take apart into a plain one and an accent.
-_LETTERS = str.maketrans({"ø": "o", "đ": "d", "ł": "l", "ħ": "h", "æ": "ae", "œ": "oe"})
+__all__ = ["album_key", "artist_key", "genre_key", "searchable", "track_number_in"]
+
 # Names that stand for nobody in particular.
 _NO_ARTIST = frozenset(
     {"various artists", "various", "va", "v a", "unknown", "unknown artist", "artist"}
 )
 _NO_GENRE = frozenset({"unknown", "other", "misc", "none", "genre", "undefined"})
 _NO_ALBUM = frozenset({"unknown", "unknown album", "album", "untitled"})
-_NO_LETTER = re.compile(r"[\W_]+")
 _ID = re.compile(r"#?(\d{1,18})", re.ASCII)
-
-
-def plain(text: str) -> str:
-    """The words of a text, lower case, accents gone, one space between them.
-
-    >>> plain("Mötley Crüe: Girls, Girls, Girls")
-    'motley crue girls girls girls'
-    """
-    taken_apart = unicodedata.normalize("NFKD", text.casefold())
-    letters = "".join(each for each in taken_apart if not unicodedata.combining(each))
-    return _NO_LETTER.sub(" ", letters.translate(_LETTERS)).strip()
 
 
 def searchable(parts: Iterable[str | None]) -> str:

@@ -51,6 +51,7 @@ class PairDistribution:
         embeddings: NDArray[np.generic],
         *,
         durations_s: NDArray[np.floating] | None = None,
+        factors: NDArray[np.floating] | None = None,
         max_tracks: int = _SAMPLE_TRACKS,
         seed: int = 0,
     ) -> PairDistribution:
@@ -61,6 +62,8 @@ class PairDistribution:
         embeddings : (n_tracks, D), unit length; each recording once.
         durations_s : (n_tracks,), seconds; of tracks that are the same piece by it
             (``duplicates.same_piece``) only the first counts.
+        factors : (D,), what a query is multiplied by, where facets have other weights than their
+            own (``Facets.factors``).
         max_tracks : beyond this many tracks, a random sample of this many stands for them. All
             pairs within a sample of m tracks tell more than m/n rows against all n columns at the
             same cost: the answer depends on how many different tracks were drawn.
@@ -86,6 +89,8 @@ class PairDistribution:
             if again.any():
                 sample, matrix = sample[~again], matrix[np.ix_(~again, ~again)]
                 n_tracks = len(sample) if n_tracks == len(again) else n_tracks
+        if factors is not None:
+            matrix = (sample * factors.astype(np.float32)) @ sample.T
         pairs = np.round(matrix[np.triu_indices(len(sample), k=1)], DECIMALS)
         pairs.sort()
         pairs.flags.writeable = False

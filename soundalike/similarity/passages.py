@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import math
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -52,6 +53,8 @@ class Comparison:
     a, b : what to call the two tracks.
     a_path, b_path : their files, None when only an analysis was given.
     similarity : cosine of the two embeddings, -1 to 1.
+    facets : the cosine in each facet of the model, by its name.
+    shares : what each facet adds to the similarity; they sum to it.
     percentile : share (0-100) of the library's pairs of tracks that are less alike; None without
         a library, or with one too small to say.
     passages : best first, not overlapping in either track.
@@ -64,6 +67,8 @@ class Comparison:
     a_path: Path | None
     b_path: Path | None
     similarity: float
+    facets: Mapping[str, float] = field(hash=False)
+    shares: Mapping[str, float] = field(hash=False)
     percentile: float | None
     passages: tuple[Passage, ...]
     excerpt_similarity: NDArray[np.float32] = field(repr=False)
@@ -151,7 +156,9 @@ def compare_analyses(
             f"{a} was analysed with {a_analysis.model}, {b} with {b_analysis.model}: "
             "analyse both with the same model"
         )
-    similarity = _cosine(a_analysis.embedding, b_analysis.embedding)
+    layout = a_analysis.layout
+    shares = layout.shares(a_analysis.embedding, b_analysis.embedding)
+    similarity = math.fsum(shares.values())
     matrix = np.asarray(
         a_analysis.excerpt_embeddings.astype(np.float32)
         @ b_analysis.excerpt_embeddings.astype(np.float32).T
@@ -162,6 +169,8 @@ def compare_analyses(
         a_path=a_path,
         b_path=b_path,
         similarity=similarity,
+        facets=layout.cosines(a_analysis.embedding, b_analysis.embedding),
+        shares=shares,
         percentile=distribution.percentile(similarity) if distribution else None,
         passages=best_passages(
             matrix,
@@ -290,13 +299,6 @@ def _spans(analysis: Analysis) -> NDArray[np.float64]:
     last_s = max(first_s + shortest_s, analysis.duration_s)
     ends_s = np.minimum(starts_s + analysis.excerpt_s, last_s)
     return np.stack([starts_s, ends_s], axis=1)
-
-
-def _cosine(a: NDArray[np.float32], b: NDArray[np.float32]) -> float:
-    """Cosine of two unit embeddings; stored ones may be float16, so they are normalised again."""
-    a64, b64 = a.astype(np.float64), b.astype(np.float64)
-    norms = float(np.linalg.norm(a64) * np.linalg.norm(b64))
-    return float(a64 @ b64) / norms if norms else 0.0
 
 
 def _is_analysis(side: object) -> bool:

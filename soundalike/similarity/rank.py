@@ -22,6 +22,7 @@ __all__ = [
     "Ranked",
     "best_first",
     "check_min_percentile",
+    "choose",
     "cut_below",
     "rank",
     "similarities",
@@ -114,21 +115,61 @@ def rank(
     ------
     InvalidArgument : a value of the wrong type or out of range, or shapes that do not fit.
     """
+    scores = similarities(embedding, embeddings)
+    found = choose(
+        scores,
+        k,
+        exclude=exclude,
+        artists=artists,
+        max_per_artist=max_per_artist,
+        copies_of=copies_of,
+    )
+    ranked = []
+    for row, own in found:
+        similarity = round(float(scores[row]), DECIMALS)
+        percentile = distribution.percentile(similarity) if distribution else None
+        ranked.append(Ranked(row, similarity, percentile, own))
+    return tuple(ranked)
+
+
+def choose(
+    scores: NDArray[np.float32],
+    k: int,
+    *,
+    exclude: Sequence[int] = (),
+    artists: Sequence[Hashable | None] | NDArray[np.integer] | None = None,
+    max_per_artist: int | None = None,
+    copies_of: Callable[[Sequence[int]], Sequence[Sequence[int]]] | None = None,
+) -> list[tuple[int, tuple[int, ...]]]:
+    """The rows with the highest scores, the highest first, and of each the rows it stands for.
+
+    Parameters
+    ----------
+    scores : (n,), no NaN; equal ones, to ``DECIMALS`` places, keep their order. A row with minus
+        infinity does not come out.
+    k, exclude, artists, max_per_artist, copies_of : as for :func:`rank`; without ``max_per_artist``
+        the artists are of no use.
+
+    Raises
+    ------
+    InvalidArgument : a value of the wrong type or out of range, or another number of artists.
+    """
     k = whole_number("k", k, least=1)
     if max_per_artist is not None:
         max_per_artist = whole_number("max_per_artist", max_per_artist, least=1)
-    if max_per_artist is not None and (artists is None or len(artists) != len(embeddings)):
+    if max_per_artist is not None and (artists is None or len(artists) != len(scores)):
         given = "none" if artists is None else len(artists)
         raise InvalidArgument(
-            f"max_per_artist needs one artist for each of the {len(embeddings)} rows, got {given}"
+            f"max_per_artist needs one artist for each of the {len(scores)} rows, got {given}"
         )
-    scores = similarities(embedding, embeddings)
-    scores[list(exclude)] = -np.inf
-    chosen: list[Ranked] = []
+    chosen: list[tuple[int, tuple[int, ...]]] = []
     by_artist: Counter[Hashable] = Counter()
     # Rows that are spoken for: left out, or the same as one that is chosen.
     taken = set(exclude)
     copies: dict[int, Sequence[int]] = {}
+    if taken:
+        scores = scores.copy()
+        scores[list(taken)] = -np.inf
 
     def artist_of(row: int) -> Hashable | None:
         return artists[row] if artists is not None and max_per_artist is not None else None
@@ -154,16 +195,14 @@ def rank(
             taken.update((row, *own))
             if artist := artist_of(row):
                 by_artist[artist] += 1
-            similarity = round(float(scores[row]), DECIMALS)
-            percentile = distribution.percentile(similarity) if distribution else None
-            chosen.append(Ranked(row, similarity, percentile, own))
+            chosen.append((row, own))
             if len(chosen) == k:
                 break
         if len(best) < depth:
             break
         seen = depth
         depth *= 4
-    return tuple(chosen)
+    return chosen
 
 
 def cut_below(

@@ -115,6 +115,8 @@ class Store(FailureStore):
             "version": model.version,
             "embedding_dim": model.embedding_dim,
             "labels": list(model.labels),
+            "facets": model.facets.to_json() if model.facets else None,
+            "words": model.words.to_json() or None,
         }
         return int(connection.execute(insert(models).returning(models.c.id), values).scalar_one())
 
@@ -336,6 +338,12 @@ class Store(FailureStore):
             "genre_set": encoded.genre_set,
             "notes": encoded.notes,
             "familiarity": encoded.familiarity,
+            "tempo_bpm": encoded.tempo_bpm,
+            "tempo_confidence": encoded.tempo_confidence,
+            "tempo_alternatives": encoded.tempo_alternatives,
+            "key": encoded.key,
+            "key_confidence": encoded.key_confidence,
+            "words": encoded.words,
             "analysed_at": self._now,
         }
         made = self._connection.execute(statements.ADD_ANALYSIS, values)

@@ -8,10 +8,19 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from soundalike.analysis import Analysis, unit
+from soundalike.analysis import Analysis
+from soundalike.facets import Facets
 from soundalike.frontends.log_mel import EXCERPT_S
+from soundalike.models.contract import NO_WORDS, Words
 
-__all__ = ["EncodedAnalysis", "decode", "decode_embeddings", "decode_excerpts", "encode"]
+__all__ = [
+    "EncodedAnalysis",
+    "decode",
+    "decode_embeddings",
+    "decode_excerpts",
+    "decode_words",
+    "encode",
+]
 
 # Byte order and width are part of the file format.
 _F16, _F32, _F64, _I8 = (np.dtype(name) for name in ("<f2", "<f4", "<f8", "i1"))
@@ -31,6 +40,12 @@ class EncodedAnalysis:
     excerpt_embeddings: bytes
     excerpt_scales: bytes
     excerpt_probabilities: bytes
+    words: bytes | None = None
+    tempo_bpm: float | None = None
+    tempo_confidence: float | None = None
+    tempo_alternatives: list[float] | None = None
+    key: str | None = None
+    key_confidence: float | None = None
 
 
 def encode(analysis: Analysis) -> EncodedAnalysis:
@@ -53,6 +68,12 @@ def encode(analysis: Analysis) -> EncodedAnalysis:
         excerpt_embeddings=np.rint(excerpts / scales[:, None]).astype(_I8).tobytes(),
         excerpt_scales=scales.tobytes(),
         excerpt_probabilities=analysis.excerpt_probabilities.astype(_F16).tobytes(),
+        words=analysis.word_probabilities.astype(_F16).tobytes() if analysis.vocabulary else None,
+        tempo_bpm=analysis.tempo_bpm,
+        tempo_confidence=analysis.tempo_confidence,
+        tempo_alternatives=list(analysis.tempo_alternatives) or None,
+        key=analysis.key,
+        key_confidence=analysis.key_confidence,
     )
 
 
@@ -63,6 +84,8 @@ def decode(
     labels: tuple[str, ...],
     kind: str = "genres",
     excerpt_s: float = EXCERPT_S,
+    facets: Facets | None = None,
+    vocabulary: Words = NO_WORDS,
 ) -> Analysis:
     """Unpack what ``encode`` packed.
 
@@ -70,21 +93,20 @@ def decode(
     ----------
     model : ``name@version`` that made the analysis.
     labels : of that model, in the order of its outputs.
-    kind, excerpt_s : of that model, as in ``Analysis``.
+    kind, excerpt_s, facets, vocabulary : of that model, as in ``Analysis``.
 
     Raises
     ------
     ValueError : the bytes do not fit together, or hold no numbers.
     """
-    embeddings, whole = decode_embeddings(
-        [encoded.embedding], len(encoded.embedding) // _F16.itemsize
-    )
+    layout = facets or Facets.one(max(1, len(encoded.embedding) // _F16.itemsize))
+    embeddings, whole = decode_embeddings([encoded.embedding], layout)
     if not whole.all():
-        raise ValueError("the embedding holds NaN, infinite values or only zeros")
+        raise ValueError(
+            "the embedding has another length, or holds NaN, infinite values or only zeros"
+        )
     starts_s = np.frombuffer(encoded.excerpt_starts_s, _F64).astype(np.float64)
-    excerpts = decode_excerpts(
-        encoded.excerpt_embeddings, encoded.excerpt_scales, embeddings.shape[1]
-    )
+    excerpts = decode_excerpts(encoded.excerpt_embeddings, encoded.excerpt_scales, layout)
     if len(excerpts) != len(starts_s):
         raise ValueError(f"there are {len(excerpts)} excerpts, but {len(starts_s)} starts")
     probabilities = np.frombuffer(encoded.excerpt_probabilities, _F16)
@@ -92,6 +114,11 @@ def decode(
     if kind == "genres":
         # What rounding has left of the sum of 1.
         excerpt_probabilities /= excerpt_probabilities.sum(axis=1, keepdims=True)
+    if encoded.words is None:
+        vocabulary = NO_WORDS
+    words = np.frombuffer(encoded.words or b"", _F16)
+    if len(words) != len(vocabulary):
+        raise ValueError(f"{len(vocabulary)} words have {len(words)} probabilities")
     return Analysis(
         model=model,
         duration_s=encoded.duration_s,
@@ -106,10 +133,18 @@ def decode(
         kind=kind,
         excerpt_s=excerpt_s,
         familiarity=encoded.familiarity,
+        facets=facets,
+        vocabulary=vocabulary,
+        word_probabilities=words.astype(np.float32),
+        tempo_bpm=encoded.tempo_bpm,
+        tempo_confidence=encoded.tempo_confidence,
+        tempo_alternatives=tuple(encoded.tempo_alternatives or ()),
+        key=encoded.key,
+        key_confidence=encoded.key_confidence,
     )
 
 
-def decode_excerpts(embeddings: bytes, scales: bytes, embedding_dim: int) -> NDArray[np.float32]:
+def decode_excerpts(embeddings: bytes, scales: bytes, layout: Facets) -> NDArray[np.float32]:
     """The embeddings of a track's excerpts, (n_excerpts, embedding_dim), of unit length again.
 
     Raises
@@ -118,15 +153,15 @@ def decode_excerpts(embeddings: bytes, scales: bytes, embedding_dim: int) -> NDA
     """
     factors = np.frombuffer(scales, _F32)
     found = np.frombuffer(embeddings, _I8)
-    if len(found) != len(factors) * embedding_dim:
+    if len(found) != len(factors) * layout.size:
         raise ValueError(
-            f"{len(factors)} excerpts of {embedding_dim} numbers are not {len(found)} numbers"
+            f"{len(factors)} excerpts of {layout.size} numbers are not {len(found)} numbers"
         )
-    return unit(found.reshape(-1, embedding_dim) * factors[:, None])
+    return layout.normalise(found.reshape(-1, layout.size) * factors[:, None])
 
 
 def decode_embeddings(
-    encoded: Sequence[bytes], embedding_dim: int
+    encoded: Sequence[bytes], layout: Facets
 ) -> tuple[NDArray[np.float32], NDArray[np.bool_]]:
     """The embeddings of one model, of unit length again, and which of them are whole.
 
@@ -135,13 +170,26 @@ def decode_embeddings(
     float32 (n_whole, embedding_dim), and bool (n,): False where a row has another length than
     it should, or holds NaN, infinite values or only zeros.
     """
-    size = embedding_dim * _F16.itemsize
+    size = layout.size * _F16.itemsize
     whole = np.fromiter((len(row) == size for row in encoded), np.bool_, len(encoded))
     joined = b"".join(row for row in encoded if len(row) == size)
-    embeddings = np.frombuffer(joined, _F16).astype(np.float32).reshape(-1, embedding_dim)
+    embeddings = np.frombuffer(joined, _F16).astype(np.float32).reshape(-1, layout.size)
     squares = np.einsum("ij,ij->i", embeddings, embeddings)
     sound = np.isfinite(squares) & (squares > 0)
     whole[whole] = sound
     if not sound.all():
-        embeddings, squares = embeddings[sound], squares[sound]
-    return embeddings / np.sqrt(squares)[:, None], whole
+        embeddings = embeddings[sound]
+    return layout.normalise(embeddings), whole
+
+
+def decode_words(encoded: Sequence[bytes | None], n_words: int) -> NDArray[np.float32]:
+    """The probabilities of a model's words, float32 (n, n_words); NaN in the rows of which nothing
+    is stored, or something else than so many probabilities."""
+    found = np.full((len(encoded), n_words), np.nan, np.float32)
+    size = n_words * _F16.itemsize
+    rows = [row for row, values in enumerate(encoded) if values is not None and len(values) == size]
+    joined = b"".join(encoded[row] or b"" for row in rows)
+    values = np.frombuffer(joined, _F16).astype(np.float32).reshape(-1, n_words)
+    values[~((values >= 0) & (values <= 1)).all(axis=1)] = np.nan
+    found[rows] = values
+    return found

@@ -70,7 +70,7 @@ __all__ = [
 ModelId = int | ScalarSelect[int]
 """The row of a model, or how to find it."""
 
-SCHEMA_VERSION = "0004"
+SCHEMA_VERSION = "0005"
 """The newest migration; kept here too, so that opening a library need not import Alembic."""
 
 metadata = MetaData(
@@ -91,6 +91,9 @@ models = Table(
     Column("version", Text, nullable=False),
     Column("embedding_dim", Integer, nullable=False),
     Column("labels", JSON, nullable=False),
+    # ``facets.Facets`` and ``models.contract.Words`` as JSON; NULL for a model without.
+    Column("facets", JSON(none_as_null=True)),
+    Column("words", JSON(none_as_null=True)),
     UniqueConstraint("name", "version"),
 )
 
@@ -147,7 +150,7 @@ analyses = Table(
     Column("content_id", Integer, ForeignKey("contents.id", ondelete="CASCADE"), nullable=False),
     Column("model_id", Integer, ForeignKey("models.id", ondelete="CASCADE"), nullable=False),
     Column("duration_s", Double, nullable=False),
-    # float16 (embedding_dim,), unit length.
+    # float16 (embedding_dim,), unit length, each facet as long as its weight has it.
     Column("embedding", LargeBinary, nullable=False),
     # float32 (n_labels,).
     Column("probabilities", LargeBinary, nullable=False),
@@ -155,6 +158,14 @@ analyses = Table(
     Column("notes", JSON, nullable=False),
     # Share of held-out music that is as far from what the model knows; NULL where it does not tell.
     Column("familiarity", Double),
+    # As in ``Analysis``; NULL where the model does not tell or, but for confidences, is not sure.
+    Column("tempo_bpm", Double),
+    Column("tempo_confidence", Double),
+    Column("tempo_alternatives", JSON(none_as_null=True)),
+    Column("key", Text),
+    Column("key_confidence", Double),
+    # float16 (n_words,), probabilities.
+    Column("words", LargeBinary),
     Column("analysed_at", Double, nullable=False),
     UniqueConstraint("content_id", "model_id"),
     Index(None, "model_id"),
@@ -172,7 +183,8 @@ excerpts = Table(
     ),
     # float64 (n_excerpts,), seconds.
     Column("starts_s", LargeBinary, nullable=False),
-    # int8 (n_excerpts, embedding_dim), to be multiplied by float32 (n_excerpts,).
+    # int8 (n_excerpts, embedding_dim), to be multiplied by float32 (n_excerpts,); facets are scaled
+    # to their length again.
     Column("embeddings", LargeBinary, nullable=False),
     Column("scales", LargeBinary, nullable=False),
     # float16 (n_excerpts, n_labels).

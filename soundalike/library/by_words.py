@@ -1,0 +1,150 @@
+"""The answer to "which tracks have a piano and no singing?"."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+from numpy.typing import NDArray
+from sqlalchemy import select
+
+from soundalike.library.copies import copies_of
+from soundalike.library.index import Index
+from soundalike.library.records import Track
+from soundalike.library.snapshot import Snapshot
+from soundalike.library.storage.encoding import decode_words
+from soundalike.library.storage.schema import analyses, models, tracks
+from soundalike.library.word_records import (
+    AskedWord,
+    FindMatch,
+    FindResult,
+    KnownWord,
+    WordOfTrack,
+)
+from soundalike.models.contract import Words
+from soundalike.similarity.rank import choose
+from soundalike.words.query import parse
+from soundalike.words.rank import fits, verdicts
+
+__all__ = ["find_by_words", "known_words", "vocabulary_of"]
+
+
+def vocabulary_of(snapshot: Snapshot) -> Words:
+    """The words of the model that answers, as it analysed the library with them; empty for a model
+    without, or one that has analysed nothing yet."""
+    space = snapshot.space
+    is_it = (models.c.name == space.name) & (models.c.version == space.version)
+    return Words.from_json(snapshot.connection.scalar(select(models.c.words).where(is_it)) or ())
+
+
+def known_words(index: Index, snapshot: Snapshot, vocabulary: Words) -> tuple[KnownWord, ...]:
+    """See ``Library.words``."""
+    probabilities = _probabilities(index, snapshot, len(vocabulary))
+    return tuple(
+        KnownWord(
+            word.word,
+            word.group,
+            word.precision,
+            int((verdicts(probabilities[:, column], word) == "yes").sum()),
+        )
+        for column, word in enumerate(vocabulary)
+    )
+
+
+def find_by_words(
+    index: Index,
+    snapshot: Snapshot,
+    vocabulary: Words,
+    query: str,
+    *,
+    k: int,
+    max_per_artist: int | None,
+    sure: bool,
+) -> FindResult:
+    """Rank an index by words; see ``Library.find``.
+
+    Parameters
+    ----------
+    snapshot : where the words and the names of the tracks come from.
+    vocabulary : of the model that answers.
+
+    Raises
+    ------
+    InvalidArgument : the query cannot be read; see ``words.query.parse``.
+    """
+    words = tuple(vocabulary)
+    columns = {word.word: column for column, word in enumerate(words)}
+    terms = parse(query, tuple(columns))
+    probabilities = _probabilities(index, snapshot, len(words))
+    is_known = ~np.isnan(probabilities).any(axis=1)
+    # (n_tracks, n_terms): what is asked for, and whether it is so.
+    asked = probabilities[:, [columns[term.word] for term in terms]]
+    is_so = np.stack(
+        [
+            verdicts(asked[:, n], words[columns[term.word]], wanted=term.wanted)
+            for n, term in enumerate(terms)
+        ],
+        axis=1,
+    )
+    is_sure = (is_so == "yes").all(axis=1)
+    scores = fits(probabilities, words, terms)
+    scores[~(is_sure if sure else is_known)] = -np.inf
+    chosen = choose(
+        scores,
+        k,
+        artists=index.artist_codes,
+        max_per_artist=max_per_artist,
+        copies_of=index.recordings(snapshot.excerpts_of).copies_of,
+    )
+    tracks = _tracks(index, snapshot, [row for each, own in chosen for row in (each, *own)])
+    matches = tuple(
+        FindMatch(
+            rank=place,
+            track=tracks[row],
+            fit=float(scores[row]),
+            words=tuple(
+                WordOfTrack(term.word, term.wanted, float(value), verdict)
+                for term, value, verdict in zip(
+                    terms, asked[row].tolist(), is_so[row].tolist(), strict=True
+                )
+            ),
+            copies=copies_of(
+                index,
+                own,
+                tracks,
+                embedding=index.embeddings[row],
+                content_id=int(index.content_ids[row]),
+                audio_id=int(index.audio_ids[row]),
+            ),
+        )
+        for place, (row, own) in enumerate(chosen, start=1)
+    )
+    return FindResult(
+        query=query,
+        asked=tuple(
+            AskedWord(
+                term.word,
+                term.wanted,
+                is_ever_sure=words[columns[term.word]].precision is not None,
+                tracks=int((is_so[:, n] == "yes").sum()),
+            )
+            for n, term in enumerate(terms)
+        ),
+        model=index.model,
+        matches=matches,
+        searched=int(is_known.sum()),
+        sure=int(is_sure.sum()),
+        not_searched=index.counts["pending"],
+    )
+
+
+def _probabilities(index: Index, snapshot: Snapshot, n_words: int) -> NDArray[np.float32]:
+    """Of the words, (n_tracks, n_words), row by row as in the index; NaN where not known."""
+    statement = snapshot.searchable(tracks.c.id, analyses.c.words)
+    stored = {row.id: row.words for row in snapshot.connection.execute(statement)}
+    return decode_words([stored.get(each) for each in index.track_ids.tolist()], n_words)
+
+
+def _tracks(index: Index, snapshot: Snapshot, rows: Sequence[int]) -> dict[int, Track]:
+    by_id = snapshot.tracks_by_id([int(index.track_ids[row]) for row in rows])
+    return {row: by_id[int(index.track_ids[row])] for row in rows}
