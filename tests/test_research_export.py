@@ -202,6 +202,13 @@ def test_the_command_exports_a_run(
     for wrong, code, message in (
         (["--block", "trunk=much"], 2, "the weight must be a number"),
         (["--dims", "4"], 2, "need a --block"),
+        (["--unheard", "pool"], 2, "need a --block"),
+        (["--block", "trunk", "--music", "mine"], 2, "--music is for the facets rhythm and harm"),
+        (["--block", "trunk", "--facet", "sound"], 2, "write NAME=WEIGHT:SIZE or NAME="),
+        (["--block", "trunk", "--facet", "sound=1:8:0:3"], 2, "or NAME=WEIGHT:SIZE:EVENING"),
+        (["--block", "trunk", "--facet", "rhythm=1:8"], 1, "facets must be sound and some of"),
+        (["--block", "trunk", "--pool", str(tmp_path)], 1, "no such pool; `soundalike data pool`"),
+        (["--block", "trunk", "--unheard", str(run / "checkpoint.pt")], 1, "is a file, and a pool"),
         (["--block", "bark"], 1, "InvalidArgument: blocks must be some of trunk, "),
     ):
         refused = CliRunner().invoke(cli, [*words, *wrong])

@@ -17,7 +17,7 @@ from torch import Tensor
 from soundalike.frontends.log_mel import EXCERPT_FRAMES, N_MELS
 from soundalike.research.networks import normalise
 
-__all__ = ["AugmentConfig", "crop", "mix", "perturb"]
+__all__ = ["AugmentConfig", "crop", "mix", "mixing", "perturb"]
 
 
 @dataclass(frozen=True)
@@ -32,7 +32,8 @@ class AugmentConfig:
     tilt_db : equaliser, standard deviation of the slowest of its four waves, dB.
     edge : share of excerpts whose top bands (above 8 kHz) are raised or lowered. A resampler
         faded these bands in GTZAN, but not in other music.
-    lowpass : share of excerpts that lose everything above a band drawn from the top quarter.
+    lowpass : share of excerpts that lose everything above a band.
+    lowpass_from : the lowest such band, as a share of all; they are drawn from there up.
     floor : share of excerpts whose noise floor is raised to 40-80 dB under their maximum.
     noise : share of excerpts with noise added, 25-60 dB under their maximum.
     time_masks, time_mask_frames : gaps in time, how many and the longest.
@@ -48,6 +49,7 @@ class AugmentConfig:
     tilt_db: float = 6.0
     edge: float = 0.0
     lowpass: float = 0.0
+    lowpass_from: float = 0.75
     floor: float = 0.5
     noise: float = 0.2
     time_masks: int = 2
@@ -110,7 +112,8 @@ def perturb(log_mel: Tensor, config: AugmentConfig) -> Tensor:
         x = x + _edge(x, config.edge)
     top = x.amax(dim=(1, 2), keepdim=True)
     if config.lowpass > 0:
-        x = torch.where(_above_cutoff(x, config.lowpass), top - 80, x)
+        beyond = _above_cutoff(x, config.lowpass, config.lowpass_from)
+        x = torch.where(beyond, top - 80, x)
     if config.noise > 0:
         noisy = (torch.rand(n, device=device) < config.noise).nonzero()[:, 0]
         x = x.index_copy(0, noisy, _with_noise(x[noisy], top[noisy]))
@@ -149,14 +152,27 @@ def mix(log_mel: Tensor, targets: Tensor, config: AugmentConfig) -> tuple[Tensor
         new_spread = (1 - share) * spread + share * spread[other]
         log_mel = (log_mel - mean) / spread * new_spread + new_mean
     if config.mixup > 0 and config.mixup_share > 0:
-        concentration = torch.full((n,), config.mixup)
-        share = torch.distributions.Beta(concentration, concentration).sample().to(device)
-        share = torch.maximum(share, 1 - share)
-        share = torch.where(torch.rand(n, device=device) < config.mixup_share, share, 1.0)
-        other = torch.randperm(n, device=device)
+        share, other = mixing(n, config.mixup, config.mixup_share, log_mel)
         log_mel = share[:, None, None] * log_mel + (1 - share[:, None, None]) * log_mel[other]
         targets = share[:, None] * targets + (1 - share[:, None]) * targets[other]
     return log_mel, targets
+
+
+def mixing(n: int, alpha: float, share: float, like: Tensor) -> tuple[Tensor, Tensor]:
+    """How much of each example stays, 0.5 to 1, and which other one (both (n,)) makes up the rest.
+
+    Parameters
+    ----------
+    alpha : of the beta distribution of the proportion; 0 mixes nothing.
+    share : of the examples that are mixed.
+    """
+    if not (alpha > 0 and share > 0):
+        return torch.ones(n, device=like.device), torch.arange(n, device=like.device)
+    concentration = torch.full((n,), alpha)
+    kept = torch.distributions.Beta(concentration, concentration).sample().to(like.device)
+    kept = torch.maximum(kept, 1 - kept)
+    kept = torch.where(torch.rand(n, device=like.device) < share, kept, 1.0)
+    return kept, torch.randperm(n, device=like.device)
 
 
 def _equaliser(log_mel: Tensor, tilt_db: float) -> Tensor:
@@ -180,11 +196,11 @@ def _edge(log_mel: Tensor, share: float) -> Tensor:
     return (ramp * gain * on)[:, :, None]
 
 
-def _above_cutoff(log_mel: Tensor, share: float) -> Tensor:
+def _above_cutoff(log_mel: Tensor, share: float, lowest: float) -> Tensor:
     """Which bands a low-pass takes away: bool (n, n_mels, 1)."""
     n, n_mels, _ = log_mel.shape
     device = log_mel.device
-    cutoff = n_mels * (0.75 + 0.25 * torch.rand(n, 1, device=device))
+    cutoff = n_mels * (lowest + (1 - lowest) * torch.rand(n, 1, device=device))
     on = torch.rand(n, 1, device=device) < share
     return ((torch.arange(n_mels, device=device) >= cutoff) & on)[:, :, None]
 

@@ -11,7 +11,7 @@ tracks that were held out; see :class:`soundalike.models.contract.Familiarity`.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
@@ -21,63 +21,22 @@ import onnx
 import onnx.helper
 import onnx.numpy_helper
 
-from soundalike.errors import AudioError, DataError, ModelError, printable
+from soundalike.errors import DataError, ModelError, printable
 from soundalike.files import write_file
-from soundalike.frontends import spectrogram_of_file
 from soundalike.frontends.log_mel import excerpts
-from soundalike.library.scan.walk import Walk
 from soundalike.models import ModelInfo
 from soundalike.models.contract import DISTANCE, INPUT, Familiarity, open_session, run
 from soundalike.models.registry import changed_registry, inspect_model
-from soundalike.research.distill.pool import MANIFEST, find_soundtracks
 
-__all__ = ["MUSIC_S", "add_familiarity", "spectrograms", "update_model"]
+__all__ = ["add_familiarity", "update_model"]
 
 Floats = npt.NDArray[np.float32]
 
-MUSIC_S = 30.0
-"""Shorter files are left out: in a folder of a game they are sounds, not music."""
-
 # As many excerpts of each reference track, so that a long one does not count for more.
 _EXCERPTS = 4
+_POOLS = ("ReduceMean", "ReduceMax", "Flatten", "Squeeze")
 # Share of the mean variance in each axis' own: axes that music hardly uses would decide otherwise.
 _SHRINKAGE = 0.02
-
-
-def spectrograms(
-    folders: Sequence[Path], progress: Callable[[int, int], None] | None = None
-) -> Iterator[Floats]:
-    """The log-mel frames (128, n_frames), dB, of all music below some folders, in their order.
-
-    Of a folder with a ``manifest.json`` these are the files that it lists. Files that cannot be
-    read, and those shorter than :data:`MUSIC_S`, are left out.
-
-    Parameters
-    ----------
-    progress : called after each file with how many are done, and how many there are.
-
-    Raises
-    ------
-    DataError : a folder is not there, or has a damaged manifest.
-    """
-    files = [path for folder in folders for path in _files(folder)]
-    for done, path in enumerate(files, start=1):
-        try:
-            made = spectrogram_of_file(path)
-        except AudioError:
-            made = None
-        if made is not None and made.duration_s >= MUSIC_S:
-            yield made.values
-        if progress is not None:
-            progress(done, len(files))
-
-
-def _files(folder: Path) -> list[str]:
-    if not folder.is_dir():
-        raise DataError(f"{printable(folder)}: there is no such folder")
-    if (folder / MANIFEST).exists():
-        return [str(source.path) for source in find_soundtracks(folder, None)]
-    return [file.path for file in Walk([str(folder)])]
 
 
 def add_familiarity(
@@ -115,7 +74,8 @@ def add_familiarity(
     _append_distance(model.graph, layer, *_fit(np.concatenate(known)))
     session = open_session(model.SerializeToString())
     distances = [
-        float(run(session, excerpts(track).frames, (DISTANCE,))[0].mean()) for track in held_out
+        float(run(session, _inputs(session, excerpts(track).frames), (DISTANCE,))[0].mean())
+        for track in held_out
     ]
     if not distances:
         raise DataError("there is no held-out music")
@@ -176,16 +136,28 @@ class _Values:
         self._layer = layer
 
     def __call__(self, frames: Floats) -> Floats:
-        return np.asarray(run(self._session, frames, (self._layer,))[0], np.float32)
+        inputs = _inputs(self._session, frames)
+        return np.asarray(run(self._session, inputs, (self._layer,))[0], np.float32)
+
+
+def _inputs(session: Any, frames: Floats) -> dict[str, Floats]:
+    """Of log-mel excerpts alone: descriptors have no part in what is compared here."""
+    sizes = {each.name: each.shape[-1] for each in session.get_inputs() if each.name != INPUT}
+    empty = {name: np.zeros((len(frames), size), np.float32) for name, size in sizes.items()}
+    return {INPUT: frames, **empty}
 
 
 def _pooled(graph: onnx.GraphProto) -> str:
+    """The last pool that a linear layer takes, or mean and maximum of one value joined."""
     takes = {node.input[0] for node in graph.node if node.op_type in ("Gemm", "MatMul")}
-    pooled = [
-        node.output[0]
-        for node in graph.node
-        if node.op_type in ("ReduceMean", "Flatten", "Squeeze") and node.output[0] in takes
-    ]
+    pools = {node.output[0]: node.input[0] for node in graph.node if node.op_type in _POOLS}
+    pooled = []
+    for node in graph.node:
+        sources = {pools.get(value) for value in node.input}
+        # Blocks of an embedding are joined as well, but of different values.
+        is_joined = node.op_type == "Concat" and len(sources) == 1 and None not in sources
+        if node.output[0] in takes and (node.output[0] in pools or is_joined):
+            pooled.append(node.output[0])
     if not pooled:
         raise ModelError("the model's graph has no pooled layer: name one of its values")
     return str(pooled[-1])

@@ -1,8 +1,9 @@
-"""Making the pool of segments which a student learns from: ``soundalike data pool``.
+"""Making the pool which a student learns from: ``soundalike data pool``.
 
-Segments are drawn from soundtracks and from the clips of GTZAN's *training* tracks, and the teacher
-is asked about each. Which segments they are hangs on the seed and the number of each alone, not on
-the processes; if it is stopped, the same command resumes it.
+A pool holds whole recordings, as the student hears them, and what each teacher says along them:
+soundtracks, and the clips of GTZAN's *training* tracks. Some are there at another speed as well
+(tempo and pitch together, as on a turntable), so that a few hours of music give more. What a
+recording gives hangs on it alone, not on the processes; if it is stopped, the same command goes on.
 """
 
 from __future__ import annotations
@@ -10,71 +11,84 @@ from __future__ import annotations
 import hashlib
 import json
 import multiprocessing
-import shutil
 import signal
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from concurrent.futures import ProcessPoolExecutor, as_completed
 from concurrent.futures.process import BrokenProcessPool
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
 
 import numpy as np
+import numpy.typing as npt
 
 from soundalike.audio import load_audio
 from soundalike.errors import DataError, InvalidArgument, printable
-from soundalike.files import output_folder, replaced_at_once, why, write_file
-from soundalike.frontends.log_mel import SAMPLE_RATE, log_mel
+from soundalike.files import output_folder, why
+from soundalike.frontends.log_mel import log_mel
+from soundalike.models.contract import LOGITS
 from soundalike.research.datasets import gtzan
 from soundalike.research.datasets.frames import quantise, some
-from soundalike.research.distill.pool_file import Pool, read_metadata, write_pool
-from soundalike.research.distill.segments import SegmentConfig, make_segment
-from soundalike.research.distill.teacher import Teacher, at_rate, make_lessons
+from soundalike.research.distill.lessons import LESSONS
+from soundalike.research.distill.pool_file import (
+    STATEMENT,
+    Recording,
+    read_statement,
+    recording_path,
+    write_recording,
+    write_statement,
+)
+from soundalike.research.distill.teachers import TEACHERS, TeacherValues, TrackTeacher
 
-__all__ = ["MANIFEST", "PACKAGES", "Source", "find_clips", "find_soundtracks", "make_pool"]
+__all__ = [
+    "MANIFEST",
+    "Source",
+    "at_other_speeds",
+    "find_clips",
+    "find_soundtracks",
+    "make_pool",
+]
 
 MANIFEST: Final = "manifest.json"
-
-PACKAGES: Final = (
-    "wesnoth-1.16-music",
-    "nexuiz-music",
-    "fretsonfire-songs-muldjord",
-    "warmux-data",
-    "widelands-data",
-    "freedroidrpg-data",
-)
-"""Debian packages whose soundtracks may be used to train and tune; the others are held out."""
 
 Progress = Callable[[str, int, int], None]
 """Called with the current step, how much of it is done, and the total."""
 
-_CHUNK: Final = 200  # segments of one job
+# A recording is played this many semitones lower or higher.
+_SEMITONES: Final = (-4, -3, -2, -1, 1, 2, 3, 4)
 _SHORTEST_S: Final = 1.0
+# Root mean square of a recording as the teachers hear it: -18 dBFS.
+_USUAL_RMS: Final = 0.125
 
 
 @dataclass(frozen=True)
 class Source:
-    """A recording to cut from.
+    """A recording to learn from.
 
     Attributes
     ----------
     path : of the audio file.
     name : under which it stands in the pool: its path below the music folder, or GTZAN's name.
     package : "gtzan" for a clip.
+    semitones : by which it is played faster and higher.
     """
 
     path: Path
     name: str
     package: str
+    semitones: int = 0
 
 
-def find_soundtracks(music: Path, packages: Sequence[str] | None = PACKAGES) -> tuple[Source, ...]:
-    """The soundtracks of those packages.
+def find_soundtracks(
+    music: Path, packages: Sequence[str] | None = None, *, without: Collection[str] = ()
+) -> tuple[Source, ...]:
+    """The soundtracks of some packages.
 
     Parameters
     ----------
     music : folder with ``manifest.json``, a list of objects with ``path`` and ``package``.
     packages : None for all of them.
+    without : packages that are left out; those that the manifest does not have are no mistake.
 
     Raises
     ------
@@ -97,7 +111,8 @@ def find_soundtracks(music: Path, packages: Sequence[str] | None = PACKAGES) -> 
     lacking = set(packages) - {source.package for source in listed}
     if lacking:
         raise DataError(f"{printable(path)}: no tracks of {', '.join(sorted(lacking))}")
-    found = tuple(source for source in listed if source.package in packages)
+    wanted = set(packages) - set(without)
+    found = tuple(source for source in listed if source.package in wanted)
     missing = [source.name for source in found if not source.path.is_file()]
     if missing:
         raise DataError(f"{printable(music)}: listed, but missing: {some(missing)}")
@@ -137,197 +152,151 @@ def find_clips(data: Path | None) -> tuple[Source, ...]:
     return found
 
 
+def at_other_speeds(sources: Sequence[Source], *, seed: int = 0) -> tuple[Source, ...]:
+    """The same recordings, each one to four semitones lower and slower, or higher and faster.
+
+    Four semitones are a quarter faster, or a fifth slower.
+    """
+    generator = np.random.default_rng(seed)
+    drawn = generator.choice(_SEMITONES, size=len(sources))
+    return tuple(
+        Source(source.path, f"{source.name} {semitones:+d}", source.package, int(semitones))
+        for source, semitones in zip(sources, drawn, strict=True)
+    )
+
+
 def make_pool(
-    soundtracks: Sequence[Source],
-    clips: Sequence[Source],
-    teacher: Path,
+    sources: Sequence[Source],
     out: Path,
     *,
-    segments: int = 40_000,
-    seed: int = 0,
-    config: SegmentConfig | None = None,
+    teachers: Mapping[str, Path | None] | None = None,
     jobs: int = 1,
     progress: Progress | None = None,
 ) -> None:
     """Make a pool, or go on with one that was stopped; nothing is done where it lies complete.
 
-    What is done so far lies in ``OUT.parts``, which goes when the pool is complete.
+    Parameters
+    ----------
+    sources : of which the pool consists, in this order.
+    out : folder of the pool.
+    teachers : by name, each with its file or None for the installed one; by default all.
+    jobs : processes.
 
     Raises
     ------
-    InvalidArgument : a number out of range, or ``OUT`` or ``OUT.parts`` is another pool.
-    DataError : the teacher is none, or a recording is too short, or only silence was found.
+    InvalidArgument : a number out of range, or ``out`` is another pool.
+    DataError : a teacher is missing, or a recording is too short.
     AudioError : a recording cannot be decoded.
     OutputError : the pool cannot be written, or the disk is full.
     """
-    for name, value in (("segments", segments), ("jobs", jobs)):
-        if value < 1:
-            raise InvalidArgument(f"{name} must be 1 or more, not {value}")
-    if not soundtracks or not clips:
-        raise DataError("a pool needs soundtracks and clips, at least one of each")
-    sources = (*soundtracks, *clips)
-    said = progress if progress is not None else lambda words, done, total: None
-    config = config or SegmentConfig()
-    hashes = [hashlib.sha256(source.path.read_bytes()).hexdigest() for source in sources]
-    metadata = {
-        "segments": segments,
-        "seed": seed,
-        "config": asdict(config),
-        "teacher_sha256": Teacher(teacher).sha256,
-        "packages": sorted({source.package for source in sources}),
+    if jobs < 1:
+        raise InvalidArgument(f"jobs must be 1 or more, not {jobs}")
+    if not sources:
+        raise DataError("a pool needs a recording")
+    files = dict.fromkeys(TEACHERS) if teachers is None else dict(teachers)
+    opened = {name: TrackTeacher(name, path) for name, path in files.items()}
+    statement = {
+        "teachers": {
+            name: {"sha256": teacher.sha256, "labels": list(teacher.labels)}
+            for name, teacher in opened.items()
+        },
         "sources": [
-            {"name": source.name, "package": source.package, "sha256": sha256}
-            for source, sha256 in zip(sources, hashes, strict=True)
+            {
+                "name": source.name,
+                "package": source.package,
+                "semitones": source.semitones,
+                "sha256": _sha256(source.path),
+            }
+            for source in sources
         ],
     }
-    if out.exists():
-        # Through JSON, as it was stored.
-        if read_metadata(out) == json.loads(json.dumps(metadata)):
-            return
-        raise InvalidArgument(
-            f"{printable(out)} holds another pool (other sources, options or teacher): remove it, "
-            f"or choose another --out"
-        )
-    parts = output_folder(out.with_name(out.name + ".parts"))
-    _claim(parts / "pool.json", metadata)
-    work = _Work(parts, teacher, seed, config, len(soundtracks), len(sources))
-    decoding: list[tuple[Any, ...]] = [
-        (number, str(source.path)) for number, source in enumerate(sources)
+    output_folder(out)
+    _claim(out, statement)
+    said = progress if progress is not None else lambda words, done, total: None
+    left = [
+        (number, source)
+        for number, source in enumerate(sources)
+        if not recording_path(out, number).exists()
     ]
-    chunks: list[tuple[Any, ...]] = [
-        (first, min(first + _CHUNK, segments)) for first in range(0, segments, _CHUNK)
-    ]
+    done = len(sources) - len(left)
+    said("recordings", done, len(sources))
     # Started anew rather than forked: threads of torch or onnxruntime do not survive a fork.
     executor = ProcessPoolExecutor(
-        jobs, multiprocessing.get_context("spawn"), initializer=_begin, initargs=(work,)
+        jobs, multiprocessing.get_context("spawn"), initializer=_begin, initargs=(out, files)
     )
     try:
-        for words, job, given in (("decoded", _decode, decoding), ("segments", _make, chunks)):
-            left = [one for one in given if not _result(parts, words, one).exists()]
-            # Counted in segments, or in recordings.
-            size = {one: int(one[1]) - int(one[0]) if words == "segments" else 1 for one in given}
-            total = sum(size.values())
-            done = total - sum(size[one] for one in left)
-            said(words, done, total)
-            futures = {executor.submit(job, *one): one for one in left}
-            for future in as_completed(futures):
-                future.result()
-                done += size[futures[future]]
-                said(words, done, total)
+        futures = [executor.submit(_make, number, source) for number, source in left]
+        for future in as_completed(futures):
+            future.result()
+            done += 1
+            said("recordings", done, len(sources))
     except BrokenProcessPool as error:
         raise DataError("a process died, possibly out of memory: try fewer --jobs") from error
     finally:
         executor.shutdown(cancel_futures=True)
-    _assemble(parts, out, soundtracks, chunks, metadata)
-    shutil.rmtree(parts, ignore_errors=True)
 
 
-def _claim(path: Path, metadata: dict[str, Any]) -> None:
-    """Note whose parts these are; refuse those of another pool."""
-    text = json.dumps(metadata, indent=1)
+def _sha256(path: Path) -> str:
+    try:
+        with path.open("rb") as file:
+            return hashlib.file_digest(file, "sha256").hexdigest()
+    except OSError as error:
+        raise DataError(f"{printable(path)}: {why(error)}") from error
+
+
+def _claim(out: Path, statement: dict[str, Any]) -> None:
+    """Say what the folder holds; refuse one that holds something else."""
+    path = out / STATEMENT
     if not path.exists():
-        write_file(path, text)
-    elif path.read_text(encoding="utf-8") != text:
+        if any(out.iterdir()):
+            raise InvalidArgument(f"{printable(out)} holds other files: choose another --out")
+        write_statement(out, statement)
+    elif read_statement(out) != statement:
         raise InvalidArgument(
-            f"{printable(path.parent)} holds parts of another pool (other sources, options or "
-            f"teacher): remove that folder, or choose another --out"
+            f"{printable(out)} holds another pool (other recordings or teachers): remove it, or "
+            f"choose another --out"
         )
-
-
-def _assemble(
-    parts: Path,
-    out: Path,
-    soundtracks: Sequence[Source],
-    chunks: Sequence[tuple[Any, ...]],
-    metadata: dict[str, Any],
-) -> None:
-    stored: dict[str, list[Any]] = {"log_mel": [], "kinds": [], "outputs": []}
-    for chunk in chunks:
-        with np.load(_result(parts, "segments", chunk)) as part:
-            for name, values in stored.items():
-                values.append(part[name])
-    tracks = tuple(np.load(parts / f"frames-{number}.npy") for number in range(len(soundtracks)))
-    pool = Pool(
-        np.concatenate(stored["log_mel"]),
-        np.concatenate(stored["kinds"]),
-        make_lessons(np.concatenate(stored["outputs"])),
-        tracks,
-        tuple(source.name for source in soundtracks),
-        metadata,
-    )
-    write_pool(out, pool)
-
-
-def _result(parts: Path, words: str, job: tuple[Any, ...]) -> Path:
-    """The file that stands for a job that is done."""
-    return parts / (f"audio-{job[0]}.npy" if words == "decoded" else f"segments-{job[0]}.npz")
-
-
-@dataclass(frozen=True)
-class _Work:
-    """What every process has to know."""
-
-    parts: Path
-    teacher: Path
-    seed: int
-    config: SegmentConfig
-    n_soundtracks: int
-    n_sources: int
 
 
 class _Process:
     """What a process keeps from job to job."""
 
-    work: _Work
-    teacher: Teacher | None = None
-    audio: tuple[Any, ...] = ()
+    out: Path
+    teachers: tuple[TrackTeacher, ...] = ()
 
 
-def _begin(work: _Work) -> None:
+def _begin(out: Path, teachers: Mapping[str, Path | None]) -> None:
     # Ctrl-C is the parent's to deal with.
     signal.signal(signal.SIGINT, signal.SIG_IGN)
-    _Process.work = work
+    _Process.out = out
+    _Process.teachers = tuple(TrackTeacher(name, path) for name, path in teachers.items())
 
 
-def _decode(number: int, path: str) -> None:
-    """Keep a recording as int16 at 22,050 Hz, and a soundtrack's frames besides."""
-    work = _Process.work
-    audio = load_audio(path)
-    if number < work.n_soundtracks:
-        # At the file's own rate, as the product does.
-        frames = quantise(log_mel(audio.samples, audio.sample_rate), -80.0)
-        _keep(work.parts / f"frames-{number}.npy", frames)
-    samples = at_rate(audio.samples, audio.sample_rate, SAMPLE_RATE)
-    if len(samples) < _SHORTEST_S * SAMPLE_RATE:
-        raise DataError(f"{printable(path)}: shorter than {_SHORTEST_S:.0f} s")
-    stored = np.clip(np.rint(samples * 32767), -32768, 32767).astype(np.int16)
-    _keep(work.parts / f"audio-{number}.npy", stored)
+def _make(number: int, source: Source) -> None:
+    audio = load_audio(source.path)
+    if audio.duration_s < _SHORTEST_S:
+        raise DataError(f"{printable(source.path)}: shorter than {_SHORTEST_S:.0f} s")
+    # Samples of another rate are samples at another speed.
+    rate = round(audio.sample_rate * 2 ** (source.semitones / 12))
+    frames = quantise(log_mel(audio.samples, rate), -80.0)
+    samples = _at_usual_loudness(audio.samples)
+    said = {
+        teacher.name: _taught(teacher.name, teacher.track_values(samples, rate))
+        for teacher in _Process.teachers
+    }
+    write_recording(recording_path(_Process.out, number), Recording(frames, said))
 
 
-def _make(first: int, stop: int) -> None:
-    """Keep the segments of those numbers."""
-    work = _Process.work
-    if _Process.teacher is None:
-        _Process.teacher = Teacher(work.teacher)
-        _Process.audio = tuple(
-            np.load(work.parts / f"audio-{number}.npy", mmap_mode="r")
-            for number in range(work.n_sources)
-        )
-    soundtracks = _Process.audio[: work.n_soundtracks]
-    clips = _Process.audio[work.n_soundtracks :]
-    made = [
-        make_segment(number, work.seed, work.config, soundtracks, clips, _Process.teacher)
-        for number in range(first, stop)
-    ]
-    with replaced_at_once(_result(work.parts, "segments", (first, stop))) as file:
-        np.savez(
-            file,
-            log_mel=np.stack([segment.log_mel for segment in made]),
-            kinds=np.array([segment.kind for segment in made], dtype=np.uint8),
-            outputs=np.stack([segment.outputs for segment in made]),
-        )
+def _at_usual_loudness(samples: npt.NDArray[np.float32]) -> npt.NDArray[np.float32]:
+    """As loud as music mostly is. A student's excerpts are normalised: it cannot tell how loud a
+    recording is, and could only learn by heart what teachers make of that."""
+    level = float(np.sqrt(np.mean(np.square(samples, dtype=np.float64))))
+    scaled: npt.NDArray[np.float32] = samples * np.float32(_USUAL_RMS / max(level, 1e-6))
+    return scaled
 
 
-def _keep(path: Path, values: np.ndarray[Any, Any]) -> None:
-    with replaced_at_once(path) as file:
-        np.save(file, values)
+def _taught(teacher: str, said: TeacherValues) -> TeacherValues:
+    """What is learned from, and no more: recordings are many."""
+    wanted = {lesson.output for lesson in LESSONS if lesson.teacher == teacher} | {LOGITS}
+    kept = {name: values for name, values in said.arrays.items() if name in wanted}
+    return TeacherValues(said.starts_s, said.patch_s, kept)

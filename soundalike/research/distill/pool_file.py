@@ -1,10 +1,15 @@
-"""The file that holds a pool: segments, what the teacher says of them, and whole soundtracks."""
+"""The folder that holds a pool: recordings as frames, and what teachers say along each.
+
+``pool.json`` says what the pool is made of; each recording has a file of its own beside it, so that
+whoever was stopped goes on where it was.
+"""
 
 from __future__ import annotations
 
 import json
 import zipfile
 import zlib
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
@@ -13,23 +18,46 @@ import numpy as np
 import numpy.typing as npt
 
 from soundalike.errors import DataError, printable
-from soundalike.files import replaced_at_once
-from soundalike.frontends.log_mel import EXCERPT_FRAMES, N_MELS
-from soundalike.research.distill.teacher import LESSONS, Lessons
+from soundalike.files import replaced_at_once, write_file
+from soundalike.frontends.log_mel import N_MELS
+from soundalike.research.distill.teachers import TeacherValues
 
-__all__ = ["Pool", "read_metadata", "read_pool", "write_pool"]
+__all__ = [
+    "STATEMENT",
+    "Pool",
+    "Recording",
+    "read_pool",
+    "read_statement",
+    "recording_path",
+    "write_recording",
+    "write_statement",
+]
 
-FORMAT: Final = 1
+STATEMENT: Final = "pool.json"
+_FORMAT: Final = 2
 _DAMAGES: Final = (
     OSError,
     ValueError,
     KeyError,
     TypeError,
-    AttributeError,
     EOFError,
     zipfile.BadZipFile,
     zlib.error,
 )
+
+
+@dataclass(frozen=True)
+class Recording:
+    """A recording as its student and its teachers hear it.
+
+    Attributes
+    ----------
+    log_mel : uint8 (128, n_frames), 0 for -80 dB and 255 for 0.
+    said : teacher -> what it says along the recording, as float16.
+    """
+
+    log_mel: npt.NDArray[np.uint8]
+    said: Mapping[str, TeacherValues]
 
 
 @dataclass(frozen=True)
@@ -38,103 +66,143 @@ class Pool:
 
     Attributes
     ----------
-    log_mel : uint8 (n_segments, 128, 128), 0 for -80 dB and 255 for 0.
-    kinds : uint8 (n_segments,), position in ``segments.KINDS``.
-    lessons : what the student is to predict of each.
-    tracks : the soundtracks whole, each uint8 (128, n_frames), the same bytes.
-    track_names : one a soundtrack.
-    metadata : seed, sources and the teacher's checksum, as JSON holds them.
+    recordings : one or more.
+    names, packages : of each; the package of a clip of GTZAN is "gtzan".
+    statement : what it was made of, as JSON holds it.
     """
 
-    log_mel: npt.NDArray[np.uint8]
-    kinds: npt.NDArray[np.uint8]
-    lessons: Lessons
-    tracks: tuple[npt.NDArray[np.uint8], ...]
-    track_names: tuple[str, ...]
-    metadata: dict[str, Any]
+    recordings: tuple[Recording, ...]
+    names: tuple[str, ...]
+    packages: tuple[str, ...]
+    statement: Mapping[str, Any]
+
+    @property
+    def labels(self) -> dict[str, tuple[str, ...]]:
+        """Teacher -> what its logits stand for."""
+        teachers = self.statement["teachers"]
+        return {name: tuple(each["labels"]) for name, each in teachers.items()}
+
+    def check_outputs(self, wanted: Iterable[tuple[str, str]]) -> None:
+        """Whether the pool has some outputs, each given with its teacher.
+
+        Raises
+        ------
+        DataError : it lacks one; the message names it.
+        """
+        said = self.recordings[0].said
+        for teacher, output in wanted:
+            if teacher not in said or output not in said[teacher].arrays:
+                raise DataError(
+                    f"the pool lacks what {teacher} says as {output}: make it again with "
+                    f"`soundalike data pool`"
+                )
 
 
-def write_pool(path: Path, pool: Pool) -> None:
-    """Write a pool, replaced at once or not at all.
+def recording_path(pool: Path, number: int) -> Path:
+    """The file of a recording, by its position among the sources."""
+    return pool / f"{number:05d}.npz"
+
+
+def write_recording(path: Path, recording: Recording) -> None:
+    """Write a recording, at once or not at all.
 
     Raises
     ------
     OutputError : the file cannot be written, or the disk is full.
     """
-    with replaced_at_once(path, parents=True) as file:
-        np.savez(
-            file,
-            log_mel=pool.log_mel,
-            kinds=pool.kinds,
-            targets=pool.lessons.targets,
-            weights=pool.lessons.weights,
-            frames=np.concatenate(pool.tracks, axis=1),
-            n_frames=np.array([track.shape[1] for track in pool.tracks]),
-            track_names=np.array(pool.track_names, dtype=np.str_),
-            metadata=np.array(json.dumps({"format": FORMAT, **pool.metadata})),
-        )
+    arrays: dict[str, npt.NDArray[Any]] = {"log_mel": recording.log_mel}
+    for teacher, values in recording.said.items():
+        arrays[f"{teacher}/starts_s"] = values.starts_s
+        arrays[f"{teacher}/patch_s"] = np.array(values.patch_s)
+        for output, array in values.arrays.items():
+            arrays[f"{teacher}/{output}"] = array.astype(np.float16)
+    with replaced_at_once(path) as file:
+        np.savez(file, **arrays)  # type: ignore[arg-type]
 
 
-def read_metadata(path: Path) -> dict[str, Any]:
-    """The metadata of a pool; its arrays stay on disk.
+def _read_recording(path: Path) -> Recording:
+    with path.open("rb") as file, np.load(file, allow_pickle=False) as stored:
+        arrays = {name: stored[name] for name in stored.files}
+    log_mel = arrays.pop("log_mel")
+    if log_mel.dtype != np.uint8 or log_mel.ndim != 2 or log_mel.shape[0] != N_MELS:
+        raise ValueError(f"log_mel is {log_mel.dtype} {log_mel.shape}")
+    said: dict[str, dict[str, npt.NDArray[Any]]] = {}
+    for name, array in arrays.items():
+        teacher, _, output = name.partition("/")
+        said.setdefault(teacher, {})[output] = array
+    return Recording(
+        log_mel,
+        {
+            teacher: TeacherValues(outputs.pop("starts_s"), float(outputs.pop("patch_s")), outputs)
+            for teacher, outputs in said.items()
+        },
+    )
+
+
+def write_statement(pool: Path, statement: Mapping[str, Any]) -> None:
+    """Say what a pool is made of.
 
     Raises
     ------
-    DataError : as :func:`read_pool`.
+    OutputError : the file cannot be written.
     """
+    write_file(pool / STATEMENT, json.dumps({"format": _FORMAT, **statement}, indent=1))
+
+
+def read_statement(pool: Path) -> dict[str, Any]:
+    """What a pool is made of; its recordings stay on disk.
+
+    Raises
+    ------
+    DataError : the folder is no pool, or one of another version.
+    """
+    path = pool / STATEMENT
+    if pool.is_file():
+        raise DataError(
+            f"{printable(pool)} is a file, and a pool is a folder: `soundalike data pool` makes one"
+        )
     if not path.is_file():
-        raise DataError(f"{printable(path)}: no such pool; `soundalike data pool` makes one")
+        raise DataError(f"{printable(pool)}: no such pool; `soundalike data pool` makes one")
     try:
-        # Opened here, since NumPy leaves a file open that is no archive.
-        with path.open("rb") as file, np.load(file, allow_pickle=False) as stored:
-            metadata: dict[str, Any] = json.loads(str(stored["metadata"]))
-            version = metadata.pop("format")
+        statement: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
+        version = statement.pop("format")
     except _DAMAGES as error:
+        raise DataError(f"{printable(path)}: damaged ({error}); make the pool again") from error
+    if version != _FORMAT:
         raise DataError(
-            f"{printable(path)}: damaged, or not a pool ({error}); make it again"
-        ) from error
-    if version != FORMAT:
-        raise DataError(
-            f"{printable(path)}: a pool of format {version}, and this version reads {FORMAT}: make "
-            f"it again"
+            f"{printable(pool)}: a pool of format {version}, and this version reads {_FORMAT}: "
+            f"make it again"
         )
-    return metadata
+    return statement
 
 
-def read_pool(path: Path) -> Pool:
-    """Read a pool and check that its parts fit each other.
+def read_pool(pool: Path) -> Pool:
+    """Read a pool.
 
     Raises
     ------
-    DataError : the file is missing, damaged, no pool, or of another version.
+    DataError : it is missing, not complete, damaged, or of another version.
     """
-    metadata = read_metadata(path)
+    statement = read_statement(pool)
+    recordings = []
     try:
-        with path.open("rb") as file, np.load(file, allow_pickle=False) as stored:
-            names = tuple(str(name) for name in stored["track_names"])
-            ends = np.cumsum(stored["n_frames"])
-            pool = Pool(
-                stored["log_mel"],
-                stored["kinds"],
-                Lessons(stored["targets"], stored["weights"]),
-                tuple(np.split(stored["frames"], ends[:-1], axis=1)),
-                names,
-                metadata,
-            )
+        sources = [(str(each["name"]), str(each["package"])) for each in statement["sources"]]
     except _DAMAGES as error:
         raise DataError(
-            f"{printable(path)}: damaged, or not a pool ({error}); make it again"
+            f"{printable(pool / STATEMENT)}: damaged ({error}); make the pool again"
         ) from error
-    n = len(pool.log_mel)
-    n_taught = sum(lesson.taught for lesson in LESSONS)
-    shapes = {
-        "log_mel": (pool.log_mel.shape, (n, N_MELS, EXCERPT_FRAMES)),
-        "kinds": (pool.kinds.shape, (n,)),
-        "targets": (pool.lessons.targets.shape, (n, n_taught)),
-        "weights": (pool.lessons.weights.shape, (n_taught,)),
-        "track_names": ((len(names),), (len(pool.tracks),)),
-    }
-    for name, (shape, expected) in shapes.items():
-        if shape != expected or not n:
-            raise DataError(f"{printable(path)}: {name} is {shape}, expected {expected}")
-    return pool
+    for number, (name, _) in enumerate(sources):
+        path = recording_path(pool, number)
+        if not path.is_file():
+            raise DataError(
+                f"{printable(pool)} is not complete ({printable(name)} is not there yet): the "
+                f"command that began it goes on with it"
+            )
+        try:
+            recordings.append(_read_recording(path))
+        except _DAMAGES as error:
+            raise DataError(
+                f"{printable(path)}: damaged ({error}); delete it, and make the pool again"
+            ) from error
+    names, packages = zip(*sources, strict=True)
+    return Pool(tuple(recordings), names, packages, statement)

@@ -1,7 +1,8 @@
 """Timbre and rhythm of an excerpt as plain statistics, nothing learned.
 
-All are computed in torch with fixed matrices, so that they can be part of an exported model, from
-the excerpt normalised to zero mean and unit variance, so that loudness drops out.
+All are computed in torch with fixed matrices, so that they can be part of an exported model. All
+but ``mel-range`` take the excerpt normalised to zero mean and unit variance; loudness matters to
+none of them.
 """
 
 from __future__ import annotations
@@ -26,6 +27,8 @@ MODULATION_EDGES: Final = (1, 2, 3, 4, 6, 8, 11, 16, 23, 32, 46, 65)
 
 STATISTICS: Final = {
     "mel-mean": N_MELS,
+    "mel-std": N_MELS,
+    "mel-range": N_MELS,
     "mfcc-covariance": N_MFCC * (N_MFCC + 1) // 2,
     "fluctuation": N_GROUPS * (len(MODULATION_EDGES) - 1),
 }
@@ -35,10 +38,12 @@ STATISTICS: Final = {
 class Statistics(nn.Module):
     """Statistics of excerpts.
 
-    ``mel-mean`` is the mean of each mel band. ``mfcc-covariance`` is the covariance of 20 cepstral
-    coefficients over time (Mandel and Ellis 2005), its upper triangle, as signed square roots, so
-    that no single one dominates a distance. ``fluctuation`` is how strongly 16 groups of bands vary
-    at each of 11 rates (Pampalk, Rauber and Merkl 2002), as logarithms.
+    ``mel-mean`` and ``mel-std`` are mean and deviation of each mel band, ``mel-range`` is its
+    deviation in dB: how far loud and soft lie apart, or how much the sound is compressed.
+    ``mfcc-covariance`` is the covariance of 20 cepstral coefficients over time (Mandel and Ellis
+    2005), its upper triangle, as signed square roots, so that no single one dominates a distance.
+    ``fluctuation`` is how strongly 16 groups of bands vary at each of 11 rates (Pampalk, Rauber and
+    Merkl 2002), as logarithms.
     """
 
     def __init__(self) -> None:
@@ -64,6 +69,8 @@ class Statistics(nn.Module):
         x = normalise(log_mel)
         return {
             "mel-mean": x.mean(dim=2),
+            "mel-std": _deviation(x),
+            "mel-range": _deviation(log_mel),
             "mfcc-covariance": self._covariance(x),
             "fluctuation": self._fluctuation(x),
         }
@@ -83,6 +90,11 @@ class Statistics(nn.Module):
         # The root of 0 has no gradient, and none is asked for here.
         magnitude = (spectrum[:, :, :half].square() + spectrum[:, :, half:].square()).sqrt()
         return (magnitude @ self.rates + 1e-2).log().flatten(1)
+
+
+def _deviation(x: Tensor) -> Tensor:
+    """Of each band over time: (n, bands, frames) to (n, bands)."""
+    return (x - x.mean(dim=2, keepdim=True)).square().mean(dim=2).sqrt()
 
 
 def _groups(n_bands: int, n_groups: int) -> npt.NDArray[np.float32]:
