@@ -16,6 +16,7 @@ import numpy as np
 from compose import scores
 from demo_music.render import render
 from demo_music.synthesis import SAMPLE_RATE
+from known_answers import ask, draw
 from matplotlib.figure import Figure
 
 from soundalike.analyzer import Analyzer
@@ -61,6 +62,12 @@ def similarity() -> Figure:
     return figure
 
 
+def facets() -> Figure:
+    """Which factor each facet of the built-in model hears in pieces of known factors."""
+    analyzer = Analyzer()
+    return draw(ask(analyzer), f"{analyzer.model.id}, composed pieces")
+
+
 PICTURES: dict[str, Callable[[], Figure]] = {
     "sound": pictures.sound,
     "sampling": pictures.sampling,
@@ -76,6 +83,7 @@ PICTURES: dict[str, Callable[[], Figure]] = {
     "filters": lambda: pictures.filters(phrase(n_bars=5)),
     "cosine": pictures.cosine,
     "similarity": similarity,
+    "facets": facets,
 }
 
 

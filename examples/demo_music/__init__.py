@@ -11,4 +11,9 @@ The parts, in the order in which they depend on each other::
     score          a band and a seed -> the notes of a piece
     render         the notes of a piece -> stereo samples
     files          samples -> a tagged audio file
+
+And for pieces of which it is known what they have in common::
+
+    rhythms, harmonies, instrumentations    the data
+    arrangement    one of each -> the notes of a piece, which `render` plays
 """

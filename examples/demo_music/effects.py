@@ -156,20 +156,22 @@ def mix_down(dry: Samples, send: Samples, room: Room, wet: float, tilt_db: float
 
     Parameters
     ----------
-    dry : (2, n_samples). send : (n_samples,), what goes into the reverb.
+    dry : (2, n_samples), or (1, n_samples). send : (n_samples,), what goes into the reverb.
     wet : factor on the room's own level.
     tilt_db : by how many decibels an octave above 700 Hz is louder than one below it.
 
     Returns
     -------
-    (2, n_samples), peak just below 1.
+    The shape of `dry`, peak just below 1.
     """
     n = dry.shape[1]
     hz = np.fft.rfftfreq(MIX_FFT_SIZE, 1 / SAMPLE_RATE).astype(np.float32)
     octaves = np.clip(np.log2((hz + 1.0) / 700.0), -4.0, 4.0)
     spectrum = np.fft.rfft(dry, MIX_FFT_SIZE, axis=1)
     spectrum += (
-        np.float32(wet * db(room.wet_db)) * room.response() * np.fft.rfft(send, MIX_FFT_SIZE)
+        np.float32(wet * db(room.wet_db))
+        * room.response()[: len(dry)]
+        * np.fft.rfft(send, MIX_FFT_SIZE)
     )
     # Nothing below 30 Hz, where it would only eat headroom, and little above 9.5 kHz, where some
     # encoders cut and others don't: a piece should sound the same in every format.

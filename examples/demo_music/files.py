@@ -60,22 +60,23 @@ FORMATS = (
     ),
 )
 
+WAVE = Format(".wav", "pcm_s16le", "s16")
 
-def write_audio(path: Path, stereo: Samples, audio_format: Format) -> None:
-    """Encode (2, n_samples) at `SAMPLE_RATE` into a file."""
+
+def write_audio(path: Path, samples: Samples, audio_format: Format) -> None:
+    """Encode (n_channels, n_samples), one or two channels at `SAMPLE_RATE`, into a file."""
+    layout = "mono" if len(samples) == 1 else "stereo"
     with av.open(str(path), "w") as container:
         stream = container.add_stream(
             audio_format.codec, rate=audio_format.sample_rate, options=dict(audio_format.options)
         )
         assert isinstance(stream, av.AudioStream)
-        stream.codec_context.layout = "stereo"
+        stream.codec_context.layout = layout
         stream.codec_context.format = audio_format.sample_format
         if audio_format.bit_rate:
             stream.codec_context.bit_rate = audio_format.bit_rate
-        resampler = av.AudioResampler(
-            audio_format.sample_format, "stereo", audio_format.sample_rate
-        )
-        frame = av.AudioFrame.from_ndarray(np.ascontiguousarray(stereo), "fltp", "stereo")
+        resampler = av.AudioResampler(audio_format.sample_format, layout, audio_format.sample_rate)
+        frame = av.AudioFrame.from_ndarray(np.ascontiguousarray(samples), "fltp", layout)
         frame.sample_rate = SAMPLE_RATE
         # Without a time, the Ogg writer counts wrong and the file claims to last two seconds.
         frame.pts, frame.time_base = 0, Fraction(1, SAMPLE_RATE)

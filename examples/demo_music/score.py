@@ -125,6 +125,21 @@ class Score:
     seed: tuple[int, int, int]
 
     @property
+    def drums(self) -> DrumPart | None:
+        """The drummer of the band."""
+        return self.band.drums
+
+    @property
+    def room(self) -> Room:
+        """Where the band plays."""
+        return self.band.room
+
+    @property
+    def jitter_s(self) -> float:
+        """By how much the players of the band miss the beat."""
+        return self.band.jitter_s
+
+    @property
     def beat_s(self) -> float:
         """Length of a beat in seconds."""
         return 60.0 / self.tempo_bpm
