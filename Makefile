@@ -6,8 +6,9 @@ VENV   ?= .venv
 BIN    := $(VENV)/bin
 STAMP  := $(VENV)/.installed
 
-# What `make bench-quality` measures: a table for each set of soundtracks.
-PACKAGES ?= tuning held-out all small
+# What `make bench-quality` measures: a table for each set of soundtracks. YAMNET=FILE names
+# yamnet.tflite, so that YAMNet is among the systems.
+PACKAGES ?= more-validate held-out
 
 .DEFAULT_GOAL := help
 .PHONY: help demo test test-pythons lint format bench bench-library bench-quality named-music clean
@@ -55,10 +56,11 @@ bench-library: $(STAMP)-test ## time the answers of a library of 10,000 and of 1
 
 bench-quality: named-music $(STAMP)-test ## compare neighbours with other programs (MUSIC=folder of the soundtracks)
 	-$(BIN)/soundalike models pull musicnn
+	$(if $(YAMNET),-$(BIN)/soundalike models pull yamnet --file "$(YAMNET)")
 	$(BIN)/python -m benchmarks.quality "$(MUSIC)" --packages $(PACKAGES) --out build/benchmark-quality/figures.json
 
 named-music:
-	@test -n "$(MUSIC)" || { echo "MUSIC=DIR names the folder of the soundtracks. To download them (1.6 GB): make test, then $(BIN)/python -m benchmarks.soundtracks DIR"; exit 1; }
+	@test -n "$(MUSIC)" || { echo "MUSIC=DIR names the folder of the soundtracks. To download them: make test, then $(BIN)/python -m benchmarks.soundtracks DIR $(PACKAGES)"; exit 1; }
 
 clean: ## remove what the other targets made
 	rm -rf $(VENV) build dist runs .pytest_cache .mypy_cache .ruff_cache

@@ -1,6 +1,6 @@
 """Are the neighbours any good? soundalike beside its peers, on the same files, in one run.
 
-python -m benchmarks.quality MUSIC [--packages tuning] [--systems bliss sonara] [--out FILE.json]
+python -m benchmarks.quality MUSIC [--packages more-validate] [--systems bliss] [--out FILE.json]
 
 MUSIC is a folder that `python -m benchmarks.soundtracks MUSIC` has filled. The peers are installed
 into an environment of their own, in the cache; each file is analysed once by each version of each
@@ -279,10 +279,10 @@ def main(arguments: list[str] | None = None) -> int:
     parser.add_argument(
         "--packages",
         nargs="+",
-        default=["tuning"],
+        default=["more-validate"],
         metavar="NAMES",
         help=f"one table each: {', '.join(PACKAGE_SETS)},\nor packages with commas between; "
-        "(default: tuning, the side that may\nbe looked at while a model is being made)",
+        "(default: more-validate, which may\nbe looked at while a model is being made)",
     )
     parser.add_argument(
         "--gtzan", choices=("valid", "test"), help="also measure our models on this split of GTZAN"

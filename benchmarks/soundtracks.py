@@ -2,9 +2,10 @@
 
 python -m benchmarks.soundtracks DIR [PACKAGE ...]     needs apt-get and dpkg (Debian, Ubuntu)
 
-Downloads the packages (1.6 GB for all eleven), unpacks them under DIR, and lists what lasts at
-least 30 s in DIR/manifest.json. Nothing is installed, and what is there already is not fetched
-again. Each package's copyright file says which licence its music is under.
+Downloads the packages (by default the eleven of the set development, 1.6 GB), unpacks them under
+DIR, and lists the music that lasts at least 30 s in DIR/manifest.json. Nothing is installed, and
+what is there already is not fetched again. Each package's copyright file says which licence its
+music is under.
 """
 
 from __future__ import annotations
@@ -23,13 +24,13 @@ from soundalike.audio import probe, read_tags
 from soundalike.errors import AudioError, DataError, InvalidArgument, SoundalikeError
 from soundalike.files import why, write_file
 
-# May be looked at while a model is being made: for training, choosing and trying.
-from soundalike.research.distill.pool import PACKAGES as TUNING_PACKAGES
-
 __all__ = [
+    "DEVELOPMENT_PACKAGES",
     "HELD_OUT_PACKAGES",
+    "LARGE_PACKAGES",
+    "MORE_PACKAGES",
     "PACKAGE_SETS",
-    "TUNING_PACKAGES",
+    "VALIDATION_PACKAGES",
     "Track",
     "clean_composer",
     "fetch",
@@ -38,19 +39,112 @@ __all__ = [
     "write_manifest",
 ]
 
-HELD_OUT_PACKAGES = (
+DEVELOPMENT_PACKAGES = (
+    "wesnoth-1.16-music",
+    "nexuiz-music",
+    "fretsonfire-songs-muldjord",
+    "warmux-data",
+    "widelands-data",
+    "freedroidrpg-data",
     "singularity-music",
     "hyperrogue-music",
     "fretsonfire-songs-sectoid",
     "supertux-data",
     "naev-data",
 )
+"""Models are trained on them. The last five were held out until `soundalike@1` was measured."""
+
+MORE_PACKAGES = (
+    "wizznic-data",
+    "lordsawar-data",
+    "noiz2sa-data",
+    "neverball-common",
+    "plee-the-bear-data",
+    "amoebax-data",
+    "mrrescue",
+    "tumiki-fighters-data",
+    "zaz-data",
+    "scorched3d-data",
+    "lugaru-data",
+    "freeorion-data",
+    "hex-a-hop-data",
+    "lincity-ng-data",
+    "pathological",
+    "powermanga-data",
+    "gigalomania-data",
+    "gamine-data",
+    "blockattack",
+    "tuxmath-data",
+    "angrydd",
+    "pax-britannica-data",
+    "renpy-demo",
+    "mazeofgalious-data",
+    "brainparty-data",
+    "tuxtype-data",
+    "hannah-data",
+    "orbital-eunuchs-sniper-data",
+    "funnyboat",
+    "pink-pony-data",
+    "glob2-data",
+    "caveexpress-data",
+    "abe-data",
+    "freeciv-data",
+    "alienblaster-data",
+    "raincat-data",
+    "tuxfootball",
+    "bumprace-data",
+    "freedroid-data",
+    "mu-cade-data",
+    "parsec47-data",
+    "torus-trooper-data",
+    "a7xpg-data",
+    "gunroar-data",
+    "titanion-data",
+    "rrootage-data",
+)
+"""Small soundtracks, to train on as well."""
+
+LARGE_PACKAGES = ("0ad-data",)
+"""To train on as well; 1.4 GB for one soundtrack."""
+
+VALIDATION_PACKAGES = (
+    "marsshooter-data",
+    "unknown-horizons",
+    "starfighter-data",
+    "freecol",
+    "freedink-data",
+    "wordwarvi-sound",
+    "adonthell-data",
+    "fillets-ng-data",
+    "miceamaze",
+)
+"""To choose by, between models and settings; none is trained on."""
+
+HELD_OUT_PACKAGES = (
+    "davegnukem-data",
+    "enigma-data",
+    "openclonk-data",
+    "xmoto-data",
+    "ardentryst",
+    "btanks-data",
+    "holotz-castle-data",
+    "trackballs-data",
+)
 """Kept out of all training, choosing and trying. Measured once, when a model is final."""
 
 PACKAGE_SETS: dict[str, tuple[str, ...]] = {
-    "tuning": TUNING_PACKAGES,
+    "development": DEVELOPMENT_PACKAGES,
+    "more": MORE_PACKAGES,
+    "more-validate": VALIDATION_PACKAGES,
     "held-out": HELD_OUT_PACKAGES,
-    "all": TUNING_PACKAGES + HELD_OUT_PACKAGES,
+    "large": LARGE_PACKAGES,
+    "all": (
+        *DEVELOPMENT_PACKAGES,
+        *MORE_PACKAGES,
+        *LARGE_PACKAGES,
+        *VALIDATION_PACKAGES,
+        *HELD_OUT_PACKAGES,
+    ),
     # Soundtracks that are packages of their own, without the rest of a game: a quick download.
     "small": (
         "wesnoth-1.16-music",
@@ -66,8 +160,19 @@ PACKAGE_SETS: dict[str, tuple[str, ...]] = {
 MANIFEST = "manifest.json"
 MIN_TRACK_S = 30.0
 
-_AUDIO_SUFFIXES = {".ogg", ".mp3", ".flac", ".opus", ".m4a", ".wav"}
-_PACK_SUFFIXES = {".pk3", ".pk4"}  # zip archives of the Quake engines
+_AUDIO_SUFFIXES = {".ogg", ".oga", ".mp3", ".flac", ".opus", ".m4a", ".wav"}
+# Zip archives in which games keep their data.
+_PACK_SUFFIXES = {".pk3", ".pk4", ".zip", ".data", ".love", ".jar"}
+# By package, parts of the paths of what lasts long enough, but is no music.
+_NO_MUSIC = {
+    "0ad-data": ("audio/ambient/",),
+    "caveexpress-data": ("sounds/cave",),
+    "freecol": ("resources/video/", "sounds/ambient/"),
+    "lugaru-data": ("Sounds/DesertAmbient", "Sounds/Wind"),
+    "plee-the-bear-data": ("sound/weather/",),
+    "scorched3d-data": ("data/wav/misc/",),
+    "unknown-horizons": ("audio/sounds/",),
+}
 
 _NO_NAME = {"", "-", "?", "???", "n/a", "none", "unknown", "various artists"}
 # One person under several names; the first of each is kept.
@@ -118,7 +223,7 @@ def clean_composer(artist: str) -> str | None:
 
 
 def find_packages(names: str) -> tuple[str, ...]:
-    """The packages of a set (``tuning``, ``held-out``, ``all``, ``small``), or those named.
+    """The packages of a set, such as ``more``, or those named.
 
     Parameters
     ----------
@@ -126,7 +231,7 @@ def find_packages(names: str) -> tuple[str, ...]:
 
     Raises
     ------
-    InvalidArgument : not one of the eleven packages.
+    InvalidArgument : none of the packages.
     """
     if names in PACKAGE_SETS:
         return PACKAGE_SETS[names]
@@ -198,9 +303,10 @@ def fetch(folder: Path, packages: Sequence[str]) -> None:
         archive = max(archives.glob(f"{package}_*.deb"))
         _call(["dpkg", "-x", str(archive.absolute()), str(partial.absolute())], archives)
         for pack in sorted(partial.rglob("*")):
-            if pack.suffix.lower() in _PACK_SUFFIXES and pack.is_file():
+            if pack.suffix.lower() in _PACK_SUFFIXES and zipfile.is_zipfile(pack):
                 with zipfile.ZipFile(pack) as opened:
-                    opened.extractall(pack.with_suffix(".d"))
+                    audio = [name for name in opened.namelist() if _is_audio(Path(name))]
+                    opened.extractall(pack.with_suffix(".d"), audio)
         partial.rename(folder / package)
 
 
@@ -212,13 +318,15 @@ def _call(command: list[str], folder: Path) -> None:
 
 
 def write_manifest(folder: Path) -> tuple[Track, ...]:
-    """List the tracks of at least 30 s of all the packages that are unpacked in the folder.
+    """List the music of at least 30 s of all the packages that are unpacked in the folder.
 
     A file that cannot be opened is named on standard error and left out.
     """
     rows = []
     for package in PACKAGE_SETS["all"]:
         for path in _audio_files(folder / package):
+            if any(part in path.as_posix() for part in _NO_MUSIC.get(package, ())):
+                continue
             try:
                 duration_s, tags = probe(path).duration_s, read_tags(path)
             except AudioError as error:
@@ -241,8 +349,12 @@ def write_manifest(folder: Path) -> tuple[Track, ...]:
 
 def _audio_files(root: Path) -> Iterator[Path]:
     for path in sorted(root.rglob("*")):
-        if path.suffix.lower() in _AUDIO_SUFFIXES and path.is_file() and not path.is_symlink():
+        if _is_audio(path) and path.is_file() and not path.is_symlink():
             yield path
+
+
+def _is_audio(path: Path) -> bool:
+    return path.suffix.lower() in _AUDIO_SUFFIXES
 
 
 def main(arguments: list[str] | None = None) -> int:
@@ -252,7 +364,10 @@ def main(arguments: list[str] | None = None) -> int:
     )
     parser.add_argument("folder", type=Path, help="where to put them")
     parser.add_argument(
-        "packages", nargs="*", default=["all"], help=f"of the eleven, or {', '.join(PACKAGE_SETS)}"
+        "packages",
+        nargs="*",
+        default=["development"],
+        help=f"packages, or sets of them: {', '.join(PACKAGE_SETS)}",
     )
     options = parser.parse_args(arguments)
     try:

@@ -104,15 +104,16 @@ def test_composers_are_spelled_in_one_way(artist: str, composer: str | None) -> 
     assert clean_composer(artist) == composer
 
 
-def test_tuning_and_held_out_are_the_eleven_without_overlap() -> None:
-    tuning, held_out = find_packages("tuning"), find_packages("held-out")
-    assert not set(tuning) & set(held_out)
-    assert sorted(find_packages("all")) == sorted((*tuning, *held_out))
-    assert len(find_packages("all")) == 11
-    assert set(find_packages("small")) < set(find_packages("all"))
+def test_what_is_trained_on_tuned_on_and_held_out_does_not_overlap() -> None:
+    sides = ("development", "more", "large", "more-validate", "held-out")
+    packages = [package for side in sides for package in find_packages(side)]
+    assert len(set(packages)) == len(packages)
+    assert sorted(find_packages("all")) == sorted(packages)
+    assert len(find_packages("development")) == 11
+    assert set(find_packages("small")) < set(find_packages("development"))
     assert find_packages("naev-data, warmux-data,naev-data") == ("naev-data", "warmux-data")
-    with pytest.raises(InvalidArgument, match="'0ad-data' is none of the soundtracks"):
-        find_packages("naev-data,0ad-data")
+    with pytest.raises(InvalidArgument, match="'doom-data' is none of the soundtracks"):
+        find_packages("naev-data,doom-data")
 
 
 def test_a_manifest_is_written_and_read(
@@ -126,6 +127,9 @@ def test_a_manifest_is_written_and_read(
     write_audio(folder / "short.flac", chord(22_050, 1.0), 22_050, "flac")
     (folder / "broken.ogg").write_bytes(b"OggS and no more")
     (folder / "readme.txt").write_text("no music")
+    rain = tmp_path / "0ad-data" / "public.d" / "audio" / "ambient"
+    rain.mkdir(parents=True)
+    write_audio(rain / "rain.flac", chord(22_050, 3.0), 22_050, "flac")
     (track,) = soundtracks.write_manifest(tmp_path)
     assert (track.path, track.package) == (folder / "long.flac", "naev-data")
     assert (track.composer, track.title) == ("ken seguro", "Snow")
