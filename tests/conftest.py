@@ -77,6 +77,18 @@ def gtzan() -> Path:
     return _real_data("SOUNDALIKE_DATA", "gtzan", "the GTZAN frames and clips")
 
 
+@pytest.fixture(scope="session")
+def yamnet_tflite() -> Path:
+    """YAMNet as Google publishes it: ``$SOUNDALIKE_DATA/teachers/yamnet.tflite``."""
+    root = os.environ.get("SOUNDALIKE_DATA")
+    if not root:
+        pytest.skip("SOUNDALIKE_DATA is not set: it names the folder with teachers/yamnet.tflite")
+    path = Path(root) / "teachers" / "yamnet.tflite"
+    if not path.is_file():
+        pytest.skip(f"there is no file {path}")
+    return path
+
+
 def _real_data(variable: str, folder: str, what: str) -> Path:
     root = os.environ.get(variable)
     if not root:

@@ -22,10 +22,12 @@ import numpy as np
 from soundalike.analysis import Analysis
 from soundalike.audio.source import Source
 from soundalike.errors import ModelError, SilentAudio, UnreadableFile
+from soundalike.facets import Facet, Facets
 from soundalike.library import Library
 from soundalike.library.index import Index, IndexKeeper
 from soundalike.library.snapshot import Snapshot
 from soundalike.models import ModelInfo, ModelKey
+from soundalike.models.contract import NO_WORDS, Word, Words
 from soundalike.models.lineage import Lineage
 from soundalike.workers.jobs import Job, MakePool, Setup
 from soundalike.workers.process import Worker
@@ -39,18 +41,31 @@ PIDS = "SOUNDALIKE_TEST_PIDS"
 
 LABELS = ("calm", "wild", "odd")
 EMBEDDING_DIM = 8
+FACETED = "faceted"
+"""The name of the fake model that has facets, words, tempo and key."""
+LAYOUT = Facets((Facet("sound", 4, 0.6), Facet("rhythm", 3, 0.25), Facet("harmony", 2, 0.15)))
+WORDS = Words(
+    (
+        Word("piano", "instrument", 0.4, 0.8),
+        Word("female vocals", "voice", 0.5, 0.9),
+        Word("sad", "mood", 0.0, None),
+    )
+)
 
 
 def fake_model(version: str = "1", name: str = "fake") -> ModelInfo:
+    facets = LAYOUT if name == FACETED else None
     return ModelInfo(
         name=name,
         version=version,
         path=Path("fake.onnx"),
         sha256="",
         size_bytes=0,
-        embedding_dim=EMBEDDING_DIM,
+        embedding_dim=facets.size if facets else EMBEDDING_DIM,
         labels=LABELS,
         description="for tests",
+        facets=facets,
+        words=WORDS if facets else NO_WORDS,
     )
 
 
@@ -93,24 +108,42 @@ def text_of(path: str | os.PathLike[str]) -> str:
 
 
 def fake_analysis(text: str, model: ModelInfo | ModelKey, duration_s: float = 25.0) -> Analysis:
-    """The analysis of a text: random, but always the same; three excerpts."""
+    """The analysis of a text: random, but always the same; three excerpts.
+
+    By the model :data:`FACETED`, a text that begins with ``quiet`` is not sure of tempo and key.
+    """
+    facets = LAYOUT if model.name == FACETED else None
+    layout = facets or Facets.one(EMBEDDING_DIM)
     seed = int.from_bytes(hashlib.sha256(f"{model.version} {text}".encode()).digest()[:8], "big")
     rng = np.random.default_rng(seed)
-    excerpts = rng.normal(size=(3, EMBEDDING_DIM)).astype(np.float32)
-    excerpts /= np.linalg.norm(excerpts, axis=1, keepdims=True)
-    embedding = excerpts.mean(axis=0)
+    excerpts = layout.normalise(rng.normal(size=(3, layout.size)))
     probabilities = rng.dirichlet(np.ones(len(LABELS)), size=3).astype(np.float32)
+    more: dict[str, Any] = {}
+    if facets is not None:
+        bpm = float(rng.integers(60, 180))
+        is_sure = not text.startswith("quiet")
+        more = {
+            "facets": facets,
+            "vocabulary": WORDS,
+            "word_probabilities": rng.uniform(size=len(WORDS)).astype(np.float32),
+            "tempo_bpm": bpm if is_sure else None,
+            "tempo_confidence": 0.9 if is_sure else 0.3,
+            "tempo_alternatives": (bpm / 2, bpm * 2) if is_sure else (),
+            "key": str(rng.choice(["A minor", "Eb major"])) if is_sure else None,
+            "key_confidence": 0.8 if is_sure else 0.4,
+        }
     return Analysis(
         model=model.id,
         duration_s=duration_s,
         labels=LABELS,
         probabilities=probabilities.mean(axis=0),
-        embedding=embedding / np.linalg.norm(embedding),
+        embedding=layout.normalise(excerpts.mean(axis=0)),
         excerpt_embeddings=excerpts,
         excerpt_probabilities=probabilities,
         excerpt_starts_s=np.array([0.0, 9.94, 15.06]),
         genre_set=LABELS[:2],
         notes=(f"text: {text}",),
+        **more,
     )
 
 
@@ -230,11 +263,13 @@ def open_library(
     folder: Path,
     *,
     version: str = "1",
+    name: str = "fake",
     analyzer: str = "fakes:FakeAnalyzer",
     pool: MakePool = InlinePool,
 ) -> Library:
     """A library in a folder, that analyses with the fake."""
-    return Library(folder / "library.db", model=fake_model(version), analyzer=analyzer, pool=pool)
+    model = fake_model(version, name)
+    return Library(folder / "library.db", model=model, analyzer=analyzer, pool=pool)
 
 
 def open_upgraded(

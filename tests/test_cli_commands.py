@@ -254,7 +254,7 @@ def test_a_playlist_that_cannot_be_written_is_told_before_the_work(
     assert result.stderr.startswith(f"OutputError: {tmp_path / 'x' / 'y'}: cannot be written")
     alone = call("similar", "organs piece 2", "--relative", "--library", library)
     assert alone.exit_code == 2
-    assert "need --m3u FILE" in alone.stderr
+    assert "--relative needs --m3u FILE" in alone.stderr
 
 
 @pytest.mark.skipif(sys.platform == "win32", reason="no name holds a line break there")

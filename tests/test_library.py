@@ -32,6 +32,7 @@ from soundalike.errors import (
     TrackNotFound,
     UnreadableFile,
 )
+from soundalike.facets import Facets
 from soundalike.library import Library
 from soundalike.library.changes import log_changes
 from soundalike.library.scan.store import Store
@@ -45,7 +46,7 @@ from soundalike.library.storage.schema import (
     tracks,
 )
 from soundalike.library.storage.sqlite import word_parts, word_starts
-from soundalike.library.words import plain
+from soundalike.plain import plain
 
 MUSIC = [
     # file, artist, title, album
@@ -541,7 +542,9 @@ def test_the_stored_precision_keeps_cosines() -> None:
     rng = np.random.default_rng(3)
     rows = rng.normal(size=(200, 256)).astype(np.float32)
     rows /= np.linalg.norm(rows, axis=1, keepdims=True)
-    stored, whole = decode_embeddings([row.astype("<f2").tobytes() for row in rows], 256)
+    stored, whole = decode_embeddings(
+        [row.astype("<f2").tobytes() for row in rows], Facets.one(256)
+    )
     assert whole.all()
     assert np.abs(stored @ stored.T - rows @ rows.T).max() < 1e-4
 

@@ -71,6 +71,8 @@ def comparison(a: str = "a.flac", b: str = "b.mp3") -> Comparison:
         a_path=None,
         b_path=None,
         similarity=0.71,
+        facets={"sound": 0.71},
+        shares={"sound": 0.71},
         percentile=97.0,
         passages=(
             Passage(EXCERPT_S, 2 * EXCERPT_S, 0.0, EXCERPT_S, 0.9),

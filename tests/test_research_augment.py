@@ -104,6 +104,30 @@ def test_noise_and_a_raised_floor_fill_the_quiet_and_leave_the_loud() -> None:
         assert torch.allclose(found[:, :24].std(dim=(1, 2)), torch.zeros(16), atol=0.05)
 
 
+def test_a_low_pass_takes_away_what_is_above_a_band_that_is_drawn() -> None:
+    x = torch.randn(256, N_MELS, EXCERPT_FRAMES)
+    for lowest in (0.75, 0.5):
+        found = augment.perturb(x, replace(OFF, lowpass=0.5, lowpass_from=lowest))
+        quiet = (found.std(dim=2) < 1e-3).sum(dim=1)
+        assert 0.35 < (quiet > 0).float().mean() < 0.65
+        assert quiet.max() <= N_MELS * (1 - lowest)
+        assert quiet.max() > 0.8 * N_MELS * (1 - lowest)
+        cut = found[quiet > 0]
+        assert (cut[:, -1].std(dim=1) < 1e-3).all()
+
+
+def test_mixing_says_how_much_stays_and_what_makes_up_the_rest() -> None:
+    like = torch.zeros(1)
+    for alpha, share in ((0.0, 0.5), (0.4, 0.0)):
+        kept, other = augment.mixing(5, alpha, share, like)
+        assert torch.equal(kept, torch.ones(5))
+        assert torch.equal(other, torch.arange(5))
+    kept, other = augment.mixing(1000, 0.4, 0.25, like)
+    assert kept.min() >= 0.5
+    assert 0.15 < (kept < 1).float().mean() < 0.3
+    assert torch.equal(other.sort().values, torch.arange(1000))
+
+
 def test_mixup_mixes_targets_as_it_mixes_excerpts() -> None:
     # Each excerpt holds the number of its label, so the mixture can be read off both.
     labels = torch.arange(8.0)

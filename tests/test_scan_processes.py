@@ -222,7 +222,8 @@ def test_a_file_that_crashes_only_once_is_analysed(library: Library, tmp_path: P
 def test_a_file_without_end_is_given_up(
     library: Library, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("soundalike.workers.pool.STUCK_AFTER_S", 2.0)
+    # Long enough for a worker to start on a busy machine.
+    monkeypatch.setattr("soundalike.workers.pool.STUCK_AFTER_S", 5.0)
     write_track(tmp_path / "music/1.wav", "hang")
     write_track(tmp_path / "music/2.wav", "two")
     report = library.scan([tmp_path / "music"], jobs=2)
@@ -230,7 +231,7 @@ def test_a_file_without_end_is_given_up(
     (failure,) = report.failed
     assert (failure.kind, failure.reason) == (
         "DecoderCrashed",
-        "nothing was read or decoded for 2 s",
+        "nothing was read or decoded for 5 s",
     )
 
 
@@ -238,8 +239,8 @@ def test_a_slow_file_is_not_given_up(
     library: Library, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """It takes longer than a worker may be silent, but bytes come all the time."""
-    monkeypatch.setattr("soundalike.workers.pool.STUCK_AFTER_S", 1.5)
-    write_track(tmp_path / "music/1.wav", "dribble 3")
+    monkeypatch.setattr("soundalike.workers.pool.STUCK_AFTER_S", 4.0)
+    write_track(tmp_path / "music/1.wav", "dribble 6")
     report = library.scan([tmp_path / "music"], jobs=2)
     assert (report.analysed, report.failed) == (1, ())
 

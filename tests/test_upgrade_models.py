@@ -16,6 +16,7 @@ from click.testing import CliRunner, Result
 pytest.importorskip("onnx", reason="needs soundalike[research]")
 
 import onnx
+from facet_models import LAYOUT, facet_model, install
 
 from soundalike.cli import cli
 from soundalike.library import Library
@@ -184,6 +185,35 @@ def test_a_new_file_is_found_during_an_upgrade_where_the_old_model_is_installed(
     assert (found["model"], found["searched"], found["not_searched"]) == (old.id, 4, 0)
     passage = call_json("similar", music / "b/3.flac", "--at", "0:01-0:12", *place)
     assert (passage["model"], passage["searched"]) == (old.id, 4)
+
+
+def test_a_library_gets_facets(
+    weights: Path, music: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The next version of the default has another frontend, facets and words."""
+    place = ("--library", tmp_path / "library.db")
+    assert call("scan", music, *place, "--jobs", 1).exit_code == 0
+    old = registry.find_model()
+    before = call_json("similar", 1, *place)
+    assert before["weights"] == {"sound": 1.0}
+    install(weights, facet_model(name=old.name, version="2"), name="facets")
+    registry.builtin_models.cache_clear()
+    new = f"{old.name}@2"
+
+    assert call_json("similar", 1, *place) == before
+    refused = call("similar", 1, "--weights", "rhythm=2", *place)
+    assert (refused.exit_code, f"{old.id}: weights name 'rhythm'" in refused.stderr) == (1, True)
+    done = call("scan", "--upgrade", *place, "--jobs", 1)
+    assert f"All tracks are analysed with {new}" in done.stdout
+    found = call_json("similar", 1, "--weights", "rhythm=2", *place)
+    assert (found["model"], list(found["weights"])) == (new, list(LAYOUT.names))
+    facts = call_json("info", *place)
+    assert [each["model"] for each in facts["models"]] == [new]
+    with Library(tmp_path / "library.db") as library:
+        analysis = library.analysis(1)
+        assert (analysis.facets, analysis.embedding.shape) == (LAYOUT, (LAYOUT.size,))
+        assert analysis.words_that_hold == ("piano", "guitar")
+        assert analysis.tempo_confidence is not None
 
 
 def test_an_evaluation_during_an_upgrade_is_of_the_model_that_answers(
