@@ -301,11 +301,14 @@ def _draw_changes(
 def main(arguments: list[str] | None = None) -> int:
     """Run the command line."""
     from soundalike.analyzer import Analyzer
+    from soundalike.models import DEFAULT_MODEL
 
     parser = argparse.ArgumentParser(
         description="Ask each facet of a model what two pieces have in common."
     )
-    parser.add_argument("--model", metavar="NAME", help="another than the default model")
+    parser.add_argument(
+        "--model", metavar="NAME", default=DEFAULT_MODEL, help="another than the default model"
+    )
     parser.add_argument(
         "--set",
         dest="set_name",

@@ -14,6 +14,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from soundalike.audio import load_audio
+from soundalike.models import DEFAULT_MODEL
 
 sys.path.insert(0, str(Path(__file__).parents[1] / "examples"))
 
@@ -24,6 +25,7 @@ from demo_music.instrumentations import INSTRUMENTATIONS
 from demo_music.rhythms import RHYTHMS, STROKES
 from demo_music.synthesis import SAMPLE_RATE
 from known_answers import factor_answers, key_answers, table, tempo_answers
+from known_answers import main as ask_main
 
 LEVELS = {"rhythm": RHYTHMS, "harmony": HARMONIES, "instrumentation": INSTRUMENTATIONS}
 
@@ -268,3 +270,10 @@ def test_tempo_and_key_are_asked_for_one_change_at_a_time() -> None:
     key_alone = np.eye(12, dtype=np.float32)[[piece.key for piece in keys]]
     assert {one.precision for one in key_answers(key_alone, keys)} == {0.0}
     assert table(found).splitlines()[2] == "| harmony | key +1 | 100 % | 12.5 % | 8 |"
+
+
+def test_the_default_model_is_asked(capsys: pytest.CaptureFixture[str]) -> None:
+    assert ask_main(["--set", "small"]) == 0
+    shown = capsys.readouterr().out
+    assert shown.startswith(f"{DEFAULT_MODEL}@")
+    assert "| sound | instrumentation | " in shown
