@@ -20,6 +20,7 @@ from facet_models import install
 from sqlalchemy import update
 from word_models import word_model
 
+from soundalike.analyzer import Analyzer
 from soundalike.cli import cli
 from soundalike.errors import InvalidArgument, ModelError
 from soundalike.library import Library
@@ -217,6 +218,20 @@ def test_a_model_without_words_is_told(place: Path) -> None:
     ):
         library.find("organ")
     assert call("find", "organ", "--model", "plain").exit_code == 1
+
+
+def test_tags_are_words_that_are_never_sure(place: Path, tmp_path: Path) -> None:
+    tags = ("Organ, electronic organ", "Drum")
+    install(place / "models", word_model(name="tags", words=NO_WORDS, tags=tags), name="tags")
+    with Library(tmp_path / "library.db", model="tags") as library:
+        library.scan([place / "music"], jobs=1)
+        assert [(word.word, word.tracks) for word in library.words()] == [("organ", 0), ("drum", 0)]
+        found = library.find("organ, no drums", k=3)
+        assert all("organ" in str(match.track.path) for match in found.matches)
+        assert {word.verdict for match in found.matches for word in match.words} == {"unsure"}
+        best = found.matches[0]
+        analysis = Analyzer("tags").from_file(best.track.path)
+    assert best.words[0].probability == pytest.approx(analysis.probabilities[0], abs=1e-6)
 
 
 def test_a_library_without_tracks_has_words_all_the_same(place: Path, tmp_path: Path) -> None:

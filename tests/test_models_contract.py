@@ -27,6 +27,7 @@ from soundalike.models.contract import (
     open_session,
     output_sizes,
     read_properties,
+    tag_words,
 )
 from soundalike.models.registry import changed_registry, inspect_model
 
@@ -141,3 +142,16 @@ def test_a_folder_that_cannot_be_is_named(tmp_path: Path) -> None:
         changed_registry(tmp_path / "models"),
     ):
         pass
+
+
+def test_tags_become_words() -> None:
+    labels = ["Violin, fiddle", "Bell", "Bell, church bell", "Roaring cats (lions, tigers)", "sad"]
+    words = tag_words(labels)
+    assert [word.word for word in words] == [
+        "violin",
+        "bell",
+        "bell church bell",
+        "roaring cats (lions tigers)",
+        "sad",
+    ]
+    assert {(word.group, word.precision) for word in words} == {("tag", None)}

@@ -20,8 +20,20 @@ WORDS = Words(
 LABELS = ("one", "other")
 
 
-def word_model(*, name: str = "words", version: str = "1", words: Words = WORDS) -> bytes:
-    """The content of a file."""
+def word_model(
+    *,
+    name: str = "words",
+    version: str = "1",
+    words: Words = WORDS,
+    tags: tuple[str, ...] = (),
+) -> bytes:
+    """The content of a file.
+
+    Parameters
+    ----------
+    tags : for a model of tags, which hears them as the first words are heard, and has no words.
+    """
+    labels = tags or LABELS
     generator = np.random.default_rng(0)
     nodes, constants = [], []
 
@@ -36,14 +48,16 @@ def word_model(*, name: str = "words", version: str = "1", words: Words = WORDS)
 
     means = node("ReduceMean", ["log_mel", constant(np.array([2]))], "means", keepdims=0)
     halves = np.repeat(np.float32([[1], [-1]]), 64, axis=0) / 64
-    heard = halves @ np.float32([[0.1, -0.1, 0, 0.02]])[:, : len(words)]
+    every = halves @ np.float32([[0.1, -0.1, 0, 0.02]])
+    heard = every[:, : len(words)]
     if words:
         bias = np.float32([0, 0, -6, 0])[: len(words)]
         node("Add", [node("MatMul", [means, constant(heard)], "heard"), constant(bias)], "words")
     matrix = generator.normal(size=(128, 8)).astype(np.float32)
     node("MatMul", [means, constant(matrix)], "embedding")
-    node("MatMul", [means, constant(matrix[:, : len(LABELS)] / 1000)], "logits")
-    sizes = {"logits": len(LABELS), "embedding": 8} | ({"words": len(words)} if words else {})
+    told = every[:, : len(tags)] if tags else matrix[:, : len(LABELS)] / 1000
+    node("MatMul", [means, constant(told.astype(np.float32))], "logits")
+    sizes = {"logits": len(labels), "embedding": 8} | ({"words": len(words)} if words else {})
     graph = helper.make_graph(
         nodes,
         name,
@@ -56,8 +70,10 @@ def word_model(*, name: str = "words", version: str = "1", words: Words = WORDS)
     )
     model = helper.make_model(graph, opset_imports=[helper.make_opsetid("", 18)])
     model.ir_version = 9
-    metadata = ModelMetadata(name, version, LABELS, "for tests", words=words)
-    helper.set_model_props(model, metadata.to_metadata() | Calibration(1.0, 0.9).to_metadata())
+    kind = "tags" if tags else "genres"
+    metadata = ModelMetadata(name, version, labels, "for tests", kind=kind, words=words)
+    calibration = {} if tags else Calibration(1.0, 0.9).to_metadata()
+    helper.set_model_props(model, metadata.to_metadata() | calibration)
     onnx.checker.check_model(model, full_check=True)
     content: bytes = model.SerializeToString()
     return content

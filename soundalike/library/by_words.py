@@ -12,7 +12,7 @@ from soundalike.library.copies import copies_of
 from soundalike.library.index import Index
 from soundalike.library.records import Track
 from soundalike.library.snapshot import Snapshot
-from soundalike.library.storage.encoding import decode_words
+from soundalike.library.storage.encoding import decode_probabilities, decode_words
 from soundalike.library.storage.schema import analyses, models, tracks
 from soundalike.library.word_records import (
     AskedWord,
@@ -21,7 +21,7 @@ from soundalike.library.word_records import (
     KnownWord,
     WordOfTrack,
 )
-from soundalike.models.contract import Words
+from soundalike.models.contract import TAG, Words
 from soundalike.similarity.rank import choose
 from soundalike.words.query import parse
 from soundalike.words.rank import fits, verdicts
@@ -39,7 +39,7 @@ def vocabulary_of(snapshot: Snapshot) -> Words:
 
 def known_words(index: Index, snapshot: Snapshot, vocabulary: Words) -> tuple[KnownWord, ...]:
     """See ``Library.words``."""
-    probabilities = _probabilities(index, snapshot, len(vocabulary))
+    probabilities = _probabilities(index, snapshot, vocabulary)
     return tuple(
         KnownWord(
             word.word,
@@ -75,7 +75,7 @@ def find_by_words(
     words = tuple(vocabulary)
     columns = {word.word: column for column, word in enumerate(words)}
     terms = parse(query, tuple(columns))
-    probabilities = _probabilities(index, snapshot, len(words))
+    probabilities = _probabilities(index, snapshot, vocabulary)
     is_known = ~np.isnan(probabilities).any(axis=1)
     # (n_tracks, n_terms): what is asked for, and whether it is so.
     asked = probabilities[:, [columns[term.word] for term in terms]]
@@ -138,11 +138,16 @@ def find_by_words(
     )
 
 
-def _probabilities(index: Index, snapshot: Snapshot, n_words: int) -> NDArray[np.float32]:
+def _probabilities(index: Index, snapshot: Snapshot, vocabulary: Words) -> NDArray[np.float32]:
     """Of the words, (n_tracks, n_words), row by row as in the index; NaN where not known."""
-    statement = snapshot.searchable(tracks.c.id, analyses.c.words)
-    stored = {row.id: row.words for row in snapshot.connection.execute(statement)}
-    return decode_words([stored.get(each) for each in index.track_ids.tolist()], n_words)
+    # Tags are what their model says of a track anyway.
+    of_tags = bool(vocabulary) and all(word.group == TAG for word in vocabulary)
+    column = analyses.c.probabilities if of_tags else analyses.c.words
+    statement = snapshot.searchable(tracks.c.id, column.label("stored"))
+    stored = {row.id: row.stored for row in snapshot.connection.execute(statement)}
+    encoded = [stored.get(each) for each in index.track_ids.tolist()]
+    decode = decode_probabilities if of_tags else decode_words
+    return decode(encoded, len(vocabulary))
 
 
 def _tracks(index: Index, snapshot: Snapshot, rows: Sequence[int]) -> dict[int, Track]:

@@ -49,7 +49,7 @@ from soundalike.library.storage.schema import below, tracks
 from soundalike.library.upgrade import query_space, to_reanalyse, upgrade_state
 from soundalike.library.word_records import FindResult, KnownWord
 from soundalike.models import ModelInfo
-from soundalike.models.contract import Words
+from soundalike.models.contract import Words, tag_words
 from soundalike.models.lineage import EmbeddingSpace, Lineage
 from soundalike.similarity.passages import compare_analyses
 from soundalike.similarity.rank import check_min_percentile
@@ -298,6 +298,8 @@ class Reader:
                 f"{snapshot.space.id}, which answers until all tracks are analysed with "
                 f"{self._model.id}, tells no words: finish the upgrade (soundalike scan --upgrade)"
             )
+        if self._model.kind == "tags" and snapshot.space.id == self._model.id:
+            return tag_words(self._model.labels)
         if not self._model.words:
             raise ModelError(
                 f"{self._model.id} tells no words: choose a model that does (soundalike models)"

@@ -43,6 +43,7 @@ __all__ = [
     "LOGITS",
     "NO_WORDS",
     "PROJECTION",
+    "TAG",
     "TEMPO",
     "WORDS",
     "Calibration",
@@ -58,6 +59,7 @@ __all__ = [
     "read_calibration",
     "read_properties",
     "run",
+    "tag_words",
 ]
 
 INPUT: Final = "log_mel"
@@ -152,6 +154,24 @@ class Words:
 
 
 NO_WORDS: Final = Words()
+
+TAG: Final = "tag"
+"""The group of the words that are a model's own tags."""
+
+
+def tag_words(labels: Sequence[str]) -> Words:
+    """The tags of a model as words, in lower case: they rank, and none is ever said to hold, since
+    nothing calibrates tags.
+
+    Of "Violin, fiddle" the first name is the word, unless that is another tag's.
+    """
+    plain = [label.lower() for label in labels]
+    names = []
+    short = [label if "(" in label else label.partition(",")[0] for label in plain]
+    for label, first in zip(plain, short, strict=True):
+        is_own = first == label or short.count(first) == 1
+        names.append((first if is_own else label).replace(",", ""))
+    return Words(tuple(Word(name, TAG, 0.5, None) for name in names))
 
 
 @dataclass(frozen=True)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -18,6 +19,7 @@ __all__ = [
     "decode",
     "decode_embeddings",
     "decode_excerpts",
+    "decode_probabilities",
     "decode_words",
     "encode",
 ]
@@ -185,11 +187,22 @@ def decode_embeddings(
 def decode_words(encoded: Sequence[bytes | None], n_words: int) -> NDArray[np.float32]:
     """The probabilities of a model's words, float32 (n, n_words); NaN in the rows of which nothing
     is stored, or something else than so many probabilities."""
-    found = np.full((len(encoded), n_words), np.nan, np.float32)
-    size = n_words * _F16.itemsize
+    return _decode_shares(encoded, n_words, _F16)
+
+
+def decode_probabilities(encoded: Sequence[bytes | None], n_labels: int) -> NDArray[np.float32]:
+    """The same of its labels."""
+    return _decode_shares(encoded, n_labels, _F32)
+
+
+def _decode_shares(
+    encoded: Sequence[bytes | None], n_values: int, dtype: np.dtype[Any]
+) -> NDArray[np.float32]:
+    found = np.full((len(encoded), n_values), np.nan, np.float32)
+    size = n_values * dtype.itemsize
     rows = [row for row, values in enumerate(encoded) if values is not None and len(values) == size]
     joined = b"".join(encoded[row] or b"" for row in rows)
-    values = np.frombuffer(joined, _F16).astype(np.float32).reshape(-1, n_words)
+    values = np.frombuffer(joined, dtype).astype(np.float32).reshape(-1, n_values)
     values[~((values >= 0) & (values <= 1)).all(axis=1)] = np.nan
     found[rows] = values
     return found
