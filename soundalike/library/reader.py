@@ -302,7 +302,8 @@ class Reader:
             return tag_words(self._model.labels)
         if not self._model.words:
             raise ModelError(
-                f"{self._model.id} tells no words: choose a model that does (soundalike models)"
+                f"{self._model.id} tells no words: choose a model that does, such as yamnet "
+                f"(`soundalike models pull yamnet`), and scan with --model yamnet"
             )
         return self._model.words
 
