@@ -14,8 +14,6 @@ import sys
 from pathlib import Path
 
 import numpy as np
-from ai_edge_litert.interpreter import Interpreter
-from yamnet_waveforms import waveforms
 
 # By the names of the tensors in the file.
 PARTS = {
@@ -26,6 +24,10 @@ PARTS = {
 
 
 def main() -> None:
+    # Here, so that whoever collects tests need not have them.
+    from ai_edge_litert.interpreter import Interpreter
+    from yamnet_waveforms import waveforms
+
     interpreter = Interpreter(sys.argv[1], experimental_preserve_all_tensors=True, num_threads=1)
     interpreter.allocate_tensors()
     place = {tensor["name"]: tensor["index"] for tensor in interpreter.get_tensor_details()}
