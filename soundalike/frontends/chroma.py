@@ -19,8 +19,8 @@ from typing import Final
 import numpy as np
 from numpy.typing import NDArray
 
-from soundalike.errors import InvalidArgument
 from soundalike.frontends.dsp import power_frames, smooth_length
+from soundalike.frontends.framed import FramedStream, check_rate
 from soundalike.frontends.log_mel import EXCERPT_S
 from soundalike.threads import one_blas_thread
 
@@ -48,11 +48,11 @@ _N_FINE: Final = 12 * _STEPS
 # A frame this far under the loudest one of its track counts nothing, and wholly 20 dB above that.
 _PAUSE_DB, _PAUSE_RAMP_DB = -60.0, 20.0
 _SILENCE: Final = 1e-10  # magnitude
-# Frames in one transform, always the same, so that block sizes make no difference at all.
+# Frames in one transform.
 _BATCH: Final = 64
 
 
-class ChromaStream:
+class ChromaStream(FramedStream):
     """Chroma of a signal that arrives in blocks, in memory that grows by 1.4 kB a second.
 
     Parameters
@@ -66,54 +66,17 @@ class ChromaStream:
     """
 
     def __init__(self, sample_rate: float) -> None:
-        if not (sample_rate > 0 and math.isfinite(sample_rate)):
-            raise InvalidArgument(f"sample_rate must be above 0 Hz, not {sample_rate!r}")
-        self.n_samples = 0
-        self._hop = sample_rate / FRAME_RATE  # samples; not a whole number
-        self._n_fft = max(2, smooth_length(_WINDOW_S * sample_rate, _WINDOW_TOLERANCE))
-        self._pitches = _pitch_filters(sample_rate / self._n_fft, self._n_fft // 2 + 1)
+        n_fft = max(2, smooth_length(_WINDOW_S * check_rate(sample_rate), _WINDOW_TOLERANCE))
+        super().__init__(sample_rate, n_fft, FRAME_RATE, _BATCH)
+        self._pitches = _pitch_filters(sample_rate / n_fft, n_fft // 2 + 1)
         self._fine: list[FloatArray] = []
         self._levels: list[FloatArray] = []
-        self._n_frames = 0
-        # Zeros stand in for what lies before the first sample.
-        self._blocks: list[FloatArray] = [np.zeros(self._n_fft // 2, np.float32)]
-        self._start = -(self._n_fft // 2)
-        self._stop = 0
 
-    def push(self, block: FloatArray) -> None:
-        """Take the next samples: float32 (n,), any length."""
-        self.n_samples += block.size
-        self._take(block)
-
-    def _take(self, block: FloatArray) -> None:
-        self._blocks.append(block)
-        self._stop += block.size
-        if self._batch_end() <= self._stop:
-            self._transform()
-
-    def _first_sample(self, frame: int) -> int:
-        # Frame i is centred on (i + 0.5) hops. Positions are rounded one by one: nothing drifts.
-        return round((frame + 0.5) * self._hop) - self._n_fft // 2
-
-    def _batch_end(self) -> int:
-        """The sample after the last one of the next batch of frames."""
-        return self._first_sample(self._n_frames + _BATCH - 1) + self._n_fft
-
-    def _transform(self) -> None:
-        """Make all whole batches of frames that end within the samples so far."""
-        samples = np.concatenate(self._blocks)
-        while self._batch_end() <= self._stop:
-            numbers = np.arange(self._n_frames, self._n_frames + _BATCH)
-            centers = np.rint((numbers + 0.5) * self._hop).astype(np.int64)
-            starts = centers - (self._n_fft // 2 + self._start)
-            magnitudes = np.sqrt(power_frames(samples, starts, self._n_fft, len(self._pitches)))
-            self._levels.append(magnitudes.mean(axis=1))
-            with one_blas_thread():
-                self._fine.append(_standing_out(magnitudes) @ self._pitches)
-            self._n_frames += _BATCH
-        used = self._first_sample(self._n_frames) - self._start
-        self._blocks = [samples[used:].copy()]
-        self._start += used
+    def _make(self, samples: FloatArray, starts: NDArray[np.int64]) -> None:
+        magnitudes = np.sqrt(power_frames(samples, starts, self._n_fft, len(self._pitches)))
+        self._levels.append(magnitudes.mean(axis=1))
+        with one_blas_thread():
+            self._fine.append(_standing_out(magnitudes) @ self._pitches)
 
     def finish(self) -> FloatArray:
         """The chroma of all that was pushed: float32 (N_BINS, n_frames), 0 or more.
@@ -126,11 +89,7 @@ class ChromaStream:
         ------
         InvalidArgument : nothing was pushed.
         """
-        if self.n_samples == 0:
-            raise InvalidArgument("there are no samples")
-        n_frames = max(1, int(self.n_samples / self._hop))
-        if n_frames > self._n_frames:
-            self._take(np.zeros(self._batch_end() - self._stop, np.float32))
+        n_frames = self._finished()
         levels = np.concatenate(self._levels)[:n_frames]
         fine = np.concatenate(self._fine)[:n_frames] * _sounding(levels)[:, None]
         fine = fine.reshape(n_frames, 2, _N_FINE)
