@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+import itertools
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol
@@ -17,6 +18,10 @@ from soundalike.frontends.decimate import Decimator
 __all__ = ["AnnotatedClip", "find_clips", "interval_row", "stream_file"]
 
 FloatArray = npt.NDArray[np.float32]
+
+
+# Least confidences below which a table abstains.
+_THRESHOLDS = (0.0, 0.3, 0.4, 0.5, 0.6, 0.7, 0.8)
 
 
 class Stream(Protocol):
@@ -94,3 +99,36 @@ def interval_row(name: str, figures: Iterable[npt.NDArray[np.generic]]) -> str:
     cells = [mean_interval(each.astype(np.float64)) for each in figures]
     shown = [f"{100 * c.value:.1f} ({100 * c.low:.0f} to {100 * c.high:.0f})" for c in cells]
     return f"| {name} | {' | '.join(shown)} |"
+
+
+def confidence_tables(
+    confidence: npt.NDArray[np.float64],
+    bins: Sequence[float],
+    figures: Mapping[str, npt.NDArray[np.floating]],
+    right: npt.NDArray[np.floating],
+) -> list[str]:
+    """Lines of two tables: how often a confidence is right, and what abstaining below one does.
+
+    Parameters
+    ----------
+    confidence : (n_tracks,), 0 where there is no answer.
+    bins : edges within which confidences are taken together.
+    figures : the columns of the second table, 0 to 1, by their names.
+    right : (n_tracks,), 1 where the answer is right.
+    """
+    lines = ["| confidence | tracks | mean confidence | right |", "| --- | --- | --- | --- |"]
+    for low, high in itertools.pairwise(bins):
+        inside = (confidence >= low) & (confidence < high)
+        if inside.any():
+            lines.append(
+                f"| {low:.2f} to {high:.2f} | {inside.sum()} | {confidence[inside].mean():.2f} "
+                f"| {right[inside].mean():.2f} |"
+            )
+    lines += ["", f"| least confidence | answered | {' | '.join(figures)} |"]
+    lines.append("| --- " * (2 + len(figures)) + "|")
+    for least in _THRESHOLDS:
+        kept = confidence >= least
+        if kept.any():
+            shown = [f"{100 * values[kept].mean():.1f} %" for values in figures.values()]
+            lines.append(f"| {least:.1f} | {100 * kept.mean():.0f} % | {' | '.join(shown)} |")
+    return lines

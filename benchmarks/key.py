@@ -15,14 +15,19 @@ of `feature.chroma_cqt`, correlated with the profiles of Krumhansl and Kessler (
 from __future__ import annotations
 
 import argparse
-import itertools
 from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
 import numpy.typing as npt
 
-from benchmarks.annotated import AnnotatedClip, find_clips, interval_row, stream_file
+from benchmarks.annotated import (
+    AnnotatedClip,
+    confidence_tables,
+    find_clips,
+    interval_row,
+    stream_file,
+)
 from soundalike.descriptors.key import Key, estimate_key, key_features
 from soundalike.frontends.chroma import ChromaStream
 from soundalike.research.key import Example, fit_calibration, key_number, mirex_score
@@ -30,7 +35,6 @@ from soundalike.research.key import Example, fit_calibration, key_number, mirex_
 CHROMA_RATE = 5_000  # Hz, the lowest to which the samples are decimated
 FOLDS = 10
 SHORT_WEIGHT = 0.15  # of a clip of 2 to 3 s, beside one of 15 to 30 s
-THRESHOLDS = (0.0, 0.3, 0.4, 0.5, 0.6, 0.7, 0.8)
 BINS = (0.0, 0.25, 0.5, 0.75, 1.0)
 
 # Krumhansl and Kessler 1982: how well listeners found that a tone fits a key.
@@ -93,23 +97,8 @@ def scores(found: Sequence[int], clips: Sequence[AnnotatedClip]) -> Floats:
 def report(found: Sequence[Key | None], score: Floats) -> str:
     """Reliability of the confidence, and what abstaining does."""
     confidence = np.array([each.confidence if each else 0.0 for each in found])
-    lines = ["| confidence | tracks | mean confidence | right |", "| --- | --- | --- | --- |"]
-    for low, high in itertools.pairwise(BINS):
-        inside = (confidence >= low) & (confidence < high)
-        if inside.any():
-            lines.append(
-                f"| {low:.2f} to {high:.2f} | {inside.sum()} | {confidence[inside].mean():.2f} "
-                f"| {(score[inside] == 1.0).mean():.2f} |"
-            )
-    lines += ["", "| least confidence | answered | weighted score | right |"]
-    lines.append("| --- | --- | --- | --- |")
-    for least in THRESHOLDS:
-        kept = confidence >= least
-        if kept.any():
-            lines.append(
-                f"| {least:.1f} | {100 * kept.mean():.0f} % | {100 * score[kept].mean():.1f} % "
-                f"| {100 * (score[kept] == 1.0).mean():.1f} % |"
-            )
+    right = (score == 1.0).astype(np.float64)
+    lines = confidence_tables(confidence, BINS, {"weighted score": score, "right": right}, right)
     return "\n".join(lines)
 
 

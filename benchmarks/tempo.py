@@ -13,13 +13,12 @@ the same tempo.
 from __future__ import annotations
 
 import argparse
-import itertools
 from pathlib import Path
 
 import numpy as np
 import numpy.typing as npt
 
-from benchmarks.annotated import find_clips, interval_row, stream_file
+from benchmarks.annotated import confidence_tables, find_clips, interval_row, stream_file
 from soundalike.descriptors.tempo import (
     Tempo,
     TempoCalibration,
@@ -31,7 +30,6 @@ from soundalike.research.tempo import fit_calibration, hits
 
 ONSET_RATE = 10_000  # Hz, the lowest to which the samples are decimated
 FOLDS = 10
-THRESHOLDS = (0.0, 0.3, 0.4, 0.5, 0.6, 0.7, 0.8)
 BINS = (0.0, 0.25, 0.5, 0.75, 0.9, 1.0)
 
 
@@ -59,23 +57,8 @@ def report(found: list[Tempo | None], bpm: npt.NDArray[np.float64]) -> str:
     """Reliability of the confidence, and what abstaining does."""
     confidence = np.array([each.confidence if each else 0.0 for each in found])
     right = hits([each.bpm if each else 1.0 for each in found], bpm)
-    lines = ["| confidence | tracks | mean confidence | right |", "| --- | --- | --- | --- |"]
-    for low, high in itertools.pairwise(BINS):
-        inside = (confidence >= low) & (confidence < high)
-        if inside.any():
-            lines.append(
-                f"| {low:.2f} to {high:.2f} | {inside.sum()} | {confidence[inside].mean():.2f} "
-                f"| {right[0, inside].mean():.2f} |"
-            )
-    lines += ["", "| least confidence | answered | accuracy 1 | accuracy 2 |"]
-    lines.append("| --- | --- | --- | --- |")
-    for least in THRESHOLDS:
-        kept = confidence >= least
-        if kept.any():
-            lines.append(
-                f"| {least:.1f} | {100 * kept.mean():.0f} % | {100 * right[0, kept].mean():.1f} % "
-                f"| {100 * right[1, kept].mean():.1f} % |"
-            )
+    figures = {"accuracy 1": right[0], "accuracy 2": right[1]}
+    lines = confidence_tables(confidence, BINS, figures, right[0])
     likely = [[each.bpm, *each.alternatives[:1]] if each else [1.0] for each in found]
     either = np.mean(
         [
