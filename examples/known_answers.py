@@ -24,6 +24,8 @@ import numpy as np
 from controlled import FACTORS, Factors, compose_piece, pieces
 from numpy.typing import NDArray
 
+from soundalike.analysis import unit
+
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
@@ -60,11 +62,6 @@ class Answers:
     changed: float | None = None
 
 
-def _unit(vectors: FloatArray) -> FloatArray:
-    lengths = np.linalg.norm(vectors, axis=1, keepdims=True)
-    return np.asarray(vectors / np.maximum(lengths, 1e-12), dtype=np.float32)
-
-
 def factor_answers(embeddings: ByFacet, factors: Sequence[Factors]) -> list[Answers]:
     """Each facet asked for each factor, in sets where all factors vary.
 
@@ -83,8 +80,8 @@ def factor_answers(embeddings: ByFacet, factors: Sequence[Factors]) -> list[Answ
     }
     found = []
     for facet, vectors in embeddings.items():
-        unit = _unit(vectors)
-        similarity = unit @ unit.T
+        directions = unit(vectors)
+        similarity = directions @ directions.T
         for sought in FACTORS:
             others = [same[name] for name in FACTORS if name != sought]
             candidate = ~(others[0] | others[1])
@@ -124,13 +121,13 @@ def changed_answers(
     unchanged : the change of the queries and of the wrong candidates.
     sought : "tempo" or "key", see `Answers`.
     """
-    unit = _unit(vectors)
+    directions = unit(vectors)
     place = {(level(piece), change(piece)): number for number, piece in enumerate(factors)}
     levels = list(dict.fromkeys(level(piece) for piece in factors))
-    plain = unit[[place[one, unchanged] for one in levels]]
+    plain = directions[[place[one, unchanged] for one in levels]]
     found = []
     for changed in sorted({change(piece) for piece in factors} - {unchanged}):
-        moved = unit[[place[one, changed] for one in levels]]
+        moved = directions[[place[one, changed] for one in levels]]
         right = (plain * moved).sum(axis=1)
         wrong = plain @ plain.T
         np.fill_diagonal(wrong, -np.inf)
