@@ -11,7 +11,7 @@ import pytest
 from audio_files import FORMATS, FloatArray, Format, chord, write_audio, write_caf, write_wav
 
 from soundalike.audio import load_audio, probe
-from soundalike.errors import DamagedAudio, InvalidArgument, UnsupportedAudio
+from soundalike.errors import AudioError, DamagedAudio, InvalidArgument, UnsupportedAudio
 
 RATE = 44_100
 
@@ -264,3 +264,21 @@ def test_a_caf_whose_packets_are_said_to_last_longer(tmp_path: Path) -> None:
     audio = load_audio(path)
     assert (audio.duration_s, audio.notes) == (12.0, ())
     assert_passages_are_slices(path)
+
+
+@pytest.mark.parametrize(
+    ("channels", "bits"), [(2**32 - 1, 16), (2**31, 24), (2, 2**32 - 1), (2**32 - 1, 2**32 - 1)]
+)
+def test_a_caf_of_impossible_size_is_refused(tmp_path: Path, channels: int, bits: int) -> None:
+    path = write_caf(tmp_path / "piece.caf", chord(RATE, 1.0, 2), RATE, [1, 2])
+    patch(path, 8 + 12 + 24, struct.pack(">II", channels, bits))
+    with pytest.raises(AudioError):
+        load_audio(path)
+
+
+@pytest.mark.parametrize("bits", [65_535, 65_528, 65_529])
+def test_a_wav_of_impossible_width_is_refused(tmp_path: Path, bits: int) -> None:
+    path = write_wav(tmp_path / "piece.wav", chord(RATE, 1.0), RATE)
+    patch(path, 34, struct.pack("<H", bits))
+    with pytest.raises(AudioError):
+        load_audio(path)

@@ -282,11 +282,18 @@ def _caf(file: ByteSource) -> Header:
                 )
                 if codec == b"lpcm" and channels and bits:
                     width = container_bits(bits, channels, packet_bytes)
-                    packet_bytes, packet_frames = channels * width // 8, 1
-                    right = struct.pack(
-                        ">III", packet_bytes, packet_frames, channels
-                    ) + struct.pack(">I", bits if width - bits < 8 else width)
-                    corrections = ((chunk.offset + 16, right),) if right != body[16:] else ()
+                    right_fields = (
+                        channels * width // 8,
+                        1,
+                        channels,
+                        bits if width - bits < 8 else width,
+                    )
+                    # Where a flipped bit makes a packet larger than the field can say, nothing can
+                    # be corrected: the decoder refuses such a file.
+                    if max(right_fields) < 1 << 32:
+                        packet_bytes, packet_frames = right_fields[:2]
+                        right = struct.pack(">IIII", *right_fields)
+                        corrections = ((chunk.offset + 16, right),) if right != body[16:] else ()
                 byte_rate = rate * packet_bytes / packet_frames if packet_frames else 0.0
         elif chunk.name == b"data":
             is_known = byte_rate > 0 and chunk.size > 4
