@@ -228,7 +228,7 @@ def _python(analyser: Analyser, cache: Path) -> Path:
 def _collections(folder: Path, asked: Sequence[str]) -> list[Collection]:
     manifest = read_manifest(folder)
     there = {track.package for track in manifest}
-    packages = {name: find_packages(name) for name in asked}
+    packages = {name: find_packages(name, there) for name in asked}
     for name, wanted in packages.items():
         missing = [package for package in wanted if package not in there]
         if missing:
@@ -281,8 +281,8 @@ def main(arguments: list[str] | None = None) -> int:
         nargs="+",
         default=["more-validate"],
         metavar="NAMES",
-        help=f"one table each: {', '.join(PACKAGE_SETS)},\nor packages with commas between; "
-        "(default: more-validate, which may\nbe looked at while a model is being made)",
+        help=f"one table each: {', '.join(PACKAGE_SETS)},\nor packages of the manifest "
+        "with commas between\n(default: more-validate, for choosing between models)",
     )
     parser.add_argument(
         "--gtzan", choices=("valid", "test"), help="also measure our models on this split of GTZAN"

@@ -16,7 +16,7 @@ import shutil
 import subprocess
 import sys
 import zipfile
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -222,12 +222,13 @@ def clean_composer(artist: str) -> str | None:
     return None if name in _NO_NAME else _SAME_COMPOSER.get(name, name)
 
 
-def find_packages(names: str) -> tuple[str, ...]:
+def find_packages(names: str, others: Collection[str] = ()) -> tuple[str, ...]:
     """The packages of a set, such as ``more``, or those named.
 
     Parameters
     ----------
     names : a set, or packages with commas between.
+    others : packages that there are besides, such as those of a manifest of one's own.
 
     Raises
     ------
@@ -237,7 +238,7 @@ def find_packages(names: str) -> tuple[str, ...]:
         return PACKAGE_SETS[names]
     packages = tuple(dict.fromkeys(name.strip() for name in names.split(",")))
     for package in packages:
-        if package not in PACKAGE_SETS["all"]:
+        if package not in PACKAGE_SETS["all"] and package not in others:
             raise InvalidArgument(
                 f"{package!r} is none of the soundtracks: {', '.join(PACKAGE_SETS['all'])}; "
                 f"nor a set of them: {', '.join(PACKAGE_SETS)}"

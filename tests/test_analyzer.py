@@ -9,7 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from soundalike.analyzer import Analyzer
-from soundalike.models import DEFAULT_MODEL, FORMER_DEFAULTS, ModelInfo, builtin_models
+from soundalike.models import ModelInfo, builtin_models, find_model
 
 RATE = 22_050
 
@@ -30,8 +30,9 @@ def music(seed: int = 0) -> np.ndarray:
     return (0.4 * tone * beat + noise).astype(np.float32)
 
 
-def test_the_line_of_defaults_ships() -> None:
-    assert [model.name for model in builtin_models()] == [DEFAULT_MODEL, *FORMER_DEFAULTS]
+def test_the_default_ships() -> None:
+    assert [model.id for model in builtin_models()] == ["soundalike@2"]
+    assert find_model() == find_model("soundalike@2") == builtin_models()[0]
 
 
 def test_an_analysis_is_what_it_says(analyzer: Analyzer) -> None:

@@ -116,6 +116,12 @@ def test_what_is_trained_on_tuned_on_and_held_out_does_not_overlap() -> None:
         find_packages("naev-data,doom-data")
 
 
+def test_packages_of_a_manifest_of_ones_own_can_be_named() -> None:
+    assert find_packages("mine,naev-data", {"mine"}) == ("mine", "naev-data")
+    with pytest.raises(InvalidArgument, match="'mine' is none of the soundtracks"):
+        find_packages("mine")
+
+
 def test_a_manifest_is_written_and_read(
     tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -14,11 +14,13 @@ from click.testing import CliRunner, Result
 
 pytest.importorskip("onnx", reason="needs soundalike[research]")
 
+import onnx
 from facet_models import LAYOUT, NEVER, WORDS, facet_model, install, music
 
 from soundalike.cli import cli
 
 RATE = 22_050
+FORMER = Path(__file__).parent / "data" / "models" / "soundalike-1.onnx"
 SHARES = {"sound": 0.6, "rhythm": 0.25, "harmony": 0.15}
 
 
@@ -29,6 +31,10 @@ def place(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
     install(folder / "models", facet_model())
     unsure = facet_model(name="unsure", tempo=NEVER, key=NEVER)
     install(folder / "models", unsure, name="unsure")
+    plain = onnx.load(FORMER)
+    properties = {each.key: each.value for each in plain.metadata_props} | {"name": "plain"}
+    onnx.helper.set_model_props(plain, properties)
+    install(folder / "models", plain.SerializeToString(), name="plain")
     for number in range(5):
         tags = {"artist": f"Band {number % 2}", "title": f"Piece {number}"}
         sound = music(11.0, bpm=80 + 20 * number, root=220 * 2 ** (number / 12), seed=number)
@@ -103,13 +109,13 @@ def test_weights_that_cannot_be_used(place: Path, weights: str, code: int, messa
 
 
 def test_a_model_without_facets_says_so(place: Path, tmp_path: Path) -> None:
-    own = ("--model", "soundalike", "--library", tmp_path / "library.db")
+    own = ("--model", "plain", "--library", tmp_path / "library.db")
     assert call("scan", place / "music", *own, "--jobs", 1).exit_code == 0
     result = call("similar", 1, "--weights", "rhythm=2", *own)
     assert result.exit_code == 1
-    assert "soundalike@1: weights name 'rhythm': the model has no facets to weigh" in result.stderr
+    assert "plain@1: weights name 'rhythm': the model has no facets to weigh" in result.stderr
     shown = call("similar", 1, "--facets", *own)
-    assert "soundalike@1 has no facets: the similarity is all that it tells." in shown.stderr
+    assert "plain@1 has no facets: the similarity is all that it tells." in shown.stderr
     assert "sound " not in shown.stdout
     assert "share" not in call("compare", 1, 2, *own).stdout
     said = call("info", 1, *own).stdout

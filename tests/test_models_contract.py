@@ -16,7 +16,7 @@ from soundalike.errors import ModelError
 from soundalike.facets import Facets
 from soundalike.frontends import find_frontend
 from soundalike.locks import locked
-from soundalike.models import DEFAULT_MODEL, builtin_models
+from soundalike.models import builtin_models
 from soundalike.models.contract import (
     DEFAULT_FRONTEND,
     KINDS,
@@ -80,10 +80,10 @@ def test_what_ships_keeps_the_contract() -> None:
         properties = read_properties(session)
         assert ModelMetadata.from_metadata(properties) == model.metadata
         assert 0.05 <= Calibration.from_metadata(properties).temperature <= 20
-        sizes = {"logits": len(model.labels), "embedding": model.embedding_dim}
-        if model.name == DEFAULT_MODEL:
-            sizes["distance"] = 1
-            assert len(Familiarity.from_metadata(properties).held_out) > 200
+        sizes = {"logits": len(model.labels), "embedding": model.embedding_dim, "distance": 1}
+        if model.words:
+            sizes["words"] = len(model.words.words)
+        assert len(Familiarity.from_metadata(properties).held_out) > 200
         assert output_sizes(session) == sizes
         # An export of it would be entered as it is.
         assert inspect_model(model.verify(), model.path) == model

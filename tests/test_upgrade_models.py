@@ -24,16 +24,18 @@ from soundalike.models import ModelInfo, registry
 
 N_TRACKS = 4
 NEW_DIM = 48
+FORMER = Path(__file__).parent / "data" / "models" / "soundalike-1.onnx"
 
 
 @pytest.fixture
 def weights(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
-    """A folder of weights in place of the package's, with the model that ships in it."""
-    shipped = registry.find_model()
+    """A folder of weights in place of the package's, with an earlier default in it."""
     folder = tmp_path / "weights"
     folder.mkdir()
-    shutil.copy(shipped.path, folder)
-    (folder / "registry.json").write_text(json.dumps([entry(shipped.path, shipped)]))
+    path = folder / FORMER.name
+    shutil.copy(FORMER, path)
+    former = registry.inspect_model(path.read_bytes(), path)
+    (folder / "registry.json").write_text(json.dumps([entry(path, former)]))
     monkeypatch.setattr(registry, "_WEIGHTS", folder)
     # Worker processes know nothing of that, but look among the models that were pulled.
     monkeypatch.setenv("SOUNDALIKE_MODELS", str(folder))

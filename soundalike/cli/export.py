@@ -254,7 +254,11 @@ def _facet(text: str) -> tuple[str, float, int, float]:
     metavar="PACKAGE",
     help="A package of either that is left out; repeatable.",
 )
-@click.option("--layer", metavar="NAME", help="The value in its graph to compare.")
+@click.option(
+    "--layer",
+    metavar="NAME",
+    help="The value in its graph to compare; of maps, the means.  [default: the last pooled]",
+)
 def familiarity(
     file: Path,
     data: Path | None,

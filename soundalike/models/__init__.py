@@ -16,6 +16,7 @@ from soundalike.models.registry import (
     installed_models,
     models_folder,
     pulled_models,
+    version_order,
 )
 
 __all__ = [
@@ -29,4 +30,5 @@ __all__ = [
     "installed_models",
     "models_folder",
     "pulled_models",
+    "version_order",
 ]

@@ -11,6 +11,7 @@ from __future__ import annotations
 import hashlib
 import json
 import os
+import re
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
@@ -49,12 +50,13 @@ __all__ = [
     "installed_models",
     "models_folder",
     "pulled_models",
+    "version_order",
 ]
 
 DEFAULT_MODEL = "soundalike"
 
 # Names that were DEFAULT_MODEL in earlier releases, oldest first: a scan re-analyses what these
-# analysed; see ``lineage``.
+# analysed, whether or not they still ship; see ``lineage``.
 FORMER_DEFAULTS: tuple[str, ...] = ("gtzan-resnet",)
 
 REGISTRY: Final = "registry.json"
@@ -199,7 +201,7 @@ def models_folder() -> Path:
 
 @lru_cache(maxsize=1)
 def builtin_models() -> tuple[ModelInfo, ...]:
-    """The built-in models, the default first.
+    """The built-in models, the default first; of one name, the newest version first.
 
     Raises
     ------
@@ -207,7 +209,8 @@ def builtin_models() -> tuple[ModelInfo, ...]:
     """
     entries = _read_entries(_WEIGHTS, "install soundalike again")
     models = [_from_entry(_WEIGHTS, entry) for entry in entries]
-    return tuple(sorted(models, key=lambda model: (model.name != DEFAULT_MODEL, model.name)))
+    newest_first = sorted(models, key=lambda model: version_order(model.version), reverse=True)
+    return tuple(sorted(newest_first, key=lambda model: (model.name != DEFAULT_MODEL, model.name)))
 
 
 def pulled_models() -> tuple[ModelInfo, ...]:
@@ -236,7 +239,7 @@ def installed_models() -> tuple[ModelInfo, ...]:
 
 
 def find_model(name: str = DEFAULT_MODEL) -> ModelInfo:
-    """The installed model of this name; ``name@version`` asks for one version.
+    """The installed model of this name, the newest; ``name@version`` asks for one version.
 
     Raises
     ------
@@ -251,6 +254,11 @@ def find_model(name: str = DEFAULT_MODEL) -> ModelInfo:
     raise ModelError(
         f"unknown model {name!r}; installed: {known}. To get others: soundalike models pull --help"
     )
+
+
+def version_order(version: str) -> tuple[tuple[int, ...], str]:
+    """Sort key of versions: ``10`` comes after ``9``, ``1.10`` after ``1.9``."""
+    return tuple(int(number) for number in re.findall(r"\d+", version)), version
 
 
 def find_by_key(key: ModelKey) -> ModelInfo:
@@ -317,24 +325,26 @@ class RegistryChange:
         self._folder = folder
 
     def put(self, model: ModelInfo) -> None:
-        """Enter a model of the folder, in place of one of the same name.
+        """Enter a model of the folder, in place of one of the same name and file.
 
         Raises
         ------
         ModelError : the registry that is there is damaged.
         OutputError : it cannot be written.
         """
-        self._write([*self._others(model.name), _to_entry(model)])
+        entry = _to_entry(model)
+        place = entry["name"], entry["file"]
+        others = (one for one in self._entries() if (one["name"], one["file"]) != place)
+        self._write([*others, entry])
 
     def drop(self, name: str) -> None:
-        """Take a model out; its files stay. Raises as :meth:`put`."""
-        self._write(self._others(name))
+        """Take a model out, in all its versions; its files stay. Raises as :meth:`put`."""
+        self._write([entry for entry in self._entries() if entry["name"] != name])
 
-    def _others(self, name: str) -> list[Any]:
+    def _entries(self) -> list[dict[str, Any]]:
         if not (self._folder / REGISTRY).exists():
             return []
-        entries = _read_entries(self._folder, "delete it, and get its models again")
-        return [entry for entry in entries if entry["name"] != name]
+        return _read_entries(self._folder, "delete it, and get its models again")
 
     def _write(self, entries: list[Any]) -> None:
         write_file(self._folder / REGISTRY, json.dumps(entries, indent=1) + "\n")

@@ -23,7 +23,7 @@ import onnx.numpy_helper
 
 from soundalike.errors import DataError, ModelError, printable
 from soundalike.files import write_file
-from soundalike.frontends.log_mel import excerpts
+from soundalike.frontends.log_mel import EXCERPT_FRAMES, N_MELS, excerpts
 from soundalike.models import ModelInfo
 from soundalike.models.contract import DISTANCE, INPUT, Familiarity, open_session, run
 from soundalike.models.registry import changed_registry, inspect_model
@@ -34,6 +34,8 @@ Floats = npt.NDArray[np.float32]
 
 # As many excerpts of each reference track, so that a long one does not count for more.
 _EXCERPTS = 4
+# What the names of all that is appended to a graph begin with.
+_OURS = "familiarity."
 _POOLS = ("ReduceMean", "ReduceMax", "Flatten", "Squeeze")
 # Share of the mean variance in each axis' own: axes that music hardly uses would decide otherwise.
 _SHRINKAGE = 0.02
@@ -56,8 +58,9 @@ def add_familiarity(
     reference : log-mel frames (128, n_frames) of the music that it knows, dB; each track is used
         once.
     held_out : the same of music that it neither was trained on nor is fitted to here.
-    layer : the value (n_excerpts, D) in the graph that is compared; by default what the first
-        linear layer takes, after the last pooling.
+    layer : the value (n_excerpts, D) in the graph that is compared, or (n_excerpts, D, height,
+        width), of which the means are; by default what the first linear layer takes, after the last
+        pooling.
 
     Raises
     ------
@@ -67,6 +70,8 @@ def add_familiarity(
     model = onnx.load_from_string(content)
     _remove(model)
     layer = layer or _pooled(model.graph)
+    if _Values(model, layer)(np.zeros((1, N_MELS, EXCERPT_FRAMES), np.float32)).ndim == 4:
+        layer = _append_mean(model.graph, layer)
     values = _Values(model, layer)
     known = [values(_spread(track)) for track in reference]
     if not known:
@@ -173,8 +178,16 @@ def _fit(values: npt.NDArray[np.floating]) -> tuple[Floats, Floats]:
     return mean.astype(np.float32), matrix.astype(np.float32)
 
 
+def _append_mean(graph: onnx.GraphProto, layer: str) -> str:
+    """The mean of each of a layer's maps, by its name in the graph."""
+    axes, means = f"{_OURS}axes", f"{_OURS}means"
+    graph.initializer.append(onnx.numpy_helper.from_array(np.array([2, 3], np.int64), axes))
+    graph.node.append(onnx.helper.make_node("ReduceMean", [layer, axes], [means], keepdims=0))
+    return means
+
+
 def _append_distance(graph: onnx.GraphProto, layer: str, mean: Floats, matrix: Floats) -> None:
-    name = "familiarity"
+    name = _OURS.removesuffix(".")
     constants: dict[str, npt.NDArray[Any]] = {
         "mean": mean,
         "matrix": matrix,
@@ -208,4 +221,4 @@ def _remove(model: onnx.ModelProto) -> None:
 
 def _is_ours(item: Any) -> bool:
     names = [*item.output] if isinstance(item, onnx.NodeProto) else [item.name]
-    return any(name == DISTANCE or name.startswith("familiarity.") for name in names)
+    return any(name == DISTANCE or name.startswith(_OURS) for name in names)
