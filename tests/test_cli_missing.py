@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import os
-import shutil
 import sqlite3
 import subprocess
 import sys
@@ -14,9 +13,9 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from audio_files import chord, write_audio
 from click.testing import CliRunner, Result
 from fakes import open_library, write_track
-from test_old_libraries import FOLDER as OLD_LIBRARIES
 
 from soundalike.cli import cli
 from soundalike.library import Library
@@ -162,8 +161,11 @@ def test_info_lists_the_scanned_folders(place: Path) -> None:
 
 
 def test_an_answer_about_a_missing_track_says_so(tmp_path: Path) -> None:
-    place = Path(shutil.copy(max(OLD_LIBRARIES.glob("*.db")), tmp_path / "library.db"))
-    Library(place, create=False).close()
+    place = tmp_path / "library.db"
+    for number in range(4):
+        sound = chord(22_050, 11.0 + number) * (0.5 + 0.1 * number)
+        write_audio(tmp_path / f"{number}.flac", sound, 22_050, "flac")
+    assert call("scan", tmp_path, "--library", place, "--jobs", 1).exit_code == 0
     with closing(sqlite3.connect(place)) as database:
         # Where nobody has a file, whatever lies on this machine.
         database.execute("UPDATE tracks SET path = CAST('/nowhere' || path AS BLOB)")
