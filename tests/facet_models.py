@@ -24,6 +24,8 @@ from soundalike.models.contract import (
 )
 from soundalike.models.registry import changed_registry, inspect_model
 
+# soundalike@1, the last default without facets.
+FORMER = Path(__file__).parent / "data" / "models" / "soundalike-1.onnx"
 LAYOUT = Facets((Facet("sound", 12, 0.6), Facet("rhythm", 6, 0.25), Facet("harmony", 4, 0.15)))
 WORDS = Words(
     (

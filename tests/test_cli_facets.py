@@ -15,12 +15,11 @@ from click.testing import CliRunner, Result
 pytest.importorskip("onnx", reason="needs soundalike[research]")
 
 import onnx
-from facet_models import LAYOUT, NEVER, WORDS, facet_model, install, music
+from facet_models import FORMER, LAYOUT, NEVER, WORDS, facet_model, install, music
 
 from soundalike.cli import cli
 
 RATE = 22_050
-FORMER = Path(__file__).parent / "data" / "models" / "soundalike-1.onnx"
 SHARES = {"sound": 0.6, "rhythm": 0.25, "harmony": 0.15}
 
 

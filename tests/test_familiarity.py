@@ -15,6 +15,7 @@ from hypothesis import strategies as st
 pytest.importorskip("onnx", reason="needs soundalike[musicnn] or soundalike[research]")
 
 import onnx
+from facet_models import FORMER
 
 from soundalike.analysis import Analysis, Stretch
 from soundalike.analyzer import Analyzer
@@ -25,7 +26,6 @@ from soundalike.models.contract import DISTANCE, Familiarity, open_session, run
 from soundalike.models.registry import changed_registry, inspect_model
 
 RATE = 22_050
-FORMER = Path(__file__).parent / "data" / "models" / "soundalike-1.onnx"
 
 
 def test_the_share_is_of_those_at_least_as_far_with_the_track_itself() -> None:

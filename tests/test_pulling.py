@@ -106,7 +106,7 @@ def test_pull_use_and_remove(
     assert [path.name for path in folder.iterdir()] == ["registry.json"]
     assert installed_models() == builtin_models()
     missing = call("genre", "--model", "musicnn", path, code=1)
-    known = ", ".join(model.id for model in builtin_models())
+    known = "soundalike@2"
     assert f"ModelError: unknown model 'musicnn'; installed: {known}" in missing.stderr
 
 
@@ -502,16 +502,16 @@ def test_a_library_of_two_models(musicnn: Path, tmp_path: Path) -> None:
     other = call("similar", "piece 0", "--library", library, code=1).stderr
     assert "ModelMismatch" in other
     assert "musicnn@0.1.0" in other
-    assert find_model().id in other
+    assert "soundalike@2" in other
 
     # After a scan with the other model, both answer, each with its own.
     assert call_json("scan", music, "--jobs", 1, "--library", library)["analysed"] == 3
-    assert call_json("similar", "piece 0", "--library", library)["model"] == find_model().id
+    assert call_json("similar", "piece 0", "--library", library)["model"] == "soundalike@2"
     assert call_json("similar", "piece 0", *both) == found
     call("models", "remove", "musicnn")
     assert "unknown model 'musicnn'" in call("similar", "piece 0", *both, code=1).stderr
     with Library(library) as opened:
-        assert {each.model for each in opened.info().models} == {"musicnn@0.1.0", find_model().id}
+        assert {each.model for each in opened.info().models} == {"musicnn@0.1.0", "soundalike@2"}
 
 
 def test_two_models_are_not_compared(musicnn: Path) -> None:
@@ -520,6 +520,6 @@ def test_two_models_are_not_compared(musicnn: Path) -> None:
         Analyzer(name).from_waveform(waveform, 16_000) for name in ("musicnn", "soundalike")
     ]
     with pytest.raises(
-        ModelMismatch, match=rf"a was analysed with musicnn@0\.1\.0, b with {find_model().id}"
+        ModelMismatch, match=r"a was analysed with musicnn@0\.1\.0, b with soundalike@2"
     ):
         compare(*analyses)

@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 from audio_files import chord, write_audio
 from click.testing import CliRunner
+from facet_models import FORMER
 from facet_models import music as made_music
 
 pytest.importorskip("torch", reason="needs soundalike[research]")
@@ -23,7 +24,6 @@ from soundalike.models.contract import open_session, output_sizes
 from soundalike.models.registry import changed_registry, inspect_model
 from soundalike.research.music import descriptors, music_files, spectrograms
 
-FORMER = Path(__file__).parent / "data" / "models" / "soundalike-1.onnx"
 RATE = 11_025
 
 

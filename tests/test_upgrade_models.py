@@ -16,7 +16,7 @@ from click.testing import CliRunner, Result
 pytest.importorskip("onnx", reason="needs soundalike[research]")
 
 import onnx
-from facet_models import LAYOUT, facet_model, install
+from facet_models import FORMER, LAYOUT, facet_model, install
 
 from soundalike.cli import cli
 from soundalike.library import Library
@@ -24,7 +24,6 @@ from soundalike.models import ModelInfo, registry
 
 N_TRACKS = 4
 NEW_DIM = 48
-FORMER = Path(__file__).parent / "data" / "models" / "soundalike-1.onnx"
 
 
 @pytest.fixture

@@ -16,7 +16,6 @@ from soundalike.models.registry import (
     installed_models,
     models_folder,
     pulled_models,
-    version_order,
 )
 
 __all__ = [
@@ -30,5 +29,4 @@ __all__ = [
     "installed_models",
     "models_folder",
     "pulled_models",
-    "version_order",
 ]

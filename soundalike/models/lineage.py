@@ -7,6 +7,7 @@ by name replaces nothing; its analyses stay beside the others.
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
 from typing import Protocol
 
@@ -17,7 +18,6 @@ from soundalike.models import (
     ModelInfo,
     builtin_models,
     find_model,
-    version_order,
 )
 
 __all__ = ["EmbeddingSpace", "Lineage", "default_lineage"]
@@ -64,11 +64,9 @@ class Lineage:
         A version newer than the current one, left by a newer soundalike, is not in the line.
         """
         if name in self.former:
-            return (self.former.index(name), *version_order(version))
-        if name == self.current.name and version_order(version) <= version_order(
-            self.current.version
-        ):
-            return (len(self.former), *version_order(version))
+            return (self.former.index(name), *_order(version))
+        if name == self.current.name and _order(version) <= _order(self.current.version):
+            return (len(self.former), *_order(version))
         return None
 
 
@@ -89,3 +87,8 @@ def default_lineage() -> Lineage:
         and model.path.is_file()
     )
     return Lineage(current, FORMER_DEFAULTS, tuple(older))
+
+
+def _order(version: str) -> tuple[tuple[int, ...], str]:
+    """``10`` comes after ``9``, ``1.10`` after ``1.9``."""
+    return tuple(int(number) for number in re.findall(r"\d+", version)), version

@@ -11,7 +11,6 @@ from __future__ import annotations
 import hashlib
 import json
 import os
-import re
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
@@ -50,7 +49,6 @@ __all__ = [
     "installed_models",
     "models_folder",
     "pulled_models",
-    "version_order",
 ]
 
 DEFAULT_MODEL = "soundalike"
@@ -201,7 +199,7 @@ def models_folder() -> Path:
 
 @lru_cache(maxsize=1)
 def builtin_models() -> tuple[ModelInfo, ...]:
-    """The built-in models, the default first; of one name, the newest version first.
+    """The built-in models, the default first.
 
     Raises
     ------
@@ -209,8 +207,7 @@ def builtin_models() -> tuple[ModelInfo, ...]:
     """
     entries = _read_entries(_WEIGHTS, "install soundalike again")
     models = [_from_entry(_WEIGHTS, entry) for entry in entries]
-    newest_first = sorted(models, key=lambda model: version_order(model.version), reverse=True)
-    return tuple(sorted(newest_first, key=lambda model: (model.name != DEFAULT_MODEL, model.name)))
+    return tuple(sorted(models, key=lambda model: (model.name != DEFAULT_MODEL, model.name)))
 
 
 def pulled_models() -> tuple[ModelInfo, ...]:
@@ -239,7 +236,7 @@ def installed_models() -> tuple[ModelInfo, ...]:
 
 
 def find_model(name: str = DEFAULT_MODEL) -> ModelInfo:
-    """The installed model of this name, the newest; ``name@version`` asks for one version.
+    """The installed model of this name; ``name@version`` asks for one version.
 
     Raises
     ------
@@ -254,11 +251,6 @@ def find_model(name: str = DEFAULT_MODEL) -> ModelInfo:
     raise ModelError(
         f"unknown model {name!r}; installed: {known}. To get others: soundalike models pull --help"
     )
-
-
-def version_order(version: str) -> tuple[tuple[int, ...], str]:
-    """Sort key of versions: ``10`` comes after ``9``, ``1.10`` after ``1.9``."""
-    return tuple(int(number) for number in re.findall(r"\d+", version)), version
 
 
 def find_by_key(key: ModelKey) -> ModelInfo:
@@ -325,26 +317,24 @@ class RegistryChange:
         self._folder = folder
 
     def put(self, model: ModelInfo) -> None:
-        """Enter a model of the folder, in place of one of the same name and file.
+        """Enter a model of the folder, in place of one of the same name.
 
         Raises
         ------
         ModelError : the registry that is there is damaged.
         OutputError : it cannot be written.
         """
-        entry = _to_entry(model)
-        place = entry["name"], entry["file"]
-        others = (one for one in self._entries() if (one["name"], one["file"]) != place)
-        self._write([*others, entry])
+        self._write([*self._others(model.name), _to_entry(model)])
 
     def drop(self, name: str) -> None:
-        """Take a model out, in all its versions; its files stay. Raises as :meth:`put`."""
-        self._write([entry for entry in self._entries() if entry["name"] != name])
+        """Take a model out; its files stay. Raises as :meth:`put`."""
+        self._write(self._others(name))
 
-    def _entries(self) -> list[dict[str, Any]]:
+    def _others(self, name: str) -> list[Any]:
         if not (self._folder / REGISTRY).exists():
             return []
-        return _read_entries(self._folder, "delete it, and get its models again")
+        entries = _read_entries(self._folder, "delete it, and get its models again")
+        return [entry for entry in entries if entry["name"] != name]
 
     def _write(self, entries: list[Any]) -> None:
         write_file(self._folder / REGISTRY, json.dumps(entries, indent=1) + "\n")
