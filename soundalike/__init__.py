@@ -42,20 +42,21 @@ if TYPE_CHECKING:
     from soundalike.evaluate.records import LibraryEvaluation
     from soundalike.frontends.log_mel import log_mel
     from soundalike.library import Library
+    from soundalike.library.limits import Filter, Limits, Years
     from soundalike.library.records import (
         Copy,
         DuplicateGroup,
         Failure,
         Forgotten,
         LibraryInfo,
-        Match,
         ScannedFolder,
         ScanProgress,
         ScanReport,
-        SimilarResult,
         Track,
         Upgrade,
     )
+    from soundalike.library.similar_records import Heard, Match, PassedTrack, Seed, SimilarResult
+    from soundalike.library.view import View
     from soundalike.library.word_records import FindMatch, FindResult, KnownWord
     from soundalike.models.registry import ModelInfo
     from soundalike.similarity.passages import Comparison, Passage, compare
@@ -73,15 +74,18 @@ __all__ = [
     "DecoderCrashed",
     "DuplicateGroup",
     "Failure",
+    "Filter",
     "FindMatch",
     "FindResult",
     "Forgotten",
+    "Heard",
     "InvalidArgument",
     "KnownWord",
     "Library",
     "LibraryError",
     "LibraryEvaluation",
     "LibraryInfo",
+    "Limits",
     "Match",
     "MissingExtra",
     "ModelError",
@@ -89,10 +93,12 @@ __all__ = [
     "ModelMismatch",
     "OutputError",
     "Passage",
+    "PassedTrack",
     "ProtectedAudio",
     "ScanProgress",
     "ScanReport",
     "ScannedFolder",
+    "Seed",
     "SilentAudio",
     "SimilarResult",
     "SoundalikeError",
@@ -103,6 +109,8 @@ __all__ = [
     "UnreadableFile",
     "UnsupportedAudio",
     "Upgrade",
+    "View",
+    "Years",
     "__version__",
     "compare",
     "evaluate_library",
@@ -144,20 +152,31 @@ _HOMES = {
     "soundalike.evaluate.records": ("LibraryEvaluation",),
     "soundalike.frontends.log_mel": ("log_mel",),
     "soundalike.library": ("Library",),
+    "soundalike.library.limits": (
+        "Filter",
+        "Limits",
+        "Years",
+    ),
     "soundalike.library.records": (
         "Copy",
         "DuplicateGroup",
         "Failure",
         "Forgotten",
         "LibraryInfo",
-        "Match",
         "ScanProgress",
         "ScanReport",
         "ScannedFolder",
-        "SimilarResult",
         "Track",
         "Upgrade",
     ),
+    "soundalike.library.similar_records": (
+        "Heard",
+        "Match",
+        "PassedTrack",
+        "Seed",
+        "SimilarResult",
+    ),
+    "soundalike.library.view": ("View",),
     "soundalike.library.word_records": (
         "FindMatch",
         "FindResult",

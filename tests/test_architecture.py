@@ -19,7 +19,7 @@ PACKAGE = Path(soundalike.__file__).parent
 # what pulls a model tries it out before it is installed, so that one lies above the analyzer.
 LAYERS = [
     ["errors", "_version"],
-    ["arguments", "facets", "files", "locks", "pace", "plain", "playlists", "threads"],
+    ["arguments", "facets", "files", "locks", "pace", "plain", "playlists", "threads", "times"],
     ["audio"],
     ["frontends", "descriptors"],
     ["models", "analysis"],

@@ -22,6 +22,7 @@ from soundalike.cli.app import SECTIONS
 from soundalike.cli.output import Column
 from soundalike.errors import TrackNotFound
 from soundalike.show import amounts, text, times
+from soundalike.times import Span, parse_time
 
 HEAVY = {
     "alembic",
@@ -342,7 +343,7 @@ def test_nothing_is_styled_or_written_but_by_output() -> None:
     ],
 )
 def test_times(text: str, seconds: float) -> None:
-    assert times.parse_time(text) == seconds
+    assert parse_time(text) == seconds
 
 
 @pytest.mark.parametrize(
@@ -351,18 +352,18 @@ def test_times(text: str, seconds: float) -> None:
 )
 def test_what_is_no_time(text: str) -> None:
     with pytest.raises(ValueError, match="is not a time: write seconds"):
-        times.parse_time(text)
+        parse_time(text)
 
 
 @given(st.integers(0, 400_000))
 def test_times_read_back_what_is_shown(seconds: int) -> None:
-    assert times.parse_time(times.show_time(seconds)) == seconds
+    assert parse_time(times.show_time(seconds)) == seconds
 
 
 def test_passages() -> None:
-    assert params.to_passage("1:10-1:40") == params.PassageRange(70, 100)
-    assert params.to_passage("-0:30") == params.PassageRange(0, 30)
-    assert params.to_passage("2:00-") == params.PassageRange(120, None)
+    assert params.to_passage("1:10-1:40") == Span(70, 100)
+    assert params.to_passage("-0:30") == Span(0, 30)
+    assert params.to_passage("2:00-") == Span(120, None)
 
 
 @pytest.mark.parametrize(

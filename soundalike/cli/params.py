@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
 from difflib import get_close_matches
 from pathlib import Path
 from typing import Any, TypeVar
@@ -11,13 +10,12 @@ from typing import Any, TypeVar
 import click
 
 from soundalike.cli.output import echo
-from soundalike.show.times import parse_time
+from soundalike.times import Span, parse_span, parse_time
 
 __all__ = [
     "PATH",
     "ExampleCommand",
     "ExampleGroup",
-    "PassageRange",
     "jobs_option",
     "json_option",
     "library_option",
@@ -33,14 +31,6 @@ Decorated = TypeVar("Decorated", bound=Callable[..., Any])
 PATH = click.Path(path_type=Path)
 
 
-@dataclass(frozen=True)
-class PassageRange:
-    """A part of a track; ``end_s`` None means to the end."""
-
-    start_s: float = 0.0
-    end_s: float | None = None
-
-
 def to_time(text: str) -> float:
     """``parse_time`` as the type of an option."""
     try:
@@ -49,20 +39,12 @@ def to_time(text: str) -> float:
         raise click.BadParameter(str(error)) from error
 
 
-def to_passage(text: str) -> PassageRange:
-    """The type of an option such as ``--at 1:10-1:40``; either end may be left out."""
-    start, dash, end = text.partition("-")
-    if not dash:
-        raise click.BadParameter(
-            f"{text!r} is not a passage: write where it starts and ends, such as 1:10-1:40"
-        )
-    passage = PassageRange(
-        start_s=to_time(start) if start.strip() else 0.0,
-        end_s=to_time(end) if end.strip() else None,
-    )
-    if passage.end_s is not None and passage.end_s <= passage.start_s:
-        raise click.BadParameter(f"{text!r} ends before it starts")
-    return passage
+def to_passage(text: str) -> Span:
+    """``parse_span`` as the type of an option such as ``--at 1:10-1:40``."""
+    try:
+        return parse_span(text)
+    except ValueError as error:
+        raise click.BadParameter(str(error)) from error
 
 
 def to_weights(text: str) -> dict[str, float]:

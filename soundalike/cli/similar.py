@@ -11,7 +11,6 @@ from soundalike.cli.missing import note_missing
 from soundalike.cli.output import Column, note, print_json, print_table
 from soundalike.cli.params import (
     ExampleCommand,
-    PassageRange,
     json_option,
     library_option,
     model_option,
@@ -36,6 +35,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from soundalike.library import Copy, SimilarResult
+    from soundalike.times import Span
 
 __all__ = ["similar"]
 
@@ -90,7 +90,7 @@ __all__ = ["similar"]
 def similar(
     track: tuple[str, ...],
     k: int,
-    passage: PassageRange | None,
+    passage: Span | None,
     max_per_artist: int | None,
     min_percentile: float | None,
     weights: dict[str, float] | None,

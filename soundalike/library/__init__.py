@@ -8,21 +8,21 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from soundalike.library.limits import Filter, Limits, Years
 from soundalike.library.records import (
     Copy,
     DuplicateGroup,
     Failure,
     Forgotten,
     LibraryInfo,
-    Match,
     ModelTracks,
     ScannedFolder,
     ScanProgress,
     ScanReport,
-    SimilarResult,
     Track,
     Upgrade,
 )
+from soundalike.library.similar_records import Heard, Match, PassedTrack, Seed, SimilarResult
 from soundalike.library.word_records import (
     AskedWord,
     FindMatch,
@@ -39,21 +39,27 @@ __all__ = [
     "Copy",
     "DuplicateGroup",
     "Failure",
+    "Filter",
     "FindMatch",
     "FindResult",
     "Forgotten",
+    "Heard",
     "KnownWord",
     "Library",
     "LibraryInfo",
+    "Limits",
     "Match",
     "ModelTracks",
+    "PassedTrack",
     "ScanProgress",
     "ScanReport",
     "ScannedFolder",
+    "Seed",
     "SimilarResult",
     "Track",
     "Upgrade",
     "WordOfTrack",
+    "Years",
 ]
 
 

@@ -2,18 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-
 import numpy as np
 from numpy.typing import NDArray
 from sqlalchemy import select
 
 from soundalike.library.copies import copies_of
 from soundalike.library.index import Index
-from soundalike.library.records import Track
+from soundalike.library.limits import Limits
 from soundalike.library.snapshot import Snapshot
 from soundalike.library.storage.encoding import decode_probabilities, decode_words
 from soundalike.library.storage.schema import analyses, models, tracks
+from soundalike.library.view import View
 from soundalike.library.word_records import (
     AskedWord,
     FindMatch,
@@ -22,7 +21,6 @@ from soundalike.library.word_records import (
     WordOfTrack,
 )
 from soundalike.models.contract import TAG, Words
-from soundalike.similarity.rank import choose
 from soundalike.words.query import parse
 from soundalike.words.rank import fits, verdicts
 
@@ -52,8 +50,7 @@ def known_words(index: Index, snapshot: Snapshot, vocabulary: Words) -> tuple[Kn
 
 
 def find_by_words(
-    index: Index,
-    snapshot: Snapshot,
+    view: View,
     vocabulary: Words,
     query: str,
     *,
@@ -65,13 +62,13 @@ def find_by_words(
 
     Parameters
     ----------
-    snapshot : where the words and the names of the tracks come from.
     vocabulary : of the model that answers.
 
     Raises
     ------
     InvalidArgument : the query cannot be read; see ``words.query.parse``.
     """
+    index, snapshot = view.index, view.snapshot
     words = tuple(vocabulary)
     columns = {word.word: column for column, word in enumerate(words)}
     terms = parse(query, tuple(columns))
@@ -89,35 +86,30 @@ def find_by_words(
     is_sure = (is_so == "yes").all(axis=1)
     scores = fits(probabilities, words, terms)
     scores[~(is_sure if sure else is_known)] = -np.inf
-    chosen = choose(
-        scores,
-        k,
-        artists=index.artist_codes,
-        max_per_artist=max_per_artist,
-        copies_of=index.recordings(snapshot.excerpts_of).copies_of,
-    )
-    tracks = _tracks(index, snapshot, [row for each, own in chosen for row in (each, *own)])
+    chosen = view.select(scores, k, Limits(max_per_artist=max_per_artist)).chosen
+    rows = [row for each in chosen for row in (each.row, *each.copies)]
+    tracks = dict(zip(rows, view.tracks(rows), strict=True))
     matches = tuple(
         FindMatch(
-            rank=place,
-            track=tracks[row],
-            fit=float(scores[row]),
+            rank=each.rank,
+            track=tracks[each.row],
+            fit=float(scores[each.row]),
             words=tuple(
                 WordOfTrack(term.word, term.wanted, float(value), verdict)
                 for term, value, verdict in zip(
-                    terms, asked[row].tolist(), is_so[row].tolist(), strict=True
+                    terms, asked[each.row].tolist(), is_so[each.row].tolist(), strict=True
                 )
             ),
             copies=copies_of(
                 index,
-                own,
+                each.copies,
                 tracks,
-                embedding=index.embeddings[row],
-                content_id=int(index.content_ids[row]),
-                audio_id=int(index.audio_ids[row]),
+                embedding=index.embeddings[each.row],
+                content_id=int(index.content_ids[each.row]),
+                audio_id=int(index.audio_ids[each.row]),
             ),
         )
-        for place, (row, own) in enumerate(chosen, start=1)
+        for each in chosen
     )
     return FindResult(
         query=query,
@@ -148,8 +140,3 @@ def _probabilities(index: Index, snapshot: Snapshot, vocabulary: Words) -> NDArr
     encoded = [stored.get(each) for each in index.track_ids.tolist()]
     decode = decode_probabilities if of_tags else decode_words
     return decode(encoded, len(vocabulary))
-
-
-def _tracks(index: Index, snapshot: Snapshot, rows: Sequence[int]) -> dict[int, Track]:
-    by_id = snapshot.tracks_by_id([int(index.track_ids[row]) for row in rows])
-    return {row: by_id[int(index.track_ids[row])] for row in rows}

@@ -10,7 +10,7 @@ from contextlib import suppress
 from dataclasses import dataclass, field, fields, replace
 from functools import lru_cache
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 from urllib.parse import quote
 
 import numpy as np
@@ -28,8 +28,11 @@ from soundalike.models.lineage import EmbeddingSpace
 from soundalike.similarity.distribution import PairDistribution
 from soundalike.similarity.duplicates import Excerpts, Recordings
 
-__all__ = ["Index", "IndexKeeper", "Rows"]
+__all__ = ["Index", "IndexKeeper", "Rows", "artist_code"]
 
+Made = TypeVar("Made")
+
+_MOST_KEPT = 64
 # Rows of one query, under the number of parameters that a statement may have.
 _BATCH = 500
 # Where a larger share of the tracks changed, it is quicker to start anew.
@@ -89,6 +92,17 @@ class Index(Rows):
     # Under other weights, by the bytes of their factors.
     _weighed: dict[bytes, PairDistribution] = field(default_factory=dict, repr=False)
     _room: _Room | None = field(default=None, repr=False)
+    # What was worked out about this state of the library.
+    _kept: dict[Hashable, Any] = field(default_factory=dict, repr=False)
+
+    def kept(self, key: Hashable, make: Callable[[], Made]) -> Made:
+        """What ``make`` makes of this state of the library, made once; a few dozen are kept."""
+        if key not in self._kept:
+            while len(self._kept) >= _MOST_KEPT:
+                self._kept.pop(next(iter(self._kept)), None)
+            self._kept[key] = make()
+        found: Made = self._kept[key]
+        return found
 
     @property
     def distribution(self) -> PairDistribution:
@@ -294,6 +308,7 @@ class IndexKeeper:
             _measured=measured,
             _weighed={},
             _room=room,
+            _kept={},
         )
 
     def _load(self, snapshot: Snapshot, track_ids: list[int] | None = None) -> Rows:
@@ -384,7 +399,7 @@ def _codes(
                 album or said.album,
                 whose or said.album_artist,
             )
-        artist_codes.append(_artist_code(artist))
+        artist_codes.append(artist_code(artist))
         album_codes.append(_album_code(album, whose, album_folder(path)) if album else 0)
     return artist_codes, album_codes
 
@@ -395,7 +410,8 @@ def _audio_id(content_id: int, audio_digest: bytes | None) -> int:
 
 
 @lru_cache(maxsize=65_536)
-def _artist_code(artist: str | None) -> int:
+def artist_code(artist: str | None) -> int:
+    """What stands for an artist in ``Rows.artist_codes``; 0 for nobody in particular."""
     return _code(artist_key(artist))
 
 

@@ -4,16 +4,16 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import suppress
-from dataclasses import replace
+from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, get_args
 
 from soundalike.arguments import number, whole_number
-from soundalike.errors import InvalidArgument, ModelMismatch
-from soundalike.files import is_gone
+from soundalike.errors import InvalidArgument
+from soundalike.library.checks import checked_weights, limits_of, seed_queries
 from soundalike.library.forget import forget
 from soundalike.library.index import Index
+from soundalike.library.limits import NO_LIMITS, Limits
 from soundalike.library.reader import Reader
 from soundalike.library.records import (
     DuplicateGroup,
@@ -21,17 +21,15 @@ from soundalike.library.records import (
     Forgotten,
     LibraryInfo,
     ScannedFolder,
-    ScanProgress,
-    ScanReport,
-    SimilarResult,
     Track,
     TrackStatus,
     Upgrade,
 )
-from soundalike.library.scan.folders import FolderSettings, remembered_folders
-from soundalike.library.scan.walk import checked_folders
+from soundalike.library.scanning import Scanning
+from soundalike.library.similar_records import Heard, SimilarResult
 from soundalike.library.snapshot import Query
 from soundalike.library.storage.database import Database
+from soundalike.library.view import View
 from soundalike.library.word_records import FindResult, KnownWord
 from soundalike.models import ModelInfo, find_model
 from soundalike.models.lineage import Lineage, default_lineage
@@ -46,7 +44,7 @@ if TYPE_CHECKING:
 __all__ = ["Library", "Query"]
 
 
-class Library:
+class Library(Scanning):
     """Tracks with their analyses, in a database.
 
     Parameters
@@ -115,129 +113,6 @@ class Library:
     def close(self) -> None:
         """Let go of the database."""
         self._database.close()
-
-    def scan(
-        self,
-        folders: Sequence[str | os.PathLike[str]] | None = None,
-        *,
-        jobs: int | None = None,
-        retry: bool = False,
-        full: bool = False,
-        exclude: Sequence[str] | None = None,
-        pattern: str | None = None,
-        tag_encoding: str | None = None,
-        progress: Callable[[ScanProgress], None] | None = None,
-    ) -> ScanReport:
-        """Bring the library up to date with the audio files below some folders.
-
-        New and changed files are analysed, in processes of their own; moved, copied and returned
-        ones are recognised by their content, retagged ones by their audio; those that are gone are
-        marked as missing. Recycle bins, hidden folders and folders with a file ``.nomedia`` are
-        left out, and no longer in the library. Then the
-        tracks that an older built-in model analysed are re-analysed one by one. A file
-        that fails is recorded with a reason, and tried again when it has changed, or, where that
-        may help, after a while. Ctrl-C or SIGTERM stops the scan: what is finished is stored,
-        and the next scan goes on from there, as it does when the process is killed.
-
-        Parameters
-        ----------
-        folders : folders, walked with all that is below them, or single files; by default the
-            folders that were scanned before.
-        jobs : processes; by default one for each core.
-        retry : try again all files that failed before.
-        full : read every file, whatever its size and times say, for its content and its tags.
-        exclude : patterns of what to leave out of these folders, remembered with them; ``[]``
-            for nothing any more, None for those of the last time. ``"Podcasts"`` or ``"*.wma"``
-            is compared with each name, ``"Spoken/Drafts*"`` with the path below the folder.
-        pattern : how paths below these folders are made, such as ``"{artist}/{album}/{track} -
-            {title}"``, remembered with them; "auto" is the default.
-        tag_encoding : of text in tags that does not state it, such as "cp1251", remembered with
-            these folders; "auto" is the default. The tags below are read anew if it changes.
-        progress : called now and then, and after each step, in this thread.
-
-        Raises
-        ------
-        InvalidArgument : a folder that is not there or cannot be read, no folder at all, or a
-            setting that cannot be used. Nothing is scanned then.
-        LibraryError : another scan is running, or the database cannot be written, or it was
-            deleted or replaced meanwhile.
-        ModelError : the model cannot be loaded.
-        """
-        if isinstance(folders, (str, bytes, os.PathLike)):
-            raise InvalidArgument(
-                f"folders is {folders!r}: give a list of them, such as [{folders!r}]"
-            )
-        settings = FolderSettings(exclude, pattern, tag_encoding)
-        settings.check()
-        notes: list[str] = []
-        if folders is None:
-            paths, notes = remembered_folders(self._database, settings)
-        else:
-            paths = checked_folders(folders)
-        report = self._scan(paths, jobs, retry, progress, full=full, settings=settings)
-        return replace(report, notes=(*notes, *report.notes))
-
-    def retry_failures(
-        self,
-        *,
-        jobs: int | None = None,
-        progress: Callable[[ScanProgress], None] | None = None,
-    ) -> ScanReport:
-        """Scan again what failed, now, and nothing else; see :meth:`scan`."""
-        paths = [os.fspath(failure.path) for failure in self.failures()]
-        return self._scan(paths, jobs, True, progress)
-
-    def reanalyse(
-        self,
-        *,
-        jobs: int | None = None,
-        progress: Callable[[ScanProgress], None] | None = None,
-    ) -> ScanReport:
-        """Go on with an upgrade, wherever the tracks are that remain, and nothing else.
-
-        A track whose file is not there now, as on a disk that is not mounted, is left as it is;
-        the report says so. See :meth:`scan`.
-        """
-        found = self._reader.to_reanalyse()
-        there = [os.fsdecode(path) for path in found if not is_gone(os.fsdecode(path))]
-        report = self._scan(there, jobs, False, progress)
-        away = len(found) - len(there)
-        if not away:
-            return report
-        note = (
-            f"{away:,} of the files are missing. Is their disk mounted? If they are gone for "
-            f"good, scan their folders; the upgrade then continues without them."
-        )
-        return replace(report, notes=(*report.notes, note))
-
-    def _scan(
-        self,
-        paths: Sequence[str],
-        jobs: int | None,
-        retry: bool,
-        progress: Callable[[ScanProgress], None] | None,
-        *,
-        full: bool = False,
-        settings: FolderSettings | None = None,
-    ) -> ScanReport:
-        from soundalike.library.scan.scan import Scan
-
-        if jobs is not None:
-            jobs = whole_number("jobs", jobs, least=1)
-        scan = Scan(
-            self._database,
-            self._setup,
-            self.model,
-            paths,
-            lineage=self._lineage,
-            pool=self._pool,
-            settings=settings,
-        )
-        report = scan.run(jobs=jobs, retry=retry, full=full, progress=progress)
-        with suppress(ModelMismatch):
-            # So that the next question, from whichever process, finds the index made.
-            self.index()
-        return report
 
     def tracks(self, status: TrackStatus | None = None) -> list[Track]:
         """All tracks, or those of one status, by path."""
@@ -317,67 +192,91 @@ class Library:
 
     def similar(
         self,
-        query: Query,
+        query: Query | Sequence[Query],
         k: int = 10,
         *,
         start_s: float | None = None,
         end_s: float | None = None,
+        without: Query | Sequence[Query] = (),
         max_per_artist: int | None = None,
         min_percentile: float | None = None,
         weights: Mapping[str, float] | None = None,
+        limits: Limits = NO_LIMITS,
     ) -> SimilarResult:
-        """The tracks that sound most like a track, a file, or a passage of either.
+        """The tracks that sound most like some seeds: tracks, files, or passages of either.
 
-        A recording comes once, however many files hold it: see ``Match.copies``. Copies of the
-        query are left out.
+        A recording comes once, however many files hold it: see ``Match.copies``. The seeds and
+        their copies are left out. Several seeds are weighed by a soft maximum, see
+        ``similarity.seeds``; a folder stands for all its tracks.
 
         Parameters
         ----------
-        query : as for :meth:`track`; a file that is not in the library is analysed for this.
+        query : one or several, as for :meth:`track`, or a folder (a path, or text with a
+            separator). A file that is not in the library is analysed for this. A text may end in a
+            passage, ``TRACK@1:10-1:40``, which is analysed for this, too.
         k : how many at most.
-        start_s, end_s : only this passage of the query, in seconds; analysed for this.
-        max_per_artist : at most this many by one artist; where there is no tag, of one folder.
+        start_s, end_s : only this passage of the one query, in seconds.
+        without : what the tracks are to be unlike, as for ``query``; left out, too.
+        max_per_artist : at most this many by one artist, as in ``limits``.
         min_percentile : only tracks that are more alike than this share (0-100) of all pairs in
             the library: fewer than k then, or none, rather than some that are not alike.
         weights : what counts how much, by facet of the model, such as ``{"rhythm": 2, "sound":
             0.5}``: any numbers from 0 on, of which the proportion counts. A facet that is not named
             keeps the weight that ``info().facets`` has. Percentiles are under these weights, too.
+        limits : how much of one artist or album, what lengths, which folders, genres and years.
 
         Raises
         ------
-        TrackNotFound, AmbiguousTrack : as for :meth:`track`.
-        AudioError : the query's file has to be analysed and cannot be.
-        ModelMismatch : the query or the whole library is analysed with another model only.
-        InvalidArgument : a value of the wrong type or out of range, or a facet that the model does
-            not have.
+        TrackNotFound, AmbiguousTrack : as for :meth:`track`; or no track lies in a folder.
+        AudioError : a seed has to be analysed and cannot be.
+        ModelMismatch : a seed or the whole library is analysed with another model only.
+        InvalidArgument : a value of the wrong type or out of range, a facet that the model does
+            not have, or limits that leave nothing: the message says which takes how much.
         """
         k = whole_number("k", k, least=1)
-        if start_s is not None:
-            start_s = number("start_s", start_s, least=0)
-        if end_s is not None:
-            end_s = number("end_s", end_s, least=0)
-            if end_s <= (start_s or 0.0):
-                raise InvalidArgument(
-                    f"end_s is {end_s:g}: the passage must end after it starts, "
-                    f"at {start_s or 0.0:g} seconds"
-                )
-        if max_per_artist is not None:
-            max_per_artist = whole_number("max_per_artist", max_per_artist, least=1)
         if min_percentile is not None:
             min_percentile = number("min_percentile", min_percentile, least=0, most=100)
-        if weights is not None and not isinstance(weights, Mapping):
-            raise InvalidArgument(
-                f'weights is {weights!r}: give numbers by facet, such as {{"rhythm": 2}}'
-            )
         return self._reader.similar(
-            query,
+            seed_queries(query, start_s, end_s),
+            seed_queries(without, name="without"),
             k,
-            start_s=start_s,
-            end_s=end_s,
-            max_per_artist=max_per_artist,
+            limits=limits_of(limits, max_per_artist),
             min_percentile=min_percentile,
-            weights=weights,
+            weights=checked_weights(weights),
         )
+
+    def hear(self, query: Query, start_s: float | None = None, end_s: float | None = None) -> Heard:
+        """What the model hears in a track, a file, or a passage of either; as for :meth:`similar`,
+        but no folder.
+
+        Raises
+        ------
+        As :meth:`similar`.
+        """
+        found = self._reader.hear(seed_queries([query], start_s, end_s))
+        if len(found) > 1:
+            raise InvalidArgument(f"{query} is a folder of {len(found):,} tracks: name one of them")
+        return found[0]
+
+    def hear_all(self, queries: Query | Sequence[Query]) -> list[Heard]:
+        """What it hears in several seeds; a folder stands for all its tracks. Raises as
+        :meth:`similar`."""
+        return self._reader.hear(seed_queries(queries))
+
+    @contextmanager
+    def view(self) -> Iterator[View]:
+        """One state of the library, to recommend from.
+
+        >>> with Library().view() as view:                             # doctest: +SKIP
+        ...     scores = view.index.embeddings @ view.index.embeddings[0]
+        ...     chosen = view.select(scores, 10, Limits(max_per_artist=1), exclude=[0]).chosen
+
+        Raises
+        ------
+        ModelMismatch : the whole library is analysed with another model only.
+        """
+        with self._reader.view() as view:
+            yield view
 
     def index(self) -> Index:
         """The embeddings of all tracks that a search can find, in memory.

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Sequence
+from dataclasses import dataclass
 from difflib import SequenceMatcher
 from pathlib import Path
 
@@ -21,8 +22,9 @@ from soundalike.library.storage.schema import tracks
 from soundalike.library.storage.sqlite import is_letter, shared_parts, word_parts, word_starts
 from soundalike.library.words import track_number_in
 from soundalike.plain import plain
+from soundalike.times import parse_span, split_span
 
-__all__ = ["find", "having_words", "not_found"]
+__all__ = ["Asked", "SeedQuery", "find", "find_part", "having_words", "not_found"]
 
 # How many candidates a message lists.
 _LISTED = 10
@@ -37,6 +39,59 @@ _ALIKE = 0.75
 _OFFERED = 5
 # Two files of one name and of this length are one piece in two formats.
 _SAME_LENGTH_S = 1.5
+
+
+@dataclass(frozen=True, slots=True)
+class SeedQuery:
+    """A query, and which part of what it means, in seconds; None where there is no bound."""
+
+    query: Query
+    start_s: float | None = None
+    end_s: float | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Asked:
+    """What a query means, and which part of it.
+
+    Attributes
+    ----------
+    start_s, end_s : seconds; None where there is no bound.
+    """
+
+    found: Found
+    start_s: float | None = None
+    end_s: float | None = None
+
+    @property
+    def is_whole(self) -> bool:
+        """Whether all of the track is meant."""
+        return self.start_s is None and self.end_s is None
+
+
+def find_part(snapshot: Snapshot, asking: SeedQuery) -> Asked:
+    """As :func:`find`, of a query that may be a text with a passage: ``so what@1:10-1:40``.
+
+    A file or a title that is called so goes before the passage.
+
+    Raises
+    ------
+    TrackNotFound, AmbiguousTrack, InvalidArgument : as :func:`find`.
+    InvalidArgument : the passage cannot be read, or is given twice.
+    """
+    query, start_s, end_s = asking.query, asking.start_s, asking.end_s
+    apart = split_span(query) if isinstance(query, str) else None
+    if apart is None or _as_file(query) is not None or _is_name(snapshot, str(query)):
+        return Asked(find(snapshot, query), start_s, end_s)
+    try:
+        span = parse_span(apart[1])
+    except ValueError as error:
+        raise InvalidArgument(f"{query!r}: {error}") from None
+    if start_s is not None or end_s is not None:
+        raise InvalidArgument(
+            f"{query!r} has a passage, and start_s is {start_s} and end_s is {end_s}: give one"
+        )
+    return Asked(find(snapshot, apart[0]), span.start_s, span.end_s)
 
 
 def find(snapshot: Snapshot, query: Query) -> Found:
@@ -162,15 +217,24 @@ def _by_words(snapshot: Snapshot, query: str) -> Track:
     the lowest id is meant.
     """
     candidates = _candidates(snapshot, query)
-    names = {plain(query), " ".join(_words(query))}
-    exact = [track for track in candidates if names & _names(track)]
-    candidates = exact or candidates
+    candidates = _exact(query, candidates) or candidates
     if not candidates:
         raise not_found(snapshot, query)
     first = min(candidates, key=lambda track: track.track_id)
     if not all(_is_copy(track, first) for track in candidates):
         raise AmbiguousTrack(_ambiguous(query, candidates))
     return first
+
+
+def _exact(query: str, candidates: Sequence[Track]) -> list[Track]:
+    """Those of some tracks that are called exactly so."""
+    names = {plain(query), " ".join(_words(query))}
+    return [track for track in candidates if names & _names(track)]
+
+
+def _is_name(snapshot: Snapshot, text: str) -> bool:
+    """Whether a track is called exactly so."""
+    return bool(_exact(text, _candidates(snapshot, text)))
 
 
 def _candidates(snapshot: Snapshot, query: str) -> list[Track]:

@@ -151,6 +151,10 @@ class Roots:
         self._roots = [(os.path.join(path, ""), pattern) for path, pattern in named]
         self._folders: dict[str, _Folder] = {}
 
+    def say(self, field: str) -> bool:
+        """Whether a pattern of these has a field, such as "genre", which no default says."""
+        return any(field in _compiled(pattern).fields for _, pattern in self._roots if pattern)
+
     def stand_ins(self, path: str) -> Tags:
         """What the path of a file says, whatever its tags say."""
         folder = self._folder(os.path.dirname(path))

@@ -4,14 +4,11 @@ from __future__ import annotations
 
 import os
 import time
-from collections.abc import Iterator, Mapping
-from contextlib import suppress
-from functools import partial
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager, suppress
 from pathlib import Path
-from typing import TYPE_CHECKING, cast
+from typing import TYPE_CHECKING, TypeVar, cast
 
-import numpy as np
-from numpy.typing import NDArray
 from sqlalchemy import Connection
 
 from soundalike.errors import (
@@ -29,24 +26,26 @@ from soundalike.library.changes import Position, position
 from soundalike.library.copies import duplicate_groups
 from soundalike.library.forget import missing_tracks
 from soundalike.library.index import Index, IndexKeeper
-from soundalike.library.lookup import find, having_words, not_found
+from soundalike.library.limits import Limits
+from soundalike.library.lookup import Asked, SeedQuery, find, having_words, not_found
 from soundalike.library.overview import describe, failures_of, folders_of, models_in_use
 from soundalike.library.records import (
     DuplicateGroup,
     Failure,
     LibraryInfo,
     ScannedFolder,
-    SimilarResult,
     Track,
     TrackStatus,
     Upgrade,
 )
 from soundalike.library.scan.store import Store
 from soundalike.library.search import search
+from soundalike.library.similar_records import Heard, SimilarResult
 from soundalike.library.snapshot import Found, Query, Snapshot
 from soundalike.library.storage.database import Database
 from soundalike.library.storage.schema import below, tracks
 from soundalike.library.upgrade import query_space, to_reanalyse, upgrade_state
+from soundalike.library.view import View, heard_from
 from soundalike.library.word_records import FindResult, KnownWord
 from soundalike.models import ModelInfo
 from soundalike.models.contract import Words, tag_words
@@ -60,6 +59,8 @@ if TYPE_CHECKING:
     from soundalike.workers.process import AnalyzerLike
 
 __all__ = ["Reader"]
+
+Answer = TypeVar("Answer")
 
 
 class Reader:
@@ -161,69 +162,110 @@ class Reader:
             raise LibraryError(f"#{track_id} {found.name} is not analysed (yet)")
         return analysis
 
+    @contextmanager
+    def view(self) -> Iterator[View]:
+        with self._database.read() as connection:
+            snapshot = self._snapshot(connection)
+            yield self._view(snapshot, self._current(snapshot))
+        self._tidy()
+
+    def hear(self, queries: Sequence[SeedQuery]) -> list[Heard]:
+        return self._with_heard([queries], lambda _, heard: heard[0])
+
     def similar(
         self,
-        query: Query,
+        seeds: Sequence[SeedQuery],
+        without: Sequence[SeedQuery],
         k: int,
         *,
-        start_s: float | None,
-        end_s: float | None,
-        max_per_artist: int | None,
+        limits: Limits,
         min_percentile: float | None,
         weights: Mapping[str, float] | None,
     ) -> SimilarResult:
-        with self._database.read() as connection:
-            snapshot = self._snapshot(connection)
-            index = self._current(snapshot)
+        def check(view: View) -> None:
             try:
-                snapshot.space.layout.weights(weights)
+                view.layout.weights(weights)
             except InvalidArgument as error:
                 # Which model answers may be another than the one that somebody thinks of.
-                raise InvalidArgument(f"{snapshot.space.id}: {error}") from None
+                raise InvalidArgument(f"{view.model}: {error}") from None
             if min_percentile is not None:
-                check_min_percentile(min_percentile, index.distribution)
-            found = find(snapshot, query)
-            is_whole = start_s is None and end_s is None
-            in_index = found.track is not None and index.row_of(found.track.track_id) is not None
-            whole: Analysis | None = None
-            if not in_index:
-                whole = self._stored(snapshot, found, is_whole=is_whole)
-            answer = partial(
-                search,
-                index,
-                found,
-                whole=whole,
+                check_min_percentile(min_percentile, view.distribution)
+
+        def answer(view: View, heard: Sequence[list[Heard]]) -> SimilarResult:
+            return search(
+                view,
+                *heard,
                 k=k,
-                start_s=start_s,
-                end_s=end_s,
-                max_per_artist=max_per_artist,
+                limits=limits,
                 min_percentile=min_percentile,
                 weights=weights,
             )
-            embedding = self._embedding(index, found, whole) if is_whole else None
-            result = None
-            if embedding is not None:
-                far = snapshot.is_unfamiliar(found.content_id)
-                result = answer(embedding, snapshot, is_unfamiliar=far)
-        if result is None:
+
+        return self._with_heard([seeds, without], answer, check=check, with_excerpts=False)
+
+    def _with_heard(
+        self,
+        queries: Sequence[Sequence[SeedQuery]],
+        answer: Callable[[View, list[list[Heard]]], Answer],
+        *,
+        check: Callable[[View], None] | None = None,
+        with_excerpts: bool = True,
+    ) -> Answer:
+        """What somebody makes of a view of the library and of what is heard in some queries.
+
+        Parameters
+        ----------
+        queries : several lists of them; ``answer`` gets as many.
+        check : called with the view before anything is looked for, to refuse what cannot be.
+        with_excerpts : False where those of tracks in the index need not be read.
+        """
+        with self._database.read() as connection:
+            snapshot = self._snapshot(connection)
+            view = self._view(snapshot, self._current(snapshot))
+            if check is not None:
+                check(view)
+            asked = [[part for each in some for part in view.asked(each)] for some in queries]
+            stored = [
+                [view.heard(each, with_excerpts=with_excerpts) for each in some] for some in asked
+            ]
+            heard = [[each for each in some if each is not None] for some in stored]
+            is_all = list(map(len, heard)) == list(map(len, asked))
+            result = answer(view, heard) if is_all else None
+        if not is_all:
             # Outside of any transaction: this may take a while. Whatever happens to the library
             # meanwhile, the answer is about one model.
-            analysis = self._analyse(found, snapshot.space, start_s, end_s)
-            if is_whole:
-                answer = partial(answer, whole=analysis)
+            heard = [
+                [known or self._hear(each, view.space) for each, known in zip(*both, strict=True)]
+                for both in zip(asked, stored, strict=True)
+            ]
             with self._database.read() as connection:
-                later = Snapshot(connection, snapshot.space)
-                result = answer(analysis.embedding, later, is_unfamiliar=analysis.unfamiliar)
+                later = Snapshot(connection, view.space)
+                result = answer(self._view(later, view.index), heard)
         self._tidy()
-        return result
+        return cast("Answer", result)
+
+    def _view(self, snapshot: Snapshot, index: Index) -> View:
+        return View(snapshot, index, was_chosen=self._was_chosen(snapshot))
+
+    def _stored(self, snapshot: Snapshot, found: Found) -> Analysis | None:
+        return snapshot.stored(found, was_chosen=self._was_chosen(snapshot))
+
+    def _was_chosen(self, snapshot: Snapshot) -> bool:
+        """Whether the model that answers is the one that somebody asked for."""
+        return self._lineage is None or snapshot.space.id == self._model.id
+
+    def _hear(self, asked: Asked, space: EmbeddingSpace) -> Heard:
+        """What is not stored: a new analysis."""
+        analysis = self._analyse(asked.found, space, asked.start_s, asked.end_s)
+        return heard_from(asked, analysis)
 
     def find(self, query: str, k: int, *, max_per_artist: int | None, sure: bool) -> FindResult:
         with self._database.read() as connection:
             snapshot = self._snapshot(connection)
             vocabulary = self._vocabulary(snapshot)
-            index = self._current(snapshot)
+            view = self._view(snapshot, self._current(snapshot))
             found = find_by_words(
-                index, snapshot, vocabulary, query, k=k, max_per_artist=max_per_artist, sure=sure
+                view, vocabulary, query, k=k, max_per_artist=max_per_artist, sure=sure
             )
         self._tidy()
         return found
@@ -319,25 +361,6 @@ class Reader:
                     store.put_damage(track_ids, space.id)
                     store.log_changes()
         self._index.save()
-
-    def _embedding(
-        self, index: Index, found: Found, whole: Analysis | None
-    ) -> NDArray[np.float32] | None:
-        """Of a whole track, where it is known."""
-        row = index.row_of(found.track.track_id) if found.track else None
-        if row is not None:
-            embedding: NDArray[np.float32] = index.embeddings[row]
-            return embedding
-        return None if whole is None else whole.embedding
-
-    def _stored(
-        self, snapshot: Snapshot, found: Found, *, is_whole: bool = True
-    ) -> Analysis | None:
-        """What is stored of a track. Where only a passage is asked for, it can do without."""
-        was_chosen = self._lineage is None or snapshot.space.id == self._model.id
-        with suppress(*() if is_whole else (LibraryError,)):
-            return snapshot.stored(found, was_chosen=was_chosen and is_whole)
-        return None
 
     def _analyse(
         self,

@@ -18,13 +18,11 @@ __all__ = [
     "Failure",
     "Forgotten",
     "LibraryInfo",
-    "Match",
     "ModelTracks",
     "ScanPhase",
     "ScanProgress",
     "ScanReport",
     "ScannedFolder",
-    "SimilarResult",
     "Track",
     "TrackStatus",
     "Upgrade",
@@ -280,67 +278,6 @@ class DuplicateGroup:
     def size_bytes(self) -> int:
         """Of the others together."""
         return sum(copy.track.size_bytes or 0 for copy in self.others)
-
-
-@dataclass(frozen=True, slots=True)
-class Match:
-    """A track that was found for a query.
-
-    ``percentile`` is the share (0-100) of the library's pairs of tracks that are less alike;
-    None while the library is too small to say. ``copies`` are other tracks with the same recording:
-    of those, the one that is most alike stands in the list. ``facets`` has the cosine in each facet
-    by its name; weighed with ``SimilarResult.weights`` they add up to the similarity.
-    """
-
-    rank: int
-    track: Track
-    similarity: float
-    percentile: float | None
-    copies: tuple[Copy, ...] = ()
-    facets: Mapping[str, float] = field(default_factory=dict, hash=False)
-
-
-@dataclass(frozen=True, slots=True)
-class SimilarResult:
-    """The tracks of a library that sound like a query.
-
-    Attributes
-    ----------
-    query : the track of the query; None when the file is not in the library.
-    path : the query's file.
-    start_s, end_s : the requested passage; None where there is no bound.
-    model : that made the embeddings, ``name@version``.
-    weights : the share of each facet of the model in the similarities, sum 1.
-    matches : best first, without the query itself.
-    min_percentile : as requested; None where nothing was to be cut.
-    cut : tracks that would have been among the matches, but are less alike than that.
-    best_cut : the closest of those, None where nothing was cut.
-    searched : tracks that were compared.
-    copies : tracks with the recording of the query, which were left out. For a passage of a file
-        that is not in the library, exact copies alone.
-    not_searched : tracks that could not be compared, because they are not analysed with this
-        model (yet).
-    is_poor : whether even the best match is so far away that nothing in the library may be called
-        like the query (``PairDistribution.is_poor``); False where the library is too small to say.
-    is_unfamiliar : whether the query is unlike all music that the model knows, such as noise or
-        speech: similarities mean little then. False where that is not known.
-    """
-
-    query: Track | None
-    path: Path
-    start_s: float | None
-    end_s: float | None
-    model: str
-    weights: Mapping[str, float] = field(hash=False)
-    matches: tuple[Match, ...]
-    min_percentile: float | None
-    cut: int
-    best_cut: Match | None
-    searched: int
-    copies: tuple[Copy, ...]
-    not_searched: int
-    is_poor: bool
-    is_unfamiliar: bool
 
 
 @dataclass(frozen=True, slots=True)

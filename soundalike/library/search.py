@@ -1,138 +1,167 @@
-"""The answer to "what sounds like this?", from an index and the names of its tracks."""
+"""The answer to "what sounds like this?", from what was heard and a view of the library."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import TYPE_CHECKING
+from dataclasses import replace
 
 import numpy as np
 from numpy.typing import NDArray
 
 from soundalike.library.copies import copies_of
-from soundalike.library.index import Index
-from soundalike.library.records import Copy, Match, SimilarResult
-from soundalike.library.snapshot import Found, Snapshot
-from soundalike.similarity.duplicates import Recordings
-from soundalike.similarity.rank import cut_below, rank
-
-if TYPE_CHECKING:
-    from soundalike.analysis import Analysis
+from soundalike.library.limits import Limits
+from soundalike.library.records import Copy, Track
+from soundalike.library.similar_records import Heard, Match, PassedTrack, SimilarResult
+from soundalike.library.view import View
+from soundalike.similarity.distribution import DECIMALS
+from soundalike.similarity.seeds import score_seeds, thinned
+from soundalike.similarity.select import PassedOver
 
 __all__ = ["search"]
 
 
 def search(
-    index: Index,
-    found: Found,
-    embedding: NDArray[np.float32],
-    snapshot: Snapshot,
+    view: View,
+    seeds: Sequence[Heard],
+    without: Sequence[Heard],
     *,
-    whole: Analysis | None,
     k: int,
-    start_s: float | None,
-    end_s: float | None,
-    max_per_artist: int | None,
+    limits: Limits,
     min_percentile: float | None,
-    weights: Mapping[str, float] | None = None,
-    is_unfamiliar: bool = False,
+    weights: Mapping[str, float] | None,
 ) -> SimilarResult:
-    """Rank an index for a query; see ``Library.similar``.
+    """Rank a library for some seeds; see ``Library.similar``.
 
     Parameters
     ----------
-    found : what the query means; the track itself and its copies are left out.
-    embedding : (embedding_dim,), unit length; of the query, or of a passage of it.
-    snapshot : where the names of the tracks come from.
-    whole : the analysis of the whole query, where it is known and not in the index.
+    seeds, without : at least one seed; these themselves and their copies are left out.
     weights : of facets, as ``Facets.weights`` takes them. Copies are told by the model's own.
     """
-    layout = snapshot.space.layout
+    view.check(*seeds, *without)
+    index, layout = view.index, view.layout
     distribution = index.weighed(layout.factors(weights) if weights else None)
-    recordings = index.recordings(snapshot.excerpts_of)
-    row, own = _own_rows(index, recordings, found, whole)
-    ranked = rank(
-        layout.reweight(embedding, weights),
+    # Of a large folder some tell what all are like; none of it comes out.
+    telling = thinned(len(seeds)).tolist()
+    scored = score_seeds(
+        np.stack([seeds[place].embedding for place in telling]),
         index.embeddings,
-        k=k,
-        exclude=own if row is None else [row, *own],
-        artists=index.artist_codes if max_per_artist is not None else None,
-        max_per_artist=max_per_artist,
-        distribution=distribution,
-        copies_of=recordings.copies_of,
+        layout,
+        without=_stacked(without),
+        weights=weights,
     )
+    own_rows = [view.own_rows(heard) for heard in (*seeds, *without)]
+    left_out = {row for row, _ in own_rows if row is not None}
+    own_copies: dict[int, Heard] = {}
+    if not limits.versions:
+        for heard, (_, own) in zip((*seeds, *without), own_rows, strict=True):
+            for row in own:
+                if row not in left_out:
+                    own_copies.setdefault(row, heard)
+    left_out |= set(own_copies)
+    selection = view.select(scored.scores, k, limits, exclude=sorted(left_out))
     rows = [
-        *(each.index for each in ranked),
-        *(row for each in ranked for row in each.copies),
-        *own,
+        *(row for each in selection.chosen for row in (each.row, *each.copies)),
+        *(over.row for each in selection.chosen for over in each.passed_over),
+        *own_copies,
     ]
-    by_id = snapshot.tracks_by_id([int(index.track_ids[row]) for row in rows])
-    tracks = {row: by_id[int(index.track_ids[row])] for row in rows}
-
-    def copies(rows: Sequence[int], of: int) -> tuple[Copy, ...]:
-        return copies_of(
-            index,
-            rows,
-            tracks,
-            embedding=index.embeddings[of],
-            content_id=int(index.content_ids[of]),
-            audio_id=int(index.audio_ids[of]),
+    tracks = dict(zip(rows, view.tracks(rows), strict=True))
+    matches = []
+    for each in selection.chosen:
+        seed = telling[int(scored.nearest[each.row])]
+        similarity = round(float(scored.similarities[each.row]), DECIMALS)
+        matches.append(
+            Match(
+                rank=each.rank,
+                track=tracks[each.row],
+                similarity=similarity,
+                percentile=distribution.percentile(similarity),
+                copies=copies_of(
+                    index,
+                    each.copies,
+                    tracks,
+                    embedding=index.embeddings[each.row],
+                    content_id=int(index.content_ids[each.row]),
+                    audio_id=int(index.audio_ids[each.row]),
+                ),
+                facets=layout.cosines(seeds[seed].embedding, index.embeddings[each.row]),
+                score=round(float(scored.scores[each.row]), DECIMALS),
+                seed=seed,
+                rank_before=each.rank_before,
+                passed_over=_passed(each.passed_over, tracks),
+                passed_counts=each.passed_counts,
+            )
         )
-
-    matches = tuple(
-        Match(
-            place,
-            tracks[each.index],
-            each.similarity,
-            each.percentile,
-            copies(each.copies, each.index),
-            layout.cosines(embedding, index.embeddings[each.index]),
-        )
-        for place, each in enumerate(ranked, start=1)
+    kept, cut = _cut_below(matches, min_percentile)
+    best = max(
+        (match.percentile for match in matches if match.percentile is not None), default=None
     )
-    kept = len(cut_below(ranked, min_percentile)[0])
-    if row is not None:
-        own_copies = copies(own, row)
-    else:
-        own_copies = copies_of(
-            index,
-            own,
-            tracks,
-            embedding=embedding if whole is None else whole.embedding,
-            content_id=found.content_id,
-            audio_id=None,
-        )
+    first = seeds[0].seed
     return SimilarResult(
-        query=found.track,
-        path=found.path,
-        start_s=start_s,
-        end_s=end_s,
-        model=index.model,
+        query=first.track,
+        path=first.path,
+        start_s=first.start_s,
+        end_s=first.end_s,
+        model=view.model,
         weights=layout.weights(weights),
-        matches=matches[:kept],
+        matches=kept,
         min_percentile=min_percentile,
-        cut=len(matches) - kept,
-        best_cut=matches[kept] if kept < len(matches) else None,
-        searched=len(index) - len(own) - (row is not None),
-        copies=own_copies,
+        cut=len(cut),
+        best_cut=cut[0] if cut else None,
+        searched=len(index) - len(left_out),
+        copies=_own_copies(view, own_copies, tracks),
         not_searched=index.counts["pending"],
-        is_unfamiliar=is_unfamiliar,
-        is_poor=bool(ranked) and distribution.is_poor(ranked[0].percentile),
+        is_unfamiliar=any(heard.is_unfamiliar for heard in seeds),
+        is_poor=distribution.is_poor(best),
+        seeds=tuple(heard.seed for heard in seeds),
+        without=tuple(heard.seed for heard in without),
+        limits=limits.in_use,
+        passed_counts=selection.passed_counts,
     )
 
 
-def _own_rows(
-    index: Index, recordings: Recordings, found: Found, whole: Analysis | None
-) -> tuple[int | None, list[int]]:
-    """The row of the query, if it has one, and those of its copies, ascending."""
-    row = index.row_of(found.track.track_id) if found.track else None
-    if row is not None:
-        return row, recordings.copies_of([row])[0]
-    own: set[int] = set()
-    if found.content_id is not None:
-        own.update(np.flatnonzero(index.content_ids == found.content_id).tolist())
-    if own:
-        own.update(recordings.copies_of([min(own)])[0])
-    elif whole is not None:
-        excerpts = whole.excerpt_embeddings
-        own.update(recordings.copies_of_other(whole.embedding, whole.duration_s, excerpts))
-    return None, sorted(own)
+def _cut_below(
+    matches: Sequence[Match], min_percentile: float | None
+) -> tuple[tuple[Match, ...], tuple[Match, ...]]:
+    """What is closer than a share (0-100) of the library's pairs, and what is not; both in order.
+
+    Without a share nothing is cut. Whoever asks has checked it: it needs the library.
+    """
+    if min_percentile is None:
+        return tuple(matches), ()
+    is_kept = [
+        each.percentile is not None and each.percentile >= min_percentile for each in matches
+    ]
+    kept = (match for match, keep in zip(matches, is_kept, strict=True) if keep)
+    cut = tuple(match for match, keep in zip(matches, is_kept, strict=True) if not keep)
+    # With several seeds the similarities need not fall along the list.
+    return tuple(replace(match, rank=rank) for rank, match in enumerate(kept, start=1)), cut
+
+
+def _stacked(heard: Sequence[Heard]) -> NDArray[np.float32] | None:
+    return np.stack([each.embedding for each in heard]) if heard else None
+
+
+def _passed(over: Sequence[PassedOver], tracks: Mapping[int, Track]) -> tuple[PassedTrack, ...]:
+    return tuple(
+        PassedTrack(tracks[each.row].track_id, tracks[each.row].name, each.rank, each.rule)
+        for each in over
+    )
+
+
+def _own_copies(
+    view: View, own: Mapping[int, Heard], tracks: Mapping[int, Track]
+) -> tuple[Copy, ...]:
+    """The copies of seeds, as copies of each."""
+    index = view.index
+    found: list[Copy] = []
+    for row, heard in own.items():
+        seed_row = view.row_of(heard)
+        found += copies_of(
+            index,
+            [row],
+            tracks,
+            embedding=heard.embedding if seed_row is None else index.embeddings[seed_row],
+            content_id=heard.content_id,
+            audio_id=None if seed_row is None else int(index.audio_ids[seed_row]),
+        )
+    return tuple(found)

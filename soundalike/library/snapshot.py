@@ -25,7 +25,12 @@ from soundalike.library.changes import Position, position
 from soundalike.library.naming import Roots
 from soundalike.library.records import Track
 from soundalike.library.roots import read_roots
-from soundalike.library.storage.encoding import EncodedAnalysis, decode, decode_excerpts
+from soundalike.library.storage.encoding import (
+    EncodedAnalysis,
+    decode,
+    decode_excerpts,
+    decode_starts,
+)
 from soundalike.library.storage.schema import (
     analyses,
     contents,
@@ -257,6 +262,18 @@ class Snapshot:
                     found[track_id] = decode_excerpts(embeddings, scales, self.space.layout)
         return found
 
+    def excerpt_starts_of(self, track_ids: Sequence[int]) -> dict[int, NDArray[np.float64]]:
+        """When the excerpts of some tracks begin, (n_excerpts,), seconds; tracks of which none are
+        stored, or damaged ones, are left out."""
+        statement = _starts(self.space.name, self.space.version)
+        found = {}
+        for start in range(0, len(track_ids), _BATCH):
+            some = {"track_ids": track_ids[start : start + _BATCH]}
+            for track_id, starts_s in self.connection.execute(statement, some):
+                with suppress(ValueError):
+                    found[track_id] = decode_starts(starts_s)
+        return found
+
     def _decoded(self, row: Any, found: Found) -> Analysis:
         from soundalike.frontends import find_frontend
 
@@ -362,10 +379,20 @@ def _tracks_by_id(name: str, version: str) -> Select[Any]:
 @lru_cache(maxsize=8)
 def _excerpts(name: str, version: str) -> Select[Any]:
     """What the excerpts of some tracks, ``track_ids``, are."""
+    return _of_excerpts(name, version, excerpts.c.embeddings, excerpts.c.scales)
+
+
+@lru_cache(maxsize=8)
+def _starts(name: str, version: str) -> Select[Any]:
+    """When these excerpts begin."""
+    return _of_excerpts(name, version, excerpts.c.starts_s)
+
+
+def _of_excerpts(name: str, version: str, *columns: ColumnElement[Any]) -> Select[Any]:
     # The sum keeps SQLite from going through all analyses of the model by their index.
     is_own = analyses.c.model_id + 0 == _model_id(name, version)
     return (
-        select(tracks.c.id, excerpts.c.embeddings, excerpts.c.scales)
+        select(tracks.c.id, *columns)
         .select_from(tracks)
         .join(analyses, and_(analyses.c.content_id == tracks.c.content_id, is_own))
         .join(excerpts, excerpts.c.analysis_id == analyses.c.id)

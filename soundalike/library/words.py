@@ -7,7 +7,7 @@ from collections.abc import Iterable
 
 from soundalike.plain import plain
 
-__all__ = ["album_key", "artist_key", "genre_key", "searchable", "track_number_in"]
+__all__ = ["album_key", "artist_key", "genre_key", "genre_keys", "searchable", "track_number_in"]
 
 # Names that stand for nobody in particular.
 _NO_ARTIST = frozenset(
@@ -50,6 +50,12 @@ def album_key(album: str | None, album_artist: str | None, folder: str) -> tuple
 def genre_key(genre: str | None) -> str | None:
     """The first genre of the tag: "Hip-Hop; Rap" counts as "hip hop"."""
     return _key(genre.split(";")[0] if genre else None, _NO_GENRE)
+
+
+def genre_keys(genre: str | None) -> tuple[str, ...]:
+    """All genres of the tag, without case and accents: "Hip-Hop; Rap" is "hip hop" and "rap"."""
+    parts = (_key(part, frozenset()) for part in (genre or "").split(";"))
+    return tuple(dict.fromkeys(key for key in parts if key))
 
 
 def _key(text: str | None, nothing: frozenset[str]) -> str | None:

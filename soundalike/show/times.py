@@ -1,4 +1,4 @@
-"""Times as people read and write them.
+"""Times as people read them; how they write them is in ``soundalike.times``.
 
 A place in a track, its length, and what is left of a piece of work stand on a clock: ``1:10``. How
 long work took is in units, ``8 min 05 s``, and so is how much music there is: ``5.9 hours``.
@@ -7,38 +7,11 @@ long work took is in units, ``8 min 05 s``, and so is how much music there is: `
 from __future__ import annotations
 
 import math
-import re
 from datetime import datetime
 
 from soundalike.show.amounts import show_count
 
-__all__ = ["parse_time", "show_duration", "show_hours", "show_moment", "show_time"]
-
-_FORMS = "write seconds (70), minutes (1:10) or hours (1:02:03.5)"
-_NUMBER = re.compile(r"\d+(\.\d*)?|\.\d+", re.ASCII)
-
-
-def parse_time(text: str) -> float:
-    """Seconds from ``70``, ``1:10`` or ``1:02:03.5``.
-
-    Raises
-    ------
-    ValueError : anything else; the message says what is accepted.
-    """
-    fields = text.strip().split(":")
-    # Only the last field may have a fraction, and only the first may pass 59.
-    well_formed = (
-        len(fields) <= 3
-        and all(field.isascii() and field.isdigit() for field in fields[:-1])
-        and _NUMBER.fullmatch(fields[-1]) is not None
-        and all(float(field) < 60 for field in fields[1:])
-    )
-    if not well_formed:
-        raise ValueError(f"{text!r} is not a time: {_FORMS}")
-    seconds = 0.0
-    for field in fields:
-        seconds = 60 * seconds + float(field)
-    return seconds
+__all__ = ["show_duration", "show_hours", "show_moment", "show_time"]
 
 
 def show_time(seconds: float | None, step_s: float = 1.0) -> str:

@@ -20,6 +20,7 @@ __all__ = [
     "decode_embeddings",
     "decode_excerpts",
     "decode_probabilities",
+    "decode_starts",
     "decode_words",
     "encode",
 ]
@@ -107,7 +108,7 @@ def decode(
         raise ValueError(
             "the embedding has another length, or holds NaN, infinite values or only zeros"
         )
-    starts_s = np.frombuffer(encoded.excerpt_starts_s, _F64).astype(np.float64)
+    starts_s = decode_starts(encoded.excerpt_starts_s)
     excerpts = decode_excerpts(encoded.excerpt_embeddings, encoded.excerpt_scales, layout)
     if len(excerpts) != len(starts_s):
         raise ValueError(f"there are {len(excerpts)} excerpts, but {len(starts_s)} starts")
@@ -160,6 +161,11 @@ def decode_excerpts(embeddings: bytes, scales: bytes, layout: Facets) -> NDArray
             f"{len(factors)} excerpts of {layout.size} numbers are not {len(found)} numbers"
         )
     return layout.normalise(found.reshape(-1, layout.size) * factors[:, None])
+
+
+def decode_starts(encoded: bytes) -> NDArray[np.float64]:
+    """When excerpts begin, (n_excerpts,), seconds. Raises ValueError where it is no numbers."""
+    return np.frombuffer(encoded, _F64).astype(np.float64)
 
 
 def decode_embeddings(

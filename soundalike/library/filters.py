@@ -1,0 +1,176 @@
+"""What limits bar from a recommendation, whatever else is in it: by place, tags and length."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from difflib import get_close_matches
+
+import numpy as np
+from numpy.typing import NDArray
+from sqlalchemy import select
+
+from soundalike.errors import InvalidArgument, printable
+from soundalike.library.index import Index
+from soundalike.library.limits import Filter, Limits, Years
+from soundalike.library.snapshot import Snapshot
+from soundalike.library.storage.schema import below, contents, tracks
+from soundalike.library.words import genre_keys
+from soundalike.similarity.select import Barred
+
+__all__ = ["barred_by"]
+
+_FACTS = (
+    select(
+        tracks.c.id,
+        tracks.c.path,
+        contents.c.tags["genre"].as_string().label("genre"),
+        contents.c.tags["year"].as_integer().label("year"),
+    )
+    .join(contents, contents.c.id == tracks.c.content_id)
+    .where(tracks.c.missing_at.is_(None))
+)
+# Genres that a message offers.
+_OFFERED = 5
+
+
+@dataclass(frozen=True, eq=False)
+class _Facts:
+    """Genres and years of an index's rows.
+
+    Attributes
+    ----------
+    genres : the rows of each genre, as it is compared.
+    years : int32 (n,), 0 where unknown.
+    """
+
+    genres: dict[str, NDArray[np.intp]]
+    years: NDArray[np.int32]
+
+
+def barred_by(index: Index, snapshot: Snapshot, limits: Limits) -> Barred:
+    """The rows of an index that limits bar, by "folder", "genre", "year", "track" and "length".
+
+    Raises
+    ------
+    InvalidArgument : no track has one of the genres, or lies in one of the folders, that alone are
+        allowed: such a name is probably mistyped.
+    """
+    return Barred.by(len(index), _rules(index, snapshot, limits))
+
+
+def _rules(
+    index: Index, snapshot: Snapshot, limits: Limits
+) -> Iterator[tuple[str, NDArray[np.bool_]]]:
+    makers: dict[str, Callable[[Filter, bool], NDArray[np.bool_] | None]] = {
+        "folder": lambda each, needed: _in_folders(index, snapshot, each, needed=needed),
+        "genre": lambda each, needed: _of_genres(index, snapshot, each, needed=needed),
+        "year": lambda each, _: _of_years(index, snapshot, each.years),
+        "track": lambda each, _: _of_tracks(index, each),
+    }
+    for name, holds in makers.items():
+        must, must_not = holds(limits.only, True), holds(limits.never, False)
+        if must is not None and must_not is not None:
+            yield name, ~must | must_not
+        elif must is not None:
+            yield name, ~must
+        elif must_not is not None:
+            yield name, must_not
+    low, high = limits.min_length_s, limits.max_length_s
+    if low is not None or high is not None:
+        lengths = index.durations_s
+        is_short = lengths < (low or 0.0)
+        yield "length", is_short if high is None else is_short | (lengths > high)
+
+
+def _in_folders(
+    index: Index, snapshot: Snapshot, asked: Filter, *, needed: bool
+) -> NDArray[np.bool_] | None:
+    if not asked.folders:
+        return None
+    found = np.zeros(len(index), np.bool_)
+    for folder in asked.real_folders:
+
+        def look(folder: str = folder) -> NDArray[np.bool_]:
+            within = select(tracks.c.id).where(below(tracks.c.path, folder))
+            ids = np.fromiter(snapshot.connection.scalars(within), np.int64)
+            return np.isin(index.track_ids, ids)
+
+        inside = index.kept(("folder", folder), look)
+        if needed and not inside.any():
+            raise InvalidArgument(
+                f"no track of the library lies in {printable(folder)}: name a folder that was "
+                f"scanned, or one below it"
+            )
+        found |= inside
+    return found
+
+
+def _of_genres(
+    index: Index, snapshot: Snapshot, asked: Filter, *, needed: bool
+) -> NDArray[np.bool_] | None:
+    if not asked.genres:
+        return None
+    genres = _facts(index, snapshot).genres
+    found = np.zeros(len(index), np.bool_)
+    for key, name in zip(asked.plain_genres, asked.genres, strict=True):
+        if key in genres:
+            found[genres[key]] = True
+        elif needed:
+            raise InvalidArgument(f"no track has the genre {name!r}{_instead(key, genres)}")
+    return found
+
+
+def _instead(key: str, genres: dict[str, NDArray[np.intp]]) -> str:
+    """What to ask for where no track has a genre."""
+    if not genres:
+        return ": no tag of the library has a genre at all"
+    near = get_close_matches(key, genres, n=_OFFERED)
+    usual = sorted(genres, key=lambda each: -len(genres[each]))[:_OFFERED]
+    if near:
+        return f". Did you mean {' or '.join(map(repr, near))}?"
+    return f". The most frequent are: {', '.join(usual)}"
+
+
+def _of_years(index: Index, snapshot: Snapshot, asked: Sequence[Years]) -> NDArray[np.bool_] | None:
+    if not asked:
+        return None
+    years = _facts(index, snapshot).years
+    found = np.zeros(len(index), np.bool_)
+    for each in asked:
+        within = years >= max(1, each.first or 1)
+        found |= within if each.last is None else within & (years <= each.last)
+    return found
+
+
+def _of_tracks(index: Index, asked: Filter) -> NDArray[np.bool_] | None:
+    if asked.track_ids is None:
+        return None
+    return np.isin(index.track_ids, np.array(sorted(asked.track_ids), np.int64))
+
+
+def _facts(index: Index, snapshot: Snapshot) -> _Facts:
+    return index.kept("genres and years", lambda: _read_facts(index, snapshot))
+
+
+def _read_facts(index: Index, snapshot: Snapshot) -> _Facts:
+    stand_ins = snapshot.roots.stand_ins
+    by_path = snapshot.roots.say("genre"), snapshot.roots.say("year")
+    keys: dict[str | None, tuple[str, ...]] = {None: ()}
+    rows: dict[str, list[int]] = {}
+    years = np.zeros(len(index), np.int32)
+    row_of = {track_id: row for row, track_id in enumerate(index.track_ids.tolist())}
+    for track_id, path, genre, year in snapshot.connection.execute(_FACTS):
+        row = row_of.get(track_id)
+        if row is None:
+            continue
+        if (by_path[0] and not genre) or (by_path[1] and not year):
+            said = stand_ins(os.fsdecode(path))
+            genre, year = genre or said.genre, year or said.year
+        if genre not in keys:
+            keys[genre] = genre_keys(genre)
+        for key in keys[genre]:
+            rows.setdefault(key, []).append(row)
+        years[row] = year or 0
+    return _Facts({key: np.array(each, np.intp) for key, each in rows.items()}, years)

@@ -1,0 +1,156 @@
+"""What fills a library: the part of it that scans."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Sequence
+from contextlib import suppress
+from dataclasses import replace
+
+from soundalike.arguments import whole_number
+from soundalike.errors import InvalidArgument, ModelMismatch
+from soundalike.files import is_gone
+from soundalike.library.reader import Reader
+from soundalike.library.records import ScanProgress, ScanReport
+from soundalike.library.scan.folders import FolderSettings, remembered_folders
+from soundalike.library.scan.walk import checked_folders
+from soundalike.library.storage.database import Database
+from soundalike.models import ModelInfo
+from soundalike.models.lineage import Lineage
+from soundalike.workers.jobs import MakePool, Setup
+
+__all__ = ["Scanning"]
+
+
+class Scanning:
+    """Scans of a :class:`.Library`, which says how they are set up."""
+
+    model: ModelInfo
+    _lineage: Lineage | None
+    _setup: Setup
+    _pool: MakePool
+    _database: Database
+    _reader: Reader
+
+    def scan(
+        self,
+        folders: Sequence[str | os.PathLike[str]] | None = None,
+        *,
+        jobs: int | None = None,
+        retry: bool = False,
+        full: bool = False,
+        exclude: Sequence[str] | None = None,
+        pattern: str | None = None,
+        tag_encoding: str | None = None,
+        progress: Callable[[ScanProgress], None] | None = None,
+    ) -> ScanReport:
+        """Bring the library up to date with the audio files below some folders.
+
+        New and changed files are analysed, in processes of their own; moved, copied and returned
+        ones are recognised by their content, retagged ones by their audio; those that are gone are
+        marked as missing. Recycle bins, hidden folders and folders with a file ``.nomedia`` are
+        left out, and no longer in the library. Then the
+        tracks that an older built-in model analysed are re-analysed one by one. A file
+        that fails is recorded with a reason, and tried again when it has changed, or, where that
+        may help, after a while. Ctrl-C or SIGTERM stops the scan: what is finished is stored,
+        and the next scan goes on from there, as it does when the process is killed.
+
+        Parameters
+        ----------
+        folders : folders, walked with all that is below them, or single files; by default the
+            folders that were scanned before.
+        jobs : processes; by default one for each core.
+        retry : try again all files that failed before.
+        full : read every file, whatever its size and times say, for its content and its tags.
+        exclude : patterns of what to leave out of these folders, remembered with them; ``[]``
+            for nothing any more, None for those of the last time. ``"Podcasts"`` or ``"*.wma"``
+            is compared with each name, ``"Spoken/Drafts*"`` with the path below the folder.
+        pattern : how paths below these folders are made, such as ``"{artist}/{album}/{track} -
+            {title}"``, remembered with them; "auto" is the default.
+        tag_encoding : of text in tags that does not state it, such as "cp1251", remembered with
+            these folders; "auto" is the default. The tags below are read anew if it changes.
+        progress : called now and then, and after each step, in this thread.
+
+        Raises
+        ------
+        InvalidArgument : a folder that is not there or cannot be read, no folder at all, or a
+            setting that cannot be used. Nothing is scanned then.
+        LibraryError : another scan is running, or the database cannot be written, or it was
+            deleted or replaced meanwhile.
+        ModelError : the model cannot be loaded.
+        """
+        if isinstance(folders, (str, bytes, os.PathLike)):
+            raise InvalidArgument(
+                f"folders is {folders!r}: give a list of them, such as [{folders!r}]"
+            )
+        settings = FolderSettings(exclude, pattern, tag_encoding)
+        settings.check()
+        notes: list[str] = []
+        if folders is None:
+            paths, notes = remembered_folders(self._database, settings)
+        else:
+            paths = checked_folders(folders)
+        report = self._scan(paths, jobs, retry, progress, full=full, settings=settings)
+        return replace(report, notes=(*notes, *report.notes))
+
+    def retry_failures(
+        self,
+        *,
+        jobs: int | None = None,
+        progress: Callable[[ScanProgress], None] | None = None,
+    ) -> ScanReport:
+        """Scan again what failed, now, and nothing else; see :meth:`scan`."""
+        paths = [os.fspath(failure.path) for failure in self._reader.failures()]
+        return self._scan(paths, jobs, True, progress)
+
+    def reanalyse(
+        self,
+        *,
+        jobs: int | None = None,
+        progress: Callable[[ScanProgress], None] | None = None,
+    ) -> ScanReport:
+        """Go on with an upgrade, wherever the tracks are that remain, and nothing else.
+
+        A track whose file is not there now, as on a disk that is not mounted, is left as it is;
+        the report says so. See :meth:`scan`.
+        """
+        found = self._reader.to_reanalyse()
+        there = [os.fsdecode(path) for path in found if not is_gone(os.fsdecode(path))]
+        report = self._scan(there, jobs, False, progress)
+        away = len(found) - len(there)
+        if not away:
+            return report
+        note = (
+            f"{away:,} of the files are missing. Is their disk mounted? If they are gone for "
+            f"good, scan their folders; the upgrade then continues without them."
+        )
+        return replace(report, notes=(*report.notes, note))
+
+    def _scan(
+        self,
+        paths: Sequence[str],
+        jobs: int | None,
+        retry: bool,
+        progress: Callable[[ScanProgress], None] | None,
+        *,
+        full: bool = False,
+        settings: FolderSettings | None = None,
+    ) -> ScanReport:
+        from soundalike.library.scan.scan import Scan
+
+        if jobs is not None:
+            jobs = whole_number("jobs", jobs, least=1)
+        scan = Scan(
+            self._database,
+            self._setup,
+            self.model,
+            paths,
+            lineage=self._lineage,
+            pool=self._pool,
+            settings=settings,
+        )
+        report = scan.run(jobs=jobs, retry=retry, full=full, progress=progress)
+        with suppress(ModelMismatch):
+            # So that the next question, from whichever process, finds the index made.
+            self._reader.index()
+        return report

@@ -1,0 +1,308 @@
+"""What recommendations read: one state of a library, within one transaction."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Sequence
+from contextlib import suppress
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import numpy as np
+from numpy.typing import NDArray
+
+from soundalike.errors import (
+    InvalidArgument,
+    LibraryError,
+    ModelMismatch,
+    TrackNotFound,
+    printable,
+)
+from soundalike.facets import Facets
+from soundalike.library.artists import artist_sets
+from soundalike.library.filters import barred_by
+from soundalike.library.index import Index
+from soundalike.library.limits import NO_LIMITS, Limits
+from soundalike.library.lookup import Asked, SeedQuery, find, find_part
+from soundalike.library.records import Track
+from soundalike.library.similar_records import Heard, Seed
+from soundalike.library.snapshot import Found, Query, Snapshot
+from soundalike.library.storage.schema import below, tracks
+from soundalike.models.lineage import EmbeddingSpace
+from soundalike.similarity.distribution import PairDistribution
+from soundalike.similarity.duplicates import Recordings
+from soundalike.similarity.select import Barred, Selection, select
+
+if TYPE_CHECKING:
+    from soundalike.analysis import Analysis
+
+__all__ = ["View", "heard_from"]
+
+
+class View:
+    """One state of a library, as the model that answers sees it: :meth:`.Library.view`.
+
+    A row is the place of a track in :attr:`index`. Whatever reads names, tags or excerpts works
+    only while the transaction lasts; the index stays as it is.
+
+    Parameters
+    ----------
+    snapshot : in a transaction.
+    index : of that state.
+    was_chosen : whether somebody asked for the model by name; see ``Snapshot.stored``.
+
+    Attributes
+    ----------
+    index : embeddings, ids, artist and album codes, and lengths of all tracks that can be found.
+    """
+
+    def __init__(self, snapshot: Snapshot, index: Index, *, was_chosen: bool = True) -> None:
+        self.snapshot = snapshot
+        self.index = index
+        self._was_chosen = was_chosen
+        self.recordings: Recordings = index.recordings(snapshot.excerpts_of)
+
+    def __len__(self) -> int:
+        return len(self.index)
+
+    @property
+    def space(self) -> EmbeddingSpace:
+        """The model that answers."""
+        return self.snapshot.space
+
+    @property
+    def model(self) -> str:
+        """Its ``name@version``."""
+        return self.space.id
+
+    @property
+    def layout(self) -> Facets:
+        """What its embeddings are made of."""
+        return self.space.layout
+
+    @property
+    def distribution(self) -> PairDistribution:
+        """How alike the library's pairs of tracks are; ``index.weighed`` under other weights."""
+        return self.index.distribution
+
+    # What is known of rows
+
+    def tracks(self, rows: Sequence[int]) -> list[Track]:
+        """The tracks of some rows, in their order."""
+        ids = self.index.track_ids[np.asarray(rows, np.intp)].tolist()
+        by_id = self.snapshot.tracks_by_id(list(dict.fromkeys(ids)))
+        return [by_id[track_id] for track_id in ids]
+
+    def excerpts(self, rows: Sequence[int]) -> dict[int, NDArray[np.float32]]:
+        """The embeddings of the excerpts of some rows by row, (n_excerpts, D), unit length; rows of
+        which none are stored, or damaged ones, are left out."""
+        ids = {int(self.index.track_ids[row]): int(row) for row in rows}
+        found = self.snapshot.excerpts_of(list(ids))
+        return {ids[track_id]: excerpts for track_id, excerpts in found.items()}
+
+    def excerpt_starts_s(self, rows: Sequence[int]) -> dict[int, NDArray[np.float64]]:
+        """When the excerpts of some rows begin, by row: (n_excerpts,), seconds."""
+        ids = {int(self.index.track_ids[row]): int(row) for row in rows}
+        found = self.snapshot.excerpt_starts_of(list(ids))
+        return {ids[track_id]: starts_s for track_id, starts_s in found.items()}
+
+    def artists(self, rows: Sequence[int]) -> list[frozenset[int]]:
+        """The artists of some rows, as numbers, several for a collaboration; empty where unknown.
+        Those of one artist alone are ``index.artist_codes``."""
+        return artist_sets(self.index, self.snapshot, rows)
+
+    # What limits leave
+
+    def barred(self, limits: Limits) -> Barred:
+        """The rows that limits bar whatever else is chosen: by place, tags, length and id.
+
+        ``allowed`` is the mask (n,) of the others, ``counts`` has how many each limit bars.
+
+        Raises
+        ------
+        InvalidArgument : no track has a genre, or lies in a folder, that alone is allowed.
+        """
+        return barred_by(self.index, self.snapshot, limits)
+
+    def select(
+        self,
+        scores: NDArray[np.floating],
+        k: int,
+        limits: Limits = NO_LIMITS,
+        *,
+        exclude: Sequence[int] = (),
+        before: Sequence[int] = (),
+    ) -> Selection:
+        """The rows with the highest scores that limits allow; see ``similarity.select``.
+
+        Parameters
+        ----------
+        scores : (n,), one for each row of the index; minus infinity for what is no candidate.
+        exclude : rows that must not come out, such as the seeds and their copies.
+        before : rows that stand before in the list; they count for the limits.
+
+        Raises
+        ------
+        InvalidArgument : limits that leave nothing; the message says which takes most.
+        """
+        return select(
+            scores,
+            k,
+            exclude=exclude,
+            before=before,
+            barred=self.barred(limits),
+            artists_of=self.artists,
+            artist_groups=self.index.artist_codes,
+            max_per_artist=limits.max_per_artist,
+            artist_gap=limits.artist_gap,
+            album_codes=self.index.album_codes,
+            max_per_album=limits.max_per_album,
+            copies_of=None if limits.versions else self.recordings.copies_of,
+        )
+
+    # What queries mean
+
+    def find(self, query: Query) -> Found:
+        """The track that a query means, or the file that the library does not have.
+
+        Raises
+        ------
+        TrackNotFound, AmbiguousTrack, InvalidArgument : as ``Library.track``, but not for a path.
+        """
+        return find(self.snapshot, query)
+
+    def row_of(self, what: Found | Heard) -> int | None:
+        """The row of a track; None for what a search cannot find."""
+        return self.index.row_of(what.track.track_id) if what.track is not None else None
+
+    def asked(self, asking: SeedQuery) -> list[Asked]:
+        """What a seed means: a track, a file, a passage (``TRACK@1:10-1:40``), or all tracks of a
+        folder that can be found, by path.
+
+        A text is a folder only where it has a separator or begins with a dot: else it is words.
+
+        Raises
+        ------
+        TrackNotFound : no track matches, or none of the library lies in the folder.
+        AmbiguousTrack, InvalidArgument : as :meth:`find`; or a passage that cannot be read, is
+            given twice, or is one of a folder.
+        """
+        folder = _as_folder(asking.query)
+        if folder is None:
+            return [find_part(self.snapshot, asking)]
+        if asking.start_s is not None or asking.end_s is not None:
+            raise InvalidArgument(f"{printable(folder)} is a folder: a passage is one of a track")
+        found = [
+            Found(track, track.path, int(self.index.content_ids[row]))
+            for track in self.snapshot.where(below(tracks.c.path, folder))
+            if (row := self.index.row_of(track.track_id)) is not None
+        ]
+        if not found:
+            raise TrackNotFound(f"{printable(folder)}: no track of the library lies there")
+        found.sort(key=lambda each: os.fsencode(each.path))
+        return [Asked(each) for each in found]
+
+    def heard(self, asked: Asked, *, with_excerpts: bool = True) -> Heard | None:
+        """What is stored of a seed; None for what has to be analysed, such as a passage.
+
+        Parameters
+        ----------
+        with_excerpts : False where they need not be read.
+
+        Raises
+        ------
+        ModelMismatch : it is analysed, but not with the model that was asked for.
+        LibraryError : what is stored is damaged.
+        """
+        if not asked.is_whole:
+            return None
+        found = asked.found
+        row = self.row_of(found)
+        if row is None:
+            analysis = self.stored(found)
+            return None if analysis is None else heard_from(asked, analysis)
+        layout = self.layout
+        nothing = np.zeros((0, layout.size), np.float32)
+        excerpts = self.excerpts([row]).get(row, nothing) if with_excerpts else nothing
+        starts_s = self.excerpt_starts_s([row]).get(row) if len(excerpts) else None
+        return Heard(
+            seed=Seed(found.track, found.path),
+            content_id=found.content_id,
+            model=self.model,
+            embedding=self.index.embeddings[row],
+            excerpts=excerpts,
+            starts_s=np.zeros(0) if starts_s is None else starts_s,
+            duration_s=float(self.index.durations_s[row]),
+            is_unfamiliar=self.snapshot.is_unfamiliar(found.content_id),
+        )
+
+    def stored(self, found: Found, *, is_needed: bool = True) -> Analysis | None:
+        """What is stored of a whole track. Where it is not needed, it can do without."""
+        with suppress(*() if is_needed else (LibraryError,)):
+            return self.snapshot.stored(found, was_chosen=self._was_chosen and is_needed)
+        return None
+
+    def own_rows(self, heard: Heard) -> tuple[int | None, list[int]]:
+        """The row of a seed, if it has one, and those of its copies, ascending."""
+        row = self.row_of(heard)
+        if row is not None:
+            return row, self.recordings.copies_of([row])[0]
+        own: set[int] = set()
+        if heard.content_id is not None:
+            own.update(np.flatnonzero(self.index.content_ids == heard.content_id).tolist())
+        if own:
+            own.update(self.recordings.copies_of([min(own)])[0])
+            return None, sorted(own)
+        whole: Heard | Analysis | None = heard
+        if not heard.seed.is_whole:
+            found = Found(heard.track, heard.path, heard.content_id)
+            whole = self.stored(found, is_needed=False)
+        if isinstance(whole, Heard):
+            excerpts = whole.excerpts
+        elif whole is not None:
+            excerpts = whole.excerpt_embeddings
+        else:
+            return None, []
+        return None, self.recordings.copies_of_other(whole.embedding, whole.duration_s, excerpts)
+
+    def check(self, *heard: Heard) -> None:
+        """
+        Raises
+        ------
+        ModelMismatch : one of these was heard by another model than the one that answers here.
+        """
+        for each in heard:
+            if each.model != self.model:
+                raise ModelMismatch(
+                    f"{each.name} was heard by {each.model}, the library answers with "
+                    f"{self.model}: hear it again (Library.hear)"
+                )
+
+
+def heard_from(asked: Asked, analysis: Analysis) -> Heard:
+    """An analysis as what was heard."""
+    found = asked.found
+    return Heard(
+        seed=Seed(found.track, found.path, asked.start_s, asked.end_s),
+        content_id=found.content_id,
+        model=analysis.model,
+        embedding=analysis.embedding,
+        excerpts=analysis.excerpt_embeddings,
+        starts_s=analysis.excerpt_starts_s + (asked.start_s or 0.0),
+        duration_s=analysis.duration_s,
+        is_unfamiliar=analysis.unfamiliar,
+    )
+
+
+def _as_folder(query: Query) -> str | None:
+    """The folder that a query is, without symbolic links; None for anything else."""
+    if isinstance(query, str):
+        if os.sep not in query and not query.startswith("."):
+            return None
+    elif not isinstance(query, os.PathLike):
+        return None
+    try:
+        path = Path(os.path.realpath(os.path.expanduser(os.fspath(query))))
+        return os.fspath(path) if path.is_dir() else None
+    except ValueError:
+        return None  # a null character in it
