@@ -8,7 +8,10 @@ from click.shell_completion import CompletionItem, get_completion_class
 from soundalike.cli.output import echo
 from soundalike.cli.params import ExampleCommand
 
-__all__ = ["complete_track", "completion"]
+__all__ = ["SEPARATOR", "complete_track", "completion"]
+
+SEPARATOR = "+"
+"""What stands between two tracks, where a command takes several."""
 
 _SHELLS = ("bash", "zsh", "fish")
 _PROGRAM = "soundalike"
@@ -48,6 +51,8 @@ def complete_track(
     from soundalike.library.completion import complete_words
 
     before = [] if param.nargs == 1 else [*(ctx.params.get(param.name or "") or ())]
+    if SEPARATOR in before:
+        before = before[len(before) - before[::-1].index(SEPARATOR) :]
     found = complete_words(ctx.params.get("library"), before, incomplete)
     return [
         CompletionItem(incomplete, type="file"),

@@ -92,13 +92,13 @@ class PlaylistTarget:
         """Whether standard output is taken, so that nothing else may be printed there."""
         return self.file == _STANDARD_OUTPUT
 
-    def write(self, tracks: Sequence[Track], query: Track | Path | None = None) -> None:
+    def write(self, tracks: Sequence[Track], queries: Sequence[Track | Path] = ()) -> None:
         """Write the playlist, if one is wanted, and say so.
 
         Parameters
         ----------
         tracks : in this order.
-        query : what was asked about, if it was a track, or a file that is in no library.
+        queries : what was asked about: tracks, and files that are in no library.
 
         Raises
         ------
@@ -107,9 +107,11 @@ class PlaylistTarget:
         if self.file is None:
             return
         entries = [_entry(track) for track in tracks]
-        if self.with_query and query is not None:
-            first = PlaylistEntry(query) if isinstance(query, Path) else _entry(query)
-            entries.insert(0, first)
+        if self.with_query:
+            entries[:0] = [
+                PlaylistEntry(query) if isinstance(query, Path) else _entry(query)
+                for query in queries
+            ]
         if self.is_standard_output:
             playlist = m3u8(entries, relative_to=Path() if self.relative else None)
             print_whole(playlist.content)

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from soundalike.cli.completion import complete_track
+from soundalike.cli.limits import limit_options, passed_words, weight_options
 from soundalike.cli.missing import note_missing
 from soundalike.cli.output import Column, note, print_json, print_table
 from soundalike.cli.params import (
@@ -15,7 +15,6 @@ from soundalike.cli.params import (
     library_option,
     model_option,
     to_passage,
-    to_weights,
 )
 from soundalike.cli.playlist import PlaylistTarget, playlist_options, with_query_option
 from soundalike.cli.progress import decoding
@@ -26,6 +25,7 @@ from soundalike.cli.rows import (
     track_cells,
     track_columns,
 )
+from soundalike.cli.seeds import seed_options
 from soundalike.cli.views import UNFAMILIAR, note_not_searched, note_upgrade, weight_words
 from soundalike.errors import printable
 from soundalike.show.amounts import COPY_WORDS, show_count, show_percentile
@@ -34,10 +34,13 @@ from soundalike.show.times import show_time
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from soundalike.library import Copy, SimilarResult
+    from soundalike.library import Copy, Limits, Seed, SimilarResult
     from soundalike.times import Span
 
 __all__ = ["similar"]
+
+# Seeds that are named; a folder may be many.
+_NAMED = 4
 
 
 @click.command(
@@ -49,12 +52,15 @@ __all__ = ["similar"]
         ("soundalike similar 17 --with-query --m3u -", "one for a pipe, with 17 itself first"),
         ("soundalike similar 17 --copies --paths", "with their files, and all copies of each"),
         ("soundalike similar 17 --min 95", "only tracks closer than 95 % of all pairs"),
-        ("soundalike similar 17 --weights rhythm=2,harmony=0", "above all its rhythm"),
+        ("soundalike similar 17 --weight rhythm=2 --weight harmony=0", "above all its rhythm"),
         ("soundalike similar 17 --at 1:10-1:40", "what sounds like this passage of it"),
+        ("soundalike similar 17 18 --without 19", "like two of them, unlike another"),
+        ("soundalike similar so what@1:10-1:40 + ~/Music/Debut/", "a passage, and a folder"),
+        ("soundalike similar 17 --genre jazz --year 1955-1969 --max-length 15:00", "of a kind"),
         ("soundalike similar 17 --model musicnn", "with another model, after a scan with it"),
     ),
 )
-@click.argument("track", nargs=-1, required=True, metavar="TRACK", shell_complete=complete_track)
+@seed_options
 @click.option("-k", default=10, show_default=True, metavar="N", help="How many tracks.")
 @click.option(
     "--at",
@@ -63,7 +69,6 @@ __all__ = ["similar"]
     metavar="FROM-TO",
     help="Use only this passage of TRACK, such as 1:10-1:40.",
 )
-@click.option("--max-per-artist", type=int, metavar="N", help="At most N tracks by one artist.")
 @click.option(
     "--min",
     "min_percentile",
@@ -72,13 +77,8 @@ __all__ = ["similar"]
     help="Only tracks that are closer than P % of all pairs in the library, such as 95. There may "
     "be fewer than N, or none.",
 )
-@click.option(
-    "--weights",
-    type=to_weights,
-    metavar="FACET=N[,FACET=N]",
-    help="What counts how much, such as rhythm=2,sound=0.5; a facet that is not named keeps its "
-    "weight. `soundalike info` shows the facets.",
-)
+@weight_options
+@limit_options
 @click.option("--facets", is_flag=True, help="Also show how alike each facet is.")
 @playlist_options
 @with_query_option
@@ -88,12 +88,13 @@ __all__ = ["similar"]
 @library_option
 @json_option
 def similar(
-    track: tuple[str, ...],
+    seeds: list[str],
+    without: tuple[str, ...],
     k: int,
     passage: Span | None,
-    max_per_artist: int | None,
     min_percentile: float | None,
     weights: dict[str, float] | None,
+    limits: Limits,
     facets: bool,
     m3u: str | None,
     relative: bool,
@@ -104,17 +105,18 @@ def similar(
     library: str | None,
     as_json: bool,
 ) -> None:
-    """List the tracks that sound most like a track.
+    """List the tracks that sound most like a track, or like several.
 
-    TRACK is an audio file (in the library or not), the id of a track in the library, or words
-    from its artist and title. The answers come from the library.
+    TRACK is an audio file (in the library or not), a folder, the id of a track in the library, or
+    words from its artist and title, and may end in a passage: @1:10-1:40. Put + between several;
+    files, folders, ids and names in quotes need none. The answers come from the library.
 
     The similarity is a cosine: 1 is the same sound. On its own that says little, so "closer than"
     tells the share of all pairs of tracks in the library that are less alike. --min drops the
-    tracks below such a share.
+    tracks below such a share. With several TRACKs it is that to the nearest of them.
 
     A model with facets compares tracks in several respects, such as sound, rhythm and harmony. A
-    similarity is the weighted mean of theirs; --weights weighs them as you like, without another
+    similarity is the weighted mean of theirs; --weight weighs them as you like, without another
     scan.
 
     Of copies (the same bytes, the same audio with other tags, another encoding) one is listed,
@@ -124,40 +126,46 @@ def similar(
     from soundalike.library import Library
 
     playlist = PlaylistTarget(m3u, relative, as_json, with_query)
-    query = " ".join(track)
     with (
         Library(library, model=model, create=False) as opened,
-        decoding(f"looking for what sounds like {query}"),
+        decoding(f"looking for what sounds like {' + '.join(seeds)}"),
     ):
         result = opened.similar(
-            query,
+            seeds,
             k,
             start_s=passage.start_s if passage else None,
             end_s=passage.end_s if passage else None,
-            max_per_artist=max_per_artist,
+            without=without,
             min_percentile=min_percentile,
             weights=weights,
+            limits=limits,
         )
         upgrade = opened.upgrade()
     note_upgrade(upgrade)
-    note_missing(result.query)
+    for seed in (*result.seeds, *result.without):
+        note_missing(seed.track)
     if as_json:
         print_json(result)
     elif not (playlist.is_standard_output and result.matches):
-        _print(result, paths=paths, copies=copies, facets=facets, is_weighed=weights is not None)
-    playlist.write([match.track for match in result.matches], result.query or result.path)
+        _print(result, k, paths=paths, copies=copies, facets=facets, is_weighed=weights is not None)
+    playlist.write(
+        [match.track for match in result.matches],
+        [seed.track or seed.path for seed in result.seeds],
+    )
 
 
 def _print(
-    result: SimilarResult, *, paths: bool, copies: bool, facets: bool, is_weighed: bool
+    result: SimilarResult, k: int, *, paths: bool, copies: bool, facets: bool, is_weighed: bool
 ) -> None:
-    name = result.query.name if result.query else printable(result.path.name)
+    several = len(result.seeds) > 1
+    away = f", without {_names(result.without)}" if result.without else ""
     searched = f"{show_count(result.searched, 'track')} compared"
-    note(f"{name}{_passage_words(result)}: {searched}")
+    note(f"{_names(result.seeds)}{away}: {searched}")
     if not result.matches:
         note(_nothing_words(result))
         return
     shown = list(result.weights) if facets and len(result.weights) > 1 else []
+    before = 3 + len(shown) + several
     rows = []
     for match in result.matches:
         rows.append(
@@ -166,19 +174,21 @@ def _print(
                 f"{match.similarity:.3f}",
                 show_percentile(match.percentile),
                 *(f"{match.facets[name]:.3f}" for name in shown),
+                *([result.seeds[match.seed].name] if several else []),
                 *track_cells(match.track),
                 copies_cell(len(match.copies)),
             ]
         )
         if copies:
-            rows += _copy_rows(match.copies, before=3 + len(shown))
-    path_cell = 3 + len(shown) + PATH_CELL
+            rows += _copy_rows(match.copies, before=before)
+    path_cell = before + PATH_CELL
     print_table(
         [
             Column("", justify="right", drop=3),
             Column("similarity", justify="right"),
             Column("closer than", justify="right", drop=1),
             *(Column(name, justify="right") for name in shown),
+            *([Column("nearest to", min_width=8, drop=4)] if several else []),
             *track_columns(paths=paths),
             Column("", drop=2),
         ],
@@ -192,6 +202,13 @@ def _print(
         note(f"weights: {weight_words(result.weights)}")
     elif facets:
         note(f"{result.model} has no facets: the similarity is all that it tells.")
+    if several or result.without:
+        note("ranked by all of these together; the similarity is that to the nearest")
+    if passed := passed_words(result.passed_counts):
+        note(f"passed over for the limits: {passed}")
+    if len(result.matches) + result.cut < k:
+        most = len(result.matches) + result.cut
+        note(f"{k} were asked for: {'the limits leave' if result.limits else 'there are'} {most}.")
     if result.cut:
         found = len(result.matches)
         rest = "the other is" if result.cut == 1 else f"the other {result.cut} are"
@@ -237,8 +254,15 @@ def _nothing_words(result: SimilarResult) -> str:
     )
 
 
-def _passage_words(result: SimilarResult) -> str:
-    if result.start_s is None and result.end_s is None:
+def _names(seeds: Sequence[Seed]) -> str:
+    """What to call some seeds: ``So What, 1:10 to 1:40 + Joga``."""
+    shown = [f"{seed.name}{_passage_words(seed)}" for seed in seeds[:_NAMED]]
+    more = len(seeds) - len(shown)
+    return " + ".join([*shown, *([f"{more:,} more"] if more else [])])
+
+
+def _passage_words(seed: Seed) -> str:
+    if seed.is_whole:
         return ""
-    end = show_time(result.end_s) if result.end_s is not None else "the end"
-    return f", {show_time(result.start_s or 0.0)} to {end}"
+    end = show_time(seed.end_s) if seed.end_s is not None else "the end"
+    return f", {show_time(seed.start_s or 0.0)} to {end}"

@@ -24,7 +24,6 @@ __all__ = ["barred_by"]
 _FACTS = (
     select(
         tracks.c.id,
-        tracks.c.path,
         contents.c.tags["genre"].as_string().label("genre"),
         contents.c.tags["year"].as_integer().label("year"),
     )
@@ -155,18 +154,20 @@ def _facts(index: Index, snapshot: Snapshot) -> _Facts:
 
 
 def _read_facts(index: Index, snapshot: Snapshot) -> _Facts:
-    stand_ins = snapshot.roots.stand_ins
-    by_path = snapshot.roots.say("genre"), snapshot.roots.say("year")
-    keys: dict[str | None, tuple[str, ...]] = {None: ()}
+    say_genre, say_year = (snapshot.roots.say(name) for name in ("genre", "year"))
+    # Paths of all tracks are read only where one can say something.
+    by_path = say_genre or say_year
+    statement = _FACTS.add_columns(tracks.c.path) if by_path else _FACTS
+    keys: dict[str | None, tuple[str, ...]] = {}
     rows: dict[str, list[int]] = {}
     years = np.zeros(len(index), np.int32)
     row_of = {track_id: row for row, track_id in enumerate(index.track_ids.tolist())}
-    for track_id, path, genre, year in snapshot.connection.execute(_FACTS):
+    for track_id, genre, year, *path in snapshot.connection.execute(statement):
         row = row_of.get(track_id)
         if row is None:
             continue
-        if (by_path[0] and not genre) or (by_path[1] and not year):
-            said = stand_ins(os.fsdecode(path))
+        if by_path and not (genre and year):
+            said = snapshot.roots.stand_ins(os.fsdecode(path[0]))
             genre, year = genre or said.genre, year or said.year
         if genre not in keys:
             keys[genre] = genre_keys(genre)

@@ -8,6 +8,7 @@ from dataclasses import replace
 import numpy as np
 from numpy.typing import NDArray
 
+from soundalike.errors import InvalidArgument
 from soundalike.library.copies import copies_of
 from soundalike.library.limits import Limits
 from soundalike.library.records import Copy, Track
@@ -38,6 +39,13 @@ def search(
     weights : of facets, as ``Facets.weights`` takes them. Copies are told by the model's own.
     """
     view.check(*seeds, *without)
+    # Who names a track twice, as in a folder, does not mean that it counts twice.
+    seeds = list({heard.seed.key: heard for heard in seeds}.values())
+    keys = {heard.seed.key for heard in seeds}
+    if both := [heard.name for heard in without if heard.seed.key in keys]:
+        raise InvalidArgument(
+            f"{both[0]} is a seed, and among what the tracks are to be unlike: name it once"
+        )
     index, layout = view.index, view.layout
     distribution = index.weighed(layout.factors(weights) if weights else None)
     # Of a large folder some tell what all are like; none of it comes out.
@@ -110,7 +118,7 @@ def search(
         searched=len(index) - len(left_out),
         copies=_own_copies(view, own_copies, tracks),
         not_searched=index.counts["pending"],
-        is_unfamiliar=any(heard.is_unfamiliar for heard in seeds),
+        is_unfamiliar=all(heard.is_unfamiliar for heard in seeds),
         is_poor=distribution.is_poor(best),
         seeds=tuple(heard.seed for heard in seeds),
         without=tuple(heard.seed for heard in without),

@@ -43,6 +43,11 @@ class Seed:
         """Whether all of the track is meant."""
         return self.start_s is None and self.end_s is None
 
+    @property
+    def key(self) -> tuple[Path, float | None, float | None]:
+        """Equal for what is the same."""
+        return self.path, self.start_s, self.end_s
+
 
 @dataclass(frozen=True, eq=False)
 class Heard:
@@ -164,8 +169,8 @@ class SimilarResult:
         model (yet).
     is_poor : whether even the best match is so far away that nothing in the library may be called
         like the query (``PairDistribution.is_poor``); False where the library is too small to say.
-    is_unfamiliar : whether a seed is unlike all music that the model knows, such as noise or
-        speech: similarities mean little then. False where that is not known.
+    is_unfamiliar : whether the seeds, all of them, are unlike all music that the model knows, such
+        as noise or speech: similarities mean little then. False where that is not known.
     """
 
     query: Track | None

@@ -1,34 +1,57 @@
 """Like several tracks at once, and unlike others.
 
-*Several seeds.* A track is scored by T times the log of the mean of exp(cosine / T) over the seeds:
-a soft maximum, that lies between the mean of the cosines and the largest of them. Among seeds that
-are close to each other it ranks as the mean direction of the seeds does; where they lie in
-different places, what is near to one of them goes before what is half near to all.
+*Several seeds.* Cosines of different seeds cannot be compared: around one there are many tracks,
+around another few. So each seed's cosines count from that of its tenth neighbour on (a local scale,
+as in CSLS: Conneau et al. 2018, "Word translation without parallel data"), and a track is scored by
+a soft maximum over the seeds, T log mean exp(x / T). It ranks as the mean direction of the seeds
+does where they are close to each other. Where they lie in different places, what is near to one of
+them goes before what is half near to all, and none of them is left out.
 
 *Without.* A track that is not clearly nearer to the seeds than to what is pushed away loses twice
-what is missing: unlike Rocchio's query (1971), seeds minus a share of what is unwanted, this leaves
-all others where they are, however near the two are to each other.
+what is missing. Rocchio's query (1971), seeds minus a share of what is unwanted, moves all tracks,
+also those that are far from what is unwanted; this leaves them where they are.
+
+Measured with soundalike@2 on 210 tracks of 13 soundtracks, 600 draws each: the share of the ten
+nearest that are of the seeds' soundtracks, and how often all ten are nearest to seeds of one
+soundtrack.
+
+==========================  ==============  ======  ===================  ===========
+seeds                       mean direction  cosine  soft max. of cosine  local scale
+==========================  ==============  ======  ===================  ===========
+2 of one soundtrack         0.39            0.36    0.38                 0.38
+4 of one                    0.37            0.35    0.37                 0.37
+1 each of two               0.45            0.48    0.47                 0.48
+2 each of two               0.47            0.50    0.50                 0.53
+4 each of two               0.43            0.46    0.46                 0.51
+4 each, all ten of one      17 %            8 %     11 %                 1 %
+==========================  ==============  ======  ===================  ===========
+
+Of tracks of another soundtrack among the ten nearest one is pushed away (509 times): of its
+soundtrack are 0.34 of the ten then instead of 0.77, of the seed's 3.7 instead of 3.6, and the mean
+similarity to the seed falls from 0.313 to 0.291. Rocchio's query needs a weight of 0.5 for that,
+and leaves 3.6 and 0.289.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
 
-from soundalike.arguments import number, whole_number
+from soundalike.arguments import whole_number
 from soundalike.errors import InvalidArgument
 from soundalike.facets import Facets
 from soundalike.similarity.distribution import check_matrix
 
-__all__ = ["MOST_SEEDS", "TEMPERATURE", "SeedScores", "score_seeds", "soft_maximum", "thinned"]
+__all__ = ["MOST_SEEDS", "SeedScores", "score_seeds", "soft_maximum", "thinned"]
 
 MOST_SEEDS = 100
 """So many seeds tell what all of a folder are like: more are thinned out."""
 
-TEMPERATURE = 0.1
+# Of the soft maximum; and the neighbour of a seed from which on its cosines count.
+_TEMPERATURE, _NEIGHBOUR = 0.15, 10
 # How much nearer to the seeds a track has to be, and what it loses for each unit that is missing.
 _MARGIN, _PUSH = 0.1, 2.0
 # Rows at a time: 100 seeds by so many are 26 MB.
@@ -42,7 +65,7 @@ class SeedScores:
     Attributes
     ----------
     scores : float32 (n,), what to rank by.
-    nearest : intp (n,), the place of the seed that is nearest to the row.
+    nearest : intp (n,), the place of the seed that is nearest to the row, on the seeds' own scales.
     similarities : float32 (n,), the cosine to that seed under the weights.
     """
 
@@ -58,70 +81,63 @@ def score_seeds(
     *,
     without: NDArray[np.floating] | None = None,
     weights: Mapping[str, float] | None = None,
-    temperature: float = TEMPERATURE,
-    push: float = _PUSH,
-    margin: float = _MARGIN,
 ) -> SeedScores:
     """Score all rows for some seeds.
 
     Parameters
     ----------
-    seeds : (n_seeds, D), unit length, at least one.
+    seeds : (n_seeds, D), unit length, at least one; whether they are rows themselves is all the
+        same.
     embeddings : (n, D), unit length.
     layout : what an embedding is made of.
     without : (n_without, D), what the rows are to be unlike; None or none for nothing.
     weights : of facets, as ``Facets.weights`` takes them.
-    temperature : of the soft maximum over the seeds: towards 0 the nearest seed alone counts, from
-        about 0.5 on the mean of all.
-    push, margin : a row loses ``push * max(0, cosine to the nearest of without + margin - soft
-        maximum)``.
 
     Returns
     -------
-    For one seed and nothing to be unlike, the scores are the cosines.
+    For one seed, and nothing to be unlike, the scores are the cosines.
 
     Raises
     ------
-    InvalidArgument : no seed, shapes that do not fit together, or a value out of range.
+    InvalidArgument : no seed, or shapes that do not fit together.
     """
     check_matrix(embeddings)
-    wanted = _checked("seeds", seeds, layout)
-    unwanted = None if without is None or not len(without) else _checked("without", without, layout)
-    if not len(wanted):
+    _check("seeds", seeds, layout)
+    if not len(seeds):
         raise InvalidArgument("there is no seed: give at least one")
-    temperature = number("temperature", temperature, least=1e-3)
-    push, margin = number("push", push, least=0), number("margin", margin, least=0)
-    towards = layout.reweight(wanted, weights)
-    away = None if unwanted is None else layout.reweight(unwanted, weights)
+    towards = layout.reweight(seeds, weights)
+    away = None
+    if without is not None and len(without):
+        _check("without", without, layout)
+        away = layout.reweight(without, weights)
     n = len(embeddings)
     found = SeedScores(np.empty(n, np.float32), np.zeros(n, np.intp), np.empty(n, np.float32))
-    for start in range(0, n, _BLOCK_ROWS):
-        some = slice(start, start + _BLOCK_ROWS)
-        rows = embeddings[some].astype(np.float32, copy=False)
+    scales = _scales(towards, embeddings) if len(towards) > 1 else np.zeros(1, np.float32)
+    for some, rows in _blocks(embeddings):
         if len(towards) == 1:
-            # As one product, so that a seed alone is compared as it always was.
-            scores = rows @ towards[0]
-            found.similarities[some] = scores
+            similarities = scores = rows @ towards[0]
         else:
             cosines = towards @ rows.T
-            found.nearest[some] = cosines.argmax(axis=0)
-            found.similarities[some] = cosines.max(axis=0)
-            scores = soft_maximum(cosines, temperature)
+            scaled = cosines - scales[:, None]
+            found.nearest[some] = nearest = scaled.argmax(axis=0)
+            similarities = np.take_along_axis(cosines, nearest[None], axis=0)[0]
+            scores = soft_maximum(scaled) + scales.mean()
         if away is not None:
-            nearest = (away @ rows.T).max(axis=0)
-            scores = scores - push * np.maximum(nearest + margin - scores, 0)
+            unwanted = (away @ rows.T).max(axis=0)
+            scores = scores - _PUSH * np.maximum(unwanted + _MARGIN - similarities, 0)
+        found.similarities[some] = similarities
         found.scores[some] = scores
     return found
 
 
 def soft_maximum(
-    cosines: NDArray[np.floating], temperature: float = TEMPERATURE
-) -> NDArray[np.float32]:
-    """``T log mean exp(c / T)`` over the first axis: (n_seeds, n) to (n,), between the mean and the
+    values: NDArray[np.floating], temperature: float = _TEMPERATURE
+) -> NDArray[np.floating]:
+    """``T log mean exp(x / T)`` over the first axis: (n_seeds, n) to (n,), between the mean and the
     maximum; the same for equal seeds, however many."""
-    highest = cosines.max(axis=0)
-    shares = np.exp((cosines - highest) / temperature).mean(axis=0)
-    return np.asarray(highest + temperature * np.log(shares), np.float32)
+    highest = values.max(axis=0)
+    shares = np.exp((values - highest) / temperature).mean(axis=0)
+    return np.asarray(highest + temperature * np.log(shares))
 
 
 def thinned(n: int, most: int = MOST_SEEDS) -> NDArray[np.intp]:
@@ -136,9 +152,27 @@ def thinned(n: int, most: int = MOST_SEEDS) -> NDArray[np.intp]:
     return np.rint(np.linspace(0, n - 1, most)).astype(np.intp)
 
 
-def _checked(name: str, rows: NDArray[np.floating], layout: Facets) -> NDArray[np.floating]:
+def _scales(
+    towards: NDArray[np.floating], embeddings: NDArray[np.floating]
+) -> NDArray[np.floating]:
+    """Where the cosines of each seed begin to count, (n_seeds,): at its tenth neighbour, behind the
+    seed itself; in a smaller collection at the farthest."""
+    best = np.empty((len(towards), 0), np.float32)
+    for _, rows in _blocks(embeddings):
+        best = np.concatenate([best, towards @ rows.T], axis=1)
+        if best.shape[1] > _NEIGHBOUR + 1:
+            best = -np.partition(-best, _NEIGHBOUR, axis=1)[:, : _NEIGHBOUR + 1]
+    return np.asarray(best.min(axis=1, initial=1.0))
+
+
+def _blocks(embeddings: NDArray[np.floating]) -> Iterator[tuple[slice, NDArray[np.float32]]]:
+    for start in range(0, len(embeddings), _BLOCK_ROWS):
+        some = slice(start, start + _BLOCK_ROWS)
+        yield some, embeddings[some].astype(np.float32, copy=False)
+
+
+def _check(name: str, rows: NDArray[np.floating], layout: Facets) -> None:
     if rows.ndim != 2 or rows.shape[1] != layout.size:
         raise InvalidArgument(
             f"{name} have shape {rows.shape}: they must be (n, {layout.size}), as the embeddings"
         )
-    return rows

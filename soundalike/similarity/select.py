@@ -43,8 +43,9 @@ ARTIST, ARTIST_GAP, ALBUM, COPY = "artist", "artist gap", "album", "copy"
 
 # Rows that are named before one chosen row, and in a whole answer; the others are counted.
 _NAMED_AT_ONCE, _NAMED = 20, 200
-# Rows of which the artists are asked for at once, at most.
-_ASKED = 256
+# Rows of which the artists, and the copies, are asked for at once, at most. Copies cost more, and a
+# limit may take a row before its turn.
+_ASKED, _ASKED_COPIES = 256, 32
 # No candidate: left out, or without a score.
 _OUTSIDE = -1
 _CHOSEN = -2
@@ -391,7 +392,11 @@ class _Walk:
             return
         free = (each for each in ahead if self._work[each] > -np.inf)
         fits = (each for each in free if not self._artists.is_full(each))
-        asked = [each for each in islice(fits, wanted) if each not in self._known_copies]
+        asked = [
+            each
+            for each in islice(fits, min(wanted, _ASKED_COPIES))
+            if each not in self._known_copies
+        ]
         self._known_copies.update(zip(asked, self._copies_of(asked), strict=True))
 
     def _choose(self, row: int) -> bool:

@@ -1,0 +1,164 @@
+"""Limits on what is recommended, as options that several commands share."""
+
+from __future__ import annotations
+
+import functools
+import re
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any, TypeVar
+
+import click
+
+from soundalike.cli.params import to_time, to_weights
+from soundalike.library.limits import Filter, Limits, Years
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+__all__ = ["limit_options", "ordered_limit_options", "passed_words", "to_length", "weight_options"]
+
+Decorated = TypeVar("Decorated", bound=Callable[..., Any])
+
+_WITH_UNIT = re.compile(r"\s*(\d+(?:\.\d+)?)\s*(s|m|min|h)\s*", re.ASCII | re.IGNORECASE)
+_SECONDS = {"s": 1.0, "m": 60.0, "min": 60.0, "h": 3600.0}
+
+
+def to_length(text: str) -> float:
+    """The type of an option such as ``--min-length 60s`` or ``1:00``: seconds."""
+    found = _WITH_UNIT.fullmatch(text)
+    return float(found[1]) * _SECONDS[found[2].lower()] if found else to_time(text)
+
+
+def limit_options(command: Decorated) -> Decorated:
+    """The options of :class:`.Limits`, as ``limits``."""
+    return _limited(command, _OPTIONS)
+
+
+def ordered_limit_options(command: Decorated) -> Decorated:
+    """The same for a list that is heard in order: with ``--artist-gap``."""
+    return _limited(command, [*_OPTIONS[:2], _GAP, *_OPTIONS[2:]])
+
+
+def weight_options(command: Decorated) -> Decorated:
+    """``--weight`` and ``--weights``, as ``weights``: a mapping, or None where none is given."""
+
+    @functools.wraps(command)
+    def wrapped(
+        *args: Any,
+        weight: tuple[dict[str, float], ...],
+        weights: dict[str, float] | None,
+        **extra: Any,
+    ) -> Any:
+        found = dict(weights or {})
+        for each in weight:
+            if again := [name for name in each if name in found]:
+                raise click.UsageError(f"the weight of {again[0]} is given twice")
+            found.update(each)
+        return command(*args, weights=found or None, **extra)
+
+    for decorate in (
+        click.option(
+            "--weights",
+            type=to_weights,
+            metavar="FACET=N[,FACET=N]",
+            help="Several of these at once.",
+        ),
+        click.option(
+            "--weight",
+            type=to_weights,
+            multiple=True,
+            metavar="FACET=N",
+            help="What counts how much, such as rhythm=2; may be given several times. A facet that "
+            "is not named keeps its weight. `soundalike info` shows the facets.",
+        ),
+    ):
+        wrapped = decorate(wrapped)
+    return wrapped  # type: ignore[return-value]
+
+
+def passed_words(counts: Mapping[str, int]) -> str:
+    """``3 by artist, 12 by length``: what limits took, the most first; without copies, which are
+    told beside the track that stands for them."""
+    by_rule = sorted(counts.items(), key=lambda each: -each[1])
+    return ", ".join(f"{count:,} by {rule}" for rule, count in by_rule if rule != "copy")
+
+
+def _limited(command: Decorated, options: list[Callable[[Any], Any]]) -> Decorated:
+    @functools.wraps(command)
+    def wrapped(
+        *args: Any,
+        max_per_artist: int | None,
+        max_per_album: int | None,
+        min_length: float | None,
+        max_length: float | None,
+        genre: tuple[str, ...],
+        not_genre: tuple[str, ...],
+        year: tuple[str, ...],
+        not_year: tuple[str, ...],
+        folder: tuple[str, ...],
+        not_folder: tuple[str, ...],
+        versions: str,
+        artist_gap: int | None = None,
+        **extra: Any,
+    ) -> Any:
+        limits = Limits(
+            max_per_artist=max_per_artist,
+            max_per_album=max_per_album,
+            artist_gap=artist_gap,
+            min_length_s=min_length,
+            max_length_s=max_length,
+            only=Filter(folder, genre, tuple(map(Years.parse, year))),
+            never=Filter(not_folder, not_genre, tuple(map(Years.parse, not_year))),
+            versions=versions == "show",
+        )
+        return command(*args, limits=limits, **extra)
+
+    for decorate in reversed(options):
+        wrapped = decorate(wrapped)
+    return wrapped  # type: ignore[return-value]
+
+
+def _several(name: str, metavar: str, text: str) -> Callable[[Any], Any]:
+    return click.option(name, multiple=True, metavar=metavar, help=text)
+
+
+_GAP = click.option(
+    "--artist-gap",
+    type=int,
+    metavar="N",
+    help="None of the last N tracks is by an artist of the next.",
+)
+_OPTIONS: list[Callable[[Any], Any]] = [
+    click.option(
+        "--max-per-artist",
+        type=int,
+        metavar="N",
+        help='At most N tracks by one artist; "A feat. B" counts for both.',
+    ),
+    click.option("--max-per-album", type=int, metavar="N", help="At most N tracks of one album."),
+    click.option(
+        "--min-length",
+        type=to_length,
+        metavar="TIME",
+        help="Only tracks that last as long, such as 60s or 1:00.",
+    ),
+    click.option(
+        "--max-length",
+        type=to_length,
+        metavar="TIME",
+        help="Only tracks that last no longer, such as 15:00.",
+    ),
+    _several("--genre", "NAME", "Only tracks with this genre in their tags, or another so named."),
+    _several("--not-genre", "NAME", "No track with this genre in its tags."),
+    _several("--year", "YEARS", "Only tracks of these years, such as 1994, 1990-1999 or 1990-."),
+    _several("--not-year", "YEARS", "No track of these years."),
+    _several("--folder", "DIR", "Only tracks below this folder, or another so named."),
+    _several("--not-folder", "DIR", "No track below this folder."),
+    click.option(
+        "--versions",
+        type=click.Choice(["hide", "show"]),
+        default="hide",
+        show_default=True,
+        help="Whether all copies of one recording may come, or one for all.",
+    ),
+]
