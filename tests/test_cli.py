@@ -142,7 +142,7 @@ def test_version() -> None:
         (["models", "pul", "musicnn"], "No such command 'pul'. Did you mean 'pull'?"),
         (["plot", "spectogram", "x"], "Did you mean 'spectrogram'?"),
         (["reproduce", "sginals"], "No such experiment 'sginals'. Did you mean 'signals'?"),
-        (["similar", "x", "--modell", "y"], "No such option '--modell'. Did you mean '--model'?"),
+        (["info", "x", "--modle", "y"], "No such option '--modle'. Did you mean '--model'?"),
         (["scan", "--upgrade", "x"], "--upgrade takes no folders"),
         (["data", "get", "gtzn"], "'gtzn' is not one of"),
         (["similar", "x", "-k", "ten"], "'ten' is not a valid integer"),

@@ -21,11 +21,8 @@ from soundalike.library.storage.schema import contents, tracks
 
 __all__ = ["artist_sets", "artists_in"]
 
-_SURE = re.compile(
-    r"\s*;\s*|\s+/\s+|\s*[(\[]\s*(?:feat|ft)\b\.?\s*|\s*[(\[]\s*featuring\s+|"
-    r"\s+(?:feat|ft)\b\.?\s*|\s+featuring\s+",
-    re.IGNORECASE,
-)
+_FEATURED = r"(?:(?:feat|ft)(?:\.\s*|\s+)|featuring\s+)(?=\S)"
+_SURE = re.compile(rf"\s*;\s*|\s+/\s+|\s*[(\[]\s*{_FEATURED}|\s+{_FEATURED}", re.IGNORECASE)
 _JOINTS = re.compile(r"(\s*,\s*|\s+(?:&|and|\+|x|with|vs\.?|versus)\s+)", re.IGNORECASE)
 # A line of more names than this is taken as it is.
 _MOST_NAMES = 12

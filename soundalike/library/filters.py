@@ -56,7 +56,7 @@ def barred_by(index: Index, snapshot: Snapshot, limits: Limits) -> Barred:
     InvalidArgument : no track has one of the genres, or lies in one of the folders, that alone are
         allowed: such a name is probably mistyped.
     """
-    return Barred.by(len(index), _rules(index, snapshot, limits))
+    return Barred(len(index), dict(_rules(index, snapshot, limits)))
 
 
 def _rules(

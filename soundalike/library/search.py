@@ -15,7 +15,7 @@ from soundalike.library.records import Copy, Track
 from soundalike.library.similar_records import Heard, Match, PassedTrack, SimilarResult
 from soundalike.library.view import View
 from soundalike.similarity.distribution import DECIMALS
-from soundalike.similarity.seeds import score_seeds, thinned
+from soundalike.similarity.seeds import MOST_SEEDS, score_seeds, thinned
 from soundalike.similarity.select import PassedOver
 
 __all__ = ["search"]
@@ -49,7 +49,7 @@ def search(
     index, layout = view.index, view.layout
     distribution = index.weighed(layout.factors(weights) if weights else None)
     # Of a large folder some tell what all are like; none of it comes out.
-    telling = thinned(len(seeds)).tolist()
+    telling = thinned(len(seeds), MOST_SEEDS).tolist()
     scored = score_seeds(
         np.stack([seeds[place].embedding for place in telling]),
         index.embeddings,

@@ -140,7 +140,7 @@ def soft_maximum(
     return np.asarray(highest + temperature * np.log(shares))
 
 
-def thinned(n: int, most: int = MOST_SEEDS) -> NDArray[np.intp]:
+def thinned(n: int, most: int) -> NDArray[np.intp]:
     """The places of at most so many of n seeds, evenly spaced, the first and the last among them.
 
     >>> thinned(10, 4).tolist()

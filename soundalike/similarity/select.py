@@ -7,8 +7,9 @@ each chosen row knows its place before the rules, and what was passed over befor
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Collection, Hashable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Hashable, Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import cached_property
 from itertools import islice
 
 import numpy as np
@@ -55,32 +56,37 @@ _CHOSEN = -2
 class Barred:
     """Rows that cannot be chosen, whatever else is chosen.
 
-    Attributes
+    Parameters
     ----------
-    names : of the rules.
-    codes : int8 (n,): 0 for a row that may be chosen, else 1 + the place in ``names`` of the first
-        rule that bars it.
-    counts : by rule, the rows that it bars by itself; one row may be barred by several.
+    n : rows in all.
+    masks : by the name of a rule, bool (n,), True where it bars a row. A row that several bar is
+        told to be barred by the first.
     """
 
-    names: tuple[str, ...]
-    codes: NDArray[np.int8]
-    counts: Mapping[str, int]
+    n: int
+    masks: Mapping[str, NDArray[np.bool_]] = field(default_factory=dict)
 
-    @classmethod
-    def by(cls, n: int, rules: Iterable[tuple[str, NDArray[np.bool_]]]) -> Barred:
-        """From masks bool (n,) by rule, True where it bars a row; n rows in all."""
-        codes = np.zeros(n, np.int8)
-        counts: dict[str, int] = {}
-        for name, mask in rules:
-            counts[name] = int(np.count_nonzero(mask))
-            codes[mask & (codes == 0)] = len(counts)
-        return cls(tuple(counts), codes, counts)
+    @cached_property
+    def codes(self) -> NDArray[np.int8]:
+        """int8 (n,): 0 for a row that may be chosen, else the number of its rule, from 1."""
+        codes = np.zeros(self.n, np.int8)
+        for code, mask in enumerate(self.masks.values(), start=1):
+            codes[mask & (codes == 0)] = code
+        return codes
 
     @property
     def allowed(self) -> NDArray[np.bool_]:
         """bool (n,): what may be chosen."""
         return np.equal(self.codes, 0)
+
+    @property
+    def counts(self) -> dict[str, int]:
+        """How many rows each rule bars by itself; several may bar one."""
+        return self.counted(np.ones(self.n, np.bool_))
+
+    def counted(self, among: NDArray[np.bool_]) -> dict[str, int]:
+        """The same among some rows, bool (n,)."""
+        return {name: int(np.count_nonzero(mask & among)) for name, mask in self.masks.items()}
 
 
 @dataclass(frozen=True, slots=True)
@@ -186,8 +192,9 @@ def select(
         that take all there is: the message says which take how much.
     """
     k = whole_number("k", k, least=1)
-    if barred is not None and len(barred.codes) != len(scores):
-        raise InvalidArgument(f"barred has {len(barred.codes)} rows, the scores have {len(scores)}")
+    barred = Barred(len(scores)) if barred is None else barred
+    if barred.n != len(scores):
+        raise InvalidArgument(f"barred has {barred.n} rows, the scores have {len(scores)}")
     copies = copies_of(before) if copies_of and len(before) else ()
     walk = _Walk(
         scores,
@@ -201,7 +208,7 @@ def select(
         walk.note(row)
     walk.go(k)
     if not walk.chosen and walk.candidates.any():
-        raise InvalidArgument(walk.nothing_left(barred))
+        raise InvalidArgument(walk.nothing_left())
     return walk.selection(is_all=len(walk.chosen) < k)
 
 
@@ -298,16 +305,16 @@ class _Walk:
         self,
         scores: NDArray[np.floating],
         outside: Sequence[int],
-        barred: Barred | None,
+        barred: Barred,
         artists: _ArtistRule,
         albums: _AlbumRule,
         copies_of: CopiesOf | None,
     ) -> None:
-        static = barred.names if barred is not None else ()
-        self.names = (*static, ARTIST, ARTIST_GAP, ALBUM, COPY)
+        self._barred = barred
+        self.names = (*barred.masks, ARTIST, ARTIST_GAP, ALBUM, COPY)
         self._code = {name: 1 + place for place, name in enumerate(self.names)}
         self._scores = scores
-        self._why = np.zeros(len(scores), np.int8) if barred is None else barred.codes.copy()
+        self._why = barred.codes.copy()
         self._why[scores == -np.inf] = _OUTSIDE
         self._why[list(outside)] = _OUTSIDE
         self.candidates: NDArray[np.bool_] = self._why != _OUTSIDE
@@ -457,11 +464,11 @@ class _Walk:
         counts = np.bincount(codes, minlength=1 + len(self.names))[1:]
         return {n: c for n, c in zip(self.names, counts.tolist(), strict=True) if c}
 
-    def nothing_left(self, barred: Barred | None) -> str:
+    def nothing_left(self) -> str:
         """Why nothing was chosen: how much each rule takes by itself, the most first."""
         counts = self._counted(np.flatnonzero(self.candidates & (self._why > 0)))
-        if barred is not None:
-            counts |= {name: count for name, count in barred.counts.items() if count}
+        by_itself = self._barred.counted(self.candidates)
+        counts |= {name: count for name, count in by_itself.items() if count}
         most = sorted(counts.items(), key=lambda each: -each[1])
         n = int(np.count_nonzero(self.candidates))
         takes = ", ".join(f"{name} takes {count:,}" for name, count in most)
