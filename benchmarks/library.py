@@ -104,7 +104,7 @@ def _analyse_composed(model: ModelInfo, path: Path) -> None:
         with Library(Path(folder) / "library.db", model=model) as library:
             library.scan([music])
             analyses = [library.analysis(track.track_id) for track in library.tracks("analysed")]
-    with replaced_at_once(path) as file:
+    with replaced_at_once(path, parents=True) as file:
         np.savez(
             file,
             embeddings=np.stack([each.embedding for each in analyses]),
