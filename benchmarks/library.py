@@ -1,8 +1,8 @@
 """How quickly a library answers: ``python -m benchmarks.library``, or ``make bench-library``.
 
 A library of many tracks is written through the scan's own statements: embeddings are drawn around
-those of real analyses (the composed music that is committed for the tests), with made-up artists
-and albums. Then it is asked, in this process, in new ones, and while another process writes to it.
+those of real analyses (the demo's composed music), with made-up artists and albums. Then it is
+asked, in this process, in new ones, and while another process writes to it.
 Every time stands beside a bare operation of the same run: one product of the matrix of embeddings
 with a vector, or a walk over the files with ``stat``.
 """
@@ -25,10 +25,11 @@ from contextlib import contextmanager
 from pathlib import Path
 
 import numpy as np
+from platformdirs import user_cache_path
 
 from soundalike.analysis import Analysis, unit
 from soundalike.audio.tags import Tags
-from soundalike.files import Stamp, write_file
+from soundalike.files import Stamp, replaced_at_once, write_file
 from soundalike.library import Library
 from soundalike.library.scan.store import Store
 from soundalike.library.scan.transactions import Transactions
@@ -39,8 +40,9 @@ from soundalike.models.lineage import default_lineage
 from soundalike.similarity.rank import rank
 from soundalike.workers.jobs import Facts
 
-SEEDS = Path(__file__).parents[1] / "tests" / "data" / "libraries" / "0003.db"
-"""A small library with the analyses of real audio."""
+COMPOSE = Path(__file__).parents[1] / "examples" / "compose.py"
+SEEDS = user_cache_path("soundalike", appauthor=False) / "benchmarks"
+"""Where the analyses of the composed music are kept, by model."""
 
 BATCH = 1000
 TRACKS_PER_ARTIST = 20
@@ -58,17 +60,18 @@ class Tracks:
     def __init__(self, model: ModelInfo, seed: int = 0) -> None:
         self.model = model
         self._seed = seed
-        with tempfile.TemporaryDirectory() as folder:
-            place = Path(folder) / "library.db"
-            shutil.copyfile(SEEDS, place)
-            with Library(place, model=model.name) as library:
-                self._real = np.array(library.index().embeddings)
+        path = SEEDS / f"{model.id}.npz"
+        if not path.is_file():
+            _analyse_composed(model, path)
+        with np.load(path) as stored:
+            self._real, self._words = stored["embeddings"], stored["words"]
 
     def analysis(self, number: int) -> Analysis:
         rng = np.random.default_rng([self._seed, number])
         dim = self.model.embedding_dim
         noise = unit(rng.normal(size=(2, dim)).astype(np.float32)) * np.float32(SPREAD)
-        excerpts = unit(self._real[rng.integers(len(self._real))] + noise)
+        place = rng.integers(len(self._real))
+        excerpts = unit(self._real[place] + noise)
         probabilities = rng.dirichlet(np.ones(len(self.model.labels)), 2).astype(np.float32)
         return Analysis(
             model=self.model.id,
@@ -80,6 +83,10 @@ class Tracks:
             excerpt_probabilities=probabilities,
             excerpt_starts_s=np.array([0.0, 9.94]),
             genre_set=self.model.labels[:2],
+            vocabulary=self.model.words,
+            word_probabilities=np.clip(self._words[place] * rng.uniform(0.5, 1.5), 0, 1).astype(
+                np.float32
+            ),
         )
 
     def facts(self, number: int) -> Facts:
@@ -88,6 +95,21 @@ class Tracks:
         album = f"{_word(artist + 3)} {number // 10 % 2 + 1}"
         title = f"{_word(number)} {_word(number * 31 + 5)}"
         return Facts(44_100, 2, "mp3", Tags(title=title, artist=name, album=album))
+
+
+def _analyse_composed(model: ModelInfo, path: Path) -> None:
+    with tempfile.TemporaryDirectory() as folder:
+        music = Path(folder) / "music"
+        subprocess.run([sys.executable, COMPOSE, music], check=True, capture_output=True)
+        with Library(Path(folder) / "library.db", model=model) as library:
+            library.scan([music])
+            analyses = [library.analysis(track.track_id) for track in library.tracks("analysed")]
+    with replaced_at_once(path, parents=True) as file:
+        np.savez(
+            file,
+            embeddings=np.stack([each.embedding for each in analyses]),
+            words=np.stack([each.word_probabilities for each in analyses]),
+        )
 
 
 def _word(number: int) -> str:
@@ -156,7 +178,11 @@ def ask(place: Path, n_tracks: int) -> dict[str, float]:
             found["similar, while a scan writes"] = timed(
                 lambda: library.similar(next(queries), 20), 40, pause_s=0.03
             )
-        found["words"] = timed(lambda: _by_words(library))
+        found["a name"] = timed(lambda: _by_name(library))
+        vocabulary = [word.word for word in library.model.words]
+        found["find, one word"] = timed(lambda: library.find(vocabulary[0], 20), 5)
+        asked = ", ".join([*vocabulary[1:3], f"no {vocabulary[3]}"])
+        found["find, three words"] = timed(lambda: library.find(asked, 20), 5)
     found["open from the file, first answer"] = statistics.median(
         float(_python(_FIRST_ANSWER, place)) for _ in range(5)
     )
@@ -178,7 +204,7 @@ with soundalike.library.library.Library(sys.argv[1]) as library:
 """
 
 
-def _by_words(library: Library) -> None:
+def _by_name(library: Library) -> None:
     facts = library.track(1242)
     assert library.track(f"{facts.artist} {facts.title}").title == facts.title
 

@@ -193,6 +193,7 @@ def test_fewer_axes_keep_the_most_and_dead_values_nothing() -> None:
             {"facets": (("sound", 1.0, 8, 0.0), ("sound", 1.0, 8, 0.0))},
             "each once, not sound, sound",
         ),
+        ({"genre_copies": -1}, "genre_copies must be 0 or more, not -1"),
         ({"facets": (("sound", 0.0, 8, 0.0),)}, "the facet sound needs a weight above 0"),
         ({"facets": (("sound", 1.0, 0, 0.0),)}, "one value or more and .* not 1.0, 0 and 0.0"),
         ({"facets": (("sound", 1.0, 8, 1.5),)}, "an evening of 0 to 1, not 1.0, 8 and 1.5"),
@@ -301,6 +302,35 @@ def test_the_head_takes_the_place_of_the_networks_own(whole: Path) -> None:
     (heard,) = [Blocks(network, ALL.genre_blocks).eval()(frames)[1]]
     values = torch.cat([heard[name] for name in ALL.genre_blocks], dim=1).detach().numpy()
     assert told.logits.numpy() == pytest.approx(values @ head.matrix.T + head.offset, abs=1e-4)
+
+
+def test_the_head_sees_copies_that_went_through_another_chain(whole: Path) -> None:
+    _, network = load_checkpoint(whole)
+    data, names = small_set(), ALL.genre_blocks
+    rows = data.splits["train"]
+    state = torch.get_rng_state()
+    tracks = [
+        excerpt_values(network, names, data.decibels(rows), copy=copy) for copy in (0, 1, 2, 2)
+    ]
+    assert torch.equal(torch.get_rng_state(), state)
+    plain, first, second, again = (
+        {name: np.concatenate([track[name] for track in each]) for name in names} for each in tracks
+    )
+    for name in names:
+        assert np.array_equal(second[name], again[name])
+        for one, other in ((plain, first), (plain, second), (first, second)):
+            assert np.abs(one[name] - other[name]).max() > 0.01
+    joined = {
+        name: np.concatenate([each[name] for each in (plain, first, second)]) for name in names
+    }
+    labels = np.tile(np.repeat(data.labels[rows], [len(track[names[0]]) for track in tracks[0]]), 3)
+    expected = fit_genre_head(joined, labels, ALL)
+    found = export.fit_projected(
+        network, data, References(small_pool()), replace(ALL, genre_copies=2)
+    )
+    assert found.head is not None
+    assert np.array_equal(found.head.matrix.numpy(), expected.matrix)
+    assert np.array_equal(found.head.offset.numpy(), expected.offset)
 
 
 @pytest.fixture(scope="module")

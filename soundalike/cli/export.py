@@ -88,6 +88,14 @@ _data_option = click.option(
     help="Of that regression, the inverse of its penalty.",
 )
 @click.option(
+    "--genre-copies",
+    type=int,
+    default=0,
+    show_default=True,
+    help="How often that regression sees each track besides, through other equalisers, band limits "
+    "and noise.",
+)
+@click.option(
     "--pool",
     type=_PATH,
     metavar="DIR",
@@ -134,6 +142,7 @@ def export(
     dims: int,
     genre_blocks: tuple[str, ...],
     genre_strength: float,
+    genre_copies: int,
     pool: Path | None,
     facets: tuple[str, ...],
     music: tuple[Path, ...],
@@ -176,6 +185,7 @@ def export(
             dims,
             genre_blocks,
             genre_strength,
+            genre_copies,
             tuple(map(_facet, facets)),
         )
         if weights

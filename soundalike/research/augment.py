@@ -17,7 +17,7 @@ from torch import Tensor
 from soundalike.frontends.log_mel import EXCERPT_FRAMES, N_MELS
 from soundalike.research.networks import normalise
 
-__all__ = ["AugmentConfig", "crop", "mix", "mixing", "perturb"]
+__all__ = ["AugmentConfig", "crop", "mix", "mixing", "perturb", "record_again"]
 
 
 @dataclass(frozen=True)
@@ -94,8 +94,8 @@ def crop(tracks: Tensor, config: AugmentConfig, size: int = EXCERPT_FRAMES) -> T
     return F.grid_sample(tracks[:, None], grid, padding_mode="border", align_corners=False)[:, 0]
 
 
-def perturb(log_mel: Tensor, config: AugmentConfig) -> Tensor:
-    """Equaliser, noise, floor and gaps.
+def record_again(log_mel: Tensor, config: AugmentConfig) -> Tensor:
+    """The same music through another chain: equaliser, band limits, noise and floor.
 
     Parameters
     ----------
@@ -103,7 +103,7 @@ def perturb(log_mel: Tensor, config: AugmentConfig) -> Tensor:
 
     Returns
     -------
-    The same shape, normalised, so that a gap (0) is the excerpt's mean.
+    The same shape, in dB.
     """
     n = len(log_mel)
     device = log_mel.device
@@ -121,7 +121,22 @@ def perturb(log_mel: Tensor, config: AugmentConfig) -> Tensor:
         depth = 40 + 40 * torch.rand(n, 1, 1, device=device)
         off = torch.rand(n, 1, 1, device=device) >= config.floor
         x = torch.maximum(x, top - depth.masked_fill(off, 200.0))
-    x = normalise(x)
+    return x
+
+
+def perturb(log_mel: Tensor, config: AugmentConfig) -> Tensor:
+    """Record again, and gaps.
+
+    Parameters
+    ----------
+    log_mel : float32 (n, n_mels, n_frames), dB.
+
+    Returns
+    -------
+    The same shape, normalised, so that a gap (0) is the excerpt's mean.
+    """
+    n = len(log_mel)
+    x = normalise(record_again(log_mel, config))
     for _ in range(config.time_masks):
         x = x.masked_fill(_gap(n, x.shape[2], config.time_mask_frames, x)[:, None, :], 0.0)
     for _ in range(config.mel_masks):

@@ -223,8 +223,15 @@ def fit_projected(
     values = excerpt_values(network, config.all_blocks, data.decibels(rows))
     head = None
     if config.genre_blocks:
-        labels = np.repeat(data.labels[rows], [len(track[config.blocks[0]]) for track in values])
-        joined = {name: np.concatenate([track[name] for track in values]) for name in values[0]}
+        seen = list(values)
+        for copy in range(1, config.genre_copies + 1):
+            tracks = data.decibels(rows)
+            seen += excerpt_values(network, config.genre_blocks, tracks, copy)
+        n_excerpts = [len(track[config.genre_blocks[0]]) for track in seen]
+        labels = np.repeat(np.tile(data.labels[rows], config.genre_copies + 1), n_excerpts)
+        joined = {
+            name: np.concatenate([track[name] for track in seen]) for name in config.genre_blocks
+        }
         head = fit_genre_head(joined, labels, config)
     if references.pool is not None:
         others = (decibels(each.log_mel[None])[0] for each in references.pool.recordings)

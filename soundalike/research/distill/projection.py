@@ -30,11 +30,13 @@ from soundalike.errors import InvalidArgument
 from soundalike.facets import SOUND, Facet, Facets
 from soundalike.frontends.log_mel import excerpts
 from soundalike.frontends.streams import DESCRIPTORS
+from soundalike.research.augment import AugmentConfig, record_again
 from soundalike.research.distill.lessons import LESSONS, TAUGHT
 from soundalike.research.distill.statistics import STATISTICS, Statistics
 from soundalike.research.networks import Output, Student
 
 __all__ = [
+    "ANOTHER_CHAIN",
     "BLOCKS",
     "Blocks",
     "GenreHead",
@@ -54,6 +56,11 @@ BLOCKS: Final = ("trunk", *TAUGHT, *STATISTICS)
 _DEAD: Final = 1e-4
 _AS_A_WHOLE: Final = frozenset(lesson.name for lesson in LESSONS)
 
+ANOTHER_CHAIN: Final = AugmentConfig(
+    edge=0.2, lowpass=0.4, lowpass_from=0.4, tilt_db=4.0, floor=0.2, noise=0.3
+)
+"""How copies of the training tracks are recorded again."""
+
 Floats = npt.NDArray[np.float32]
 
 
@@ -69,6 +76,7 @@ class ProjectionConfig:
         are.
     genre_blocks : inputs of a logistic regression for the genres; empty for the network's head.
     genre_strength : of that regression, the inverse of its L2 penalty (scikit-learn's ``C``).
+    genre_copies : how often it sees each training track besides, recorded again.
     facets : name, weight, number of values and evening (0 to 1) of each facet, "sound" among them;
         empty for an embedding that is not made of facets.
 
@@ -82,6 +90,7 @@ class ProjectionConfig:
     dims: int = 0
     genre_blocks: tuple[str, ...] = ()
     genre_strength: float = 0.003
+    genre_copies: int = 0
     facets: tuple[tuple[str, float, int, float], ...] = ()
 
     def __post_init__(self) -> None:
@@ -93,6 +102,8 @@ class ProjectionConfig:
                 )
         if not self.genre_strength > 0:
             raise InvalidArgument(f"genre_strength must be above 0, not {self.genre_strength}")
+        if self.genre_copies < 0:
+            raise InvalidArgument(f"genre_copies must be 0 or more, not {self.genre_copies}")
         if self.weights and len(self.weights) != len(self.blocks):
             raise InvalidArgument(f"{len(self.weights)} weights for {len(self.blocks)} blocks")
         if not all(weight > 0 for weight in self.weights):
@@ -371,19 +382,25 @@ def _joined(blocks: Mapping[str, Tensor], names: Sequence[str]) -> Tensor:
 
 
 def excerpt_values(
-    network: nn.Module, names: Sequence[str], tracks: Iterable[Floats]
+    network: nn.Module,
+    names: Sequence[str],
+    tracks: Iterable[Floats],
+    copy: int = 0,
 ) -> list[dict[str, Floats]]:
     """The blocks of the excerpts of each track: float32 (n_excerpts, n_values), by name.
 
     Parameters
     ----------
     tracks : log-mel frames (128, n_frames), dB, cut as the product does.
+    copy : 0 for the music as it is; any other number records it again, each in its own way.
     """
     blocks = Blocks(network, names).eval()
     values = []
-    with torch.inference_mode():
+    with torch.inference_mode(), torch.random.fork_rng(devices=[]):
+        torch.manual_seed(copy)
         for track in tracks:
-            _, found = blocks(torch.from_numpy(excerpts(track).frames))
+            heard = torch.from_numpy(excerpts(track).frames)
+            _, found = blocks(record_again(heard, ANOTHER_CHAIN) if copy else heard)
             values.append({name: each.numpy() for name, each in found.items()})
     return values
 
