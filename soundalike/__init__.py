@@ -30,6 +30,7 @@ if TYPE_CHECKING:
         ModelError,
         ModelMismatch,
         OutputError,
+        PlaylistError,
         ProtectedAudio,
         SilentAudio,
         SoundalikeError,
@@ -42,6 +43,7 @@ if TYPE_CHECKING:
     from soundalike.evaluate.records import LibraryEvaluation
     from soundalike.frontends.log_mel import log_mel
     from soundalike.library import Library
+    from soundalike.library.playlist_records import PlaylistResolution, ResolvedEntry
     from soundalike.library.records import (
         Copy,
         DuplicateGroup,
@@ -58,6 +60,7 @@ if TYPE_CHECKING:
     )
     from soundalike.library.word_records import FindMatch, FindResult, KnownWord
     from soundalike.models.registry import ModelInfo
+    from soundalike.playlists import Playlist, PlaylistEntry, read_playlist, write_playlist
     from soundalike.similarity.passages import Comparison, Passage, compare
 
 __all__ = [
@@ -89,7 +92,12 @@ __all__ = [
     "ModelMismatch",
     "OutputError",
     "Passage",
+    "Playlist",
+    "PlaylistEntry",
+    "PlaylistError",
+    "PlaylistResolution",
     "ProtectedAudio",
+    "ResolvedEntry",
     "ScanProgress",
     "ScanReport",
     "ScannedFolder",
@@ -108,6 +116,8 @@ __all__ = [
     "evaluate_library",
     "load_audio",
     "log_mel",
+    "read_playlist",
+    "write_playlist",
 ]
 
 __version__ = "0.1.0"
@@ -132,6 +142,7 @@ _HOMES = {
         "ModelError",
         "ModelMismatch",
         "OutputError",
+        "PlaylistError",
         "ProtectedAudio",
         "SilentAudio",
         "SoundalikeError",
@@ -144,6 +155,7 @@ _HOMES = {
     "soundalike.evaluate.records": ("LibraryEvaluation",),
     "soundalike.frontends.log_mel": ("log_mel",),
     "soundalike.library": ("Library",),
+    "soundalike.library.playlist_records": ("PlaylistResolution", "ResolvedEntry"),
     "soundalike.library.records": (
         "Copy",
         "DuplicateGroup",
@@ -164,6 +176,12 @@ _HOMES = {
         "KnownWord",
     ),
     "soundalike.models.registry": ("ModelInfo",),
+    "soundalike.playlists": (
+        "Playlist",
+        "PlaylistEntry",
+        "read_playlist",
+        "write_playlist",
+    ),
     "soundalike.similarity.passages": (
         "Comparison",
         "Passage",

@@ -11,7 +11,6 @@ from typing import TYPE_CHECKING, Any, get_args
 
 from soundalike.arguments import number, whole_number
 from soundalike.errors import InvalidArgument, ModelMismatch
-from soundalike.files import is_gone
 from soundalike.library.forget import forget
 from soundalike.library.index import Index
 from soundalike.library.reader import Reader
@@ -28,10 +27,10 @@ from soundalike.library.records import (
     TrackStatus,
     Upgrade,
 )
-from soundalike.library.scan.folders import FolderSettings, remembered_folders
-from soundalike.library.scan.walk import checked_folders
+from soundalike.library.scan.folders import FolderSettings, folders_to_scan
 from soundalike.library.snapshot import Query
 from soundalike.library.storage.database import Database
+from soundalike.library.upgrade import files_there
 from soundalike.library.word_records import FindResult, KnownWord
 from soundalike.models import ModelInfo, find_model
 from soundalike.models.lineage import Lineage, default_lineage
@@ -41,6 +40,8 @@ from soundalike.workers.pool import WorkerPool
 
 if TYPE_CHECKING:
     from soundalike.analysis import Analysis
+    from soundalike.library.playlist_records import PlaylistResolution
+    from soundalike.playlists import Playlist
     from soundalike.similarity.passages import Comparison
 
 __all__ = ["Library", "Query"]
@@ -163,17 +164,8 @@ class Library:
             deleted or replaced meanwhile.
         ModelError : the model cannot be loaded.
         """
-        if isinstance(folders, (str, bytes, os.PathLike)):
-            raise InvalidArgument(
-                f"folders is {folders!r}: give a list of them, such as [{folders!r}]"
-            )
         settings = FolderSettings(exclude, pattern, tag_encoding)
-        settings.check()
-        notes: list[str] = []
-        if folders is None:
-            paths, notes = remembered_folders(self._database, settings)
-        else:
-            paths = checked_folders(folders)
+        paths, notes = folders_to_scan(self._database, folders, settings)
         report = self._scan(paths, jobs, retry, progress, full=full, settings=settings)
         return replace(report, notes=(*notes, *report.notes))
 
@@ -198,17 +190,9 @@ class Library:
         A track whose file is not there now, as on a disk that is not mounted, is left as it is;
         the report says so. See :meth:`scan`.
         """
-        found = self._reader.to_reanalyse()
-        there = [os.fsdecode(path) for path in found if not is_gone(os.fsdecode(path))]
+        there, notes = files_there(self._reader.to_reanalyse())
         report = self._scan(there, jobs, False, progress)
-        away = len(found) - len(there)
-        if not away:
-            return report
-        note = (
-            f"{away:,} of the files are missing. Is their disk mounted? If they are gone for "
-            f"good, scan their folders; the upgrade then continues without them."
-        )
-        return replace(report, notes=(*report.notes, note))
+        return replace(report, notes=(*report.notes, *notes))
 
     def _scan(
         self,
@@ -435,6 +419,18 @@ class Library:
         ModelMismatch : a track is analysed with another model only.
         """
         return self._reader.compare(a, b)
+
+    def resolve_playlist(self, playlist: Playlist) -> PlaylistResolution:
+        """The tracks that the entries of a playlist mean, however it came about.
+
+        By path; else by content, where a file lies elsewhere now; by MusicBrainz id or ISRC; by
+        artist and title. What fits several tracks is not guessed. See ``library.playlist_entries``.
+
+        Parameters
+        ----------
+        playlist : such as ``playlists.read_playlist`` gives.
+        """
+        return self._reader.resolve_playlist(playlist)
 
     def run_calls(
         self,
