@@ -30,6 +30,7 @@ if TYPE_CHECKING:
         ModelError,
         ModelMismatch,
         OutputError,
+        PlaylistError,
         ProtectedAudio,
         SilentAudio,
         SoundalikeError,
@@ -43,6 +44,7 @@ if TYPE_CHECKING:
     from soundalike.frontends.log_mel import log_mel
     from soundalike.library import Library
     from soundalike.library.limits import Filter, Limits, Years
+    from soundalike.library.playlist_records import PlaylistResolution, ResolvedEntry
     from soundalike.library.records import (
         Copy,
         DuplicateGroup,
@@ -59,6 +61,7 @@ if TYPE_CHECKING:
     from soundalike.library.view import View
     from soundalike.library.word_records import FindMatch, FindResult, KnownWord
     from soundalike.models.registry import ModelInfo
+    from soundalike.playlists import Playlist, PlaylistEntry, read_playlist, write_playlist
     from soundalike.similarity.passages import Comparison, Passage, compare
 
 __all__ = [
@@ -94,7 +97,12 @@ __all__ = [
     "OutputError",
     "Passage",
     "PassedTrack",
+    "Playlist",
+    "PlaylistEntry",
+    "PlaylistError",
+    "PlaylistResolution",
     "ProtectedAudio",
+    "ResolvedEntry",
     "ScanProgress",
     "ScanReport",
     "ScannedFolder",
@@ -116,6 +124,8 @@ __all__ = [
     "evaluate_library",
     "load_audio",
     "log_mel",
+    "read_playlist",
+    "write_playlist",
 ]
 
 __version__ = "0.1.0"
@@ -140,6 +150,7 @@ _HOMES = {
         "ModelError",
         "ModelMismatch",
         "OutputError",
+        "PlaylistError",
         "ProtectedAudio",
         "SilentAudio",
         "SoundalikeError",
@@ -157,6 +168,7 @@ _HOMES = {
         "Limits",
         "Years",
     ),
+    "soundalike.library.playlist_records": ("PlaylistResolution", "ResolvedEntry"),
     "soundalike.library.records": (
         "Copy",
         "DuplicateGroup",
@@ -183,6 +195,12 @@ _HOMES = {
         "KnownWord",
     ),
     "soundalike.models.registry": ("ModelInfo",),
+    "soundalike.playlists": (
+        "Playlist",
+        "PlaylistEntry",
+        "read_playlist",
+        "write_playlist",
+    ),
     "soundalike.similarity.passages": (
         "Comparison",
         "Passage",

@@ -19,6 +19,7 @@
     │   └── AmbiguousTrack       several tracks match the query
     ├── MissingExtra             an optional dependency is not installed
     ├── DataError                a data set that is missing, damaged or laid out differently
+    ├── PlaylistError            a playlist file that cannot be read
     └── OutputError              a file or folder cannot be written
 
 The command line catches the root, prints ``Type: message`` and exits with 1. Any other error is a
@@ -43,6 +44,7 @@ __all__ = [
     "ModelError",
     "ModelMismatch",
     "OutputError",
+    "PlaylistError",
     "ProtectedAudio",
     "SilentAudio",
     "SoundalikeError",
@@ -195,6 +197,10 @@ class MissingExtra(SoundalikeError):
 
 class DataError(SoundalikeError):
     """A data set that is missing, damaged or laid out differently than expected."""
+
+
+class PlaylistError(SoundalikeError):
+    """A playlist file that cannot be read; the message names it, the place in it and what to do."""
 
 
 class OutputError(SoundalikeError):

@@ -21,6 +21,7 @@ from mutagen.wave import WAVE
 from soundalike.analysis import Analysis
 from soundalike.cli import cli, output
 from soundalike.cli.views import genre_words, set_words
+from soundalike.playlists import read_playlist
 
 RATE = 22_050
 N_PER_ARTIST = 6
@@ -246,6 +247,36 @@ def test_a_playlist_with_paths_of_its_own_folder(library: Path, music: Path) -> 
     assert [Path(path).parent for path in paths[1:]] == [Path("..") / music.name] * 3
 
 
+def test_a_playlist_in_another_format_and_for_another_computer(
+    library: Path, music: Path, tmp_path: Path
+) -> None:
+    words = ("similar", "organs piece 2", "-k", 2, "--library", library, "--with-query")
+    base = ("--base", music.resolve(), "M:\\Music")
+    first = "The Organs 2.wav"
+    for suffix, there in (
+        ("m3u8", f"M:\\Music\\{first}"),
+        ("xspf", "file:///M:/Music/The%20Organs%202.wav"),
+        ("jspf", "file:///M:/Music/The%20Organs%202.wav"),
+        ("json", f"M:\\Music\\{first}"),
+    ):
+        file = tmp_path / f"mix.{suffix}"
+        assert call(*words, "--m3u", file, *base).exit_code == 0
+        found = read_playlist(file)
+        assert found.entries[0].location == there
+        assert (found.entries[0].title, found.entries[0].artist) == ("Piece 2", "The Organs")
+        back = read_playlist(file, base=(music.resolve(), "M:\\Music"))
+        assert back.entries[0].path == music.resolve() / first
+    for wrong, code, reason in (
+        ((*base,), 2, "--base needs --m3u FILE"),
+        (("--m3u", tmp_path / "x", "--relative", *base), 2, "contradict each other"),
+        (("--m3u", tmp_path / "x", "--base", music, "there"), 1, "InvalidArgument: base 'there'"),
+    ):
+        result = call(*words[:-1], *wrong)
+        assert (result.exit_code, result.stdout) == (code, "")
+        assert reason in result.stderr
+    assert not (tmp_path / "x").exists()
+
+
 def test_a_playlist_that_cannot_be_written_is_told_before_the_work(
     library: Path, tmp_path: Path
 ) -> None:
@@ -268,7 +299,11 @@ def test_a_name_with_a_line_break_costs_the_playlist_one_track(tmp_path: Path) -
     assert result.exit_code == 0
     assert (tmp_path / "m").read_text().splitlines()[2::2] == [str(folder.resolve() / "two.wav")]
     assert "1 track left out of the playlist" in result.stderr
-    assert r"line\nbreak.wav" in result.stderr
+    assert r"line\nbreak.wav': M3U cannot hold a line break in a path" in result.stderr
+    result = call("similar", folder / "one.wav", "--library", library, "--m3u", tmp_path / "m.xspf")
+    assert "left out" not in result.stderr
+    names = [entry.path.name for entry in read_playlist(tmp_path / "m.xspf").entries if entry.path]
+    assert sorted(names) == ["line\nbreak.wav", "two.wav"]
 
 
 def test_unknown_and_ambiguous_tracks(library: Path) -> None:

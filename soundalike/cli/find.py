@@ -59,6 +59,7 @@ def find(
     list_words: bool,
     m3u: str | None,
     relative: bool,
+    base: tuple[str, str] | None,
     paths: bool,
     model: str | None,
     library: str | None,
@@ -74,7 +75,7 @@ def find(
     that is not sure, in brackets where it is probably not so. --words tells how often the model
     was right where it was sure, by the measure of the large models that it learned from.
     """
-    playlist = PlaylistTarget(m3u, relative, as_json)
+    playlist = PlaylistTarget(m3u, relative, as_json, base=base)
     if list_words == bool(query):
         raise click.UsageError(
             "give either words to look for, such as: piano, no drums; or --words"

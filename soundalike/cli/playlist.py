@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -12,7 +13,14 @@ import click
 from soundalike.cli.output import note, print_whole
 from soundalike.errors import printable
 from soundalike.files import check_writable
-from soundalike.playlists import PlaylistEntry, m3u8, write_m3u8
+from soundalike.playlists import (
+    FORMATS,
+    LeftOut,
+    Playlist,
+    PlaylistEntry,
+    render_playlist,
+    write_playlist,
+)
 from soundalike.show.amounts import show_count
 
 if TYPE_CHECKING:
@@ -26,8 +34,15 @@ _STANDARD_OUTPUT = "-"
 
 
 def playlist_options(command: Decorated) -> Decorated:
-    """``--m3u`` and ``--relative``; see :class:`PlaylistTarget`."""
+    """``--m3u``, ``--relative`` and ``--base``; see :class:`PlaylistTarget`."""
     for decorate in (
+        click.option(
+            "--base",
+            nargs=2,
+            metavar="FOLDER THERE",
+            help="Paths in the playlist for another computer: what lies below FOLDER here as below "
+            r"THERE, such as /mnt/music or M:\Music.",
+        ),
         click.option(
             "--relative",
             is_flag=True,
@@ -38,8 +53,8 @@ def playlist_options(command: Decorated) -> Decorated:
             "--m3u",
             type=click.Path(dir_okay=False, allow_dash=True),
             metavar="FILE|-",
-            help="Also write the tracks as an M3U8 playlist; - writes it to standard output, "
-            "instead of the table.",
+            help="Also write the tracks as a playlist: M3U8, or XSPF, JSPF or JSON where FILE ends "
+            "in .xspf, .jspf or .json; - writes an M3U8 to standard output, instead of the table.",
         ),
     ):
         command = decorate(command)
@@ -62,25 +77,35 @@ class PlaylistTarget:
     Attributes
     ----------
     file : as it was given; None where there is to be no playlist.
-    relative, as_json, with_query : as they were given.
+    relative, as_json, with_query, base : as they were given.
 
     Raises
     ------
     click.UsageError : options that contradict each other.
     OutputError : the file cannot be written.
+    InvalidArgument : a base that is none.
     """
 
     file: str | None
     relative: bool
     as_json: bool
     with_query: bool = False
+    base: tuple[str, str] | None = None
 
     def __post_init__(self) -> None:
         if self.file is None:
-            if self.relative or self.with_query:
-                option = "--relative" if self.relative else "--with-query"
+            options = {
+                "--relative": self.relative,
+                "--with-query": self.with_query,
+                "--base": self.base is not None,
+            }
+            for option in (option for option, is_given in options.items() if is_given):
                 raise click.UsageError(f"{option} needs --m3u FILE")
-        elif not self.is_standard_output:
+            return
+        if self.relative and self.base is not None:
+            raise click.UsageError("--relative and --base contradict each other: give one of them")
+        render_playlist(Playlist(), "m3u8", base=self.base)  # whether the base is one
+        if not self.is_standard_output:
             check_writable(self.file)
         elif self.as_json:
             raise click.UsageError(
@@ -106,32 +131,37 @@ class PlaylistTarget:
         """
         if self.file is None:
             return
-        entries = [_entry(track) for track in tracks]
+        from soundalike.library.playlist_records import entry_of
+
+        entries = [entry_of(track) for track in tracks]
         if self.with_query:
             entries[:0] = [
-                PlaylistEntry(query) if isinstance(query, Path) else _entry(query)
+                PlaylistEntry(query) if isinstance(query, Path) else entry_of(query)
                 for query in queries
             ]
+        playlist = Playlist(entries=tuple(entries))
         if self.is_standard_output:
-            playlist = m3u8(entries, relative_to=Path() if self.relative else None)
-            print_whole(playlist.content)
-            left_out = playlist.left_out
+            rendered = render_playlist(playlist, "m3u8", relative=self.relative, base=self.base)
+            print_whole(rendered.content)
+            left_out = rendered.left_out
         else:
-            left_out = write_m3u8(self.file, entries, relative=self.relative)
-            note(f"playlist: {printable(self.file)}")
-        if left_out:
-            note(
-                f"{show_count(len(left_out), 'track')} left out of the playlist, which cannot "
-                "hold a line break in a file's name; rename:"
+            is_known = os.path.splitext(self.file)[1][1:].lower() in FORMATS
+            left_out = write_playlist(
+                self.file,
+                playlist,
+                format=None if is_known else "m3u8",
+                relative=self.relative,
+                base=self.base,
             )
-            for entry in left_out:
-                note(f"  {printable(entry.path)!r}")
+            note(f"playlist: {printable(self.file)}")
+        _tell([each for each in left_out if each.field is None], "left out of the playlist")
+        _tell([each for each in left_out if each.field is not None], "not whole in the playlist")
 
 
-def _entry(track: Track) -> PlaylistEntry:
-    return PlaylistEntry(
-        path=track.path,
-        title=track.title,
-        artist=track.artist,
-        duration_s=track.duration_s,
-    )
+def _tell(left_out: Sequence[LeftOut], how: str) -> None:
+    if left_out:
+        note(f"{show_count(len(left_out), 'track')} {how}:")
+    for each in left_out:
+        path = each.entry.path if each.entry else None
+        what = f"its {each.field}: " if each.field else ""
+        note(f"  {printable(path or '')!r}: {what}{each.reason}")

@@ -98,6 +98,7 @@ def similar(
     facets: bool,
     m3u: str | None,
     relative: bool,
+    base: tuple[str, str] | None,
     with_query: bool,
     paths: bool,
     copies: bool,
@@ -125,7 +126,7 @@ def similar(
     """
     from soundalike.library import Library
 
-    playlist = PlaylistTarget(m3u, relative, as_json, with_query)
+    playlist = PlaylistTarget(m3u, relative, as_json, with_query, base)
     with (
         Library(library, model=model, create=False) as opened,
         decoding(f"looking for what sounds like {' + '.join(seeds)}"),

@@ -39,6 +39,8 @@ from soundalike.workers.pool import WorkerPool
 
 if TYPE_CHECKING:
     from soundalike.analysis import Analysis
+    from soundalike.library.playlist_records import PlaylistResolution
+    from soundalike.playlists import Playlist
     from soundalike.similarity.passages import Comparison
 
 __all__ = ["Library", "Query"]
@@ -334,6 +336,18 @@ class Library(Scanning):
         ModelMismatch : a track is analysed with another model only.
         """
         return self._reader.compare(a, b)
+
+    def resolve_playlist(self, playlist: Playlist) -> PlaylistResolution:
+        """The tracks that the entries of a playlist mean, however it came about.
+
+        By path; else by content, where a file lies elsewhere now; by MusicBrainz id or ISRC; by
+        artist and title. What fits several tracks is not guessed. See ``library.playlist_entries``.
+
+        Parameters
+        ----------
+        playlist : such as ``playlists.read_playlist`` gives.
+        """
+        return self._reader.resolve_playlist(playlist)
 
     def run_calls(
         self,

@@ -24,7 +24,7 @@ from soundalike.library.words import track_number_in
 from soundalike.plain import plain
 from soundalike.times import parse_span, split_span
 
-__all__ = ["Asked", "SeedQuery", "find", "find_part", "having_words", "not_found"]
+__all__ = ["Asked", "SeedQuery", "find", "find_part", "having_words", "is_copy", "not_found"]
 
 # How many candidates a message lists.
 _LISTED = 10
@@ -221,7 +221,7 @@ def _by_words(snapshot: Snapshot, query: str) -> Track:
     if not candidates:
         raise not_found(snapshot, query)
     first = min(candidates, key=lambda track: track.track_id)
-    if not all(_is_copy(track, first) for track in candidates):
+    if not all(is_copy(track, first) for track in candidates):
         raise AmbiguousTrack(_ambiguous(query, candidates))
     return first
 
@@ -267,7 +267,7 @@ def _place(track: Track, words: Sequence[str]) -> tuple[int, int, int, int]:
     return places, beginnings, 0 if places else len(track.name), track.track_id
 
 
-def _is_copy(a: Track, b: Track) -> bool:
+def is_copy(a: Track, b: Track) -> bool:
     """Whether it does not matter which of two is meant: one content, or one piece by its name and
     length."""
     if a.track_id == b.track_id:

@@ -29,6 +29,8 @@ from soundalike.library.index import Index, IndexKeeper
 from soundalike.library.limits import Limits
 from soundalike.library.lookup import Asked, SeedQuery, find, having_words, not_found
 from soundalike.library.overview import describe, failures_of, folders_of, models_in_use
+from soundalike.library.playlist_entries import resolve
+from soundalike.library.playlist_records import PlaylistResolution
 from soundalike.library.records import (
     DuplicateGroup,
     Failure,
@@ -50,6 +52,7 @@ from soundalike.library.word_records import FindResult, KnownWord
 from soundalike.models import ModelInfo
 from soundalike.models.contract import Words, tag_words
 from soundalike.models.lineage import EmbeddingSpace, Lineage
+from soundalike.playlists import Playlist
 from soundalike.similarity.passages import compare_analyses
 from soundalike.similarity.rank import check_min_percentile
 
@@ -305,6 +308,14 @@ class Reader:
             b_path=both[1].path,
             distribution=distribution,
         )
+
+    def resolve_playlist(self, playlist: Playlist) -> PlaylistResolution:
+        @contextmanager
+        def snapshots() -> Iterator[Snapshot]:
+            with self._database.read() as connection:
+                yield self._snapshot(connection)
+
+        return resolve(playlist, snapshots)
 
     def _upgrade(self, connection: Connection) -> Upgrade | None:
         return None if self._lineage is None else upgrade_state(connection, self._lineage)

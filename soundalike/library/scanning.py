@@ -8,13 +8,12 @@ from contextlib import suppress
 from dataclasses import replace
 
 from soundalike.arguments import whole_number
-from soundalike.errors import InvalidArgument, ModelMismatch
-from soundalike.files import is_gone
+from soundalike.errors import ModelMismatch
 from soundalike.library.reader import Reader
 from soundalike.library.records import ScanProgress, ScanReport
-from soundalike.library.scan.folders import FolderSettings, remembered_folders
-from soundalike.library.scan.walk import checked_folders
+from soundalike.library.scan.folders import FolderSettings, folders_to_scan
 from soundalike.library.storage.database import Database
+from soundalike.library.upgrade import files_there
 from soundalike.models import ModelInfo
 from soundalike.models.lineage import Lineage
 from soundalike.workers.jobs import MakePool, Setup
@@ -79,17 +78,8 @@ class Scanning:
             deleted or replaced meanwhile.
         ModelError : the model cannot be loaded.
         """
-        if isinstance(folders, (str, bytes, os.PathLike)):
-            raise InvalidArgument(
-                f"folders is {folders!r}: give a list of them, such as [{folders!r}]"
-            )
         settings = FolderSettings(exclude, pattern, tag_encoding)
-        settings.check()
-        notes: list[str] = []
-        if folders is None:
-            paths, notes = remembered_folders(self._database, settings)
-        else:
-            paths = checked_folders(folders)
+        paths, notes = folders_to_scan(self._database, folders, settings)
         report = self._scan(paths, jobs, retry, progress, full=full, settings=settings)
         return replace(report, notes=(*notes, *report.notes))
 
@@ -114,17 +104,9 @@ class Scanning:
         A track whose file is not there now, as on a disk that is not mounted, is left as it is;
         the report says so. See :meth:`scan`.
         """
-        found = self._reader.to_reanalyse()
-        there = [os.fsdecode(path) for path in found if not is_gone(os.fsdecode(path))]
+        there, notes = files_there(self._reader.to_reanalyse())
         report = self._scan(there, jobs, False, progress)
-        away = len(found) - len(there)
-        if not away:
-            return report
-        note = (
-            f"{away:,} of the files are missing. Is their disk mounted? If they are gone for "
-            f"good, scan their folders; the upgrade then continues without them."
-        )
-        return replace(report, notes=(*report.notes, note))
+        return replace(report, notes=(*report.notes, *notes))
 
     def _scan(
         self,

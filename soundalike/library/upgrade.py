@@ -6,6 +6,7 @@ midst leaves nothing to be repaired: whoever opens the library sees from them ho
 
 from __future__ import annotations
 
+import os
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -14,6 +15,7 @@ from sqlalchemy import Connection, Select, and_, case, delete, exists, func, or_
 from sqlalchemy.sql import ColumnElement
 
 from soundalike.facets import Facets
+from soundalike.files import is_gone
 from soundalike.library.changes import NO_TRACK, log_changes
 from soundalike.library.records import Upgrade
 from soundalike.library.storage.schema import analyses, failures, models, tracks
@@ -22,6 +24,7 @@ from soundalike.models.lineage import EmbeddingSpace, Lineage
 __all__ = [
     "StoredModel",
     "drop_older",
+    "files_there",
     "has_analysis",
     "query_space",
     "stored_line",
@@ -47,6 +50,18 @@ class StoredModel:
     @property
     def id(self) -> str:
         return f"{self.name}@{self.version}"
+
+
+def files_there(paths: Sequence[bytes]) -> tuple[list[str], list[str]]:
+    """Of the files that remain, those that are there now, and what to tell of the others."""
+    named = [os.fsdecode(path) for path in paths]
+    there = [path for path in named if not is_gone(path)]
+    away = len(named) - len(there)
+    note = (
+        f"{away:,} of the files are missing. Is their disk mounted? If they are gone for "
+        f"good, scan their folders; the upgrade then continues without them."
+    )
+    return there, [note] if away else []
 
 
 def stored_line(connection: Connection, lineage: Lineage) -> list[StoredModel]:

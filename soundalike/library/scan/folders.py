@@ -13,6 +13,7 @@ from soundalike.errors import InvalidArgument, printable
 from soundalike.files import why
 from soundalike.library.naming import check_pattern
 from soundalike.library.scan.excludes import Excludes, checked_patterns, is_under
+from soundalike.library.scan.walk import checked_folders
 from soundalike.library.storage.database import Database
 from soundalike.library.storage.schema import folders
 
@@ -22,7 +23,7 @@ __all__ = [
     "FolderSettings",
     "KnownFolder",
     "encoding_of",
-    "remembered_folders",
+    "folders_to_scan",
     "settled_on",
 ]
 
@@ -108,7 +109,29 @@ def settled_on(
     return found, forgotten
 
 
-def remembered_folders(database: Database, settings: FolderSettings) -> tuple[list[str], list[str]]:
+def folders_to_scan(
+    database: Database,
+    named: Sequence[str | os.PathLike[str]] | None,
+    settings: FolderSettings,
+) -> tuple[list[str], list[str]]:
+    """The folders and files that a scan is to go through, and what to tell of others.
+
+    Parameters
+    ----------
+    named : by somebody; None for those that were scanned before.
+
+    Raises
+    ------
+    InvalidArgument : one that is not there or cannot be read, none at all, or a setting that
+        cannot be used.
+    """
+    if isinstance(named, (str, bytes, os.PathLike)):
+        raise InvalidArgument(f"folders is {named!r}: give a list of them, such as [{named!r}]")
+    settings.check()
+    return _remembered(database, settings) if named is None else (checked_folders(named), [])
+
+
+def _remembered(database: Database, settings: FolderSettings) -> tuple[list[str], list[str]]:
     """The folders that were scanned before and are there now, and what to tell of the others.
 
     Raises
