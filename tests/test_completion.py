@@ -93,6 +93,8 @@ def test_bash_completes_words_of_the_library(place: Path) -> None:
     assert complete(place, "similar", "mil") == ["miles", "mild"]
     assert complete(place, "info", "miles", "so", "wh") == ["what"]
     assert complete(place, "similar", "anna", "e") == ["ete"]
+    assert complete(place, "similar", "anna", "+", "miles", "so", "wh") == ["what"]
+    assert complete(place, "similar", "anna", "--without", "mil") == ["miles", "mild"]
 
 
 @bash
