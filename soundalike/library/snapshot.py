@@ -280,9 +280,9 @@ class Snapshot:
         from soundalike.frontends import find_frontend
         from soundalike.frontends.log_mel import EXCERPT_S
 
-        # A model that is not installed any more was a built-in one.
-        is_there = isinstance(self.space, ModelInfo)
-        return find_frontend(self.space.frontend).excerpt_s if is_there else EXCERPT_S
+        if isinstance(self.space, ModelInfo):
+            return find_frontend(self.space.frontend).excerpt_s
+        return EXCERPT_S  # a model that is not installed any more was a built-in one
 
     def _decoded(self, row: Any, found: Found) -> Analysis:
         # A model that is not installed any more was a built-in one: it told genres.

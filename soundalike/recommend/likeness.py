@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -28,6 +29,14 @@ def weighed_rows(
     return embeddings * np.sqrt(view.layout.factors(weights))
 
 
+class _Side(NamedTuple):
+    """One of two that are compared; ``excerpts`` (n, D) and ``spans_s`` (n, 2) may be empty."""
+
+    embedding: NDArray[np.float32]
+    excerpts: NDArray[np.float32]
+    spans_s: NDArray[np.float64]
+
+
 class Likenesses:
     """Tells how rows of a view are like seeds, or like other rows.
 
@@ -48,50 +57,35 @@ class Likenesses:
         self._excerpts = view.excerpts(once)
         self._starts_s = view.excerpt_starts_s(once)
 
-    def of_seed(self, seed: Heard, row: int) -> Likeness:
-        """How a row is like a seed. The seed is ``a`` of the passage."""
-        excerpts, spans_s = seed.excerpts, self._seed_spans(seed)
-        own = self._view.row_of(seed) if seed.seed.is_whole else None
-        if not len(excerpts) and own is not None:
-            excerpts, spans_s = self._of_row(own)
-        return self._likeness(seed.embedding, excerpts, spans_s, row)
-
-    def of_row(self, other: int, row: int) -> Likeness:
-        """How a row is like another, which is ``a`` of the passage."""
-        return self._likeness(self._view.index.embeddings[other], *self._of_row(other), row)
-
-    def _likeness(
-        self,
-        embedding: NDArray[np.float32],
-        excerpts: NDArray[np.float32],
-        spans_s: NDArray[np.float64],
-        row: int,
-    ) -> Likeness:
-        own = self._view.index.embeddings[row]
+    def between(self, a: Heard | int, b: Heard | int) -> Likeness:
+        """How ``b`` is like ``a``; each is what was heard, or one of the rows."""
+        one, other = self._side(a), self._side(b)
         layout = self._view.layout
-        shares = layout.shares(embedding, own, self._weights)
+        shares = layout.shares(one.embedding, other.embedding, self._weights)
         similarity = round(sum(shares.values()), DECIMALS)
-        own_excerpts, own_spans_s = self._of_row(row)
         passage: Passage | None = None
-        if len(excerpts) and len(own_excerpts):
-            matrix = layout.reweight(excerpts, self._weights) @ own_excerpts.T
-            passage = next(iter(best_passages(matrix, spans_s, own_spans_s, limit=1)), None)
+        if len(one.excerpts) and len(other.excerpts):
+            matrix = layout.reweight(one.excerpts, self._weights) @ other.excerpts.T
+            passage = next(iter(best_passages(matrix, one.spans_s, other.spans_s, limit=1)), None)
         return Likeness(
             similarity=similarity,
             percentile=self._distribution.percentile(similarity),
-            facets=layout.cosines(embedding, own),
+            facets=layout.cosines(one.embedding, other.embedding),
             shares=shares,
             passage=passage,
         )
 
-    def _of_row(self, row: int) -> tuple[NDArray[np.float32], NDArray[np.float64]]:
-        nothing = np.zeros((0, self._view.layout.size), np.float32)
-        excerpts, starts_s = self._excerpts.get(row), self._starts_s.get(row)
+    def _side(self, what: Heard | int) -> _Side:
+        if isinstance(what, Heard):
+            row = self._view.row_of(what) if what.seed.is_whole else None
+            if row is not None:
+                return self._side(row)
+            end_s = (what.seed.start_s or 0.0) + what.duration_s
+            spans_s = excerpt_spans(what.starts_s, end_s, self._view.excerpt_s)
+            return _Side(what.embedding, what.excerpts, spans_s)
+        embedding = self._view.index.embeddings[what]
+        excerpts, starts_s = self._excerpts.get(what), self._starts_s.get(what)
         if excerpts is None or starts_s is None or len(excerpts) != len(starts_s):
-            return nothing, np.zeros((0, 2))
-        duration_s = float(self._view.index.durations_s[row])
-        return excerpts, excerpt_spans(starts_s, duration_s, self._view.excerpt_s)
-
-    def _seed_spans(self, seed: Heard) -> NDArray[np.float64]:
-        end_s = (seed.seed.start_s or 0.0) + seed.duration_s
-        return excerpt_spans(seed.starts_s, end_s, self._view.excerpt_s)
+            return _Side(embedding, np.zeros((0, len(embedding)), np.float32), np.zeros((0, 2)))
+        duration_s = float(self._view.index.durations_s[what])
+        return _Side(embedding, excerpts, excerpt_spans(starts_s, duration_s, self._view.excerpt_s))

@@ -30,7 +30,14 @@ from soundalike.recommend.wishes import PLAYLIST_LIMITS, Wishes
 from soundalike.similarity.distribution import DECIMALS
 from soundalike.similarity.select import Selected, Selection
 
-__all__ = ["RECIPE_VERSION", "compose", "make_playlist", "soft_gap"]
+__all__ = [
+    "RECIPE_VERSION",
+    "check_library",
+    "compose",
+    "limits_with_playlists",
+    "make_playlist",
+    "soft_gap",
+]
 
 RECIPE_VERSION = 1
 
@@ -76,8 +83,8 @@ def make_playlist(
         tracks=tracks,
         minutes=minutes,
         limits=limits,
-        only_playlists=tuple(map(os.fspath, only_playlists)),
-        not_playlists=tuple(map(os.fspath, not_playlists)),
+        only_playlists=only_playlists,
+        not_playlists=not_playlists,
         weights=checked_weights(weights),
         surprise=surprise,
         random_seed=random_seed,
@@ -129,7 +136,9 @@ def compose(
     """
     if not seeds.heard:
         raise InvalidArgument("there is no seed left to make a playlist from")
-    limits = _with_playlists(library, wishes)
+    limits = limits_with_playlists(
+        library, wishes.limits, wishes.only_playlists, wishes.not_playlists
+    )
     with library.view() as view:
         asked = score_rows(
             view, seeds.heard, without.heard, weights=wishes.weights, copies=not limits.versions
@@ -192,16 +201,26 @@ def compose(
         )
 
 
-def _with_playlists(library: Library, wishes: Wishes) -> Limits:
-    """The limits, with the tracks of the playlists that are allowed, or barred."""
-    limits = wishes.limits
-    if wishes.only_playlists:
-        ids = playlist_ids(library, wishes.only_playlists)
+def limits_with_playlists(
+    library: Library,
+    limits: Limits,
+    only: Sequence[str | os.PathLike[str]],
+    never: Sequence[str | os.PathLike[str]],
+) -> Limits:
+    """Limits that allow only the tracks of some playlists, and none of others.
+
+    Raises
+    ------
+    PlaylistError, TrackNotFound : as ``seeds.playlist_ids``.
+    InvalidArgument : that leaves nothing.
+    """
+    if only:
+        ids = playlist_ids(library, only)
         if limits.only.track_ids is not None:
             ids &= limits.only.track_ids
         limits = replace(limits, only=_with_ids(limits.only, ids))
-    if wishes.not_playlists:
-        ids = playlist_ids(library, wishes.not_playlists) | (limits.never.track_ids or frozenset())
+    if never:
+        ids = playlist_ids(library, never) | (limits.never.track_ids or frozenset())
         limits = replace(limits, never=_with_ids(limits.never, ids))
     return limits
 
@@ -352,7 +371,7 @@ def _items(
                 place=place,
                 track=tracks[each.row],
                 seed=int(asked.nearest[each.row]),
-                likeness=likenesses.of_seed(nearest[at], each.row),
+                likeness=likenesses.between(nearest[at], each.row),
                 score=round(float(asked.scores[each.row]), DECIMALS),
                 rank_before=choice.ranks_before[at],
                 rank=each.rank,
@@ -393,7 +412,8 @@ def _with_steps(
     view: View, items: Sequence[PlaylistItem], before: Sequence[int], wishes: Wishes
 ) -> tuple[list[PlaylistItem], list[float]]:
     """The items with their places and steps, and 1 - each step."""
-    rows = [view.index.row_of(each.track.track_id) for each in items]
+    found_rows = (view.index.row_of(each.track.track_id) for each in items)
+    rows = [row for row in found_rows if row is not None]
     tail = list(before[-1:])
     embeddings = weighed_rows(view, view.index.embeddings[[*tail, *rows]], wishes.weights)
     similarities = np.einsum("nd,nd->n", embeddings[:-1], embeddings[1:]).astype(np.float64)

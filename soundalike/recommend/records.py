@@ -13,9 +13,11 @@ from soundalike.similarity.passages import Passage
 
 __all__ = [
     "Likeness",
+    "MadePath",
     "MadePlaylist",
     "OrderName",
     "OrderedPlaylist",
+    "PathStop",
     "PlaylistItem",
     "RefreshedPlaylist",
     "StoppedBy",
@@ -189,3 +191,57 @@ class RefreshedPlaylist:
     made: MadePlaylist
     came: tuple[Track, ...]
     went: tuple[PlaylistEntry, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class PathStop:
+    """A track on a path.
+
+    Attributes
+    ----------
+    place : from 1.
+    track : None for a waypoint that is not in the library.
+    waypoint : the place in ``MadePath.waypoints``; None for a track between them.
+    likeness : to the track before it; None for the first.
+    step : 1 - that similarity.
+    """
+
+    place: int
+    track: Track | None
+    waypoint: int | None
+    likeness: Likeness | None
+    step: float | None
+
+
+@dataclass(frozen=True, slots=True)
+class MadePath:
+    """A path from track to track.
+
+    Attributes
+    ----------
+    model : that made the embeddings, ``name@version``.
+    waypoints : that it goes through, in their order; the first and the last are its ends.
+    weights : the share of each facet in the similarities, sum 1.
+    stops : all tracks, the waypoints among them.
+    largest_step, variation : of the steps between them; the variation is their standard deviation
+        by their mean.
+    straight_largest_step : that of the tracks nearest to the straight way between the waypoints.
+    random_largest_step : that of random tracks between them.
+    n_too_close : pairs of tracks of one artist that are nearer than the gap between artists.
+    limits : the names of the limits that were set.
+    searched : tracks that might have come.
+    not_searched : tracks that are not analysed with this model (yet).
+    """
+
+    model: str
+    waypoints: tuple[Seed, ...]
+    weights: Mapping[str, float] = field(hash=False)
+    stops: tuple[PathStop, ...]
+    largest_step: float
+    variation: float
+    straight_largest_step: float
+    random_largest_step: float
+    n_too_close: int
+    limits: tuple[str, ...]
+    searched: int
+    not_searched: int

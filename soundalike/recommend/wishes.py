@@ -49,8 +49,8 @@ class Wishes:
     tracks: int | None = None
     minutes: float | None = None
     limits: Limits = PLAYLIST_LIMITS
-    only_playlists: tuple[str, ...] = ()
-    not_playlists: tuple[str, ...] = ()
+    only_playlists: Sequence[str | os.PathLike[str]] = ()
+    not_playlists: Sequence[str | os.PathLike[str]] = ()
     weights: Mapping[str, float] | None = field(default=None, hash=False)
     surprise: float = 0.0
     random_seed: int = 0
@@ -72,7 +72,7 @@ class Wishes:
             files = getattr(self, name)
             if isinstance(files, (str, os.PathLike)):
                 raise InvalidArgument(f"{name} is {files!r}: give a list of files")
-            absolute = tuple(os.path.abspath(os.path.expanduser(file)) for file in files)
+            absolute = tuple(os.path.abspath(os.path.expanduser(os.fspath(f))) for f in files)
             object.__setattr__(self, name, absolute)
         object.__setattr__(self, "surprise", number("surprise", self.surprise, least=0, most=1))
         whole_number("random_seed", self.random_seed, least=0)
