@@ -6,6 +6,7 @@ import os
 from collections.abc import Mapping, Sequence
 
 import numpy as np
+from numpy.typing import NDArray
 
 from soundalike.arguments import whole_number
 from soundalike.errors import InvalidArgument
@@ -15,17 +16,14 @@ from soundalike.library.limits import Limits
 from soundalike.library.similar_records import Heard
 from soundalike.library.snapshot import Query
 from soundalike.library.view import View
+from soundalike.recommend.defaults import PATH_TRACKS, PLAYLIST_LIMITS
 from soundalike.recommend.likeness import Likenesses, weighed_rows
 from soundalike.recommend.path import Path, listening_path
 from soundalike.recommend.playlist import check_library, limits_with_playlists, soft_gap
 from soundalike.recommend.records import MadePath, PathStop
-from soundalike.recommend.wishes import PLAYLIST_LIMITS
 from soundalike.similarity.select import Barred
 
-__all__ = ["PATH_TRACKS", "make_path"]
-
-PATH_TRACKS = 12
-"""How long a path is, unless a length is asked for."""
+__all__ = ["make_path"]
 
 
 def make_path(
@@ -144,7 +142,7 @@ def _path(
     )
 
 
-def _check_enough(allowed: np.ndarray, barred: Barred, needed: int) -> None:
+def _check_enough(allowed: NDArray[np.bool_], barred: Barred, needed: int) -> None:
     n_free = int(np.count_nonzero(allowed))
     if n_free >= needed:
         return

@@ -20,13 +20,14 @@ from soundalike.library.seed_scores import ScoredRows, score_rows
 from soundalike.library.similar_records import Heard
 from soundalike.library.snapshot import Query
 from soundalike.library.view import View
+from soundalike.recommend.defaults import PLAYLIST_LIMITS
 from soundalike.recommend.likeness import Likenesses, weighed_rows
 from soundalike.recommend.order import smooth_order
 from soundalike.recommend.records import MadePlaylist, OrderName, PlaylistItem, StoppedBy
 from soundalike.recommend.seeds import Seeds, hear_seeds, playlist_ids
 from soundalike.recommend.spacing import Spacing
 from soundalike.recommend.surprise import surprised
-from soundalike.recommend.wishes import PLAYLIST_LIMITS, Wishes
+from soundalike.recommend.wishes import Wishes
 from soundalike.similarity.distribution import DECIMALS
 from soundalike.similarity.select import Selected, Selection
 

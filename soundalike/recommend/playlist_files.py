@@ -15,6 +15,7 @@ from soundalike.library.limits import Limits
 from soundalike.library.playlist_records import entry_of
 from soundalike.library.snapshot import Query
 from soundalike.playlists import BasePair, Playlist, PlaylistEntry, read_playlist, write_playlist
+from soundalike.recommend.defaults import PLAYLIST_LIMITS
 from soundalike.recommend.likeness import weighed_rows
 from soundalike.recommend.order import smooth_order
 from soundalike.recommend.playlist import RECIPE_VERSION, check_library, compose
@@ -25,7 +26,7 @@ from soundalike.recommend.records import (
     RefreshedPlaylist,
 )
 from soundalike.recommend.seeds import Seeds, findable, hear_recipe, hear_seeds
-from soundalike.recommend.wishes import PLAYLIST_LIMITS, Wishes
+from soundalike.recommend.wishes import Wishes
 from soundalike.similarity.distribution import DECIMALS
 
 __all__ = ["as_playlist", "extend_playlist", "extended", "order_playlist", "refresh_playlist"]

@@ -10,15 +10,10 @@ from typing import Any, get_args
 from soundalike.arguments import number, whole_number
 from soundalike.errors import InvalidArgument
 from soundalike.library.limits import Filter, Limits, Years
+from soundalike.recommend.defaults import PLAYLIST_LIMITS, PLAYLIST_TRACKS
 from soundalike.recommend.records import OrderName
 
-__all__ = ["PLAYLIST_LIMITS", "PLAYLIST_TRACKS", "Wishes", "limits_from_json", "limits_to_json"]
-
-PLAYLIST_LIMITS = Limits(min_length_s=60, max_length_s=15 * 60)
-"""Of playlists and radio, unless others are asked for: neither jingles, nor mixes of an hour."""
-
-PLAYLIST_TRACKS = 25
-"""How long a playlist is, unless a length is asked for."""
+__all__ = ["Wishes", "limits_from_json", "limits_to_json"]
 
 # About what a track lasts, where a guess is enough.
 _USUAL_S = 210
