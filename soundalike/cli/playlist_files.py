@@ -271,9 +271,10 @@ def refresh(
     library: str | None,
     as_json: bool,
 ) -> None:
-    """Make a playlist again, as it was made, over the library as it is now.
+    """Make a playlist again, as it was made.
 
-    FILE is a playlist that soundalike made or extended: it says in a comment how. It is written in
+    FILE is a playlist that soundalike made or extended: it says in a comment how, and is made over
+    the library as it is now. It is written in
     place, and keeps its name and the way in which its paths are written. Of one that was extended,
     what stood before stays.
     """

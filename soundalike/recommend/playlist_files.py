@@ -117,7 +117,8 @@ def order_playlist(
 
     The sum of the steps (1 - cosine) is nearly the least there is: 2-opt (Croes 1958) and Or-opt
     (Or 1976), see ``recommend.order``. Entries that are not in the library, or not analysed, stand
-    at the end in the order that they had.
+    at the end in the order that they had. An extension forgets how it was made: what was added
+    cannot be told from what was there before any more.
 
     Parameters
     ----------
@@ -148,8 +149,11 @@ def order_playlist(
     order = found.order.tolist()
     others = [at for at in range(len(playlist.entries)) if at not in set(placed)]
     entries = tuple(playlist.entries[at] for at in (*(placed[each] for each in order), *others))
+    # Which of an extension's tracks were there before is told by their places.
+    is_mixed = (playlist.recipe or {}).get("make") == "extension"
+    recipe = None if is_mixed else playlist.recipe
     return OrderedPlaylist(
-        playlist=replace(playlist, entries=entries),
+        playlist=replace(playlist, entries=entries, recipe=recipe),
         tracks=tuple(tracks[each] for each in order),
         steps=tuple(
             round(float(embeddings[a] @ embeddings[b]), DECIMALS) for a, b in pairwise(order)
