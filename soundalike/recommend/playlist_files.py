@@ -256,7 +256,10 @@ def _go_on(
     library: Library, content: _Content, also: Seeds, away: Seeds, wishes: Wishes
 ) -> MadePlaylist:
     ids = [each for each in content.ids if each is not None]
-    own = library.hear_all(list(dict.fromkeys(ids)), with_excerpts=False)
+    heard = library.hear_all(list(dict.fromkeys(ids)), with_excerpts=False)
+    # What is in the playlist, but is to be unlike what comes, tells nothing of its spirit.
+    unwanted = {each.seed.key for each in away.heard}
+    own = [each for each in heard if each.seed.key not in unwanted]
     seeds = Seeds((*own, *also.heard), also.recipe, also.gone)
     recipe = {"make": "extension", "keep": len(content.playlist.entries)}
     return compose(library, seeds, away, wishes, before_ids=ids, recipe=recipe)
