@@ -41,6 +41,8 @@ SECTIONS: dict[str, dict[str, str]] = {
         "scan": "soundalike.cli.scan:scan",
         "similar": "soundalike.cli.similar:similar",
         "find": "soundalike.cli.find:find",
+        "playlist": "soundalike.cli.make_playlist:playlist",
+        "path": "soundalike.cli.path:path",
         "list": "soundalike.cli.list:list_tracks",
         "info": "soundalike.cli.info:info",
         "duplicates": "soundalike.cli.duplicates:duplicates",

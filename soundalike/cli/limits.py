@@ -11,12 +11,21 @@ import click
 
 from soundalike.cli.params import to_time, to_weights
 from soundalike.errors import InvalidArgument
-from soundalike.library.limits import Filter, Limits, Years
+from soundalike.library.limits import NO_LIMITS, Filter, Limits, Years
+from soundalike.recommend.defaults import PLAYLIST_LIMITS
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-__all__ = ["limit_options", "ordered_limit_options", "passed_words", "to_length", "weight_options"]
+__all__ = [
+    "limit_options",
+    "only_playlist_options",
+    "passed_words",
+    "path_limit_options",
+    "playlist_limit_options",
+    "to_length",
+    "weight_options",
+]
 
 Decorated = TypeVar("Decorated", bound=Callable[..., Any])
 
@@ -42,9 +51,31 @@ def limit_options(command: Decorated) -> Decorated:
     return _limited(command, _OPTIONS)
 
 
-def ordered_limit_options(command: Decorated) -> Decorated:
-    """The same for a list that is heard in order: with ``--artist-gap``."""
-    return _limited(command, [*_OPTIONS[:2], _GAP, *_OPTIONS[2:]])
+def playlist_limit_options(command: Decorated) -> Decorated:
+    """The same for playlists and radio, of which the lengths have limits by default."""
+    return _limited(command, [*_OPTIONS[:2], _GAP, *_LENGTHS, *_REST], PLAYLIST_LIMITS)
+
+
+def path_limit_options(command: Decorated) -> Decorated:
+    """The same for a path, which has no limit on how many of an artist or album."""
+    return _limited(command, [_GAP, *_LENGTHS, *_REST], PLAYLIST_LIMITS)
+
+
+def only_playlist_options(command: Decorated) -> Decorated:
+    """``--only-playlist`` and ``--not-playlist``, as ``only_playlists`` and ``not_playlists``."""
+    for name, parameter, text in (
+        ("--not-playlist", "not_playlists", "No track of this playlist."),
+        ("--only-playlist", "only_playlists", "Only tracks of this playlist, or another so named."),
+    ):
+        command = click.option(
+            name,
+            parameter,
+            multiple=True,
+            type=click.Path(dir_okay=False),
+            metavar="FILE",
+            help=text,
+        )(command)
+    return command
 
 
 def weight_options(command: Decorated) -> Decorated:
@@ -91,12 +122,12 @@ def passed_words(counts: Mapping[str, int]) -> str:
     return ", ".join(f"{count:,} by {rule}" for rule, count in by_rule if rule != "copy")
 
 
-def _limited(command: Decorated, options: list[Callable[[Any], Any]]) -> Decorated:
+def _limited(
+    command: Decorated, options: list[Callable[[Any], Any]], defaults: Limits = NO_LIMITS
+) -> Decorated:
     @functools.wraps(command)
     def wrapped(
         *args: Any,
-        max_per_artist: int | None,
-        max_per_album: int | None,
         min_length: float | None,
         max_length: float | None,
         genre: tuple[str, ...],
@@ -106,15 +137,23 @@ def _limited(command: Decorated, options: list[Callable[[Any], Any]]) -> Decorat
         folder: tuple[str, ...],
         not_folder: tuple[str, ...],
         versions: str,
+        max_per_artist: int | None = None,
+        max_per_album: int | None = None,
         artist_gap: int | None = None,
         **extra: Any,
     ) -> Any:
+        low = defaults.min_length_s if min_length is None else min_length
+        high = defaults.max_length_s if max_length is None else max_length
+        # A bound by default does not stand against one that somebody gives.
+        if low is not None and high is not None and low > high:
+            low = low if min_length is not None else None
+            high = high if max_length is not None else None
         limits = Limits(
             max_per_artist=max_per_artist,
             max_per_album=max_per_album,
             artist_gap=artist_gap,
-            min_length_s=min_length,
-            max_length_s=max_length,
+            min_length_s=low,
+            max_length_s=high,
             only=Filter(folder, genre, year),
             never=Filter(not_folder, not_genre, not_year),
             versions=versions == "show",
@@ -177,3 +216,19 @@ _OPTIONS: list[Callable[[Any], Any]] = [
         help="Whether all copies of one recording may come, or one for all.",
     ),
 ]
+_LENGTHS = [
+    click.option(
+        "--min-length",
+        type=to_length,
+        metavar="TIME",
+        help="Only tracks that last as long. Default: 1:00; 0 for all.",
+    ),
+    click.option(
+        "--max-length",
+        type=to_length,
+        metavar="TIME",
+        help="Only tracks that last no longer. Default: 15:00, so that no mix of an hour fills the "
+        "list; 24h for all.",
+    ),
+]
+_REST = _OPTIONS[4:]

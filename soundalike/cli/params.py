@@ -8,12 +8,14 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 import click
+from click.shell_completion import CompletionItem
 
 from soundalike.cli.output import echo
 from soundalike.times import Span, parse_span, parse_time
 
 __all__ = [
     "PATH",
+    "DefaultGroup",
     "ExampleCommand",
     "ExampleGroup",
     "jobs_option",
@@ -125,6 +127,43 @@ class ExampleGroup(_Examples, click.Group):
             else f"There are: {', '.join(known)}."
         )
         raise click.UsageError(f"No such {self.what} {name!r}. {advice}", ctx)
+
+
+class DefaultGroup(ExampleGroup):
+    """A group with a command of its own, for arguments that begin with none of its commands.
+
+    The help of the group is that of the command, with the others behind its options.
+    """
+
+    default: click.Command
+
+    def make_context(
+        self,
+        info_name: str | None,
+        args: list[str],
+        parent: click.Context | None = None,
+        **extra: Any,
+    ) -> click.Context:
+        is_own = not args or args[0] in (*self.commands, "-h", "--help")
+        own: click.Command = super() if is_own else self.default  # type: ignore[assignment]
+        return own.make_context(info_name, args, parent, **extra)
+
+    def format_help(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        with click.Context(self.default, info_name=ctx.info_name, parent=ctx.parent) as its:
+            self.default.format_usage(its, formatter)
+            self.default.format_help_text(its, formatter)
+            self.default.format_options(its, formatter)
+            self.format_commands(ctx, formatter)
+            self.default.format_epilog(its, formatter)
+
+    def shell_complete(self, ctx: click.Context, incomplete: str) -> list[CompletionItem]:
+        """The commands, and what the first argument of its own may be."""
+        its = self.default.make_context(ctx.info_name, [], ctx.parent, resilient_parsing=True)
+        arguments = (each for each in self.default.params if isinstance(each, click.Argument))
+        found = super().shell_complete(ctx, incomplete)
+        for argument in arguments:
+            found += argument.shell_complete(its, incomplete)
+        return found
 
 
 def jobs_option(command: Decorated) -> Decorated:

@@ -51,6 +51,8 @@ def playlist_options(command: Decorated) -> Decorated:
         ),
         click.option(
             "--m3u",
+            "--out",
+            "m3u",
             type=click.Path(dir_okay=False, allow_dash=True),
             metavar="FILE|-",
             help="Also write the tracks as a playlist: M3U8, or XSPF, JSPF or JSON where FILE ends "
@@ -139,9 +141,21 @@ class PlaylistTarget:
                 PlaylistEntry(query) if isinstance(query, Path) else entry_of(query)
                 for query in queries
             ]
-        playlist = Playlist(entries=tuple(entries))
+        self.put(Playlist(entries=tuple(entries)))
+
+    def put(self, playlist: Playlist) -> None:
+        """Write a playlist, if one is wanted, and say so.
+
+        Raises
+        ------
+        OutputError : it cannot be written.
+        """
+        if self.file is None:
+            return
+        # None keeps what was read from a file as it was written there.
+        relative = self.relative or None
         if self.is_standard_output:
-            rendered = render_playlist(playlist, "m3u8", relative=self.relative, base=self.base)
+            rendered = render_playlist(playlist, "m3u8", relative=relative, base=self.base)
             print_whole(rendered.content)
             left_out = rendered.left_out
         else:
@@ -150,7 +164,7 @@ class PlaylistTarget:
                 self.file,
                 playlist,
                 format=None if is_known else "m3u8",
-                relative=self.relative,
+                relative=relative,
                 base=self.base,
             )
             note(f"playlist: {printable(self.file)}")

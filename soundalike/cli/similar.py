@@ -18,6 +18,7 @@ from soundalike.cli.params import (
 )
 from soundalike.cli.playlist import PlaylistTarget, playlist_options, with_query_option
 from soundalike.cli.progress import decoding
+from soundalike.cli.reasons import seed_names
 from soundalike.cli.rows import (
     PATH_CELL,
     copies_cell,
@@ -29,18 +30,14 @@ from soundalike.cli.seeds import seed_options
 from soundalike.cli.views import UNFAMILIAR, note_not_searched, note_upgrade, weight_words
 from soundalike.errors import printable
 from soundalike.show.amounts import COPY_WORDS, show_count, show_percentile
-from soundalike.show.times import show_time
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from soundalike.library import Copy, Limits, Seed, SimilarResult
+    from soundalike.library import Copy, Limits, SimilarResult
     from soundalike.times import Span
 
 __all__ = ["similar"]
-
-# Seeds that are named; a folder may be many.
-_NAMED = 4
 
 
 @click.command(
@@ -159,9 +156,9 @@ def _print(
     result: SimilarResult, k: int, *, paths: bool, copies: bool, facets: bool, is_weighed: bool
 ) -> None:
     several = len(result.seeds) > 1
-    away = f", without {_names(result.without)}" if result.without else ""
+    away = f", without {seed_names(result.without)}" if result.without else ""
     searched = f"{show_count(result.searched, 'track')} compared"
-    note(f"{_names(result.seeds)}{away}: {searched}")
+    note(f"{seed_names(result.seeds)}{away}: {searched}")
     if not result.matches:
         note(_nothing_words(result))
         return
@@ -253,17 +250,3 @@ def _nothing_words(result: SimilarResult) -> str:
         f"{show_percentile(result.best_cut.percentile)} (similarity "
         f"{result.best_cut.similarity:.3f})."
     )
-
-
-def _names(seeds: Sequence[Seed]) -> str:
-    """What to call some seeds: ``So What, 1:10 to 1:40 + Joga``."""
-    shown = [f"{seed.name}{_passage_words(seed)}" for seed in seeds[:_NAMED]]
-    more = len(seeds) - len(shown)
-    return " + ".join([*shown, *([f"{more:,} more"] if more else [])])
-
-
-def _passage_words(seed: Seed) -> str:
-    if seed.is_whole:
-        return ""
-    end = show_time(seed.end_s) if seed.end_s is not None else "the end"
-    return f", {show_time(seed.start_s or 0.0)} to {end}"

@@ -260,10 +260,20 @@ class Library(Scanning):
             raise InvalidArgument(f"{query} is a folder of {len(found):,} tracks: name one of them")
         return found[0]
 
-    def hear_all(self, queries: Query | Sequence[Query]) -> list[Heard]:
-        """What it hears in several seeds; a folder stands for all its tracks. Raises as
-        :meth:`similar`."""
-        return self._reader.hear(seed_queries(queries))
+    def hear_all(
+        self, queries: Query | Sequence[Query], *, with_excerpts: bool = True
+    ) -> list[Heard]:
+        """What it hears in several seeds; a folder stands for all its tracks.
+
+        Parameters
+        ----------
+        with_excerpts : False where those of tracks that :meth:`view` has need not be read.
+
+        Raises
+        ------
+        As :meth:`similar`.
+        """
+        return self._reader.hear(seed_queries(queries), with_excerpts=with_excerpts)
 
     @contextmanager
     def view(self) -> Iterator[View]:

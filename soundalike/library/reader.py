@@ -172,8 +172,8 @@ class Reader:
             yield self._view(snapshot, self._current(snapshot))
         self._tidy()
 
-    def hear(self, queries: Sequence[SeedQuery]) -> list[Heard]:
-        return self._with_heard([queries], lambda _, heard: heard[0])
+    def hear(self, queries: Sequence[SeedQuery], *, with_excerpts: bool = True) -> list[Heard]:
+        return self._with_heard([queries], lambda _, heard: heard[0], with_excerpts=with_excerpts)
 
     def similar(
         self,

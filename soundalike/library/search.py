@@ -5,20 +5,16 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
-import numpy as np
-from numpy.typing import NDArray
-
-from soundalike.errors import InvalidArgument
 from soundalike.library.copies import copies_of
 from soundalike.library.limits import Limits
 from soundalike.library.records import Copy, Track
+from soundalike.library.seed_scores import score_rows
 from soundalike.library.similar_records import Heard, Match, PassedTrack, SimilarResult
 from soundalike.library.view import View
 from soundalike.similarity.distribution import DECIMALS
-from soundalike.similarity.seeds import MOST_SEEDS, score_seeds, thinned
 from soundalike.similarity.select import PassedOver
 
-__all__ = ["search"]
+__all__ = ["passed_tracks", "search"]
 
 
 def search(
@@ -38,35 +34,12 @@ def search(
     seeds, without : at least one seed; these themselves and their copies are left out.
     weights : of facets, as ``Facets.weights`` takes them. Copies are told by the model's own.
     """
-    view.check(*seeds, *without)
-    # Who names a track twice, as in a folder, does not mean that it counts twice.
-    seeds = list({heard.seed.key: heard for heard in seeds}.values())
-    keys = {heard.seed.key for heard in seeds}
-    if both := [heard.name for heard in without if heard.seed.key in keys]:
-        raise InvalidArgument(
-            f"{both[0]} is a seed, and among what the tracks are to be unlike: name it once"
-        )
+    asked = score_rows(view, seeds, without, weights=weights, copies=not limits.versions)
     index, layout = view.index, view.layout
     distribution = index.weighed(layout.factors(weights) if weights else None)
-    # Of a large folder some tell what all are like; none of it comes out.
-    telling = thinned(len(seeds), MOST_SEEDS).tolist()
-    scored = score_seeds(
-        np.stack([seeds[place].embedding for place in telling]),
-        index.embeddings,
-        layout,
-        without=_stacked(without),
-        weights=weights,
-    )
-    own_rows = [view.own_rows(heard) for heard in (*seeds, *without)]
-    left_out = {row for row, _ in own_rows if row is not None}
-    own_copies: dict[int, Heard] = {}
-    if not limits.versions:
-        for heard, (_, own) in zip((*seeds, *without), own_rows, strict=True):
-            for row in own:
-                if row not in left_out:
-                    own_copies.setdefault(row, heard)
-    left_out |= set(own_copies)
-    selection = view.select(scored.scores, k, limits, exclude=sorted(left_out))
+    own_copies = asked.own_copies
+    left_out = asked.own | set(own_copies)
+    selection = view.select(asked.scores, k, limits, exclude=sorted(left_out))
     rows = [
         *(row for each in selection.chosen for row in (each.row, *each.copies)),
         *(over.row for each in selection.chosen for over in each.passed_over),
@@ -75,8 +48,8 @@ def search(
     tracks = dict(zip(rows, view.tracks(rows), strict=True))
     matches = []
     for each in selection.chosen:
-        seed = telling[int(scored.nearest[each.row])]
-        similarity = round(float(scored.similarities[each.row]), DECIMALS)
+        seed = int(asked.nearest[each.row])
+        similarity = round(float(asked.similarities[each.row]), DECIMALS)
         matches.append(
             Match(
                 rank=each.rank,
@@ -91,11 +64,11 @@ def search(
                     content_id=int(index.content_ids[each.row]),
                     audio_id=int(index.audio_ids[each.row]),
                 ),
-                facets=layout.cosines(seeds[seed].embedding, index.embeddings[each.row]),
-                score=round(float(scored.scores[each.row]), DECIMALS),
+                facets=layout.cosines(asked.seeds[seed].embedding, index.embeddings[each.row]),
+                score=round(float(asked.scores[each.row]), DECIMALS),
                 seed=seed,
                 rank_before=each.rank_before,
-                passed_over=_passed(each.passed_over, tracks),
+                passed_over=passed_tracks(each.passed_over, tracks),
                 passed_counts=each.passed_counts,
             )
         )
@@ -103,7 +76,7 @@ def search(
     best = max(
         (match.percentile for match in matches if match.percentile is not None), default=None
     )
-    first = seeds[0].seed
+    first = asked.seeds[0].seed
     return SimilarResult(
         query=first.track,
         path=first.path,
@@ -118,9 +91,9 @@ def search(
         searched=len(index) - len(left_out),
         copies=_own_copies(view, own_copies, tracks),
         not_searched=index.counts["pending"],
-        is_unfamiliar=all(heard.is_unfamiliar for heard in seeds),
+        is_unfamiliar=all(heard.is_unfamiliar for heard in asked.seeds),
         is_poor=distribution.is_poor(best),
-        seeds=tuple(heard.seed for heard in seeds),
+        seeds=tuple(heard.seed for heard in asked.seeds),
         without=tuple(heard.seed for heard in without),
         limits=limits.in_use,
         passed_counts=selection.passed_counts,
@@ -145,11 +118,10 @@ def _cut_below(
     return tuple(replace(match, rank=rank) for rank, match in enumerate(kept, start=1)), cut
 
 
-def _stacked(heard: Sequence[Heard]) -> NDArray[np.float32] | None:
-    return np.stack([each.embedding for each in heard]) if heard else None
-
-
-def _passed(over: Sequence[PassedOver], tracks: Mapping[int, Track]) -> tuple[PassedTrack, ...]:
+def passed_tracks(
+    over: Sequence[PassedOver], tracks: Mapping[int, Track]
+) -> tuple[PassedTrack, ...]:
+    """What was passed over, with the names of ``tracks`` by row."""
     return tuple(
         PassedTrack(tracks[each.row].track_id, tracks[each.row].name, each.rank, each.rule)
         for each in over

@@ -274,16 +274,21 @@ class Snapshot:
                     found[track_id] = decode_starts(starts_s)
         return found
 
-    def _decoded(self, row: Any, found: Found) -> Analysis:
+    @property
+    def excerpt_s(self) -> float:
+        """How long an excerpt of the model lasts, in seconds."""
         from soundalike.frontends import find_frontend
+        from soundalike.frontends.log_mel import EXCERPT_S
 
-        # A model that is not installed any more was a built-in one: genres, on excerpts of 9.94 s.
-        more: dict[str, Any] = {}
         if isinstance(self.space, ModelInfo):
-            more = {
-                "kind": self.space.kind,
-                "excerpt_s": find_frontend(self.space.frontend).excerpt_s,
-            }
+            return find_frontend(self.space.frontend).excerpt_s
+        return EXCERPT_S  # a model that is not installed any more was a built-in one
+
+    def _decoded(self, row: Any, found: Found) -> Analysis:
+        # A model that is not installed any more was a built-in one: it told genres.
+        more: dict[str, Any] = {"excerpt_s": self.excerpt_s}
+        if isinstance(self.space, ModelInfo):
+            more["kind"] = self.space.kind
         encoded = EncodedAnalysis(
             duration_s=row.duration_s,
             embedding=row.embedding,

@@ -36,7 +36,7 @@ from soundalike.similarity.select import Barred, Selection, select
 if TYPE_CHECKING:
     from soundalike.analysis import Analysis
 
-__all__ = ["View", "heard_from"]
+__all__ = ["View", "as_folder", "heard_from"]
 
 
 class View:
@@ -79,6 +79,11 @@ class View:
     def layout(self) -> Facets:
         """What its embeddings are made of."""
         return self.space.layout
+
+    @property
+    def excerpt_s(self) -> float:
+        """How long an excerpt lasts, in seconds."""
+        return self.snapshot.excerpt_s
 
     @property
     def distribution(self) -> PairDistribution:
@@ -187,7 +192,7 @@ class View:
         AmbiguousTrack, InvalidArgument : as :meth:`find`; or a passage that cannot be read, is
             given twice, or is one of a folder.
         """
-        folder = _as_folder(asking.query)
+        folder = as_folder(asking.query)
         if folder is None:
             return [find_part(self.snapshot, asking)]
         if asking.start_s is not None or asking.end_s is not None:
@@ -294,7 +299,7 @@ def heard_from(asked: Asked, analysis: Analysis) -> Heard:
     )
 
 
-def _as_folder(query: Query) -> str | None:
+def as_folder(query: Query) -> str | None:
     """The folder that a query is, without symbolic links; None for anything else."""
     if isinstance(query, str):
         if os.sep not in query and not query.startswith("."):

@@ -19,7 +19,14 @@ if TYPE_CHECKING:
     from soundalike.analysis import Analysis
     from soundalike.similarity.distribution import PairDistribution
 
-__all__ = ["Comparison", "Passage", "best_passages", "compare", "compare_analyses"]
+__all__ = [
+    "Comparison",
+    "Passage",
+    "best_passages",
+    "compare",
+    "compare_analyses",
+    "excerpt_spans",
+]
 
 # A passage grows along the diagonal while the next pair of excerpts is at most this much less
 # alike than the pair it grew from: about the spread of neighbouring excerpts within one track.
@@ -290,15 +297,27 @@ def _overlaps(spans_s: NDArray[np.float64], start_s: float, end_s: float) -> NDA
     return mask
 
 
-def _spans(analysis: Analysis) -> NDArray[np.float64]:
-    """Start and end of each excerpt, (n_excerpts, 2) in seconds, within the track."""
-    starts_s = np.asarray(analysis.excerpt_starts_s, np.float64)
+def excerpt_spans(
+    starts_s: NDArray[np.floating], duration_s: float, excerpt_s: float
+) -> NDArray[np.float64]:
+    """Start and end of each excerpt, (n_excerpts, 2) in seconds, within the track.
+
+    Parameters
+    ----------
+    starts_s : (n_excerpts,), when the excerpts begin.
+    duration_s : of the track.
+    excerpt_s : of one excerpt.
+    """
+    starts_s = np.asarray(starts_s, np.float64)
     # A track (or a passage of one) that is shorter than an excerpt was repeated to fill it.
     first_s = float(starts_s[0]) if len(starts_s) else 0.0
-    shortest_s = min(analysis.excerpt_s, analysis.duration_s)
-    last_s = max(first_s + shortest_s, analysis.duration_s)
-    ends_s = np.minimum(starts_s + analysis.excerpt_s, last_s)
+    last_s = max(first_s + min(excerpt_s, duration_s), duration_s)
+    ends_s = np.minimum(starts_s + excerpt_s, last_s)
     return np.stack([starts_s, ends_s], axis=1)
+
+
+def _spans(analysis: Analysis) -> NDArray[np.float64]:
+    return excerpt_spans(analysis.excerpt_starts_s, analysis.duration_s, analysis.excerpt_s)
 
 
 def _is_analysis(side: object) -> bool:

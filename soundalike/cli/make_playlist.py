@@ -1,0 +1,150 @@
+"""``soundalike playlist``: one from seeds; its subcommands are in ``cli.playlist_files``."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import click
+
+from soundalike.cli.limits import only_playlist_options, playlist_limit_options, weight_options
+from soundalike.cli.missing import note_missing
+from soundalike.cli.output import note, print_json, print_table
+from soundalike.cli.params import (
+    DefaultGroup,
+    ExampleCommand,
+    json_option,
+    library_option,
+    model_option,
+)
+from soundalike.cli.playlist import PlaylistTarget, playlist_options
+from soundalike.cli.playlist_files import extend, length_options, order, refresh, surprise_options
+from soundalike.cli.progress import decoding
+from soundalike.cli.reasons import list_columns, note_made, playlist_rows, seed_names
+from soundalike.cli.rows import paths_option
+from soundalike.cli.seeds import seed_options
+from soundalike.cli.views import note_upgrade
+from soundalike.show.amounts import show_count
+
+if TYPE_CHECKING:
+    from soundalike.library import Limits
+    from soundalike.recommend.records import OrderName
+
+__all__ = ["playlist"]
+
+_EXAMPLES = (
+    ("soundalike playlist miles davis so what", "25 tracks that sound like it, as a table"),
+    ("soundalike playlist 17 18 --minutes 60 --out mix.m3u8", "an hour like two tracks, as a file"),
+    ("soundalike playlist so what@1:10-1:40 --tracks 10", "like a passage of it"),
+    ("soundalike playlist ~/Music/Debut/ --without 19", "like a folder, unlike a track"),
+    ("soundalike playlist mix.m3u8 --max-per-artist 2", "like an existing playlist"),
+    ("soundalike playlist 17 --only-playlist favourites.m3u8", "among your favourites only"),
+    ("soundalike playlist 17 --surprise 0.5 --seed 7", "less obvious, and 7 gives it again"),
+    ("soundalike playlist extend mix.m3u8 --in-place", "go on with a playlist"),
+    ("soundalike playlist refresh mix.m3u8", "make it again over the library as it is now"),
+)
+
+
+@click.command(cls=ExampleCommand, examples=_EXAMPLES)
+@seed_options
+@length_options
+@playlist_limit_options
+@only_playlist_options
+@weight_options
+@surprise_options
+@click.option(
+    "--with-seeds", is_flag=True, help="Put the TRACKs themselves first; they count for the length."
+)
+@playlist_options
+@click.option("--name", metavar="TEXT", help="The name of the playlist, for players.")
+@paths_option
+@model_option
+@library_option
+@json_option
+def make(
+    seeds: list[str],
+    without: tuple[str, ...],
+    tracks: int | None,
+    minutes: float | None,
+    limits: Limits,
+    only_playlists: tuple[str, ...],
+    not_playlists: tuple[str, ...],
+    weights: dict[str, float] | None,
+    surprise: float,
+    seed: int,
+    order: OrderName,
+    with_seeds: bool,
+    m3u: str | None,
+    relative: bool,
+    base: tuple[str, str] | None,
+    name: str | None,
+    paths: bool,
+    model: str | None,
+    library: str | None,
+    as_json: bool,
+) -> None:
+    """Make a playlist of what sounds like a track, or like several.
+
+    TRACK is an audio file (in the library or not), a folder, the file of a playlist, the id of a
+    track, or words from its artist and title, and may end in a passage: @1:10-1:40. Put + between
+    several; files, folders, ids and names in quotes need none. A track that is called like one of
+    the commands below is named by its id or path.
+
+    It is chosen by the similarity to the nearest of several TRACKs, less what is too near to
+    --without, and stands in a smooth order: each track close to the next, the first nearest to
+    TRACK. Of several versions of a recording, one comes.
+
+    A playlist that is written to a file remembers how it was made; refresh makes it again.
+    """
+    from soundalike.library import Library
+    from soundalike.recommend.playlist import make_playlist
+    from soundalike.recommend.playlist_files import as_playlist
+
+    target = PlaylistTarget(m3u, relative, as_json, base=base)
+    if name is not None and m3u is None:
+        raise click.UsageError("--name needs --out FILE")
+    with (
+        Library(library, model=model, create=False) as opened,
+        decoding(f"looking for what sounds like {' + '.join(seeds)}"),
+    ):
+        made = make_playlist(
+            opened,
+            seeds,
+            tracks=tracks,
+            minutes=minutes,
+            without=without,
+            limits=limits,
+            only_playlists=only_playlists,
+            not_playlists=not_playlists,
+            weights=weights,
+            surprise=surprise,
+            random_seed=seed,
+            order=order,
+            with_seeds=with_seeds,
+        )
+        upgrade = opened.upgrade()
+    note_upgrade(upgrade)
+    for each in (*made.seeds, *made.without):
+        note_missing(each.track)
+    if as_json:
+        print_json(made)
+    elif not target.is_standard_output:
+        several = len(made.seeds) > 1
+        away = f", without {seed_names(made.without)}" if made.without else ""
+        searched = f"{show_count(made.searched, 'track')} compared"
+        note(f"{seed_names(made.seeds)}{away}: {searched}")
+        if made.items:
+            rows = playlist_rows(made, paths=paths, nearest=several)
+            print_table(list_columns(paths=paths, nearest=several), rows)
+        note_made(made, is_weighed=weights is not None)
+    target.put(as_playlist(made, name))
+
+
+@click.group(cls=DefaultGroup, examples=_EXAMPLES, help=make.help)
+def playlist() -> None:
+    pass
+
+
+assert isinstance(playlist, DefaultGroup)
+playlist.default = make
+for command in (extend, order, refresh):
+    playlist.add_command(command)

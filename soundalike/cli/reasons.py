@@ -1,0 +1,157 @@
+"""Tracks of a list with why they are there, as rows of a table; and the notes that belong to it."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from soundalike.cli.limits import passed_words
+from soundalike.cli.output import Column, note
+from soundalike.cli.rows import PATH_CELL, copies_cell, track_cells, track_columns
+from soundalike.cli.views import UNFAMILIAR, note_not_searched, weight_words
+from soundalike.errors import printable
+from soundalike.show.amounts import show_count, show_percent
+from soundalike.show.times import show_duration, show_time
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from soundalike.library import Seed, Track
+    from soundalike.recommend.records import Likeness, MadePlaylist
+
+__all__ = [
+    "list_cells",
+    "list_columns",
+    "note_made",
+    "playlist_rows",
+    "seed_names",
+    "step_words",
+    "why_words",
+]
+
+# Seeds that are named; a folder may be many.
+_NAMED = 4
+
+
+def seed_names(seeds: Sequence[Seed]) -> str:
+    """What to call some seeds: ``So What, 1:10 to 1:40 + Joga``."""
+    shown = [f"{seed.name}{_passage_words(seed)}" for seed in seeds[:_NAMED]]
+    more = len(seeds) - len(shown)
+    return " + ".join([*shown, *([f"{more:,} more"] if more else [])])
+
+
+def why_words(likeness: Likeness | None) -> str:
+    """``sound 83 %, 1:29 like 0:10``: what makes up most of a similarity, and where it is most: at
+    1:29, as at 0:10 of the other."""
+    if likeness is None:
+        return ""
+    parts = []
+    total = sum(max(share, 0.0) for share in likeness.shares.values())
+    if len(likeness.shares) > 1 and total:
+        name = max(likeness.shares, key=lambda each: likeness.shares[each])
+        parts.append(f"{name} {show_percent(max(likeness.shares[name], 0.0) / total)}")
+    passage = likeness.passage
+    if passage is not None:
+        parts.append(f"{show_time(passage.b_start_s)} like {show_time(passage.a_start_s)}")
+    return ", ".join(parts)
+
+
+def list_columns(*, paths: bool, nearest: bool = False, why: str = "why") -> list[Column]:
+    """The columns for :func:`list_cells`."""
+    return [
+        Column("", justify="right", drop=4),
+        *track_columns(paths=paths),
+        Column("like", justify="right", drop=2),
+        *([Column("nearest to", min_width=8, drop=5)] if nearest else []),
+        Column(why, min_width=12, drop=1),
+        Column("", drop=3),
+    ]
+
+
+def list_cells(
+    place: int,
+    track: Track,
+    likeness: Likeness | None,
+    *,
+    paths: bool,
+    nearest: str | None = None,
+    why: str | None = None,
+    n_copies: int = 0,
+) -> list[str]:
+    """A row: place, artist, title, length, id, path, similarity, nearest seed, why, copies."""
+    cells = track_cells(track)
+    return [
+        str(place),
+        *(cells if paths else cells[:PATH_CELL]),
+        "" if likeness is None else f"{likeness.similarity:.2f}",
+        *([] if nearest is None else [nearest]),
+        why_words(likeness) if why is None else why,
+        copies_cell(n_copies),
+    ]
+
+
+def playlist_rows(made: MadePlaylist, *, paths: bool, nearest: bool) -> list[list[str]]:
+    """The items of a playlist as rows."""
+    return [
+        list_cells(
+            item.place,
+            item.track,
+            item.likeness,
+            paths=paths,
+            nearest=made.seeds[item.seed].name if nearest else None,
+            why="a seed" if item.is_seed else None,
+            n_copies=len(item.copies),
+        )
+        for item in made.items
+    ]
+
+
+def note_made(made: MadePlaylist, *, is_weighed: bool) -> None:
+    """What there is to say of a playlist that was made, under its table."""
+    if any(item.likeness and item.likeness.passage for item in made.items):
+        note(
+            "like: the similarity to the nearest seed; why: what makes it up, and where it is most"
+        )
+    if is_weighed:
+        note(f"weights: {weight_words(made.weights)}")
+    if made.order == "smooth" and len(made.items) > 2:
+        note(f"in a smooth order: {step_words(made.mean_step, made.largest_step)}")
+    if passed := passed_words(made.passed_counts):
+        note(f"passed over for the limits: {passed}")
+    if made.n_too_close:
+        pairs = show_count(made.n_too_close, "pair")
+        note(f"one artist comes back sooner than asked for, in {pairs}: there are no others")
+    note(
+        f"{show_count(len(made.items), 'track')}, {show_duration(made.duration_s)}{_why_end(made)}"
+    )
+    if made.outside:
+        names = ", ".join(printable(seed.path) for seed in made.outside)
+        note(f"not in the list, as they are no whole tracks of the library: {names}")
+    for name in made.gone:
+        note(f"a seed that is not there any more: {name}")
+    if made.is_unfamiliar:
+        note(f"The seeds are {UNFAMILIAR}: these similarities mean little.")
+    if made.is_poor:
+        note("Even the nearest is far away for this library: nothing in it sounds much like this.")
+    note_not_searched(made.not_searched, made.model, "compared")
+
+
+def step_words(mean: float, largest: float) -> str:
+    """How far it is from track to track."""
+    return f"from track to track {mean:.2f} on average, {largest:.2f} at most (1 - similarity)"
+
+
+def _why_end(made: MadePlaylist) -> str:
+    if made.stopped_by == "tracks":
+        return "" if made.minutes is None else f": {made.tracks} tracks came before the minutes"
+    if made.stopped_by == "minutes":
+        return "" if made.tracks is None else f": {made.minutes:g} minutes came before the tracks"
+    asked = f"{made.tracks} tracks" if made.tracks is not None else f"{made.minutes:g} minutes"
+    why = "the limits leave" if made.stopped_by == "limits" else "there are"
+    return f": {asked} were asked for, {why} no more"
+
+
+def _passage_words(seed: Seed) -> str:
+    if seed.is_whole:
+        return ""
+    end = show_time(seed.end_s) if seed.end_s is not None else "the end"
+    return f", {show_time(seed.start_s or 0.0)} to {end}"

@@ -1,0 +1,98 @@
+"""How all tracks of a library fit what somebody asks for: some seeds, and what to be unlike."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+
+import numpy as np
+from numpy.typing import NDArray
+
+from soundalike.errors import InvalidArgument
+from soundalike.library.similar_records import Heard
+from soundalike.library.view import View
+from soundalike.similarity.seeds import MOST_SEEDS, score_seeds, thinned
+
+__all__ = ["ScoredRows", "score_rows"]
+
+
+@dataclass(frozen=True, eq=False)
+class ScoredRows:
+    """The rows of a view for some seeds.
+
+    Attributes
+    ----------
+    seeds : each once, in their order.
+    without : what the rows are to be unlike.
+    scores : float32 (n,), what to rank by; for one seed, and nothing to be unlike, the cosines.
+    nearest : intp (n,), the place in ``seeds`` of the seed that is nearest to each row.
+    similarities : float32 (n,), the cosine to that seed under the weights.
+    own : the rows of the seeds and of what is pushed away.
+    own_copies : rows with the same recording as one of these, and of which; not among ``own``.
+    """
+
+    seeds: tuple[Heard, ...]
+    without: tuple[Heard, ...]
+    scores: NDArray[np.float32] = field(repr=False)
+    nearest: NDArray[np.intp] = field(repr=False)
+    similarities: NDArray[np.float32] = field(repr=False)
+    own: frozenset[int]
+    own_copies: Mapping[int, Heard]
+
+
+def score_rows(
+    view: View,
+    seeds: Sequence[Heard],
+    without: Sequence[Heard],
+    *,
+    weights: Mapping[str, float] | None = None,
+    copies: bool = True,
+) -> ScoredRows:
+    """Score all rows of a view; see ``similarity.seeds`` for how, and on what that rests.
+
+    Parameters
+    ----------
+    seeds : at least one. One that is there twice, as in a folder, counts once. Of more than
+        ``MOST_SEEDS`` some tell what all are like.
+    weights : of facets, as ``Facets.weights`` takes them.
+    copies : whether to look for the copies of the seeds.
+
+    Raises
+    ------
+    ModelMismatch : one was heard by another model.
+    InvalidArgument : a seed is among what the rows are to be unlike, or a facet is unknown.
+    """
+    view.check(*seeds, *without)
+    # Who names a track twice, as in a folder, does not mean that it counts twice.
+    seeds = tuple({heard.seed.key: heard for heard in seeds}.values())
+    keys = {heard.seed.key for heard in seeds}
+    if both := [heard.name for heard in without if heard.seed.key in keys]:
+        raise InvalidArgument(
+            f"{both[0]} is a seed, and among what the tracks are to be unlike: name it once"
+        )
+    # Of a large folder some tell what all are like; none of it comes out.
+    telling = thinned(len(seeds), MOST_SEEDS)
+    scored = score_seeds(
+        np.stack([seeds[place].embedding for place in telling.tolist()]),
+        view.index.embeddings,
+        view.layout,
+        without=np.stack([each.embedding for each in without]) if without else None,
+        weights=weights,
+    )
+    own_rows = [view.own_rows(heard) for heard in (*seeds, *without)]
+    own = frozenset(row for row, _ in own_rows if row is not None)
+    own_copies: dict[int, Heard] = {}
+    if copies:
+        for heard, (_, rows) in zip((*seeds, *without), own_rows, strict=True):
+            for row in rows:
+                if row not in own:
+                    own_copies.setdefault(row, heard)
+    return ScoredRows(
+        seeds=seeds,
+        without=tuple(without),
+        scores=scored.scores,
+        nearest=telling[scored.nearest],
+        similarities=scored.similarities,
+        own=own,
+        own_copies=own_copies,
+    )

@@ -1,0 +1,181 @@
+"""What a recommendation starts from: tracks, passages, files, folders, playlists; and as a recipe.
+
+A recipe keeps each seed as it was named: a folder is looked at again, a playlist read again. A
+track is kept with its names, so that it is found when its file has moved.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from soundalike.errors import InvalidArgument, TrackNotFound, printable
+from soundalike.library.library import Library
+from soundalike.library.playlist_records import PlaylistResolution, entry_of
+from soundalike.library.similar_records import Heard
+from soundalike.library.snapshot import Query
+from soundalike.library.view import as_folder
+from soundalike.playlists import FORMATS, Playlist, PlaylistEntry, read_playlist
+
+__all__ = ["Seeds", "as_playlist_file", "findable", "hear_recipe", "hear_seeds", "playlist_ids"]
+
+
+@dataclass(frozen=True, eq=False)
+class Seeds:
+    """What was heard in some seeds.
+
+    Attributes
+    ----------
+    heard : of each track, file or passage; of folders and playlists all.
+    recipe : how each was named, as JSON has it.
+    gone : names of those of a recipe that are not there any more.
+    """
+
+    heard: tuple[Heard, ...] = ()
+    recipe: tuple[dict[str, Any], ...] = ()
+    gone: tuple[str, ...] = ()
+
+
+def hear_seeds(library: Library, queries: Query | Sequence[Query], *, name: str) -> Seeds:
+    """What the model hears in seeds as people name them.
+
+    Parameters
+    ----------
+    queries : one or several, as for ``Library.similar``, or the file of a playlist, which stands
+        for its tracks.
+    name : of the argument, for messages.
+
+    Raises
+    ------
+    TrackNotFound, AmbiguousTrack, AudioError, ModelMismatch, PlaylistError : as
+        ``Library.similar`` and ``read_playlist``; or none of a playlist is in the library.
+    InvalidArgument : a value of the wrong type.
+    """
+    is_one = isinstance(queries, (str, bytes, os.PathLike)) or not isinstance(queries, Sequence)
+    listed: list[Any] = [queries] if is_one else list(queries)  # type: ignore[arg-type]
+    heard: list[Heard] = []
+    recipe: list[dict[str, Any]] = []
+    for query in listed:
+        file = as_playlist_file(query)
+        folder = None if file else as_folder(query)
+        if file is not None:
+            heard += _hear_playlist(library, file)
+            recipe.append({"playlist": os.path.abspath(file)})
+        elif folder is not None:
+            heard += library.hear_all([query], with_excerpts=False)
+            recipe.append({"folder": folder})
+        else:
+            found = library.hear_all([query], with_excerpts=False)
+            heard += found
+            recipe += map(_track_recipe, found)
+    if not heard and listed and name == "seeds":
+        raise TrackNotFound("none of the seeds has a track that can be compared")
+    return Seeds(tuple(heard), tuple(recipe))
+
+
+def hear_recipe(library: Library, recipe: Sequence[dict[str, Any]]) -> Seeds:
+    """What the model hears in the seeds of a recipe now. Those that are gone are named.
+
+    Raises
+    ------
+    As :func:`hear_seeds`; and InvalidArgument for what is no recipe.
+    """
+    heard: list[Heard] = []
+    kept: list[dict[str, Any]] = []
+    gone: list[str] = []
+    for each in recipe:
+        try:
+            if "playlist" in each:
+                heard += _hear_playlist(library, Path(each["playlist"]))
+            elif "folder" in each:
+                folder = os.path.join(each["folder"], "")
+                heard += library.hear_all([folder], with_excerpts=False)
+            else:
+                heard.append(_hear_track(library, each))
+            kept.append(each)
+        except TrackNotFound as error:
+            gone.append(str(error))
+    return Seeds(tuple(heard), tuple(kept), tuple(gone))
+
+
+def as_playlist_file(query: Any) -> Path | None:
+    """The file of a playlist that a query names; None for anything else."""
+    if not isinstance(query, (str, os.PathLike)):
+        return None
+    path = Path(os.path.expanduser(os.fspath(query)))
+    try:
+        is_one = path.suffix[1:].lower() in FORMATS and path.is_file()
+    except ValueError:  # a null character in it
+        return None
+    return path if is_one else None
+
+
+def findable(library: Library, resolution: PlaylistResolution) -> list[int | None]:
+    """For each entry of a playlist, the id of its track if a search can find that."""
+    index = library.index()
+    return [
+        each.track.track_id
+        if each.track is not None and index.row_of(each.track.track_id) is not None
+        else None
+        for each in resolution.entries
+    ]
+
+
+def playlist_ids(library: Library, files: Sequence[str | os.PathLike[str]]) -> frozenset[int]:
+    """The ids of all tracks of some playlists.
+
+    Raises
+    ------
+    PlaylistError : one cannot be read.
+    TrackNotFound : none of the tracks of one is in the library.
+    """
+    found: set[int] = set()
+    for file in files:
+        tracks = library.resolve_playlist(read_playlist(os.path.expanduser(file))).tracks
+        if not tracks:
+            raise TrackNotFound(f"{printable(file)}: none of its tracks is in the library")
+        found.update(track.track_id for track in tracks)
+    return frozenset(found)
+
+
+def _hear_playlist(library: Library, file: Path) -> list[Heard]:
+    if not file.is_file():
+        raise TrackNotFound(f"{printable(file)}: there is no such playlist any more")
+    resolution = library.resolve_playlist(read_playlist(file))
+    ids = [each for each in findable(library, resolution) if each is not None]
+    if not ids:
+        raise TrackNotFound(
+            f"{printable(file)}: none of its {len(resolution.entries)} tracks is in the library"
+        )
+    return library.hear_all(list(dict.fromkeys(ids)), with_excerpts=False)
+
+
+def _track_recipe(heard: Heard) -> dict[str, Any]:
+    seed = heard.seed
+    names: dict[str, Any] = {"path": os.path.abspath(seed.path)}
+    if seed.track is not None:
+        entry = entry_of(seed.track)
+        for name in ("title", "artist", "album", "duration_s"):
+            if getattr(entry, name) is not None:
+                names[name] = getattr(entry, name)
+    for name in ("start_s", "end_s"):
+        if getattr(seed, name) is not None:
+            names[name] = getattr(seed, name)
+    return names
+
+
+def _hear_track(library: Library, recipe: dict[str, Any]) -> Heard:
+    names = {name: recipe.get(name) for name in ("title", "artist", "album", "duration_s")}
+    try:
+        entry = PlaylistEntry(Path(recipe["path"]), **names)
+        start_s, end_s = recipe.get("start_s"), recipe.get("end_s")
+    except (KeyError, TypeError) as error:
+        raise InvalidArgument(f"{recipe!r} is no seed of a recipe") from error
+    track = library.resolve_playlist(Playlist(entries=(entry,))).entries[0].track
+    query: Query = entry.path if track is None else track.track_id  # type: ignore[assignment]
+    if track is None and not os.path.exists(recipe["path"]):
+        raise TrackNotFound(printable(recipe["path"]))
+    return library.hear(query, start_s, end_s)
