@@ -82,7 +82,9 @@ def test_a_playlist_is_a_table_with_reasons(place: Path) -> None:
 
 
 def test_words_options_and_limits(place: Path, tmp_path: Path) -> None:
-    shown = call("playlist", "piece", 3, "+", "piece", 4, "--tracks", 8, "--max-per-artist", 1, *ALL)
+    shown = call(
+        "playlist", "piece", 3, "+", "piece", 4, "--tracks", 8, "--max-per-artist", 1, *ALL
+    )
     assert "nearest to" in shown.stdout.splitlines()[0]
     assert "4 tracks, 44 s: 8 tracks were asked for, the limits leave no more" in shown.stderr
     assert "passed over for the limits: 6 by artist" in shown.stderr
@@ -90,9 +92,10 @@ def test_words_options_and_limits(place: Path, tmp_path: Path) -> None:
     short = call("playlist", 1)
     assert (short.exit_code, short.stdout) == (1, "")
     assert "InvalidArgument: the limits leave nothing of 11 tracks: length takes 11" in short.stderr
-    assert "30 tracks were asked for, there are no more" in call(
-        "playlist", 1, "--tracks", 30, *ALL
-    ).stderr
+    assert (
+        "30 tracks were asked for, there are no more"
+        in call("playlist", 1, "--tracks", 30, *ALL).stderr
+    )
     both = call("playlist", 1, "--tracks", 9, "--minutes", 0.5, *ALL)
     assert "3 tracks, 33 s: 0.5 minutes came before the tracks" in both.stderr
     assert call("playlist", 1, "--name", "x").exit_code == 2
