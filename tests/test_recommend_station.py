@@ -59,9 +59,7 @@ def test_a_radio_goes_on_as_if_it_had_never_stopped(library: Library) -> None:
     assert [item for part in parts for item in part.items] == list(whole.items)
     assert parts[-1].state == whole.state
     others = {
-        tuple(ids(start_radio(library, "piece 7", tracks=5, random_seed=n)))
-        for n in "012345"
-        for n in [int(n)]
+        tuple(ids(start_radio(library, "piece 7", tracks=5, random_seed=n))) for n in range(6)
     }
     assert len(others) > 3
 
@@ -77,7 +75,9 @@ def test_every_track_has_its_reasons(library: Library) -> None:
         assert item.likeness.similarity == pytest.approx(
             float(embeddings[rows[before]] @ own), abs=1e-5
         )
-        assert sum(item.likeness.shares.values()) == pytest.approx(item.likeness.similarity)
+        assert sum(item.likeness.shares.values()) == pytest.approx(
+            item.likeness.similarity, abs=1e-6
+        )
         assert item.likeness.passage is not None
         assert item.seed_similarity == pytest.approx(float(embeddings[rows[8]] @ own), abs=1e-5)
         assert sum(item.passed_counts.values()) == item.rank_before - 1
@@ -139,11 +139,9 @@ def test_a_library_may_change_meanwhile(tmp_path: Path) -> None:
         for number in range(50, 60):
             add_track(tmp_path, number)
         library.scan([tmp_path / "music"])
-        later = continue_radio(library, kept(part), tracks=22)
+        later = continue_radio(library, kept(part), tracks=23)
         assert not set(ids(later)) & set(ids(part))
-        assert set(ids(part, later)) == {*range(1, 21), *range(21, 31)} - {8} - (
-            {gone.track_id} - set(ids(part))
-        ) - ({gone.track_id} & set(ids(later)))
+        assert set(ids(part, later)) == set(range(1, 31)) - {8}
         # What it came from is gone: there is nothing to be like.
         assert later.items[0].likeness is None
         assert later.items[1].likeness is not None
