@@ -100,7 +100,7 @@ def test_what_stands_before_counts_for_the_limits(
 def test_more_seeds_and_what_to_be_unlike(library: Library, tmp_path: Path) -> None:
     file = mix(library, tmp_path / "mix.m3u8")
     plain = extend_playlist(library, file, tracks=5, order="similar")
-    unwanted = [item.track.track_id for item in plain.items if item.track.title != "Piece 3"][0]
+    unwanted = next(item.track.track_id for item in plain.items if item.track.title != "Piece 3")
     made = extend_playlist(library, file, tracks=5, also="piece 3", without=unwanted)
     assert (len(made.seeds), made.recipe["seeds"][0]["title"]) == (9, "Piece 3")
     assert unwanted not in [item.track.track_id for item in made.items]

@@ -42,6 +42,7 @@ SECTIONS: dict[str, dict[str, str]] = {
         "similar": "soundalike.cli.similar:similar",
         "find": "soundalike.cli.find:find",
         "playlist": "soundalike.cli.make_playlist:playlist",
+        "radio": "soundalike.cli.radio:radio",
         "path": "soundalike.cli.path:path",
         "list": "soundalike.cli.list:list_tracks",
         "info": "soundalike.cli.info:info",

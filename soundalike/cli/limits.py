@@ -18,10 +18,10 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
 __all__ = [
+    "gap_limit_options",
     "limit_options",
     "only_playlist_options",
     "passed_words",
-    "path_limit_options",
     "playlist_limit_options",
     "to_length",
     "weight_options",
@@ -56,8 +56,8 @@ def playlist_limit_options(command: Decorated) -> Decorated:
     return _limited(command, [*_OPTIONS[:2], _GAP, *_LENGTHS, *_REST], PLAYLIST_LIMITS)
 
 
-def path_limit_options(command: Decorated) -> Decorated:
-    """The same for a path, which has no limit on how many of an artist or album."""
+def gap_limit_options(command: Decorated) -> Decorated:
+    """The same for paths and radio, which have no limit on how many of an artist or album."""
     return _limited(command, [_GAP, *_LENGTHS, *_REST], PLAYLIST_LIMITS)
 
 

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 import click
 
 from soundalike.cli.completion import complete_track
-from soundalike.cli.limits import only_playlist_options, path_limit_options, weight_options
+from soundalike.cli.limits import gap_limit_options, only_playlist_options, weight_options
 from soundalike.cli.output import note, print_json, print_table
 from soundalike.cli.params import ExampleCommand, json_option, library_option, model_option
 from soundalike.cli.playlist import PlaylistTarget, playlist_options
@@ -45,7 +45,7 @@ __all__ = ["path"]
     metavar="N",
     help="How many tracks, those that are named among them.",
 )
-@path_limit_options
+@gap_limit_options
 @only_playlist_options
 @weight_options
 @playlist_options

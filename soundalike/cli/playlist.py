@@ -143,8 +143,12 @@ class PlaylistTarget:
             ]
         self.put(Playlist(entries=tuple(entries)))
 
-    def put(self, playlist: Playlist) -> None:
+    def put(self, playlist: Playlist, *, goes_on: bool = False) -> None:
         """Write a playlist, if one is wanted, and say so.
+
+        Parameters
+        ----------
+        goes_on : whether it follows another on standard output, which has the first line already.
 
         Raises
         ------
@@ -156,7 +160,8 @@ class PlaylistTarget:
         relative = self.relative or None
         if self.is_standard_output:
             rendered = render_playlist(playlist, "m3u8", relative=relative, base=self.base)
-            print_whole(rendered.content)
+            lines = rendered.content.split(b"\n", 1)
+            print_whole(lines[1] if goes_on else rendered.content)
             left_out = rendered.left_out
         else:
             is_known = os.path.splitext(self.file)[1][1:].lower() in FORMATS

@@ -6,7 +6,6 @@ import os
 from collections.abc import Mapping, Sequence
 
 import numpy as np
-from numpy.typing import NDArray
 
 from soundalike.arguments import whole_number
 from soundalike.errors import InvalidArgument
@@ -19,9 +18,14 @@ from soundalike.library.view import View
 from soundalike.recommend.defaults import PATH_TRACKS, PLAYLIST_LIMITS
 from soundalike.recommend.likeness import Likenesses, weighed_rows
 from soundalike.recommend.path import Path, listening_path
-from soundalike.recommend.playlist import check_library, limits_with_playlists, soft_gap
 from soundalike.recommend.records import MadePath, PathStop
-from soundalike.similarity.select import Barred
+from soundalike.recommend.rules import (
+    check_library,
+    check_no_counts,
+    limits_with_playlists,
+    soft_gap,
+    taken_words,
+)
 
 __all__ = ["make_path"]
 
@@ -66,9 +70,7 @@ def make_path(
             f"a path of {tracks} tracks cannot go through {len(waypoints)}: ask for at least as "
             f"many tracks"
         )
-    for name in ("max_per_artist", "max_per_album"):
-        if getattr(limits, name) is not None:
-            raise InvalidArgument(f"{name} is {getattr(limits, name)}: a path has no such limit")
+    check_no_counts(limits, "a path")
     weights = checked_weights(weights)
     check_library(library)
     heard = [library.hear(waypoint) for waypoint in waypoints]
@@ -107,7 +109,11 @@ def _path(
     barred = view.barred(limits)
     allowed = np.concatenate([barred.allowed, np.zeros(len(others), np.bool_)])
     allowed[list(own)] = False
-    _check_enough(allowed, barred, tracks - len(rows))
+    if (needed := tracks - len(rows)) > (n_free := int(np.count_nonzero(allowed))):
+        raise InvalidArgument(
+            f"the path needs {needed} tracks between those that are named, and only {n_free:,} may "
+            f"come there{taken_words(barred)}: ask for fewer, or allow more"
+        )
 
     def artists_of(some: Sequence[int]) -> list[frozenset[int]]:
         known = iter(view.artists([row for row in some if row < n]))
@@ -139,19 +145,6 @@ def _path(
         limits=limits.in_use,
         searched=int(np.count_nonzero(allowed)),
         not_searched=view.index.counts["pending"],
-    )
-
-
-def _check_enough(allowed: NDArray[np.bool_], barred: Barred, needed: int) -> None:
-    n_free = int(np.count_nonzero(allowed))
-    if n_free >= needed:
-        return
-    takes = sorted(barred.counts.items(), key=lambda each: -each[1])
-    words = ", ".join(f"{name} takes {count:,}" for name, count in takes if count)
-    why = f" ({words})" if words else ""
-    raise InvalidArgument(
-        f"the path needs {needed} tracks between those that are named, and only {n_free:,} may "
-        f"come there{why}: ask for fewer, or allow more"
     )
 
 

@@ -14,7 +14,7 @@ from soundalike.errors import InvalidArgument
 from soundalike.library.checks import checked_weights
 from soundalike.library.copies import copies_of
 from soundalike.library.library import Library
-from soundalike.library.limits import Filter, Limits
+from soundalike.library.limits import Limits
 from soundalike.library.search import passed_tracks
 from soundalike.library.seed_scores import ScoredRows, score_rows
 from soundalike.library.similar_records import Heard
@@ -24,21 +24,15 @@ from soundalike.recommend.defaults import PLAYLIST_LIMITS
 from soundalike.recommend.likeness import Likenesses, weighed_rows
 from soundalike.recommend.order import smooth_order
 from soundalike.recommend.records import MadePlaylist, OrderName, PlaylistItem, StoppedBy
-from soundalike.recommend.seeds import Seeds, hear_seeds, playlist_ids
+from soundalike.recommend.rules import check_library, limits_with_playlists, soft_gap
+from soundalike.recommend.seeds import Seeds, hear_seeds
 from soundalike.recommend.spacing import Spacing
 from soundalike.recommend.surprise import surprised
 from soundalike.recommend.wishes import Wishes
 from soundalike.similarity.distribution import DECIMALS
 from soundalike.similarity.select import Selected, Selection
 
-__all__ = [
-    "RECIPE_VERSION",
-    "check_library",
-    "compose",
-    "limits_with_playlists",
-    "make_playlist",
-    "soft_gap",
-]
+__all__ = ["RECIPE_VERSION", "compose", "make_playlist"]
 
 RECIPE_VERSION = 1
 
@@ -96,26 +90,6 @@ def make_playlist(
     found = hear_seeds(library, seeds, name="seeds")
     away = hear_seeds(library, without, name="without")
     return compose(library, found, away, wishes)
-
-
-def check_library(library: Library) -> None:
-    """
-    Raises
-    ------
-    InvalidArgument : there is nothing to recommend.
-    ModelMismatch : the whole library is analysed with another model only.
-    """
-    if not len(library.index()):
-        raise InvalidArgument(
-            f"{library.location}: no track is analysed yet, so there is nothing to choose from; "
-            f"scan a folder first (soundalike scan ~/Music)"
-        )
-
-
-def soft_gap(limits: Limits) -> int:
-    """The gap between artists that an order tries to keep: where none is asked for, one artist
-    does not come twice in a row if that can be had."""
-    return 1 if limits.artist_gap is None else limits.artist_gap
 
 
 def compose(
@@ -200,34 +174,6 @@ def compose(
                 **wishes.to_json(),
             },
         )
-
-
-def limits_with_playlists(
-    library: Library,
-    limits: Limits,
-    only: Sequence[str | os.PathLike[str]],
-    never: Sequence[str | os.PathLike[str]],
-) -> Limits:
-    """Limits that allow only the tracks of some playlists, and none of others.
-
-    Raises
-    ------
-    PlaylistError, TrackNotFound : as ``seeds.playlist_ids``.
-    InvalidArgument : that leaves nothing.
-    """
-    if only:
-        ids = playlist_ids(library, only)
-        if limits.only.track_ids is not None:
-            ids &= limits.only.track_ids
-        limits = replace(limits, only=_with_ids(limits.only, ids))
-    if never:
-        ids = playlist_ids(library, never) | (limits.never.track_ids or frozenset())
-        limits = replace(limits, never=_with_ids(limits.never, ids))
-    return limits
-
-
-def _with_ids(asked: Filter, ids: frozenset[int]) -> Filter:
-    return replace(asked, track_ids=ids)
 
 
 @dataclass(frozen=True, eq=False)

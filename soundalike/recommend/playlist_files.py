@@ -18,13 +18,14 @@ from soundalike.playlists import BasePair, Playlist, PlaylistEntry, read_playlis
 from soundalike.recommend.defaults import PLAYLIST_LIMITS
 from soundalike.recommend.likeness import weighed_rows
 from soundalike.recommend.order import smooth_order
-from soundalike.recommend.playlist import RECIPE_VERSION, check_library, compose
+from soundalike.recommend.playlist import RECIPE_VERSION, compose
 from soundalike.recommend.records import (
     MadePlaylist,
     OrderedPlaylist,
     OrderName,
     RefreshedPlaylist,
 )
+from soundalike.recommend.rules import check_library
 from soundalike.recommend.seeds import Seeds, findable, hear_recipe, hear_seeds
 from soundalike.recommend.wishes import Wishes
 from soundalike.similarity.distribution import DECIMALS

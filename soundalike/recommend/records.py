@@ -19,6 +19,8 @@ __all__ = [
     "OrderedPlaylist",
     "PathStop",
     "PlaylistItem",
+    "RadioItem",
+    "RadioPart",
     "RefreshedPlaylist",
     "StoppedBy",
 ]
@@ -245,3 +247,57 @@ class MadePath:
     limits: tuple[str, ...]
     searched: int
     not_searched: int
+
+
+@dataclass(frozen=True, slots=True)
+class RadioItem:
+    """A track of a radio, and why it comes now.
+
+    Attributes
+    ----------
+    place : since the radio began, from 1.
+    likeness : to the track before it; of the first to the nearest seed. None where the one before
+        is not in the library any more.
+    seed_similarity : cosine to the mean direction of the seeds.
+    rank_before : its place among all tracks near to where the radio is, hubs lowered.
+    round : 1 until all that may come have come, then 2, and so on.
+    passed_over : tracks of a higher place, best first, the first twenty at most; ``rule`` is
+        "artist" or "skipped artist", who came or was skipped lately; "copy", of which the recording
+        has come; or "chance", as another was drawn.
+    passed_counts : how many these are in all, by rule.
+    """
+
+    place: int
+    track: Track
+    likeness: Likeness | None
+    seed_similarity: float
+    rank_before: int
+    round: int
+    passed_over: tuple[PassedTrack, ...] = ()
+    passed_counts: Mapping[str, int] = field(default_factory=dict, hash=False)
+
+
+@dataclass(frozen=True, slots=True)
+class RadioPart:
+    """Some tracks of a radio, and how to go on.
+
+    Attributes
+    ----------
+    model : that made the embeddings, ``name@version``.
+    seeds : what it began with, by name.
+    weights : the share of each facet in the similarities, sum 1.
+    items : in their order.
+    limits : the names of the limits that were set.
+    searched : tracks that may come.
+    not_searched : tracks that are not analysed with this model (yet).
+    state : JSON, for ``continue_radio``.
+    """
+
+    model: str
+    seeds: tuple[str, ...]
+    weights: Mapping[str, float] = field(hash=False)
+    items: tuple[RadioItem, ...]
+    limits: tuple[str, ...]
+    searched: int
+    not_searched: int
+    state: dict[str, Any] = field(hash=False)

@@ -1,0 +1,245 @@
+"""``soundalike radio``."""
+
+from __future__ import annotations
+
+import json
+import os
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from soundalike.cli.completion import complete_track
+from soundalike.cli.limits import gap_limit_options, only_playlist_options, weight_options
+from soundalike.cli.output import echo, note, print_json, print_table
+from soundalike.cli.params import ExampleCommand, json_option, library_option, model_option
+from soundalike.cli.playlist import PlaylistTarget, playlist_options
+from soundalike.cli.progress import decoding
+from soundalike.cli.reasons import list_cells, list_columns, why_words
+from soundalike.cli.rows import paths_option
+from soundalike.cli.seeds import to_seeds
+from soundalike.cli.views import note_not_searched, note_upgrade, weight_words
+from soundalike.errors import InvalidArgument, printable
+from soundalike.files import check_writable, why, write_file
+from soundalike.recommend.defaults import PLAYLIST_LIMITS, RADIO_TRACKS
+from soundalike.show.amounts import show_count
+from soundalike.show.times import show_time
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from soundalike.library import Library, Limits
+    from soundalike.recommend.records import RadioPart
+
+__all__ = ["radio"]
+
+# Tracks that an endless radio thinks of at once.
+_AT_ONCE = 10
+_NAMED = 4
+
+
+@click.command(
+    cls=ExampleCommand,
+    examples=(
+        ("soundalike radio so what", "30 tracks from there on"),
+        ("soundalike radio 17 --state evening.json", "the same, and remember where it is"),
+        ("soundalike radio --state evening.json", "go on"),
+        ("soundalike radio --state evening.json --skip 42 --like 43", "less like 42, more like 43"),
+        ("soundalike radio 17 --endless --m3u - | mpv --playlist=-", "until you stop it"),
+        ("soundalike radio ~/Music/Debut/ --tracks 50 --out radio.m3u8", "as a playlist"),
+    ),
+)
+@click.argument("seeds", nargs=-1, metavar="TRACK...", shell_complete=complete_track)
+@click.option(
+    "--tracks",
+    default=RADIO_TRACKS,
+    show_default=True,
+    metavar="N",
+    help="How many tracks now.",
+)
+@click.option("--endless", is_flag=True, help="Go on until Ctrl-C, or until nobody reads on.")
+@click.option(
+    "--state",
+    type=click.Path(dir_okay=False),
+    metavar="FILE",
+    help="Remember in FILE where the radio is; without TRACK, go on from there.",
+)
+@click.option(
+    "--skip",
+    multiple=True,
+    metavar="TRACK",
+    shell_complete=complete_track,
+    help="First move away from this one; its artist does not come for a while.",
+)
+@click.option(
+    "--like",
+    multiple=True,
+    metavar="TRACK",
+    shell_complete=complete_track,
+    help="First move towards this one.",
+)
+@gap_limit_options
+@only_playlist_options
+@weight_options
+@click.option(
+    "--seed",
+    type=int,
+    default=0,
+    show_default=True,
+    metavar="N",
+    help="Of what it draws: the same number gives the same radio again.",
+)
+@playlist_options
+@paths_option
+@model_option
+@library_option
+@json_option
+def radio(
+    seeds: tuple[str, ...],
+    tracks: int,
+    endless: bool,
+    state: str | None,
+    skip: tuple[str, ...],
+    like: tuple[str, ...],
+    limits: Limits,
+    only_playlists: tuple[str, ...],
+    not_playlists: tuple[str, ...],
+    weights: dict[str, float] | None,
+    seed: int,
+    m3u: str | None,
+    relative: bool,
+    base: tuple[str, str] | None,
+    paths: bool,
+    model: str | None,
+    library: str | None,
+    as_json: bool,
+) -> None:
+    """Play on from a track: a list without an end.
+
+    It drifts slowly away from TRACK and is pulled back to it, goes on to what has not come yet
+    rather than to what is near to everything, and lets an artist wait for a while. TRACK is as for
+    `soundalike playlist`; of several, it is what lies between them.
+
+    With --state it goes on where it was, and takes what you skip and like. Nothing comes twice
+    before all that may come has come.
+    """
+    from soundalike.library import Library
+    from soundalike.recommend.station import continue_radio, start_radio
+
+    target = PlaylistTarget(m3u, relative, as_json, base=base)
+    if endless and (as_json or (m3u is not None and not target.is_standard_output)):
+        raise click.UsageError("--endless has no end to write a file or JSON at: use --m3u -")
+    told: dict[str, Any] = {"like": like, "skip": skip}
+    known = _read_state(state)
+    if known is None:
+        if not seeds:
+            missing = f"{printable(state)} is not there yet: " if state else ""
+            raise click.UsageError(f"{missing}name a TRACK to begin with")
+        begun = to_seeds(seeds)
+        kinds = {"limits": limits, "only_playlists": only_playlists, "weights": weights}
+        kinds |= {"not_playlists": not_playlists, "random_seed": seed}
+
+        def first(opened: Library, n: int) -> RadioPart:
+            return start_radio(opened, begun, tracks=n, **told, **kinds)  # type: ignore[arg-type]
+
+    else:
+        if seeds:
+            raise click.UsageError(
+                f"{printable(state or '')} holds a radio: leave out TRACK to go on with it, or "
+                f"delete the file to begin another"
+            )
+        is_other = limits != PLAYLIST_LIMITS or weights or only_playlists or not_playlists or seed
+        if is_other:
+            raise click.UsageError(
+                "limits, weights and --seed are those that the radio began with: leave them out, "
+                "or begin another"
+            )
+        before = known
+
+        def first(opened: Library, n: int) -> RadioPart:
+            return continue_radio(opened, before, tracks=n, **told)
+
+    if state is not None:
+        check_writable(state)
+    with Library(library, model=model, create=False) as opened:
+        with decoding("tuning in"):
+            part = first(opened, _AT_ONCE if endless else tracks)
+            upgrade = opened.upgrade()
+        note_upgrade(upgrade)
+        if endless:
+            _go_on(opened, part, target, state, continue_radio)
+            return
+    if as_json:
+        print_json(part)
+    elif not target.is_standard_output:
+        _print(part, paths=paths, is_weighed=weights is not None)
+    _put(part, target, is_first=True)
+    _write_state(state, part)
+
+
+def _go_on(
+    opened: Library,
+    part: RadioPart,
+    target: PlaylistTarget,
+    state: str | None,
+    more: Callable[..., RadioPart],
+) -> None:
+    """Print part after part, until somebody stops it."""
+    is_first = True
+    while part.items:
+        if target.is_standard_output:
+            _put(part, target, is_first=is_first)
+        else:
+            for item in part.items:
+                length = show_time(item.track.duration_s)
+                reason = why_words(item.likeness)
+                echo(f"{item.place}. {item.track.name} ({length}): {reason}")
+        _write_state(state, part)
+        part, is_first = more(opened, part.state, tracks=_AT_ONCE), False
+
+
+def _put(part: RadioPart, target: PlaylistTarget, *, is_first: bool) -> None:
+    from soundalike.library.playlist_records import entry_of
+    from soundalike.playlists import Playlist
+
+    entries = tuple(entry_of(item.track) for item in part.items)
+    target.put(Playlist(entries=entries), goes_on=not is_first)
+
+
+def _print(part: RadioPart, *, paths: bool, is_weighed: bool) -> None:
+    named = " + ".join(part.seeds[:_NAMED])
+    more = f" + {len(part.seeds) - _NAMED:,} more" if len(part.seeds) > _NAMED else ""
+    note(f"from {named}{more}: {show_count(part.searched, 'track')} may come")
+    rows = [list_cells(item.place, item.track, item.likeness, paths=paths) for item in part.items]
+    if rows:
+        print_table(list_columns(paths=paths, why="why, to the one before"), rows)
+    if is_weighed:
+        note(f"weights: {weight_words(part.weights)}")
+    rounds = {item.round for item in part.items}
+    if len(rounds) > 1 or max(rounds, default=1) > 1:
+        first = next((item.place for item in part.items if item.round == max(rounds)), 0)
+        note(f"All tracks that may come have come: from place {first} on they come again.")
+    note_not_searched(part.not_searched, part.model, "compared")
+
+
+def _read_state(file: str | None) -> dict[str, Any] | None:
+    """What a file remembers; None where there is none."""
+    if file is None or not os.path.exists(file):
+        return None
+    try:
+        with open(file, encoding="utf-8") as opened:
+            found = json.load(opened)
+    except OSError as error:
+        raise InvalidArgument(f"{printable(file)}: cannot be read ({why(error)})") from error
+    except ValueError as error:
+        raise InvalidArgument(
+            f"{printable(file)}: no state of a radio ({error}); name another file"
+        ) from error
+    if not isinstance(found, dict):
+        raise InvalidArgument(f"{printable(file)}: no state of a radio; name another file")
+    return found
+
+
+def _write_state(file: str | None, part: RadioPart) -> None:
+    if file is not None:
+        # To the last digit, so that it goes on as if it had never stopped.
+        write_file(file, json.dumps(part.state).encode())
