@@ -58,7 +58,7 @@ class Group:
     closeness : by facet, 0 where its tracks are as alike as those of the whole library, 1 where
         they are the same.
     artists : that it has the most tracks of.
-    middle : place of the most typical track on the map.
+    middle : the place on the map of one of its tracks that lies amid them.
     """
 
     number: int
@@ -100,7 +100,7 @@ def groups_of(heard: Heard, found: LibraryMap) -> tuple[Group, ...]:
         name = name_of((*own_words, *genres), taken)
         taken.append(name or f"like {heard.tracks[typical[0]].name}")
         rows = np.flatnonzero(members).tolist()
-        x, y = found.places[typical[0]].tolist()
+        x, y = _middle(found.places[rows])
         groups.append(
             Group(
                 number=label + 1,
@@ -147,6 +147,12 @@ def _typical(heard: Heard, members: NDArray[np.bool_]) -> list[int]:
                 chosen.append(row)
                 spoken_for += [row, *copies]
     return chosen
+
+
+def _middle(places: NDArray[np.float32]) -> tuple[float, float]:
+    apart = places - np.median(places, axis=0)
+    x, y = places[(apart**2).sum(axis=1).argmin()].tolist()
+    return x, y
 
 
 def _tempos(known: list[float | None]) -> tuple[float, float] | None:

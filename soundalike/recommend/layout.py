@@ -3,9 +3,9 @@
 It is t-SNE (van der Maaten and Hinton 2008): nearness on the map, 1 / (1 + d^2), is brought as
 close to the affinities of the tracks as can be, in the sense of Kullback and Leibler. What draws
 tracks together comes from the graph of the nearest ones, each of them counting the same (Boehm,
-Berens and Kobak 2022). What drives them apart comes from all pairs; that sum is a convolution, and is taken on
-a grid with an FFT (Linderman, Rachh, Hoskins, Steinerberger and Kluger 2019), which makes each step
-linear in the number of tracks.
+Berens and Kobak 2022). What drives them apart comes from all pairs; that sum is a convolution, and
+is taken on a grid with an FFT (Linderman, Rachh, Hoskins, Steinerberger and Kluger 2019), which
+makes each step linear in the number of tracks.
 """
 
 from __future__ import annotations

@@ -40,7 +40,7 @@ class Trait:
     ----------
     name : such as "piano".
     kind : "genre", or the group of the word: "instrument", "voice", "style", "mood", "other".
-    share : 0 to 1, of the group's tracks for which the word holds; of a genre, the mean probability.
+    share : 0 to 1, of the group's tracks for which the word holds; of a genre its mean probability.
     in_library : the same of the whole library.
     """
 
