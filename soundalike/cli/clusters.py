@@ -70,6 +70,6 @@ def _print(groups: Sequence[Group]) -> None:
 
     for group in groups:
         echo()
-        heading = one_line(f"{group.number}  {group.name}")
+        heading = one_line(f"{group.number} {group.name}")
         echo(bold(heading), dim(f"  {show_count(group.size, 'track')}"))
         print_fields(group_facts(group))

@@ -14,7 +14,7 @@ from soundalike.cli.progress import work_progress
 from soundalike.cli.views import note_not_searched, note_upgrade
 from soundalike.errors import InvalidArgument, printable
 from soundalike.files import check_writable, write_file
-from soundalike.show.amounts import show_count
+from soundalike.show.amounts import show_count, show_percent
 
 if TYPE_CHECKING:
     from soundalike.library.heard import Heard
@@ -28,6 +28,8 @@ Decorated = TypeVar("Decorated", bound=Callable[..., Any])
 _TEXTS = (".html", ".json", ".csv")
 # So many tracks take a few seconds.
 _QUICK = 5000
+# A map that so many tracks had no part in shows others than the library has now.
+_MANY_NEW = 0.2
 
 
 def groups_option(command: Decorated) -> Decorated:
@@ -136,6 +138,11 @@ def mapped(
                 progress=progress if len(heard.index) > _QUICK else None,
             )
         note_not_searched(heard.index.counts["pending"], found.model, "placed")
+    if found.is_new.mean() > _MANY_NEW:
+        note(
+            f"{show_percent(float(found.is_new.mean()))} of the tracks are new since the map was "
+            f"made; to make it anew, of all of them: soundalike map --again"
+        )
     return heard, found, groups_of(heard, found)
 
 

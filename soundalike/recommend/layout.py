@@ -34,6 +34,7 @@ _LEAST: Final = 6
 # ones keep no more neighbours.
 _SPACING: Final = 0.6
 _LEAST_SPACES: Final = 48
+_LEAST_SPAN: Final = 2.0
 # How far a track goes in a step at most.
 _LONGEST: Final = 5.0
 # The tracks start this close to each other, and are kept from coming closer.
@@ -215,10 +216,11 @@ class Repulsion:
     def __call__(self, places: Floats) -> tuple[Floats, float]:
         """Of points (n, 2): float32 (n, 2) and a number."""
         low, high = places.min(axis=0), places.max(axis=0)
-        span = float((high - low).max())
+        # Between nodes that lie closer, the potential differs by less than a float can tell.
+        span = max(float((high - low).max()), _LEAST_SPAN)
         # A grid is kept as long as it fits, so that the transform of its kernel can be.
         if not 0.7 * self._side <= span <= self._side:
-            self._resize(max(1.15 * span, 1e-12))
+            self._resize(1.15 * span)
         n_nodes = self._n_nodes
         origin = (low + high) / 2 - np.float32(self._side / 2 + 1.5 * self._spacing)
         at = (places - origin) / np.float32(self._spacing)
