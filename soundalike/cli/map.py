@@ -87,10 +87,10 @@ def map_command(
     library: str | None,
     as_json: bool,
 ) -> None:
-    """Draw a map of your library, on which tracks that sound alike lie close.
+    """Draw a map on which tracks that sound alike lie close.
 
-    Two dimensions cannot keep all that is near near: it says how much is kept, for the whole and
-    for each track. The page shows which tracks really sound most like the one that you choose.
+    Two dimensions are too few for all neighbours to stay neighbours: it says how many do, of the
+    whole and of each track. The page shows which tracks really sound most like the one you choose.
 
     The map is kept beside the library. New tracks are placed amid those that sound like them, and
     nothing else moves, until --again.

@@ -29,6 +29,8 @@ __all__ = ["map_page"]
 
 # A name that is longer says no more, and there may be a hundred thousand.
 _LONGEST_NAME = 120
+# A browser loads nothing for the page, and sends nothing from it.
+_POLICY = "default-src 'none'; style-src 'unsafe-inline'; script-src 'unsafe-inline'"
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,6 +64,7 @@ def map_page(
         title=f"The map of {n}",
         lead=f"Tracks that sound alike to {found.model} lie close: {kept_words(found)}.",
         warning="",
+        policy=_POLICY,
         footer="soundalike map",
         n_tracks=len(found),
         groups=[

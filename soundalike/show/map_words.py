@@ -89,5 +89,5 @@ def group_facts(group: Group) -> list[tuple[str, str]]:
         ("artists", ", ".join(f"{each.artist} {each.tracks:,}" for each in group.artists)),
     ]
     if group.unclear:
-        facts.append(("between groups", show_count(group.unclear, "track")))
+        facts.append(("unclear", show_count(group.unclear, "track")))
     return [(name, value) for name, value in facts if value]
