@@ -46,6 +46,8 @@ SECTIONS: dict[str, dict[str, str]] = {
         "path": "soundalike.cli.path:path",
         "list": "soundalike.cli.list:list_tracks",
         "info": "soundalike.cli.info:info",
+        "clusters": "soundalike.cli.clusters:clusters",
+        "map": "soundalike.cli.map:map_command",
         "duplicates": "soundalike.cli.duplicates:duplicates",
         "failures": "soundalike.cli.scan:failures",
         "missing": "soundalike.cli.missing:missing",

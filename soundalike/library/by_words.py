@@ -24,7 +24,7 @@ from soundalike.models.contract import TAG, Words
 from soundalike.words.query import parse
 from soundalike.words.rank import fits, verdicts
 
-__all__ = ["find_by_words", "known_words", "vocabulary_of"]
+__all__ = ["find_by_words", "known_words", "vocabulary_of", "word_probabilities"]
 
 
 def vocabulary_of(snapshot: Snapshot) -> Words:
@@ -37,7 +37,7 @@ def vocabulary_of(snapshot: Snapshot) -> Words:
 
 def known_words(index: Index, snapshot: Snapshot, vocabulary: Words) -> tuple[KnownWord, ...]:
     """See ``Library.words``."""
-    probabilities = _probabilities(index, snapshot, vocabulary)
+    probabilities = word_probabilities(index, snapshot, vocabulary)
     return tuple(
         KnownWord(
             word.word,
@@ -72,7 +72,7 @@ def find_by_words(
     words = tuple(vocabulary)
     columns = {word.word: column for column, word in enumerate(words)}
     terms = parse(query, tuple(columns))
-    probabilities = _probabilities(index, snapshot, vocabulary)
+    probabilities = word_probabilities(index, snapshot, vocabulary)
     is_known = ~np.isnan(probabilities).any(axis=1)
     # (n_tracks, n_terms): what is asked for, and whether it is so.
     asked = probabilities[:, [columns[term.word] for term in terms]]
@@ -130,7 +130,7 @@ def find_by_words(
     )
 
 
-def _probabilities(index: Index, snapshot: Snapshot, vocabulary: Words) -> NDArray[np.float32]:
+def word_probabilities(index: Index, snapshot: Snapshot, vocabulary: Words) -> NDArray[np.float32]:
     """Of the words, (n_tracks, n_words), row by row as in the index; NaN where not known."""
     # Tags are what their model says of a track anyway.
     of_tags = bool(vocabulary) and all(word.group == TAG for word in vocabulary)

@@ -11,7 +11,6 @@ from dataclasses import dataclass, field, fields, replace
 from functools import lru_cache
 from pathlib import Path
 from typing import Any, TypeVar
-from urllib.parse import quote
 
 import numpy as np
 from numpy.typing import NDArray
@@ -21,7 +20,7 @@ from soundalike.library.changes import NO_TRACK, Position, changed_since
 from soundalike.library.naming import Roots, album_folder
 from soundalike.library.snapshot import Snapshot
 from soundalike.library.storage.encoding import decode_embeddings
-from soundalike.library.storage.index_file import read_arrays, write_arrays
+from soundalike.library.storage.index_file import file_beside, read_arrays, write_arrays
 from soundalike.library.storage.schema import analyses, contents, tracks
 from soundalike.library.words import album_key, artist_key
 from soundalike.models.lineage import EmbeddingSpace
@@ -244,11 +243,7 @@ class IndexKeeper:
                 self._unwritten = 0
 
     def _path(self, model: str) -> Path | None:
-        if self._database is None:
-            return None
-        # A model from elsewhere may call its version anything.
-        name = quote(model, safe="@+")
-        return self._database.with_name(f"{self._database.name}.{name}.index")
+        return None if self._database is None else file_beside(self._database, model, "index")
 
     def _read(self, snapshot: Snapshot) -> Index | None:
         """The index in the file of the model that answers."""

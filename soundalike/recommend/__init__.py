@@ -1,6 +1,6 @@
-"""What to play next.
+"""What to play next, and what a library is made of.
 
-``order``, ``path`` and what they are made of are pure functions over embeddings, which open no file
-and no library. ``playlist``, ``playlist_files``, ``journey`` and ``station`` answer for a library;
-what they return has all reasons in it.
+``order``, ``path``, ``communities``, ``layout`` and what they are made of are pure functions over
+embeddings, which open no file and no library. ``playlist``, ``playlist_files``, ``journey``,
+``station``, ``clusters`` and ``map`` answer for a library; what they return has all reasons in it.
 """

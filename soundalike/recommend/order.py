@@ -8,8 +8,8 @@ from dataclasses import dataclass, field
 import numpy as np
 from numpy.typing import NDArray
 
-from soundalike.arguments import whole_number
 from soundalike.errors import InvalidArgument
+from soundalike.recommend.given import check_row
 from soundalike.recommend.spacing import Spacing, check_gap
 from soundalike.recommend.tour import LocalSearch, Steps, greedy_path
 from soundalike.similarity.distribution import check_matrix
@@ -19,6 +19,9 @@ __all__ = ["MOST_TRACKS", "Order", "smooth_order"]
 MOST_TRACKS = 5_000
 """The steps between all pairs of them are 100 MB."""
 
+# They take 0.1 s. Orders of 20 to 200 tracks are 0.5 to 1.1 % above the shortest without, 0.0 to
+# 0.5 % with them.
+_KICKS = 100
 # More than two tracks side by side can be apart.
 _SAME_ARTIST = np.float32(4.0)
 
@@ -80,7 +83,8 @@ def smooth_order(
         raise InvalidArgument(
             f"{n} tracks are too many to be put in order: at most {MOST_TRACKS} at a time"
         )
-    start, end = _check_end("start", start, n), _check_end("end", end, n)
+    start = None if start is None else check_row("start", start, n)
+    end = None if end is None else check_row("end", end, n)
     if start is not None and start == end and n > 1:
         raise InvalidArgument(f"start and end are both row {start}: one track cannot be both")
     if artists is not None and len(artists) != n:
@@ -108,15 +112,6 @@ def smooth_order(
     )
 
 
-def _check_end(name: str, row: int | None, n: int) -> int | None:
-    if row is None:
-        return None
-    row = whole_number(name, row, least=0)
-    if row >= n:
-        raise InvalidArgument(f"{name} is {row}: there are {n} tracks, rows 0 to {n - 1}")
-    return row
-
-
 def _search(
     path: NDArray[np.intp],
     steps: Steps,
@@ -134,7 +129,7 @@ def _search(
         keep_end=end is not None,
         is_allowed=None if spacing is None else spacing.guard(path),
     )
-    search.run()
+    search.run(min(_KICKS, len(path) * (len(path) - 3)))
     return search.path
 
 

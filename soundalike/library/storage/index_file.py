@@ -21,18 +21,25 @@ import zlib
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
+from urllib.parse import quote
 
 import numpy as np
 from numpy.typing import NDArray
 
 from soundalike.files import replaced_at_once
 
-__all__ = ["read_arrays", "write_arrays"]
+__all__ = ["file_beside", "read_arrays", "write_arrays"]
 
 _MAGIC = b"soundalike index\n"
 _SIZES = struct.Struct("<II")
 _VERSION = 2
 _ALIGNMENT = 64
+
+
+def file_beside(database: Path, model: str, kind: str) -> Path:
+    """Where what follows from a model's analyses lies: ``library.db.MODEL.KIND``."""
+    # A model from elsewhere may call its version anything.
+    return database.with_name(f"{database.name}.{quote(model, safe='@+')}.{kind}")
 
 
 def write_arrays(
