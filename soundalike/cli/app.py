@@ -41,6 +41,7 @@ SECTIONS: dict[str, dict[str, str]] = {
         "scan": "soundalike.cli.scan:scan",
         "similar": "soundalike.cli.similar:similar",
         "find": "soundalike.cli.find:find",
+        "passages": "soundalike.cli.passages:passages",
         "list": "soundalike.cli.list:list_tracks",
         "info": "soundalike.cli.info:info",
         "duplicates": "soundalike.cli.duplicates:duplicates",
