@@ -133,12 +133,14 @@ def test_a_passage_is_found_in_the_track_that_it_is_of(tmp_path: Path) -> None:
         library.scan([music(tmp_path)])
         # Another file with the same sound: an exact copy of track 5, which is left out.
         found = find_passages(library, heard, 20)
-        assert found.searched == 13 and found.query.track is None
+        assert found.searched == 13
+        assert found.query.track is None
         assert all(match.track.path.stem != "5" for match in found.matches)
         # With another text, all are compared.
         other = write_track(tmp_path / "other.wav", "text 5, louder")
         found = find_passages(library, other, 20)
-        assert found.searched == 14 and len(found.matches) == 14
+        assert found.searched == 14
+        assert len(found.matches) == 14
 
 
 def test_the_similarity_of_a_match_is_that_of_its_best_place(tmp_path: Path) -> None:
@@ -156,7 +158,8 @@ def test_the_similarity_of_a_match_is_that_of_its_best_place(tmp_path: Path) -> 
             share = sum(found.weights[name] * cosine for name, cosine in match.facets.items())
             assert share == pytest.approx(match.similarity, abs=1e-5)
             assert 0 <= match.place.start_s < match.place.end_s <= there.duration_s
-            assert match.percentile is not None and 0 <= match.percentile <= 100
+            assert match.percentile is not None
+            assert 0 <= match.percentile <= 100
 
 
 def test_weights_change_what_is_alike(tmp_path: Path) -> None:

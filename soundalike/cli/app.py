@@ -51,6 +51,7 @@ SECTIONS: dict[str, dict[str, str]] = {
         "evaluate": "soundalike.cli.evaluate:evaluate",
     },
     "Any audio files": {
+        "explain": "soundalike.cli.explain:explain",
         "compare": "soundalike.cli.compare:compare",
         "genre": "soundalike.cli.genre:genre",
         "plot": "soundalike.cli.plot:plot",
