@@ -136,6 +136,33 @@ class Facets:
                 block *= np.float32(math.sqrt(facet.weight))
         return made
 
+    def similarities(
+        self, rows: NDArray[np.generic], queries: NDArray[np.floating]
+    ) -> NDArray[np.float32]:
+        """``normalise(rows) @ queries.T`` in less time: the products are scaled, not the rows.
+
+        Parameters
+        ----------
+        rows : (n, size), blocks of any length, such as the 8 bits that are stored of excerpts.
+        queries : (m, size), as :meth:`normalise` or :meth:`reweight` makes them.
+
+        Returns
+        -------
+        float32 (n, m).
+        """
+        import numpy as np
+
+        self._check_size(rows)
+        self._check_size(queries)
+        wide, towards = rows.astype(np.float32), queries.astype(np.float32)
+        found = np.zeros((len(rows), len(queries)), np.float32)
+        for facet in self.facets:
+            block = wide[:, self.slices[facet.name]]
+            lengths = np.sqrt(np.einsum("ij,ij->i", block, block))
+            scales = np.float32(math.sqrt(facet.weight)) / np.maximum(lengths, np.float32(1e-12))
+            found += (block @ towards[:, self.slices[facet.name]].T) * scales[:, None]
+        return found
+
     def weights(self, weights: Mapping[str, float] | None = None) -> dict[str, float]:
         """The share of each facet in a similarity, sum 1.
 
@@ -242,7 +269,7 @@ class Facets:
             raise ValueError(f"the weights of its facets must sum to 1, not {total:g}")
         return layout
 
-    def _check_size(self, embeddings: NDArray[np.floating]) -> None:
+    def _check_size(self, embeddings: NDArray[np.generic]) -> None:
         if embeddings.shape[-1:] != (self.size,):
             raise InvalidArgument(
                 f"embeddings of shape {embeddings.shape} do not fit facets of "

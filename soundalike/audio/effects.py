@@ -12,7 +12,7 @@ import av
 import numpy as np
 from numpy.typing import NDArray
 
-from soundalike.errors import InvalidArgument
+from soundalike.audio.writing import encode
 
 __all__ = ["change_gain", "change_pitch", "change_tempo", "through_mp3"]
 
@@ -36,19 +36,7 @@ def through_mp3(waveform: Samples, rate: int, bit_rate: int) -> Samples:
     ------
     InvalidArgument : MP3 does not have this sample rate.
     """
-    file = io.BytesIO()
-    layout = "mono" if waveform.ndim == 1 else "stereo"
-    try:
-        with av.open(file, "w", format="mp3") as encoded:
-            stream = encoded.add_stream("libmp3lame", rate=rate, layout=layout)
-            stream.bit_rate = bit_rate
-            for packet in stream.encode(_frame(waveform, rate)):
-                encoded.mux(packet)
-            for packet in stream.encode(None):
-                encoded.mux(packet)
-    except av.error.ArgumentError as error:
-        raise InvalidArgument(f"MP3 cannot hold {rate} Hz at {bit_rate} bit/s") from error
-    file.seek(0)
+    file = io.BytesIO(encode(waveform, rate, "mp3", bit_rate))
     with av.open(file, "r") as decoded:
         blocks = [frame.to_ndarray() for frame in decoded.decode(audio=0)]
     together = np.concatenate(blocks, axis=1).astype(np.float32)

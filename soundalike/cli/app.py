@@ -44,6 +44,7 @@ SECTIONS: dict[str, dict[str, str]] = {
         "playlist": "soundalike.cli.make_playlist:playlist",
         "radio": "soundalike.cli.radio:radio",
         "path": "soundalike.cli.path:path",
+        "passages": "soundalike.cli.passages:passages",
         "list": "soundalike.cli.list:list_tracks",
         "info": "soundalike.cli.info:info",
         "clusters": "soundalike.cli.clusters:clusters",
@@ -55,6 +56,7 @@ SECTIONS: dict[str, dict[str, str]] = {
         "evaluate": "soundalike.cli.evaluate:evaluate",
     },
     "Any audio files": {
+        "explain": "soundalike.cli.explain:explain",
         "compare": "soundalike.cli.compare:compare",
         "genre": "soundalike.cli.genre:genre",
         "plot": "soundalike.cli.plot:plot",

@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from soundalike.library import Library
     from soundalike.similarity.passages import Comparison
 
-__all__ = ["compare"]
+__all__ = ["compare", "open_for_files", "rounded"]
 
 
 @click.command(
@@ -62,7 +62,7 @@ def compare(
         from soundalike.show.plots import check_picture
 
         check_picture(plot)
-    with _open_library(library, model, a, b) as opened:
+    with open_for_files(library, model, a, b) as opened:
         with decoding(f"comparing {a} and {b}"):
             comparison = opened.compare(a, b)
         note_upgrade(opened.upgrade())
@@ -114,14 +114,14 @@ def _plot(comparison: Comparison, picture: Path) -> None:
     note(f"picture: {printable(picture)}")
 
 
-def _open_library(library: str | None, model: str | None, a: str, b: str) -> Library:
-    """The library; an empty one in memory for two files where there is none."""
+def open_for_files(library: str | None, model: str | None, *queries: str) -> Library:
+    """The library; where there is none, and only files are asked about, an empty one in memory."""
     from soundalike.library import Library
 
     try:
         return Library(library, model=model, create=False)
     except LibraryError as error:
-        if not (Path(a).is_file() and Path(b).is_file()):
+        if not all(Path(query).is_file() for query in queries):
             raise
         note(f"No percentile: {error}")
         return Library("sqlite://", model=model)
@@ -172,7 +172,7 @@ def _print(comparison: Comparison) -> None:
 def _print_facets(comparison: Comparison) -> None:
     """What each facet says, and what of it is in the similarity: the last column adds up to it."""
     weights = comparison.a_analysis.layout.weights()
-    shares = _rounded(comparison.shares, comparison.similarity)
+    shares = rounded(comparison.shares, comparison.similarity)
     rows = [
         [name, f"{cosine:.3f}", show_percent(weights[name]), shares[name]]
         for name, cosine in comparison.facets.items()
@@ -188,7 +188,7 @@ def _print_facets(comparison: Comparison) -> None:
     )
 
 
-def _rounded(shares: Mapping[str, float], total: float) -> dict[str, str]:
+def rounded(shares: Mapping[str, float], total: float) -> dict[str, str]:
     """The shares with three decimals, so that they sum to the total with three: what rounding has
     left goes to those that it changes least."""
     units = {name: 1000 * share for name, share in shares.items()}

@@ -247,15 +247,28 @@ class Library(Scanning):
             weights=checked_weights(weights),
         )
 
-    def hear(self, query: Query, start_s: float | None = None, end_s: float | None = None) -> Heard:
+    def hear(
+        self,
+        query: Query,
+        start_s: float | None = None,
+        end_s: float | None = None,
+        *,
+        with_analysis: bool = False,
+    ) -> Heard:
         """What the model hears in a track, a file, or a passage of either; as for :meth:`similar`,
         but no folder.
+
+        Parameters
+        ----------
+        with_analysis : also all else that the model says of it, ``Heard.analysis``.
 
         Raises
         ------
         As :meth:`similar`.
         """
-        found = self._reader.hear(seed_queries([query], start_s, end_s))
+        found = self._reader.hear(
+            seed_queries([query], start_s, end_s), with_analysis=with_analysis
+        )
         if len(found) > 1:
             raise InvalidArgument(f"{query} is a folder of {len(found):,} tracks: name one of them")
         return found[0]

@@ -172,8 +172,19 @@ class Reader:
             yield self._view(snapshot, self._current(snapshot))
         self._tidy()
 
-    def hear(self, queries: Sequence[SeedQuery], *, with_excerpts: bool = True) -> list[Heard]:
-        return self._with_heard([queries], lambda _, heard: heard[0], with_excerpts=with_excerpts)
+    def hear(
+        self,
+        queries: Sequence[SeedQuery],
+        *,
+        with_excerpts: bool = True,
+        with_analysis: bool = False,
+    ) -> list[Heard]:
+        return self._with_heard(
+            [queries],
+            lambda _, heard: heard[0],
+            with_excerpts=with_excerpts,
+            with_analysis=with_analysis,
+        )
 
     def similar(
         self,
@@ -213,6 +224,7 @@ class Reader:
         *,
         check: Callable[[View], None] | None = None,
         with_excerpts: bool = True,
+        with_analysis: bool = False,
     ) -> Answer:
         """What somebody makes of a view of the library and of what is heard in some queries.
 
@@ -220,7 +232,7 @@ class Reader:
         ----------
         queries : several lists of them; ``answer`` gets as many.
         check : called with the view before anything is looked for, to refuse what cannot be.
-        with_excerpts : False where those of tracks in the index need not be read.
+        with_excerpts, with_analysis : as for :meth:`.View.heard`.
         """
         with self._database.read() as connection:
             snapshot = self._snapshot(connection)
@@ -228,9 +240,8 @@ class Reader:
             if check is not None:
                 check(view)
             asked = [[part for each in some for part in view.asked(each)] for some in queries]
-            stored = [
-                [view.heard(each, with_excerpts=with_excerpts) for each in some] for some in asked
-            ]
+            wanted = {"with_excerpts": with_excerpts, "with_analysis": with_analysis}
+            stored = [[view.heard(each, **wanted) for each in some] for some in asked]
             heard = [[each for each in some if each is not None] for some in stored]
             is_all = list(map(len, heard)) == list(map(len, asked))
             result = answer(view, heard) if is_all else None

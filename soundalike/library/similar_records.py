@@ -14,6 +14,8 @@ if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
 
+    from soundalike.analysis import Analysis
+
 __all__ = ["Heard", "Match", "PassedTrack", "Seed", "SimilarResult"]
 
 
@@ -64,6 +66,8 @@ class Heard:
     starts_s : float64 (n_excerpts,), seconds from the beginning of the track.
     duration_s : of what was heard.
     is_unfamiliar : whether it is unlike all music that the model knows.
+    analysis : all that the model says of it; None where that was not asked for. Its times are those
+        of what was heard: of a passage, they count from its beginning.
     """
 
     seed: Seed
@@ -74,6 +78,7 @@ class Heard:
     starts_s: NDArray[np.float64] = field(repr=False)
     duration_s: float
     is_unfamiliar: bool
+    analysis: Analysis | None = field(default=None, repr=False)
 
     @property
     def track(self) -> Track | None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -49,7 +49,7 @@ from soundalike.models.lineage import EmbeddingSpace
 if TYPE_CHECKING:
     from soundalike.analysis import Analysis
 
-__all__ = ["Found", "Query", "Snapshot"]
+__all__ = ["Found", "Query", "Snapshot", "StoredExcerpts"]
 
 Query = str | os.PathLike[str] | int
 """A path, an id, or words of the tags; see ``Library.track``."""
@@ -57,6 +57,8 @@ Query = str | os.PathLike[str] | int
 # A statement may have only so many parameters.
 _BATCH = 500
 _READ_AT_ONCE = 5000
+# Excerpts of so many contents, widened to float32, still fit a processor's cache.
+_CONTENTS_AT_ONCE = 50
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,6 +80,23 @@ class Found:
     def name(self) -> str:
         """What to call it."""
         return self.track.name if self.track else printable(self.path.name)
+
+
+@dataclass(frozen=True, eq=False)
+class StoredExcerpts:
+    """The excerpts of some contents as they are stored, since there may be millions.
+
+    Attributes
+    ----------
+    content_ids : int64 (n,), the rows of the contents.
+    counts : int64 (n,), how many excerpts each has, at least 1.
+    embeddings : int8 (sum of counts, D), those of one content after those of another; each facet
+        has any length, see ``Facets.similarities``.
+    """
+
+    content_ids: NDArray[np.int64]
+    counts: NDArray[np.int64]
+    embeddings: NDArray[np.int8]
 
 
 class Snapshot:
@@ -262,6 +281,22 @@ class Snapshot:
                     found[track_id] = decode_excerpts(embeddings, scales, self.space.layout)
         return found
 
+    def each_excerpts(self) -> Iterator[StoredExcerpts]:
+        """The excerpts of all contents, some contents at a time; damaged ones are left out."""
+        size = self.space.layout.size
+        statement = _every_excerpts(self.space.name, self.space.version)
+        found = self.connection.execute(
+            statement, execution_options={"yield_per": _CONTENTS_AT_ONCE}
+        )
+        for rows in found.partitions():
+            whole = [row for row in rows if row.n and len(row.embeddings) == size * row.n]
+            embeddings = np.frombuffer(b"".join([row.embeddings for row in whole]), np.int8)
+            yield StoredExcerpts(
+                np.array([row.content_id for row in whole], np.int64),
+                np.array([row.n for row in whole], np.int64),
+                embeddings.reshape(-1, size),
+            )
+
     def excerpt_starts_of(self, track_ids: Sequence[int]) -> dict[int, NDArray[np.float64]]:
         """When the excerpts of some tracks begin, (n_excerpts,), seconds; tracks of which none are
         stored, or damaged ones, are left out."""
@@ -391,6 +426,22 @@ def _excerpts(name: str, version: str) -> Select[Any]:
 def _starts(name: str, version: str) -> Select[Any]:
     """When these excerpts begin."""
     return _of_excerpts(name, version, excerpts.c.starts_s)
+
+
+@lru_cache(maxsize=8)
+def _every_excerpts(name: str, version: str) -> Select[Any]:
+    """The excerpts of all contents that a model has analysed."""
+    return (
+        select(
+            analyses.c.content_id,
+            excerpts.c.embeddings,
+            # As many as have a scale; of a whole row, as many as have a time.
+            (func.length(excerpts.c.scales) // 4).label("n"),
+        )
+        .join_from(analyses, excerpts, excerpts.c.analysis_id == analyses.c.id)
+        .where(analyses.c.model_id == _model_id(name, version))
+        .where(func.length(excerpts.c.starts_s) == 2 * func.length(excerpts.c.scales))
+    )
 
 
 def _of_excerpts(name: str, version: str, *columns: ColumnElement[Any]) -> Select[Any]:

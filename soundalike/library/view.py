@@ -207,12 +207,15 @@ class View:
         found.sort(key=lambda each: os.fsencode(each.path))
         return [Asked(each) for each in found]
 
-    def heard(self, asked: Asked, *, with_excerpts: bool = True) -> Heard | None:
+    def heard(
+        self, asked: Asked, *, with_excerpts: bool = True, with_analysis: bool = False
+    ) -> Heard | None:
         """What is stored of a seed; None for what has to be analysed, such as a passage.
 
         Parameters
         ----------
         with_excerpts : False where they need not be read.
+        with_analysis : True where all is wanted that the model says.
 
         Raises
         ------
@@ -223,7 +226,7 @@ class View:
             return None
         found = asked.found
         row = self.row_of(found)
-        if row is None:
+        if row is None or with_analysis:
             analysis = self.stored(found)
             return None if analysis is None else heard_from(asked, analysis)
         layout = self.layout
@@ -296,6 +299,7 @@ def heard_from(asked: Asked, analysis: Analysis) -> Heard:
         starts_s=analysis.excerpt_starts_s + (asked.start_s or 0.0),
         duration_s=analysis.duration_s,
         is_unfamiliar=analysis.unfamiliar,
+        analysis=analysis,
     )
 
 

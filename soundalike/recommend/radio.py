@@ -14,9 +14,9 @@ from soundalike.analysis import unit
 from soundalike.arguments import number, whole_number
 from soundalike.errors import InvalidArgument
 from soundalike.recommend.given import ArtistsOf, CopiesOf, check_allowed, check_row
+from soundalike.similarity.best import best_first
 from soundalike.similarity.distribution import check_matrix
 from soundalike.similarity.hubness import popularity as popularity_of
-from soundalike.similarity.rank import best_first
 
 __all__ = ["PassedOver", "Pick", "Radio", "Rule"]
 

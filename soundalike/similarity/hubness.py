@@ -17,8 +17,8 @@ from numpy.typing import NDArray
 
 from soundalike.arguments import whole_number
 from soundalike.errors import InvalidArgument
+from soundalike.similarity.best import best_first
 from soundalike.similarity.matrix import Similarities, blocks
-from soundalike.similarity.rank import best_first
 
 __all__ = [
     "Hubness",

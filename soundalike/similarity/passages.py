@@ -20,12 +20,15 @@ if TYPE_CHECKING:
     from soundalike.similarity.distribution import PairDistribution
 
 __all__ = [
+    "Alone",
     "Comparison",
     "Passage",
     "best_passages",
     "compare",
     "compare_analyses",
     "excerpt_spans",
+    "excerpt_spans_s",
+    "least_matched",
 ]
 
 # A passage grows along the diagonal while the next pair of excerpts is at most this much less
@@ -48,6 +51,18 @@ class Passage:
     a_end_s: float
     b_start_s: float
     b_end_s: float
+    similarity: float
+
+
+@dataclass(frozen=True)
+class Alone:
+    """A stretch of one track that the other has nothing like.
+
+    ``similarity`` is the mean, over its excerpts, of that to the nearest excerpt of the other.
+    """
+
+    start_s: float
+    end_s: float
     similarity: float
 
 
@@ -150,13 +165,19 @@ def compare_analyses(
     b_path: Path | None = None,
     distribution: PairDistribution | None = None,
     passages: int = 5,
+    weights: Mapping[str, float] | None = None,
 ) -> Comparison:
     """Compare two analyses under the given names; see ``compare``.
+
+    Parameters
+    ----------
+    distribution : of pairs under the same weights.
+    weights : what counts how much, by facet, as ``Facets.weights`` takes it.
 
     Raises
     ------
     ModelMismatch : two analyses by different models or versions; the message names both.
-    InvalidArgument : a negative number of passages.
+    InvalidArgument : a negative number of passages, or weights that do not fit the model.
     """
     if a_analysis.model != b_analysis.model:
         raise ModelMismatch(
@@ -164,10 +185,10 @@ def compare_analyses(
             "analyse both with the same model"
         )
     layout = a_analysis.layout
-    shares = layout.shares(a_analysis.embedding, b_analysis.embedding)
+    shares = layout.shares(a_analysis.embedding, b_analysis.embedding, weights)
     similarity = math.fsum(shares.values())
     matrix = np.asarray(
-        a_analysis.excerpt_embeddings.astype(np.float32)
+        layout.reweight(a_analysis.excerpt_embeddings, weights)
         @ b_analysis.excerpt_embeddings.astype(np.float32).T
     )
     return Comparison(
@@ -181,8 +202,8 @@ def compare_analyses(
         percentile=distribution.percentile(similarity) if distribution else None,
         passages=best_passages(
             matrix,
-            _spans(a_analysis),
-            _spans(b_analysis),
+            excerpt_spans_s(a_analysis),
+            excerpt_spans_s(b_analysis),
             limit=passages,
         ),
         excerpt_similarity=matrix,
@@ -253,6 +274,37 @@ def best_passages(
     return tuple(sorted(found, key=lambda passage: -passage.similarity))
 
 
+def least_matched(similarity: NDArray[np.float32], spans_s: NDArray[np.float64]) -> Alone | None:
+    """The stretch of a track that the other has least of: the excerpt whose nearest is the least
+    alike, grown in both directions while the next one's is nearly as little.
+
+    Parameters
+    ----------
+    similarity : (n_a, n_b), cosines of the excerpts; transposed for the other track.
+    spans_s : (n_a, 2), start and end of each excerpt in seconds.
+
+    Returns
+    -------
+    None where no stretch stands out: all that the track has is in the other as well.
+    """
+    if similarity.size == 0:
+        return None
+    nearest = similarity.max(axis=1)
+    enough = float(nearest.min()) + _MERGE_TOLERANCE
+    if float(nearest.max()) <= enough:
+        return None
+    first = last = int(np.argmin(nearest))
+    while first > 0 and nearest[first - 1] <= enough:
+        first -= 1
+    while last + 1 < len(nearest) and nearest[last + 1] <= enough:
+        last += 1
+    return Alone(
+        start_s=float(spans_s[first, 0]),
+        end_s=float(spans_s[last, 1]),
+        similarity=float(nearest[first : last + 1].mean()),
+    )
+
+
 def _grow(
     similarity: NDArray[np.float32],
     preference: NDArray[np.float64],
@@ -316,7 +368,8 @@ def excerpt_spans(
     return np.stack([starts_s, ends_s], axis=1)
 
 
-def _spans(analysis: Analysis) -> NDArray[np.float64]:
+def excerpt_spans_s(analysis: Analysis) -> NDArray[np.float64]:
+    """The same for an analysis."""
     return excerpt_spans(analysis.excerpt_starts_s, analysis.duration_s, analysis.excerpt_s)
 
 

@@ -6,20 +6,19 @@ the mel spectrogram: a page with all of it, and each picture as a PNG.
 
 from __future__ import annotations
 
-import io
 import os
-import wave
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
 
 from soundalike.audio import load_audio
+from soundalike.audio.writing import encode
 from soundalike.errors import InvalidArgument, printable
 from soundalike.files import write_file
 from soundalike.research.reproduce import Outcome, pictures
 from soundalike.research.reproduce.folds import measure_folds
-from soundalike.research.reproduce.phrase import Samples, Sound, phrase
+from soundalike.research.reproduce.phrase import Sound, phrase
 from soundalike.research.reproduce.sampling import resample
 from soundalike.research.reproduce.signals_page import signals_page
 from soundalike.show.drawing import to_png
@@ -29,22 +28,10 @@ from soundalike.show.plots import plot_mel, plot_spectrogram, plot_waveform
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
-__all__ = ["reproduce", "wav"]
+__all__ = ["reproduce"]
 
 LONGEST_S = 10.0
 QUICK_RATES = (44_100, 8_000, 4_000)
-
-
-def wav(waveform: Samples, sample_rate: int) -> bytes:
-    """(n_samples,) or (n_channels, n_samples) as a WAV file of 16 bits."""
-    channels = np.atleast_2d(waveform)
-    buffer = io.BytesIO()
-    with wave.open(buffer, "wb") as file:
-        file.setnchannels(len(channels))
-        file.setsampwidth(2)
-        file.setframerate(sample_rate)
-        file.writeframes((np.clip(channels, -1, 1) * 32_767).astype("<i2").T.tobytes())
-    return buffer.getvalue()
 
 
 def _read(path: str | os.PathLike[str], start_s: float) -> Sound:
@@ -117,7 +104,7 @@ def reproduce(
         width_px = round(picture.get_figwidth() * 110)
         shown[name] = Picture(content, None, description, width_px, wide=True)
     if file is None:
-        write_file(out / "phrase.wav", wav(piece.channels, piece.sample_rate))
+        write_file(out / "phrase.wav", encode(piece.channels, piece.sample_rate, "wav"))
     folds = measure_folds(rates)
     html = signals_page(piece, shown, _to_hear(piece), folds, is_composed=file is None, quick=quick)
     report = write_file(out / "report.html", html)
@@ -141,5 +128,5 @@ def _to_hear(piece: Sound) -> dict[str, bytes]:
     made = {}
     for name, anti_alias in (("8,000 Hz, no filter", False), ("8,000 Hz, filtered first", True)):
         waveform = resample(piece.mono, piece.sample_rate, 8_000, anti_alias=anti_alias)
-        made[name] = wav(waveform, 8_000)
+        made[name] = encode(waveform, 8_000, "wav")
     return made

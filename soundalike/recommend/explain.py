@@ -1,0 +1,361 @@
+"""Why two tracks are alike, and why a third is less so.
+
+*A decomposition that adds up.* A similarity is the weighted mean of the facets' cosines, so
+
+    share of a facet = weight * cosine,    similarity = sum of the shares,
+
+and for a third track, the difference of two similarities is the sum of the differences of their
+shares. The facet with the largest difference is what pulls the third one apart. (Cosines of two
+facets cannot be compared as such: around 0.3 may be much for one and little for another. That is
+what the percentile of each facet tells.)
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from soundalike.errors import InvalidArgument
+from soundalike.library.records import Track
+from soundalike.library.similar_records import Heard, Seed
+from soundalike.library.snapshot import Query
+from soundalike.library.view import View
+from soundalike.recommend.common import InCommon, in_common
+from soundalike.similarity.distribution import DECIMALS
+from soundalike.similarity.passages import (
+    Alone,
+    Comparison,
+    Passage,
+    compare_analyses,
+    excerpt_spans_s,
+    least_matched,
+)
+from soundalike.similarity.rank import similarities
+
+if TYPE_CHECKING:
+    from soundalike.analysis import Analysis
+    from soundalike.library.library import Library
+
+__all__ = ["Expected", "Explanation", "FacetShare", "Side", "Standing", "explain"]
+
+# So far a rank is that of ``similar``, where one copy of a recording stands for all. Beyond, copies
+# in another encoding count each: to find all of them takes seconds.
+_RANKED = 100
+
+
+@dataclass(frozen=True, eq=False)
+class Side:
+    """A track, a file, or a passage of either, that is compared.
+
+    Attributes
+    ----------
+    seed : what it is.
+    analysis : what the model says of it; its times count from ``start_s``.
+    """
+
+    seed: Seed
+    analysis: Analysis = field(repr=False)
+
+    @property
+    def name(self) -> str:
+        """What to call it."""
+        return self.seed.name
+
+    @property
+    def track(self) -> Track | None:
+        """None for a file that is not in the library."""
+        return self.seed.track
+
+    @property
+    def path(self) -> Path:
+        """Of the file."""
+        return self.seed.path
+
+    @property
+    def start_s(self) -> float:
+        """Where what was heard begins in the file."""
+        return self.seed.start_s or 0.0
+
+    @property
+    def end_s(self) -> float:
+        """Where it ends."""
+        return self.start_s + self.analysis.duration_s
+
+    def to_json(self) -> dict[str, Any]:
+        return {
+            "name": self.name,
+            "track_id": None if self.track is None else self.track.track_id,
+            "path": self.path,
+            "start_s": self.start_s,
+            "end_s": self.end_s,
+        }
+
+
+@dataclass(frozen=True, slots=True)
+class Standing:
+    """Where a track stands among those that are like another.
+
+    Attributes
+    ----------
+    similarity : weighted mean of the facets' cosines.
+    percentile : the share (0-100) of the library's pairs of tracks that are less alike; None while
+        the library is too small to say.
+    rank : how many recordings of the library are at least as alike, itself included; the place in
+        ``similar`` down to the 100th. None for a copy of the other track, which ``similar`` leaves
+        out, and in an empty library.
+    among : tracks that it stands among.
+    is_copy : whether it holds the recording of the other track.
+    """
+
+    similarity: float
+    percentile: float | None
+    rank: int | None
+    among: int
+    is_copy: bool
+
+
+@dataclass(frozen=True, slots=True)
+class FacetShare:
+    """What a facet says, and what of it is in the similarity.
+
+    Attributes
+    ----------
+    similarity : the cosine in this facet.
+    percentile : the share of the library's pairs that are less alike in this facet.
+    weight : its share of the weights, all 1 together.
+    share : weight * similarity; the shares of all facets sum to the similarity.
+    """
+
+    name: str
+    similarity: float
+    percentile: float | None
+    weight: float
+    share: float
+
+
+@dataclass(frozen=True, eq=False)
+class Expected:
+    """Why not this one.
+
+    Attributes
+    ----------
+    side : the track that was expected.
+    standing, facets : of it beside A.
+    differences : by facet, the share between A and B minus that between A and this one: above 0
+        where B is closer. They sum to the difference of the similarities.
+    pulled_by : the facet with the largest difference; None where this one is as close as B.
+    common : what it has in common with A.
+    """
+
+    side: Side
+    standing: Standing
+    facets: tuple[FacetShare, ...]
+    differences: Mapping[str, float]
+    pulled_by: str | None
+    common: InCommon
+
+
+@dataclass(frozen=True, eq=False)
+class Explanation:
+    """Why A and B are alike.
+
+    Attributes
+    ----------
+    a, b : what was compared.
+    model : ``name@version``.
+    standing : where B stands among what is like A.
+    facets : what each says; their shares sum to the similarity.
+    passages : that match best, with times in the files, best first.
+    alone_a, alone_b : the stretch of each that the other has least of; None where none stands out.
+    common : words, genre, tempo and key.
+    expected : why not another one; None where none was named.
+    comparison : the same as arrays; its times count from the beginnings of what was heard.
+    """
+
+    a: Side
+    b: Side
+    model: str
+    standing: Standing
+    facets: tuple[FacetShare, ...]
+    passages: tuple[Passage, ...]
+    alone_a: Alone | None
+    alone_b: Alone | None
+    common: InCommon
+    expected: Expected | None
+    comparison: Comparison = field(repr=False)
+
+    @property
+    def similarity(self) -> float:
+        """Weighted mean of the facets' cosines."""
+        return self.standing.similarity
+
+    @property
+    def weights(self) -> dict[str, float]:
+        """The share of each facet, sum 1."""
+        return {each.name: each.weight for each in self.facets}
+
+    def to_json(self) -> dict[str, Any]:
+        """All but the arrays."""
+        names = ("a", "b", "model", "standing", "facets", "passages", "alone_a", "alone_b")
+        return {name: getattr(self, name) for name in (*names, "common", "expected")}
+
+
+def explain(
+    library: Library,
+    a: Query,
+    b: Query,
+    *,
+    expected: Query | None = None,
+    weights: Mapping[str, float] | None = None,
+    passages: int = 5,
+) -> Explanation:
+    """Why two tracks are alike, and why not a third.
+
+    Parameters
+    ----------
+    a, b : each a track or a file, as for ``Library.similar``, or a passage (``so what@1:10-1:40``).
+    expected : the third: what somebody would have expected in place of B.
+    weights : what counts how much, by facet, as for ``Library.similar``.
+    passages : how many matching passages at most.
+
+    Raises
+    ------
+    TrackNotFound, AmbiguousTrack, AudioError, ModelMismatch : as ``Library.similar``.
+    InvalidArgument : a facet that the model does not have, a value out of range, or a track that is
+        to be explained by itself.
+    """
+    queries = [a, b] if expected is None else [a, b, expected]
+    heard = [library.hear(query, with_analysis=True) for query in queries]
+    if len({each.seed.key for each in heard}) < len(heard):
+        names = ", ".join(each.name for each in heard)
+        raise InvalidArgument(f"{names}: two of these are the same; name different ones")
+    with library.view() as view:
+        view.check(*heard)
+        return _Explainer(view, heard[0], weights).explanation(heard[1:], passages)
+
+
+class _Explainer:
+    """All that is said about one track, A, in one state of a library."""
+
+    def __init__(self, view: View, a: Heard, weights: Mapping[str, float] | None) -> None:
+        self._view, self._a, self._asked = view, a, weights
+        self._weights = view.layout.weights(weights)
+        self._distribution = view.index.weighed(view.layout.factors(weights) if weights else None)
+        towards = view.layout.reweight(a.embedding, weights)
+        self._scores = similarities(towards, view.index.embeddings)
+        self._own = _rows(view, a)
+
+    def explanation(self, others: Sequence[Heard], passages: int) -> Explanation:
+        b = others[0]
+        a_side, b_side = _side(self._a), _side(b)
+        comparison = compare_analyses(
+            a_side.analysis,
+            b_side.analysis,
+            a=a_side.name,
+            b=b_side.name,
+            a_path=a_side.path,
+            b_path=b_side.path,
+            distribution=self._distribution,
+            passages=passages,
+            weights=self._asked,
+        )
+        matrix = comparison.excerpt_similarity
+        facets = self._facets(b)
+        return Explanation(
+            a=a_side,
+            b=b_side,
+            model=self._view.model,
+            standing=self._standing(b, comparison.similarity),
+            facets=facets,
+            passages=tuple(_in_files(each, a_side, b_side) for each in comparison.passages),
+            alone_a=_alone(matrix, a_side),
+            alone_b=_alone(matrix.T, b_side),
+            common=in_common(a_side.analysis, b_side.analysis),
+            expected=self._expected(others[1], facets) if others[1:] else None,
+            comparison=comparison,
+        )
+
+    def _expected(self, c: Heard, b_facets: tuple[FacetShare, ...]) -> Expected:
+        facets, side = self._facets(c), _side(c)
+        differences = {
+            near.name: near.share - far.share for near, far in zip(b_facets, facets, strict=True)
+        }
+        most = max(differences, key=lambda name: differences[name])
+        is_farther = sum(differences.values()) > 10.0**-DECIMALS
+        return Expected(
+            side=side,
+            standing=self._standing(c, sum(each.share for each in facets)),
+            facets=facets,
+            differences=differences,
+            pulled_by=most if is_farther else None,
+            common=in_common(_side(self._a).analysis, side.analysis),
+        )
+
+    def _facets(self, other: Heard) -> tuple[FacetShare, ...]:
+        layout, index = self._view.layout, self._view.index
+        found = []
+        for name, cosine in layout.cosines(self._a.embedding, other.embedding).items():
+            alone = {each: float(each == name) for each in layout.names}
+            distribution = index.weighed(layout.factors(alone)) if len(layout) > 1 else None
+            percentile = (distribution or index.distribution).percentile(cosine)
+            weight = self._weights[name]
+            found.append(FacetShare(name, cosine, percentile, weight, weight * cosine))
+        return tuple(found)
+
+    def _standing(self, other: Heard, similarity: float) -> Standing:
+        view = self._view
+        others_own = _rows(view, other)
+        is_copy = bool(set(self._own) & set(others_own))
+        return Standing(
+            similarity=similarity,
+            percentile=self._distribution.percentile(similarity),
+            rank=None if is_copy or not len(view) else self._rank(similarity, others_own),
+            among=len(view) - len(self._own) + (not others_own),
+            is_copy=is_copy,
+        )
+
+    def _rank(self, similarity: float, others_own: Sequence[int]) -> int:
+        """1 and the recordings that are more alike."""
+        view = self._view
+        left_out = sorted({*self._own, *others_own})
+        least = round(similarity, DECIMALS)
+        ahead = view.select(self._scores, _RANKED, exclude=left_out).chosen
+        n = sum(round(float(self._scores[each.row]), DECIMALS) > least for each in ahead)
+        if n < _RANKED:
+            return 1 + n
+        is_ahead = np.round(self._scores.astype(np.float64), DECIMALS) > least
+        is_ahead[left_out] = False
+        return 1 + len(np.unique(view.index.audio_ids[is_ahead]))
+
+
+def _rows(view: View, heard: Heard) -> list[int]:
+    """The rows of a track and its copies; of a passage, those of its track."""
+    row, copies = view.own_rows(heard)
+    return copies if row is None else [row, *copies]
+
+
+def _side(heard: Heard) -> Side:
+    assert heard.analysis is not None  # it was asked for
+    return Side(heard.seed, heard.analysis)
+
+
+def _in_files(passage: Passage, a: Side, b: Side) -> Passage:
+    """A passage with times from the beginnings of the files."""
+    return replace(
+        passage,
+        a_start_s=passage.a_start_s + a.start_s,
+        a_end_s=passage.a_end_s + a.start_s,
+        b_start_s=passage.b_start_s + b.start_s,
+        b_end_s=passage.b_end_s + b.start_s,
+    )
+
+
+def _alone(matrix: Any, side: Side) -> Alone | None:
+    found = least_matched(matrix, excerpt_spans_s(side.analysis))
+    if found is None:
+        return None
+    return replace(found, start_s=found.start_s + side.start_s, end_s=found.end_s + side.start_s)
