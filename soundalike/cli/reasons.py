@@ -73,7 +73,7 @@ def list_columns(*, paths: bool, nearest: bool = False) -> list[Column]:
         *track_columns(paths=paths),
         Column("like", justify="right", drop=2),
         *([Column("nearest to", min_width=8, drop=5)] if nearest else []),
-        Column("why", min_width=22, drop=1),
+        Column("why", min_width=23, drop=1),
         Column("", drop=3),
     ]
 
