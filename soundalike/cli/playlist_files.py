@@ -352,7 +352,7 @@ def _print_refreshed(found: RefreshedPlaylist) -> None:
         note(f"{len(found.came)} came, {len(found.went)} went, {n_stay} stay")
     else:
         note(f"all {show_count(n_stay, 'track')} stay")
-    note_made(found.made, is_weighed=False)
+    note_made(found.made, is_weighed=False, is_shown=False)
 
 
 def _order_json(found: OrderedPlaylist) -> dict[str, Any]:

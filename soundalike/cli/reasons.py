@@ -116,9 +116,14 @@ def playlist_rows(made: MadePlaylist, *, paths: bool, nearest: bool) -> list[lis
     ]
 
 
-def note_made(made: MadePlaylist, *, is_weighed: bool) -> None:
-    """What there is to say of a playlist that was made, under its table."""
-    if any(item.likeness and item.likeness.passage for item in made.items):
+def note_made(made: MadePlaylist, *, is_weighed: bool, is_shown: bool = True) -> None:
+    """What there is to say of a playlist that was made, under its table.
+
+    Parameters
+    ----------
+    is_shown : whether there is a table.
+    """
+    if is_shown and any(item.likeness and item.likeness.passage for item in made.items):
         note("like, why: how similar to the nearest seed, and where most: here like there")
     if is_weighed:
         note(f"weights: {weight_words(made.weights)}")
