@@ -142,7 +142,7 @@ def _print(made: MadePath, *, paths: bool, is_weighed: bool) -> None:
     )
     if is_weighed:
         note(f"weights: {weight_words(made.weights)}")
-    if made.n_too_close:
+    if made.n_too_close and "artist_gap" in made.limits:
         pairs = show_count(made.n_too_close, "pair")
         note(f"one artist comes back sooner than asked for, in {pairs}: no other way was found")
     note_not_searched(made.not_searched, made.model, "compared")

@@ -134,7 +134,7 @@ def note_made(made: MadePlaylist, *, is_weighed: bool, is_shown: bool = True) ->
         )
     if passed := passed_words(made.passed_counts):
         note(f"passed over for the limits: {passed}")
-    if made.n_too_close:
+    if made.n_too_close and "artist_gap" in made.limits:
         pairs = show_count(made.n_too_close, "pair")
         note(f"one artist comes back sooner than asked for, in {pairs}: there are no others")
     note(
