@@ -1,4 +1,4 @@
-"""The main job in one go: scan a folder, ask what sounds alike, compare two tracks.
+"""The main jobs in one go: scan a folder, ask what sounds alike, compare two tracks, make a playlist.
 
     python examples/demo.py [MUSIC]
 
@@ -66,6 +66,7 @@ def main() -> int:
             return 1
         query = next((track for track in inside if track.artist == QUERY), inside[0])
         nearest = library.similar(query.path, k=1).matches[0].track
+        farthest = library.similar(query.path, k=len(tracks)).matches[-1].track
     soundalike_command("similar", str(query.track_id), "-k", "8")
     if query.artist == QUERY:
         print(f"(The right answer: the other four pieces by {QUERY} come first.)", flush=True)
@@ -73,6 +74,13 @@ def main() -> int:
     picture.parent.mkdir(parents=True, exist_ok=True)
     words = [str(query.track_id), str(nearest.track_id), "--plot", str(picture)]
     soundalike_command("compare", *words)
+    here = str(query.track_id)
+    mix = str(HOME / "mix.m3u8")
+    # The composed pieces last less than a minute, which a playlist passes over unless it is told.
+    short = ("--min-length", "0")
+    soundalike_command("playlist", here, "--tracks", "10", *short, "--artist-gap", "1", "--out", mix)
+    # From one end of what there is to the other, in small steps.
+    soundalike_command("path", here, str(farthest.track_id), "--steps", "8", *short)
     return soundalike_command("info")
 
 

@@ -62,6 +62,27 @@ if TYPE_CHECKING:
     from soundalike.library.word_records import FindMatch, FindResult, KnownWord
     from soundalike.models.registry import ModelInfo
     from soundalike.playlists import Playlist, PlaylistEntry, read_playlist, write_playlist
+    from soundalike.recommend.journey import make_path
+    from soundalike.recommend.playlist import make_playlist
+    from soundalike.recommend.playlist_files import (
+        as_playlist,
+        extend_playlist,
+        extended,
+        order_playlist,
+        refresh_playlist,
+    )
+    from soundalike.recommend.records import (
+        Likeness,
+        MadePath,
+        MadePlaylist,
+        OrderedPlaylist,
+        PathStop,
+        PlaylistItem,
+        RadioItem,
+        RadioPart,
+        RefreshedPlaylist,
+    )
+    from soundalike.recommend.station import continue_radio, start_radio
     from soundalike.similarity.passages import Comparison, Passage, compare
 
 __all__ = [
@@ -88,20 +109,29 @@ __all__ = [
     "LibraryError",
     "LibraryEvaluation",
     "LibraryInfo",
+    "Likeness",
     "Limits",
+    "MadePath",
+    "MadePlaylist",
     "Match",
     "MissingExtra",
     "ModelError",
     "ModelInfo",
     "ModelMismatch",
+    "OrderedPlaylist",
     "OutputError",
     "Passage",
     "PassedTrack",
+    "PathStop",
     "Playlist",
     "PlaylistEntry",
     "PlaylistError",
+    "PlaylistItem",
     "PlaylistResolution",
     "ProtectedAudio",
+    "RadioItem",
+    "RadioPart",
+    "RefreshedPlaylist",
     "ResolvedEntry",
     "ScanProgress",
     "ScanReport",
@@ -120,11 +150,20 @@ __all__ = [
     "View",
     "Years",
     "__version__",
+    "as_playlist",
     "compare",
+    "continue_radio",
     "evaluate_library",
+    "extend_playlist",
+    "extended",
     "load_audio",
     "log_mel",
+    "make_path",
+    "make_playlist",
+    "order_playlist",
     "read_playlist",
+    "refresh_playlist",
+    "start_radio",
     "write_playlist",
 ]
 
@@ -200,6 +239,30 @@ _HOMES = {
         "PlaylistEntry",
         "read_playlist",
         "write_playlist",
+    ),
+    "soundalike.recommend.journey": ("make_path",),
+    "soundalike.recommend.playlist": ("make_playlist",),
+    "soundalike.recommend.playlist_files": (
+        "as_playlist",
+        "extend_playlist",
+        "extended",
+        "order_playlist",
+        "refresh_playlist",
+    ),
+    "soundalike.recommend.records": (
+        "Likeness",
+        "MadePath",
+        "MadePlaylist",
+        "OrderedPlaylist",
+        "PathStop",
+        "PlaylistItem",
+        "RadioItem",
+        "RadioPart",
+        "RefreshedPlaylist",
+    ),
+    "soundalike.recommend.station": (
+        "continue_radio",
+        "start_radio",
     ),
     "soundalike.similarity.passages": (
         "Comparison",

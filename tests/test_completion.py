@@ -76,6 +76,10 @@ bash = pytest.mark.skipif(sys.platform == "win32", reason="the script is one of 
         (["sim"], ["similar"]),
         (["models", "p"], ["pull"]),
         (["similar", "--rel"], ["--relative"]),
+        (["playlist", "ext"], ["extend"]),
+        (["playlist", "extend", "--in"], ["--in-place"]),
+        (["playlist", "miles", "--surp"], ["--surprise"]),
+        (["radio", "--end"], ["--endless"]),
         (["reproduce", "si"], ["signals"]),
         (["completion", ""], ["bash", "zsh", "fish"]),
         (["data", "get", "gt"], ["gtzan"]),
@@ -95,6 +99,10 @@ def test_bash_completes_words_of_the_library(place: Path) -> None:
     assert complete(place, "similar", "anna", "e") == ["ete"]
     assert complete(place, "similar", "anna", "+", "miles", "so", "wh") == ["what"]
     assert complete(place, "similar", "anna", "--without", "mil") == ["miles", "mild"]
+    assert complete(place, "playlist", "mil") == ["miles", "mild"]
+    assert complete(place, "playlist", "miles", "so", "wh") == ["what"]
+    assert complete(place, "path", "anna", "+", "miles", "b") == ["blues"]
+    assert complete(place, "radio", "--like", "mil") == ["miles", "mild"]
 
 
 @bash

@@ -360,7 +360,7 @@ def test_a_least_percentile_keeps_what_reaches_it(library: Library) -> None:
 def test_a_large_folder_is_told_by_some_of_it(
     library: Library, place: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("soundalike.library.search.MOST_SEEDS", 3)
+    monkeypatch.setattr("soundalike.library.seed_scores.MOST_SEEDS", 3)
     found = library.similar(place / "music" / "wild", N)
     assert len(found.seeds) == N - 5
     assert {match.track.path.parent.name for match in found.matches} == {"calm"}

@@ -159,11 +159,10 @@ class DefaultGroup(ExampleGroup):
     def shell_complete(self, ctx: click.Context, incomplete: str) -> list[CompletionItem]:
         """The commands, and what the first argument of its own may be."""
         its = self.default.make_context(ctx.info_name, [], ctx.parent, resilient_parsing=True)
-        arguments = (each for each in self.default.params if isinstance(each, click.Argument))
-        found = super().shell_complete(ctx, incomplete)
-        for argument in arguments:
-            found += argument.shell_complete(its, incomplete)
-        return found
+        arguments = [each for each in self.default.params if isinstance(each, click.Argument)]
+        found = [item for each in arguments for item in each.shell_complete(its, incomplete)]
+        # Behind the mark that files may come: bash drops what stands before it.
+        return [*found, *super().shell_complete(ctx, incomplete)]
 
 
 def jobs_option(command: Decorated) -> Decorated:

@@ -12,10 +12,11 @@ from soundalike.cli.output import note, print_json, print_table
 from soundalike.cli.params import ExampleCommand, json_option, library_option, model_option
 from soundalike.cli.playlist import PlaylistTarget, playlist_options
 from soundalike.cli.progress import decoding
-from soundalike.cli.reasons import list_cells, list_columns, seed_names
+from soundalike.cli.reasons import list_cells, list_columns, seed_names, why_words
 from soundalike.cli.rows import paths_option
 from soundalike.cli.seeds import to_seeds
 from soundalike.cli.views import note_not_searched, note_upgrade, weight_words
+from soundalike.errors import printable
 from soundalike.recommend.defaults import PATH_TRACKS
 from soundalike.show.amounts import show_count
 
@@ -124,20 +125,24 @@ def _print(made: MadePath, *, paths: bool, is_weighed: bool) -> None:
     rows = []
     for stop in made.stops:
         if stop.track is not None:
-            cells = list_cells(stop.place, stop.track, stop.likeness, paths=paths)
+            reason = why_words(stop.likeness, made.weights)
+            cells = list_cells(stop.place, stop.track, stop.likeness, reason, paths=paths)
         else:
             seed = made.waypoints[stop.waypoint or 0]
             like = "" if stop.likeness is None else f"{stop.likeness.similarity:.2f}"
-            cells = [str(stop.place), "", seed.name, "", "", *([""] if paths else []), like, "", ""]
+            path = [printable(seed.path)] if paths else []
+            reason = why_words(stop.likeness, made.weights)
+            cells = [str(stop.place), "", seed.name, "", "", *path, like, reason, ""]
         rows.append(cells)
-    print_table(list_columns(paths=paths, why="why, to the one before"), rows)
+    print_table(list_columns(paths=paths), rows)
+    note("like, why: how similar to the track before, and where most: here like there")
     note(
-        f"largest step {made.largest_step:.2f} (1 - similarity); straight between the ends "
+        f"largest step {made.largest_step:.2f} (1 - similarity); on a straight way "
         f"{made.straight_largest_step:.2f}, at random {made.random_largest_step:.2f}"
     )
     if is_weighed:
         note(f"weights: {weight_words(made.weights)}")
-    if made.n_too_close:
+    if made.n_too_close and "artist_gap" in made.limits:
         pairs = show_count(made.n_too_close, "pair")
         note(f"one artist comes back sooner than asked for, in {pairs}: no other way was found")
     note_not_searched(made.not_searched, made.model, "compared")

@@ -9,17 +9,12 @@ import click
 
 from soundalike.cli.completion import complete_track
 from soundalike.cli.limits import only_playlist_options, playlist_limit_options, weight_options
-from soundalike.cli.output import note, print_json, print_table
+from soundalike.cli.output import Column, note, print_json, print_table
 from soundalike.cli.params import ExampleCommand, json_option, library_option, model_option
 from soundalike.cli.playlist import PlaylistTarget, playlist_options
 from soundalike.cli.progress import decoding
-from soundalike.cli.reasons import (
-    list_cells,
-    list_columns,
-    note_made,
-    playlist_rows,
-)
-from soundalike.cli.rows import paths_option
+from soundalike.cli.reasons import list_columns, note_made, playlist_rows
+from soundalike.cli.rows import PATH_CELL, paths_option, track_cells, track_columns
 from soundalike.cli.views import note_upgrade
 from soundalike.errors import printable
 from soundalike.show.amounts import show_count
@@ -313,14 +308,18 @@ def _target(
 
 
 def _print_order(found: OrderedPlaylist, *, paths: bool) -> None:
-    columns = [each for each in list_columns(paths=paths) if each.header not in ("like", "why")]
-    columns.insert(-1, list_columns(paths=paths, why="like the one before")[-2])
     steps = ["", *(f"{step:.2f}" for step in found.steps)]
-    rows = []
-    for place, (track, step) in enumerate(zip(found.tracks, steps, strict=True), start=1):
-        cells = list_cells(place, track, None, paths=paths, why=step)
-        del cells[-3]
-        rows.append(cells)
+    rows = [
+        [str(place), *(cells if paths else cells[:PATH_CELL]), step]
+        for place, (cells, step) in enumerate(
+            zip(map(track_cells, found.tracks), steps, strict=True), start=1
+        )
+    ]
+    columns = [
+        Column("", justify="right", drop=4),
+        *track_columns(paths=paths),
+        Column("like the one before", drop=1),
+    ]
     print_table(columns, rows)
     if found.not_placed:
         entries = show_count(len(found.not_placed), "entry", "entries")
@@ -353,7 +352,7 @@ def _print_refreshed(found: RefreshedPlaylist) -> None:
         note(f"{len(found.came)} came, {len(found.went)} went, {n_stay} stay")
     else:
         note(f"all {show_count(n_stay, 'track')} stay")
-    note_made(found.made, is_weighed=False)
+    note_made(found.made, is_weighed=False, is_shown=False)
 
 
 def _order_json(found: OrderedPlaylist) -> dict[str, Any]:

@@ -191,7 +191,7 @@ def _go_on(
         else:
             for item in part.items:
                 length = show_time(item.track.duration_s)
-                reason = why_words(item.likeness)
+                reason = why_words(item.likeness, part.weights)
                 echo(f"{item.place}. {item.track.name} ({length}): {reason}")
         _write_state(state, part)
         part, is_first = more(opened, part.state, tracks=_AT_ONCE), False
@@ -209,9 +209,13 @@ def _print(part: RadioPart, *, paths: bool, is_weighed: bool) -> None:
     named = " + ".join(part.seeds[:_NAMED])
     more = f" + {len(part.seeds) - _NAMED:,} more" if len(part.seeds) > _NAMED else ""
     note(f"from {named}{more}: {show_count(part.searched, 'track')} may come")
-    rows = [list_cells(item.place, item.track, item.likeness, paths=paths) for item in part.items]
+    rows = []
+    for item in part.items:
+        reason = why_words(item.likeness, part.weights)
+        rows.append(list_cells(item.place, item.track, item.likeness, reason, paths=paths))
     if rows:
-        print_table(list_columns(paths=paths, why="why, to the one before"), rows)
+        print_table(list_columns(paths=paths), rows)
+        note("like, why: how similar to the track before, and where most: here like there")
     if is_weighed:
         note(f"weights: {weight_words(part.weights)}")
     rounds = {item.round for item in part.items}

@@ -9,11 +9,11 @@ from soundalike.cli.output import Column, note
 from soundalike.cli.rows import PATH_CELL, copies_cell, track_cells, track_columns
 from soundalike.cli.views import UNFAMILIAR, note_not_searched, weight_words
 from soundalike.errors import printable
-from soundalike.show.amounts import show_count, show_percent
+from soundalike.show.amounts import show_count
 from soundalike.show.times import show_duration, show_time
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Mapping, Sequence
 
     from soundalike.library import Seed, Track
     from soundalike.recommend.records import Likeness, MadePlaylist
@@ -24,12 +24,13 @@ __all__ = [
     "note_made",
     "playlist_rows",
     "seed_names",
-    "step_words",
     "why_words",
 ]
 
 # Seeds that are named; a folder may be many.
 _NAMED = 4
+# A share of a similarity beyond a facet's weight.
+_CLEARLY_MORE = 0.1
 
 
 def seed_names(seeds: Sequence[Seed]) -> str:
@@ -39,30 +40,40 @@ def seed_names(seeds: Sequence[Seed]) -> str:
     return " + ".join([*shown, *([f"{more:,} more"] if more else [])])
 
 
-def why_words(likeness: Likeness | None) -> str:
-    """``sound 83 %, 1:29 like 0:10``: what makes up most of a similarity, and where it is most: at
-    1:29, as at 0:10 of the other."""
+def why_words(likeness: Likeness | None, weights: Mapping[str, float]) -> str:
+    """``1:29 like 0:10``: where a track is most like the other, at 1:29, as at 0:10 of that one;
+    and ``, rhythm`` where that facet makes up clearly more of the similarity than its weight.
+
+    Parameters
+    ----------
+    weights : the share that each facet has by its weight.
+    """
     if likeness is None:
         return ""
     parts = []
-    total = sum(max(share, 0.0) for share in likeness.shares.values())
-    if len(likeness.shares) > 1 and total:
-        name = max(likeness.shares, key=lambda each: likeness.shares[each])
-        parts.append(f"{name} {show_percent(max(likeness.shares[name], 0.0) / total)}")
     passage = likeness.passage
     if passage is not None:
         parts.append(f"{show_time(passage.b_start_s)} like {show_time(passage.a_start_s)}")
+    total = sum(max(share, 0.0) for share in likeness.shares.values())
+    above = {
+        name: max(share, 0.0) / total - weights[name]
+        for name, share in likeness.shares.items()
+        if total
+    }
+    most = max(above, key=lambda name: above[name], default=None)
+    if most is not None and above[most] >= _CLEARLY_MORE:
+        parts.append(most)
     return ", ".join(parts)
 
 
-def list_columns(*, paths: bool, nearest: bool = False, why: str = "why") -> list[Column]:
+def list_columns(*, paths: bool, nearest: bool = False) -> list[Column]:
     """The columns for :func:`list_cells`."""
     return [
         Column("", justify="right", drop=4),
         *track_columns(paths=paths),
         Column("like", justify="right", drop=2),
         *([Column("nearest to", min_width=8, drop=5)] if nearest else []),
-        Column(why, min_width=12, drop=1),
+        Column("why", min_width=23, drop=1),
         Column("", drop=3),
     ]
 
@@ -71,10 +82,10 @@ def list_cells(
     place: int,
     track: Track,
     likeness: Likeness | None,
+    why: str,
     *,
     paths: bool,
     nearest: str | None = None,
-    why: str | None = None,
     n_copies: int = 0,
 ) -> list[str]:
     """A row: place, artist, title, length, id, path, similarity, nearest seed, why, copies."""
@@ -84,7 +95,7 @@ def list_cells(
         *(cells if paths else cells[:PATH_CELL]),
         "" if likeness is None else f"{likeness.similarity:.2f}",
         *([] if nearest is None else [nearest]),
-        why_words(likeness) if why is None else why,
+        why,
         copies_cell(n_copies),
     ]
 
@@ -96,28 +107,34 @@ def playlist_rows(made: MadePlaylist, *, paths: bool, nearest: bool) -> list[lis
             item.place,
             item.track,
             item.likeness,
+            "a seed" if item.is_seed else why_words(item.likeness, made.weights),
             paths=paths,
-            nearest=made.seeds[item.seed].name if nearest else None,
-            why="a seed" if item.is_seed else None,
+            nearest=_short_name(made.seeds[item.seed]) if nearest else None,
             n_copies=len(item.copies),
         )
         for item in made.items
     ]
 
 
-def note_made(made: MadePlaylist, *, is_weighed: bool) -> None:
-    """What there is to say of a playlist that was made, under its table."""
-    if any(item.likeness and item.likeness.passage for item in made.items):
-        note(
-            "like: the similarity to the nearest seed; why: what makes it up, and where it is most"
-        )
+def note_made(made: MadePlaylist, *, is_weighed: bool, is_shown: bool = True) -> None:
+    """What there is to say of a playlist that was made, under its table.
+
+    Parameters
+    ----------
+    is_shown : whether there is a table.
+    """
+    if is_shown and any(item.likeness and item.likeness.passage for item in made.items):
+        note("like, why: how similar to the nearest seed, and where most: here like there")
     if is_weighed:
         note(f"weights: {weight_words(made.weights)}")
     if made.order == "smooth" and len(made.items) > 2:
-        note(f"in a smooth order: {step_words(made.mean_step, made.largest_step)}")
+        note(
+            f"smooth order: steps of {made.mean_step:.2f} on average, {made.largest_step:.2f} at "
+            f"most (1 - similarity)"
+        )
     if passed := passed_words(made.passed_counts):
         note(f"passed over for the limits: {passed}")
-    if made.n_too_close:
+    if made.n_too_close and "artist_gap" in made.limits:
         pairs = show_count(made.n_too_close, "pair")
         note(f"one artist comes back sooner than asked for, in {pairs}: there are no others")
     note(
@@ -135,11 +152,6 @@ def note_made(made: MadePlaylist, *, is_weighed: bool) -> None:
     note_not_searched(made.not_searched, made.model, "compared")
 
 
-def step_words(mean: float, largest: float) -> str:
-    """How far it is from track to track."""
-    return f"from track to track {mean:.2f} on average, {largest:.2f} at most (1 - similarity)"
-
-
 def _why_end(made: MadePlaylist) -> str:
     if made.stopped_by == "tracks":
         return "" if made.minutes is None else f": {made.tracks} tracks came before the minutes"
@@ -148,6 +160,11 @@ def _why_end(made: MadePlaylist) -> str:
     asked = f"{made.tracks} tracks" if made.tracks is not None else f"{made.minutes:g} minutes"
     why = "the limits leave" if made.stopped_by == "limits" else "there are"
     return f": {asked} were asked for, {why} no more"
+
+
+def _short_name(seed: Seed) -> str:
+    """The title alone, where there is one: the artist is the same for many."""
+    return (seed.track.title if seed.track is not None else None) or seed.name
 
 
 def _passage_words(seed: Seed) -> str:

@@ -13,7 +13,7 @@ from soundalike.library.similar_records import Heard
 from soundalike.library.view import View
 from soundalike.similarity.seeds import MOST_SEEDS, score_seeds, thinned
 
-__all__ = ["ScoredRows", "score_rows"]
+__all__ = ["ScoredRows", "own_rows", "score_rows"]
 
 
 @dataclass(frozen=True, eq=False)
@@ -79,14 +79,7 @@ def score_rows(
         without=np.stack([each.embedding for each in without]) if without else None,
         weights=weights,
     )
-    own_rows = [view.own_rows(heard) for heard in (*seeds, *without)]
-    own = frozenset(row for row, _ in own_rows if row is not None)
-    own_copies: dict[int, Heard] = {}
-    if copies:
-        for heard, (_, rows) in zip((*seeds, *without), own_rows, strict=True):
-            for row in rows:
-                if row not in own:
-                    own_copies.setdefault(row, heard)
+    own, own_copies = own_rows(view, (*seeds, *without), copies=copies)
     return ScoredRows(
         seeds=seeds,
         without=tuple(without),
@@ -96,3 +89,20 @@ def score_rows(
         own=own,
         own_copies=own_copies,
     )
+
+
+def own_rows(
+    view: View, all_heard: Sequence[Heard], *, copies: bool = True
+) -> tuple[frozenset[int], dict[int, Heard]]:
+    """The rows of what was heard; and of its copies, with what each is a copy of."""
+    rows = [view.row_of(heard) for heard in all_heard]
+    own = frozenset(row for row in rows if row is not None)
+    found: dict[int, Heard] = {}
+    if copies:
+        # Those of tracks are asked for at once: a folder has many.
+        known = iter(view.recordings.copies_of([row for row in rows if row is not None]))
+        for heard, row in zip(all_heard, rows, strict=True):
+            for copy in next(known) if row is not None else view.own_rows(heard)[1]:
+                if copy not in own:
+                    found.setdefault(copy, heard)
+    return own, found

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import os
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping, Sequence, Set
 from itertools import islice
 from typing import Any
 
@@ -20,6 +20,7 @@ from soundalike.errors import InvalidArgument, ModelMismatch
 from soundalike.library.checks import checked_weights
 from soundalike.library.library import Library
 from soundalike.library.limits import Limits
+from soundalike.library.seed_scores import own_rows
 from soundalike.library.similar_records import Heard, PassedTrack
 from soundalike.library.snapshot import Query
 from soundalike.library.view import View
@@ -100,7 +101,8 @@ def start_radio(
         if len(rows) < len(heard):
             stacked = np.stack([each.embedding for each in heard])
             given = weighed_rows(view, stacked, weights)
-        closed = {row for each in heard for row in view.own_rows(each)[1]} | set(rows)
+        own_tracks, own_copies = own_rows(view, heard)
+        closed = own_tracks | set(own_copies)
         radio = Radio(embeddings, given, **settings, **_given(view, allowed, weights, closed))
         kept = {
             "seeds": [each.name for each in heard],
@@ -174,7 +176,7 @@ def _embeddings(view: View, weights: Mapping[str, float] | None) -> NDArray[np.f
 
 
 def _given(
-    view: View, limits: Limits, weights: Mapping[str, float] | None, closed: set[int]
+    view: View, limits: Limits, weights: Mapping[str, float] | None, closed: Set[int]
 ) -> dict[str, Any]:
     """What a radio is told of a view's tracks."""
     barred = view.barred(limits)
