@@ -310,19 +310,22 @@ class _Explainer:
         view = self._view
         others_own = _rows(view, other)
         is_copy = bool(set(self._own) & set(others_own))
+        row = view.row_of(other) if other.seed.is_whole else None
+        # The same to the last bit as in `similar`: it decides whether a pair is below itself.
+        score = similarity if row is None else float(self._scores[row])
         return Standing(
             similarity=similarity,
-            percentile=self._distribution.percentile(similarity),
-            rank=None if is_copy or not len(view) else self._rank(similarity, others_own),
+            percentile=self._distribution.percentile(score),
+            rank=None if is_copy or not len(view) else self._rank(score, others_own),
             among=len(view) - len(self._own) + (not others_own),
             is_copy=is_copy,
         )
 
-    def _rank(self, similarity: float, others_own: Sequence[int]) -> int:
+    def _rank(self, score: float, others_own: Sequence[int]) -> int:
         """1 and the recordings that are more alike."""
         view = self._view
         left_out = sorted({*self._own, *others_own})
-        least = round(similarity, DECIMALS)
+        least = round(score, DECIMALS)
         ahead = view.select(self._scores, _RANKED, exclude=left_out).chosen
         n = sum(round(float(self._scores[each.row]), DECIMALS) > least for each in ahead)
         if n < _RANKED:

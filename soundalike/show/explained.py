@@ -39,6 +39,9 @@ __all__ = ["plot_explanation"]
 
 LogMel = NDArray[np.floating]
 
+# Characters of a line beside the facets.
+_LINE = 58
+
 
 def plot_explanation(
     explanation: Explanation,
@@ -69,7 +72,7 @@ def plot_explanation(
     """
     figure = new_figure(width_px, height_px)
     grid = figure.add_gridspec(
-        6, 2, height_ratios=(1.0, 0.13, 1.15, 0.13, 1.0, 1.35), width_ratios=(1.0, 0.012)
+        6, 2, height_ratios=(1.0, 0.13, 1.15, 0.13, 1.0, 1.6), width_ratios=(1.0, 0.012)
     )
     sides = (explanation.a, explanation.b)
     sounds = [figure.add_subplot(grid[row, 0]) for row in (0, 4)]
@@ -89,8 +92,8 @@ def plot_explanation(
     _draw_passages(between, explanation)
     below = grid[5, :].subgridspec(1, 2, width_ratios=(1.25, 1.0))
     _draw_facets(figure.add_subplot(below[0]), explanation)
-    _write_words(figure.add_subplot(below[1]), explanation, 0.25 * figure.get_figheight())
-    headline(figure, title or " | ".join(shorten(side.name, 30) for side in sides))
+    _write_words(figure.add_subplot(below[1]), explanation, 0.2 * figure.get_figheight())
+    headline(figure, title or _headline(explanation))
     return figure
 
 
@@ -244,20 +247,19 @@ def _draw_facets(axes: Axes, explanation: Explanation) -> None:
         axes.legend(frameon=False, fontsize=8, loc="lower right", labelcolor=INK)
 
 
+def _headline(explanation: Explanation) -> str:
+    standing = explanation.standing
+    found = f"Similarity {standing.similarity:.2f}"
+    if standing.rank is None:
+        return found
+    return f"{found}: B is number {standing.rank:,} of {standing.among:,} like A"
+
+
 def _write_words(axes: Axes, explanation: Explanation, height_in: float) -> None:
-    """How alike, and what both have in common; on axes of about this height."""
+    """What both have in common, and why not C; on axes of about this height."""
     axes.set_axis_off()
-    standing, common, expected = explanation.standing, explanation.common, explanation.expected
-    lines = [(f"Similarity {standing.similarity:.2f}", 11.0)]
-    if standing.rank is not None:
-        lines.append((f"B is number {standing.rank:,} of {standing.among:,} like A", 8.0))
-    if expected is not None:
-        also = f"C {expected.standing.similarity:.2f}"
-        if expected.standing.rank is not None:
-            also += f", number {expected.standing.rank:,}"
-        lines.append((f"{also}: {shorten(expected.side.name, 34)}", 8.0))
-        if expected.pulled_by is not None and len(explanation.facets) > 1:
-            lines.append((f"pulled apart most by {expected.pulled_by}", 8.0))
+    common, expected = explanation.common, explanation.expected
+    lines: list[str] = []
     for name, text in (
         ("both", ", ".join(common.words)),
         ("only A", ", ".join(common.only_a)),
@@ -267,26 +269,25 @@ def _write_words(axes: Axes, explanation: Explanation, height_in: float) -> None
         ("key", "" if common.key is None else f"{common.key.a} | {common.key.b}"),
     ):
         if text:
-            lines += [(each, 8.0) for each in _broken(f"{name}: {text}", 52)]
-    up = 1.0
-    # Of a line, for each point of its size: a share of the axes.
-    step = 1.3 / (72 * height_in)
-    for text, size in lines:
-        any_text(
-            lambda drawn, up=up, **more: axes.text(0.02, up, drawn, **more),
-            text,
-            60,
-            transform=axes.transAxes,
-            va="top",
-            color=INK,
-            fontsize=size,
-        )
-        up -= step * size
+            lines += wrap(f"{name}: {text}", _LINE, subsequent_indent="      ")[:3]
+    if expected is not None:
+        lines += ["", f"C: {shorten(expected.side.name, _LINE - 3)}"]
+        place = f"similarity {expected.standing.similarity:.2f}"
+        if expected.standing.rank is not None:
+            place += f", number {expected.standing.rank:,}"
+        if expected.pulled_by is not None and len(explanation.facets) > 1:
+            place += f"; apart by {expected.pulled_by} most"
+        lines.append(place)
+    size = 7.5
+    # Of a line and the room above it, as a share of the axes.
+    step = 1.5 * size / (72 * height_in)
+    for number, text in enumerate(lines):
+
+        def write(drawn: str, up: float = 1.0 - number * step, **more: Any) -> None:
+            axes.text(0.04, up, drawn, **more)
+
+        any_text(write, text, _LINE, transform=axes.transAxes, va="top", color=INK, fontsize=size)
 
 
 def _tempo_words(tempo: Any) -> str:
     return f"{tempo.a_bpm:.0f} | {tempo.b_bpm:.0f} BPM"
-
-
-def _broken(text: str, width: int) -> list[str]:
-    return wrap(text, width, subsequent_indent="    ")[:3]
