@@ -1,4 +1,4 @@
-"""The main jobs in one go: scan a folder, ask what sounds alike, compare two tracks, make a playlist.
+"""The main jobs in one go: scan, ask what sounds alike, compare two tracks, make a playlist.
 
     python examples/demo.py [MUSIC]
 
@@ -78,7 +78,8 @@ def main() -> int:
     mix = str(HOME / "mix.m3u8")
     # The composed pieces last less than a minute, which a playlist passes over unless it is told.
     short = ("--min-length", "0")
-    soundalike_command("playlist", here, "--tracks", "10", *short, "--artist-gap", "1", "--out", mix)
+    rules = ("--tracks", "10", "--artist-gap", "1", *short)
+    soundalike_command("playlist", here, *rules, "--out", mix)
     # From one end of what there is to the other, in small steps.
     soundalike_command("path", here, str(farthest.track_id), "--steps", "8", *short)
     return soundalike_command("info")
