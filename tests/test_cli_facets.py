@@ -77,6 +77,20 @@ def test_similar_weighs_facets(place: Path) -> None:
         assert (found["weights"]["harmony"], found["searched"]) == (0.0, 5)
 
 
+def test_a_seed_may_be_a_passage(place: Path) -> None:
+    apart = call_json("similar", 1, "--at", "0-5")
+    assert call_json("similar", "1@0-0:05") == apart
+    assert call_json("similar", "piece", "0@0-5") == apart
+    found = call_json("similar", "1@0-5", 2)
+    assert [(seed["start_s"], seed["end_s"]) for seed in found["seeds"]] == [(0, 5), (None, None)]
+    assert len(found["matches"]) == 3
+    result = call("similar", "1@0-5", 2)
+    assert "Band 0 - Piece 0, 0:00 to 0:05 + Band 1 - Piece 1: 3 tracks" in result.stderr
+    both = call("similar", "1@0-5", 2, "--at", "1-2")
+    assert both.exit_code == 1
+    assert "a passage of one track, and there are 2" in both.stderr
+
+
 def test_similar_shows_facets_where_that_is_asked_for(place: Path) -> None:
     plain, shown = call("similar", 1), call("similar", 1, "--facets")
     assert "rhythm" not in plain.stdout

@@ -101,6 +101,8 @@ def test_bash_completes_words_of_the_library(place: Path) -> None:
     assert complete(place, "playlist", "miles", "so", "wh") == ["what"]
     assert complete(place, "path", "anna", "+", "miles", "b") == ["blues"]
     assert complete(place, "radio", "--like", "mil") == ["miles", "mild"]
+    assert complete(place, "similar", "anna", "+", "miles", "so", "wh") == ["what"]
+    assert complete(place, "similar", "anna", "--without", "mil") == ["miles", "mild"]
 
 
 @bash

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import shutil
 from collections.abc import Iterator
 from pathlib import Path
@@ -12,6 +13,7 @@ from fakes import (
     FACETED,
     LAYOUT,
     LOG,
+    FakeAnalyzer,
     fake_analysis,
     fake_model,
     open_library,
@@ -22,6 +24,7 @@ from fakes import (
 from hypothesis import given
 from hypothesis import strategies as st
 
+from soundalike.analysis import Analysis
 from soundalike.errors import (
     AmbiguousTrack,
     InvalidArgument,
@@ -140,6 +143,27 @@ def test_a_passage_and_a_file_from_elsewhere_are_analysed(library: Library, tmp_
     assert (stranger.track, stranger.name) == (None, "stranger.wav")
     with pytest.raises(SilentAudio):
         library.hear(write_track(tmp_path / "silent.wav", "silent"))
+
+
+class Forgetting(FakeAnalyzer):
+    """While it analyses, somebody forgets a track."""
+
+    def from_file(self, path: str | os.PathLike[str], **passage: float | None) -> Analysis:
+        with open_library(Path(path).parent) as library:
+            library.forget(Path(path).parent / "music" / "1.wav")
+        return super().from_file(path, **passage)  # type: ignore[arg-type]
+
+
+def test_the_library_may_change_while_a_seed_is_analysed(tmp_path: Path) -> None:
+    for number in range(4):
+        write_track(tmp_path / f"music/{number}.wav", str(number))
+    stranger = write_track(tmp_path / "stranger.wav", "a stranger")
+    with open_library(tmp_path, analyzer="test_library_view:Forgetting") as library:
+        with open_library(tmp_path) as other:
+            other.scan([tmp_path / "music"])
+        assert library.similar(1, 10).searched == 3
+        found = library.similar(stranger, 10, max_per_artist=5)
+        assert sorted(match.track.path.stem for match in found.matches) == ["0", "2", "3"]
 
 
 def test_what_an_older_model_heard_is_not_compared(tmp_path: Path) -> None:

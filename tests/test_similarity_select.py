@@ -129,7 +129,7 @@ limits = st.fixed_dictionaries(
 )
 
 
-@settings(max_examples=400)
+@settings(max_examples=200)
 @given(cases(), limits, st.integers(1, 45))
 def test_the_best_that_breaks_no_rule_comes_at_every_place(
     case: Case, rules: dict[str, int], k: int
@@ -144,7 +144,7 @@ def test_the_best_that_breaks_no_rule_comes_at_every_place(
     assert [each.rank for each in found.chosen] == list(range(1, len(expected) + 1))
 
 
-@settings(max_examples=300)
+@settings(max_examples=200)
 @given(cases(), limits, st.integers(1, 45))
 def test_what_was_passed_over_is_told_with_the_rule_that_took_it(
     case: Case, rules: dict[str, int], k: int

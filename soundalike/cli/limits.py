@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 import click
 
 from soundalike.cli.params import to_time, to_weights
+from soundalike.errors import InvalidArgument
 from soundalike.library.limits import NO_LIMITS, Filter, Limits, Years
 from soundalike.recommend.defaults import PLAYLIST_LIMITS
 
@@ -36,6 +37,13 @@ def to_length(text: str) -> float:
     """The type of an option such as ``--min-length 60s`` or ``1:00``: seconds."""
     found = _WITH_UNIT.fullmatch(text)
     return float(found[1]) * _SECONDS[found[2].lower()] if found else to_time(text)
+
+
+def _to_years(text: str) -> Years:
+    try:
+        return Years.parse(text)
+    except InvalidArgument as error:
+        raise click.BadParameter(str(error)) from error
 
 
 def limit_options(command: Decorated) -> Decorated:
@@ -124,8 +132,8 @@ def _limited(
         max_length: float | None,
         genre: tuple[str, ...],
         not_genre: tuple[str, ...],
-        year: tuple[str, ...],
-        not_year: tuple[str, ...],
+        year: tuple[Years, ...],
+        not_year: tuple[Years, ...],
         folder: tuple[str, ...],
         not_folder: tuple[str, ...],
         versions: str,
@@ -146,8 +154,8 @@ def _limited(
             artist_gap=artist_gap,
             min_length_s=low,
             max_length_s=high,
-            only=Filter(folder, genre, tuple(map(Years.parse, year))),
-            never=Filter(not_folder, not_genre, tuple(map(Years.parse, not_year))),
+            only=Filter(folder, genre, year),
+            never=Filter(not_folder, not_genre, not_year),
             versions=versions == "show",
         )
         return command(*args, limits=limits, **extra)
@@ -157,8 +165,10 @@ def _limited(
     return wrapped  # type: ignore[return-value]
 
 
-def _several(name: str, metavar: str, text: str) -> Callable[[Any], Any]:
-    return click.option(name, multiple=True, metavar=metavar, help=text)
+def _several(
+    name: str, metavar: str, text: str, kind: Callable[[str], Any] = str
+) -> Callable[[Any], Any]:
+    return click.option(name, multiple=True, type=kind, metavar=metavar, help=text)
 
 
 _GAP = click.option(
@@ -189,8 +199,13 @@ _OPTIONS: list[Callable[[Any], Any]] = [
     ),
     _several("--genre", "NAME", "Only tracks with this genre in their tags, or another so named."),
     _several("--not-genre", "NAME", "No track with this genre in its tags."),
-    _several("--year", "YEARS", "Only tracks of these years, such as 1994, 1990-1999 or 1990-."),
-    _several("--not-year", "YEARS", "No track of these years."),
+    _several(
+        "--year",
+        "YEARS",
+        "Only tracks of these years, such as 1994, 1990-1999 or 1990-.",
+        _to_years,
+    ),
+    _several("--not-year", "YEARS", "No track of these years.", _to_years),
     _several("--folder", "DIR", "Only tracks below this folder, or another so named."),
     _several("--not-folder", "DIR", "No track below this folder."),
     click.option(

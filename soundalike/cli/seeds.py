@@ -13,14 +13,9 @@ from soundalike.cli.completion import SEPARATOR, complete_track
 from soundalike.library.words import track_number_in
 from soundalike.times import split_span
 
-__all__ = ["SEEDS_HELP", "seed_options", "to_seeds"]
+__all__ = ["seed_options", "to_seeds"]
 
 Decorated = TypeVar("Decorated", bound=Callable[..., Any])
-
-SEEDS_HELP = (
-    "TRACK is an audio file (in the library or not), a folder, the id of a track, or words from "
-    "its artist and title."
-)
 
 
 def to_seeds(words: Sequence[str]) -> list[str]:

@@ -21,15 +21,13 @@ from soundalike.similarity.select import Barred
 
 __all__ = ["barred_by"]
 
-_FACTS = (
-    select(
-        tracks.c.id,
-        contents.c.tags["genre"].as_string().label("genre"),
-        contents.c.tags["year"].as_integer().label("year"),
-    )
-    .join(contents, contents.c.id == tracks.c.content_id)
-    .where(tracks.c.missing_at.is_(None))
-)
+# Of contents, which the index knows by their rows: tables that need not be joined.
+_FACTS = select(
+    contents.c.id,
+    contents.c.tags["genre"].as_string(),
+    contents.c.tags["year"].as_integer(),
+).order_by(contents.c.id)
+_PATHS = select(tracks.c.id, tracks.c.path)
 # Genres that a message offers.
 _OFFERED = 5
 
@@ -154,24 +152,38 @@ def _facts(index: Index, snapshot: Snapshot) -> _Facts:
 
 
 def _read_facts(index: Index, snapshot: Snapshot) -> _Facts:
-    say_genre, say_year = (snapshot.roots.say(name) for name in ("genre", "year"))
-    # Paths of all tracks are read only where one can say something.
-    by_path = say_genre or say_year
-    statement = _FACTS.add_columns(tracks.c.path) if by_path else _FACTS
-    keys: dict[str | None, tuple[str, ...]] = {}
-    rows: dict[str, list[int]] = {}
-    years = np.zeros(len(index), np.int32)
-    row_of = {track_id: row for row, track_id in enumerate(index.track_ids.tolist())}
-    for track_id, genre, year, *path in snapshot.connection.execute(statement):
-        row = row_of.get(track_id)
-        if row is None:
-            continue
-        if by_path and not (genre and year):
-            said = snapshot.roots.stand_ins(os.fsdecode(path[0]))
-            genre, year = genre or said.genre, year or said.year
-        if genre not in keys:
-            keys[genre] = genre_keys(genre)
-        for key in keys[genre]:
-            rows.setdefault(key, []).append(row)
-        years[row] = year or 0
-    return _Facts({key: np.array(each, np.intp) for key, each in rows.items()}, years)
+    # The texts of tags by their numbers: there are few for many tracks.
+    numbers: dict[str | None, int] = {None: 0}
+    content_ids, of_genre, of_year = [], [], []
+    for content_id, genre, year in snapshot.connection.execute(_FACTS):
+        content_ids.append(content_id)
+        of_genre.append(numbers.setdefault(genre, len(numbers)))
+        of_year.append(year or 0)
+    at = np.searchsorted(np.array(content_ids, np.int64), index.content_ids)
+    genres, years = np.array(of_genre, np.int32)[at], np.array(of_year, np.int32)[at]
+    if any(map(snapshot.roots.say, ("genre", "year"))):
+        _add_stand_ins(index, snapshot, numbers, genres, years)
+    order = np.argsort(genres, kind="stable")
+    ends = np.cumsum(np.bincount(genres, minlength=len(numbers)))
+    rows: dict[str, list[NDArray[np.intp]]] = {}
+    for text, part in zip(numbers, np.split(order, ends[:-1]), strict=True):
+        for key in genre_keys(text):
+            rows.setdefault(key, []).append(part)
+    return _Facts({key: np.concatenate(parts) for key, parts in rows.items()}, years)
+
+
+def _add_stand_ins(
+    index: Index,
+    snapshot: Snapshot,
+    numbers: dict[str | None, int],
+    genres: NDArray[np.int32],
+    years: NDArray[np.int32],
+) -> None:
+    """Fill in what paths say where tags say nothing."""
+    for track_id, path in snapshot.connection.execute(_PATHS):
+        row = index.row_of(track_id)
+        if row is not None and not (genres[row] and years[row]):
+            said = snapshot.roots.stand_ins(os.fsdecode(path))
+            if not genres[row]:
+                genres[row] = numbers.setdefault(said.genre, len(numbers))
+            years[row] = years[row] or said.year or 0

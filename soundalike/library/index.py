@@ -33,6 +33,7 @@ __all__ = ["Index", "IndexKeeper", "Rows", "artist_code"]
 Made = TypeVar("Made")
 
 _MOST_KEPT = 64
+_NOTHING = object()
 # Rows of one query, under the number of parameters that a statement may have.
 _BATCH = 500
 # Where a larger share of the tracks changed, it is quicker to start anew.
@@ -97,12 +98,15 @@ class Index(Rows):
 
     def kept(self, key: Hashable, make: Callable[[], Made]) -> Made:
         """What ``make`` makes of this state of the library, made once; a few dozen are kept."""
-        if key not in self._kept:
+        found: Any = self._kept.pop(key, _NOTHING)
+        if found is _NOTHING:
+            found = make()
             while len(self._kept) >= _MOST_KEPT:
                 self._kept.pop(next(iter(self._kept)), None)
-            self._kept[key] = make()
-        found: Made = self._kept[key]
-        return found
+        # What was asked for last stays longest.
+        self._kept[key] = found
+        made: Made = found
+        return made
 
     @property
     def distribution(self) -> PairDistribution:

@@ -137,7 +137,8 @@ class Limits:
     max_per_artist : at most this many tracks by one artist. A track of several ("A feat. B", "A;
         B", artists one by one in its tags) counts for each of them; "A & B" is two artists only
         where the library has tracks by A alone and by B alone, so that Simon & Garfunkel stay one.
-        A track whose artist is unknown is never limited.
+        Where there is no tag the folder stands in for the artist; a track whose artist is unknown
+        all the same, or "Various Artists", is never limited.
     max_per_album : at most this many of one album; an unknown album is never limited.
     artist_gap : none of the last this many tracks is by an artist of the next; for lists that are
         heard in order.

@@ -243,7 +243,9 @@ class Reader:
             ]
             with self._database.read() as connection:
                 later = Snapshot(connection, view.space)
-                result = answer(self._view(later, view.index), heard)
+                # Without any where an upgrade has dropped what that model said.
+                index = self._index.current(later)
+                result = answer(self._view(later, index if len(index) else view.index), heard)
         self._tidy()
         return cast("Answer", result)
 

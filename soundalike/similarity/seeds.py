@@ -161,7 +161,8 @@ def _scales(
     for _, rows in _blocks(embeddings):
         best = np.concatenate([best, towards @ rows.T], axis=1)
         if best.shape[1] > _NEIGHBOUR + 1:
-            best = -np.partition(-best, _NEIGHBOUR, axis=1)[:, : _NEIGHBOUR + 1]
+            place = best.shape[1] - _NEIGHBOUR - 1
+            best = np.partition(best, place, axis=1)[:, place:]
     return np.asarray(best.min(axis=1, initial=1.0))
 
 
