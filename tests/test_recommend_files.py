@@ -215,6 +215,10 @@ def test_seeds_that_moved_are_found_and_those_that_are_gone_are_named(
     found = refresh_playlist(own, file)
     assert found.made.gone == (str(seeds[1]),)
     assert [seed.name for seed in found.made.seeds] == ["Di - Piece 3"]
+    # It stays in the recipe, and counts again when it is back.
+    assert [each["title"] for each in found.made.recipe["seeds"]] == ["Piece 3", "Piece 9"]
+    assert found.made.recipe["seeds"][0]["path"] == str(tmp_path / "music" / "moved.wav")
+    assert refresh_playlist(own, file).made.gone == (str(seeds[1]),)
     (tmp_path / "music" / "moved.wav").unlink()
     own.scan([tmp_path / "music"])
     with pytest.raises(InvalidArgument, match="none of its seeds is there any more"):

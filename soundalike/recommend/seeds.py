@@ -94,10 +94,13 @@ def hear_recipe(library: Library, recipe: Sequence[dict[str, Any]]) -> Seeds:
                 folder = os.path.join(each["folder"], "")
                 heard += library.hear_all([folder], with_excerpts=False)
             else:
-                heard.append(_hear_track(library, each))
-            kept.append(each)
+                found = _hear_track(library, each)
+                heard.append(found)
+                each = _track_recipe(found)
         except TrackNotFound as error:
+            # It stays in the recipe: its disk may be back next time.
             gone.append(str(error))
+        kept.append(each)
     return Seeds(tuple(heard), tuple(kept), tuple(gone))
 
 
