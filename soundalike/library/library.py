@@ -13,6 +13,7 @@ from soundalike.errors import InvalidArgument
 from soundalike.library.checks import checked_weights, limits_of, seed_queries
 from soundalike.library.forget import forget
 from soundalike.library.index import Index
+from soundalike.library.judging import Judging
 from soundalike.library.limits import NO_LIMITS, Limits
 from soundalike.library.reader import Reader
 from soundalike.library.records import (
@@ -44,7 +45,7 @@ if TYPE_CHECKING:
 __all__ = ["Library", "Query"]
 
 
-class Library(Scanning):
+class Library(Scanning, Judging):
     """Tracks with their analyses, in a database.
 
     Parameters

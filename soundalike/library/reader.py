@@ -163,6 +163,12 @@ class Reader:
         return analysis
 
     @contextmanager
+    def snapshot(self) -> Iterator[Snapshot]:
+        """The library in a transaction, without the index."""
+        with self._database.read() as connection:
+            yield self._snapshot(connection)
+
+    @contextmanager
     def view(self) -> Iterator[View]:
         with self._database.read() as connection:
             snapshot = self._snapshot(connection)

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 from pathlib import Path
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
 from soundalike.library.records import Track
 
@@ -19,6 +19,7 @@ if TYPE_CHECKING:
 
 __all__ = [
     "Evidence",
+    "FittedTaste",
     "Judged",
     "Judgement",
     "JudgementKind",
@@ -190,3 +191,20 @@ class Evidence:
     plays: Plays
     judgements: Mapping[str, int]
     not_counted: int
+
+
+@dataclass(frozen=True, slots=True)
+class FittedTaste:
+    """What was fitted to judgements and plays, and kept.
+
+    Attributes
+    ----------
+    fitted : as ``recommend.taste`` wrote it.
+    fitted_at : seconds since 1970.
+    n_tracks : how many could be found then, and ``n_tracks_now``.
+    """
+
+    fitted: Any
+    fitted_at: float
+    n_tracks: int
+    n_tracks_now: int

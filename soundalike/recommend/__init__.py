@@ -1,1 +1,1 @@
-"""What follows from the neighbours of all tracks: orders, paths, radio, groups, a map; and taste."""
+"""What follows from the neighbours of all tracks: orders, paths, radio, groups, a map; taste."""

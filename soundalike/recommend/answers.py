@@ -2,10 +2,10 @@
 one"; and the metric under which they are most probable.
 
 *Odd one out.* That C is the odd one of A, B and C is as probable as the similarity of A and B
-stands out among those of the three pairs: a softmax (van der Maaten and Weinberger 2012, "Stochastic
-triplet embedding"; Hebart et al. 2020, "Revealing the multidimensional mental representations of
-natural objects"). Wolff and Weyde (2014, "Learning music similarity from relative user ratings")
-learn weights of facets from such answers in MagnaTagATune.
+stands out among those of the three pairs: a softmax (van der Maaten and Weinberger 2012,
+"Stochastic triplet embedding"; Hebart et al. 2020, "Revealing the multidimensional mental
+representations of natural objects"). Wolff and Weyde (2014, "Learning music similarity from
+relative user ratings") learn weights of facets from such answers in MagnaTagATune.
 
 *Alike, unlike.* Logistic in the similarity of the pair, above the mean of the library's pairs.
 
@@ -113,7 +113,6 @@ class _Pairs:
 
     def __init__(self, cosines: Floats, ones: list[Floats], others: list[Floats]) -> None:
         self.cosines, self.ones, self.others = cosines, ones, others
-
 
 
 class Problem:
@@ -267,7 +266,9 @@ class Problem:
         """The negative log probability of each answer (n + m,), and whether it is the likeliest."""
         three, _, pairs, _ = self._odds(answers, self._asked(answers), values)
         signed = np.where(answers.alike, pairs, -pairs)
-        losses = np.concatenate([_lapsed(-_log_shares(three)[:, 0], 3)[0], _lapsed(np.logaddexp(0, -signed), 2)[0]])
+        losses = np.concatenate(
+            [_lapsed(-_log_shares(three)[:, 0], 3)[0], _lapsed(np.logaddexp(0, -signed), 2)[0]]
+        )
         first = three[:, 0] > three[:, 1:].max(axis=1, initial=-np.inf)
         return losses, np.concatenate([first, signed > 0])
 
@@ -301,9 +302,7 @@ class Problem:
             while True:
                 moved = values + share * step
                 if self._is_possible(moved):
-                    loss, new_slope, new_curvature = self._loss(
-                        answers, asked, moved, prior
-                    )
+                    loss, new_slope, new_curvature = self._loss(answers, asked, moved, prior)
                     if loss <= before + 1e-4 * share * float(slope @ step):
                         break
                 share /= 2

@@ -1,8 +1,7 @@
-"""Whether what was fitted says more than what it is to replace, on judgements that it has not seen."""
+"""Whether what was fitted says more than what it would replace, of judgements it has not seen."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import Final
 
 import numpy as np
