@@ -34,6 +34,7 @@ from soundalike.library.view import View
 from soundalike.library.word_records import FindResult, KnownWord
 from soundalike.models import ModelInfo, find_model
 from soundalike.models.lineage import Lineage, default_lineage
+from soundalike.similarity.taste import Taste
 from soundalike.workers.calls import Call, run_calls
 from soundalike.workers.jobs import MakePool, Setup
 from soundalike.workers.pool import WorkerPool
@@ -203,6 +204,7 @@ class Library(Scanning, Judging):
         min_percentile: float | None = None,
         weights: Mapping[str, float] | None = None,
         limits: Limits = NO_LIMITS,
+        taste: Taste | None = None,
     ) -> SimilarResult:
         """The tracks that sound most like some seeds: tracks, files, or passages of either.
 
@@ -225,6 +227,9 @@ class Library(Scanning, Judging):
             0.5}``: any numbers from 0 on, of which the proportion counts. A facet that is not named
             keeps the weight that ``info().facets`` has. Percentiles are under these weights, too.
         limits : how much of one artist or album, what lengths, which folders, genres and years.
+        taste : of a listener, such as ``recommend.taste.taste_of(library).taste``: its metric takes
+            the place of the model's (but for ``weights``, where they are given), and what it likes
+            gains something. Similarities and percentiles are by that metric.
 
         Raises
         ------
@@ -244,6 +249,7 @@ class Library(Scanning, Judging):
             limits=limits_of(limits, max_per_artist),
             min_percentile=min_percentile,
             weights=checked_weights(weights),
+            taste=taste,
         )
 
     def hear(self, query: Query, start_s: float | None = None, end_s: float | None = None) -> Heard:

@@ -52,6 +52,7 @@ from soundalike.models.contract import Words, tag_words
 from soundalike.models.lineage import EmbeddingSpace, Lineage
 from soundalike.similarity.passages import compare_analyses
 from soundalike.similarity.rank import check_min_percentile
+from soundalike.similarity.taste import Taste
 
 if TYPE_CHECKING:
     from soundalike.analysis import Analysis
@@ -187,6 +188,7 @@ class Reader:
         limits: Limits,
         min_percentile: float | None,
         weights: Mapping[str, float] | None,
+        taste: Taste | None,
     ) -> SimilarResult:
         def check(view: View) -> None:
             try:
@@ -205,6 +207,7 @@ class Reader:
                 limits=limits,
                 min_percentile=min_percentile,
                 weights=weights,
+                taste=taste,
             )
 
         return self._with_heard([seeds, without], answer, check=check, with_excerpts=False)

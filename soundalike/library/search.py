@@ -11,12 +11,14 @@ from numpy.typing import NDArray
 from soundalike.errors import InvalidArgument
 from soundalike.library.copies import copies_of
 from soundalike.library.limits import Limits
+from soundalike.library.ranking import Ranking
 from soundalike.library.records import Copy, Track
 from soundalike.library.similar_records import Heard, Match, PassedTrack, SimilarResult
 from soundalike.library.view import View
 from soundalike.similarity.distribution import DECIMALS
-from soundalike.similarity.seeds import MOST_SEEDS, score_seeds, thinned
+from soundalike.similarity.seeds import MOST_SEEDS, thinned
 from soundalike.similarity.select import PassedOver
+from soundalike.similarity.taste import Taste
 
 __all__ = ["search"]
 
@@ -30,6 +32,7 @@ def search(
     limits: Limits,
     min_percentile: float | None,
     weights: Mapping[str, float] | None,
+    taste: Taste | None = None,
 ) -> SimilarResult:
     """Rank a library for some seeds; see ``Library.similar``.
 
@@ -37,6 +40,7 @@ def search(
     ----------
     seeds, without : at least one seed; these themselves and their copies are left out.
     weights : of facets, as ``Facets.weights`` takes them. Copies are told by the model's own.
+    taste : to rank by, but for weights that are given.
     """
     view.check(*seeds, *without)
     # Who names a track twice, as in a folder, does not mean that it counts twice.
@@ -46,17 +50,12 @@ def search(
         raise InvalidArgument(
             f"{both[0]} is a seed, and among what the tracks are to be unlike: name it once"
         )
-    index, layout = view.index, view.layout
-    distribution = index.weighed(layout.factors(weights) if weights else None)
+    index = view.index
     # Of a large folder some tell what all are like; none of it comes out.
     telling = thinned(len(seeds), MOST_SEEDS).tolist()
-    scored = score_seeds(
-        np.stack([seeds[place].embedding for place in telling]),
-        index.embeddings,
-        layout,
-        without=_stacked(without),
-        weights=weights,
-    )
+    towards = np.stack([seeds[place].embedding for place in telling])
+    ranking = Ranking(view, towards, _stacked(without), weights, taste)
+    scored, distribution = ranking.scored, ranking.distribution
     own_rows = [view.own_rows(heard) for heard in (*seeds, *without)]
     left_out = {row for row, _ in own_rows if row is not None}
     own_copies: dict[int, Heard] = {}
@@ -66,7 +65,8 @@ def search(
                 if row not in left_out:
                     own_copies.setdefault(row, heard)
     left_out |= set(own_copies)
-    selection = view.select(scored.scores, k, limits, exclude=sorted(left_out))
+    selection = view.select(ranking.scores, k, limits, exclude=sorted(left_out))
+    ranks = ranking.ranks_without([each.row for each in selection.chosen], left_out)
     rows = [
         *(row for each in selection.chosen for row in (each.row, *each.copies)),
         *(over.row for each in selection.chosen for over in each.passed_over),
@@ -91,10 +91,12 @@ def search(
                     content_id=int(index.content_ids[each.row]),
                     audio_id=int(index.audio_ids[each.row]),
                 ),
-                facets=layout.cosines(seeds[seed].embedding, index.embeddings[each.row]),
-                score=round(float(scored.scores[each.row]), DECIMALS),
+                facets=ranking.cosines(seeds[seed].embedding, each.row),
+                score=round(float(ranking.scores[each.row]), DECIMALS),
                 seed=seed,
                 rank_before=each.rank_before,
+                rank_without_taste=ranks.get(each.row),
+                liking=ranking.liking_of(each.row),
                 passed_over=_passed(each.passed_over, tracks),
                 passed_counts=each.passed_counts,
             )
@@ -110,7 +112,7 @@ def search(
         start_s=first.start_s,
         end_s=first.end_s,
         model=view.model,
-        weights=layout.weights(weights),
+        weights=ranking.weights,
         matches=kept,
         min_percentile=min_percentile,
         cut=len(cut),
@@ -124,6 +126,7 @@ def search(
         without=tuple(heard.seed for heard in without),
         limits=limits.in_use,
         passed_counts=selection.passed_counts,
+        taste=ranking.use,
     )
 
 

@@ -150,10 +150,10 @@ class Metric:
         lengths : of those rows, from :meth:`lengths`.
         """
         if lengths is None:
-            return queries @ rows.T
+            return _products(queries, rows)
         made = np.zeros((len(queries), len(rows)), np.float32)
         for n, block in enumerate(self.layout.slices.values()):
-            made += (queries[:, block] @ rows[:, block].T) * lengths[:, n]
+            made += _products(queries[:, block], rows[:, block]) * lengths[:, n]
         return made
 
     def transform(self, embeddings: NDArray[np.floating]) -> Floats:
@@ -262,6 +262,11 @@ class Taste:
             return cls(str(found["model"]), metric, liking)
         except (KeyError, TypeError, AttributeError, InvalidArgument) as error:
             raise ValueError(f"no taste: {error}") from error
+
+
+def _products(queries: Floats, rows: Floats) -> Floats:
+    """(k, n); of one query by the quicker way."""
+    return (rows @ queries[0])[None] if len(queries) == 1 else queries @ rows.T
 
 
 def _numbers(values: NDArray[np.floating]) -> list[float]:
