@@ -49,6 +49,14 @@ SECTIONS: dict[str, dict[str, str]] = {
         "forget": "soundalike.cli.missing:forget",
         "evaluate": "soundalike.cli.evaluate:evaluate",
     },
+    "Your taste": {
+        "like": "soundalike.cli.judge:like",
+        "dislike": "soundalike.cli.judge:dislike",
+        "alike": "soundalike.cli.judge:alike",
+        "unlike": "soundalike.cli.judge:unlike",
+        "oddone": "soundalike.cli.judge:oddone",
+        "taste": "soundalike.cli.taste:taste",
+    },
     "Any audio files": {
         "compare": "soundalike.cli.compare:compare",
         "genre": "soundalike.cli.genre:genre",

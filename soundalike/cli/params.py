@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Callable
 from difflib import get_close_matches
 from pathlib import Path
@@ -16,6 +17,7 @@ __all__ = [
     "PATH",
     "ExampleCommand",
     "ExampleGroup",
+    "is_wanted",
     "jobs_option",
     "json_option",
     "library_option",
@@ -125,6 +127,18 @@ class ExampleGroup(_Examples, click.Group):
             else f"There are: {', '.join(known)}."
         )
         raise click.UsageError(f"No such {self.what} {name!r}. {advice}", ctx)
+
+
+def is_wanted(question: str) -> bool:
+    """Whether the user says yes to a question.
+
+    Raises
+    ------
+    click.UsageError : there is nobody to ask.
+    """
+    if sys.stdin is None or not sys.stdin.isatty():
+        raise click.UsageError("there is no terminal to ask on: add --yes if this is wanted")
+    return click.confirm(question, err=True)
 
 
 def jobs_option(command: Decorated) -> Decorated:

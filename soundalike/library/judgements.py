@@ -36,6 +36,7 @@ from soundalike.library.storage.schema import (
 from soundalike.library.taste_records import Judged, Judgement, JudgementKind, TasteCounts
 
 __all__ = [
+    "NOTHING",
     "Piece",
     "Said",
     "add_judgement",
@@ -50,6 +51,9 @@ __all__ = [
     "read_said",
     "stamp_of",
 ]
+
+NOTHING = "0/0 0/0"
+"""The stamp of a library without judgements and plays."""
 
 # Rows of one statement, well under the number of parameters that one may have.
 _BATCH = 500

@@ -14,6 +14,7 @@ from soundalike.errors import InvalidArgument, LibraryError, TrackNotFound, prin
 from soundalike.library.checks import seed_queries
 from soundalike.library.evidence import read_evidence
 from soundalike.library.judgements import (
+    NOTHING,
     Piece,
     add_judgement,
     add_pieces,
@@ -124,6 +125,11 @@ class Judging:
         """How many judgements and plays there are."""
         with self._database.read() as connection:
             return count_taste(connection)
+
+    def has_taste(self) -> bool:
+        """Whether there are any judgements or plays."""
+        with self._database.read() as connection:
+            return stamp_of(connection) != NOTHING
 
     def reset_taste(self) -> TasteCounts:
         """Delete all judgements and plays; what was deleted."""
