@@ -156,8 +156,9 @@ def oddone(
 
     three = _several(tracks, 3)
     last = three.pop(odd - 1)
+    a, b = three
     with Library(library, model=model, create=False) as opened:
-        _print([opened.odd_one(*three, last)], as_json)
+        _print([opened.odd_one(a, b, last)], as_json)
 
 
 def _several(tracks: Sequence[str], number: int) -> list[str]:

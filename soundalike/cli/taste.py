@@ -68,7 +68,7 @@ def taste(
     library: str | None,
     as_json: bool,
 ) -> None:
-    """Show what your judgements say of your taste, and whether that is used.
+    """Show what your judgements say, and whether it is used.
 
     You judge with `soundalike like`, `dislike`, `alike`, `unlike` and `oddone`. Weights of the
     facets, then a finer metric, are fitted to what you call alike, and a liking to what you like
@@ -250,10 +250,11 @@ def _print_report(report: TasteReport) -> None:
     if report.plays:
         plays = show_count(report.plays, "play")
         fields.append(("plays", f"{plays} of {show_count(report.played, 'piece')}"))
-    if report.trial("weights") or report.trial("metric"):
-        fields.append(("weights", f"{weight_words(report.weights)}, as fitted"))
-        fields.append(("  of the model", weight_words(report.default_weights)))
-    fields += [(_LEVELS[trial.level], _trial_words(trial)) for trial in report.trials]
+    for trial in report.trials:
+        fields.append((_LEVELS[trial.level], _trial_words(trial)))
+        if trial.level == "weights":
+            fields.append(("  yours", weight_words(report.weights)))
+            fields.append(("  the model's", weight_words(report.default_weights)))
     print_fields(fields)
     if not (n or report.plays):
         note(
@@ -278,7 +279,7 @@ def _trial_words(trial: Trial) -> str:
         )
     elif trial.chance is None:
         return (
-            f"not used: at least {FEWEST[trial.level]} judgements are needed, there are {trial.n}"
+            f"not used: at least {FEWEST[trial.level]} judgements are needed, {trial.n} are there"
         )
     else:
         before = "the model's" if trial.level == "weights" else "what is used without it"
@@ -287,8 +288,8 @@ def _trial_words(trial: Trial) -> str:
             f"{trial.before:.0f}"
         )
     if trial.is_used:
-        return f"{used}: {shown} (by chance in {show_percent(trial.chance)})"
-    return f"{used}: {shown}; that may be chance ({show_percent(trial.chance)})"
+        return f"{used}: {shown} (by chance in {show_percent(trial.chance)} of cases)"
+    return f"{used}: {shown}; by chance in {show_percent(trial.chance)} of cases"
 
 
 def _print_import(found: ListenImport, unmatched: Path | None) -> None:

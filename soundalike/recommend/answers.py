@@ -96,7 +96,7 @@ def principal_axes(embeddings: NDArray[np.floating], layout: Facets) -> list[Flo
 
     Parameters
     ----------
-    embeddings : (n, D), a sample of a library.
+    embeddings : (n, D), of the tracks that are judged.
     """
     heaviest = max(layout, key=lambda facet: facet.weight)
     found = []
@@ -158,7 +158,7 @@ class Problem:
         return found
 
     def _of(self, ones: list[tuple[Floats, Floats]], others: list[tuple[Floats, Floats]]) -> _Pairs:
-        cosines = [np.einsum("ij,ij->i", a, b) for (a, _), (b, _) in zip(ones, others, strict=True)]
+        cosines = [_rowwise(a, b) for (a, _), (b, _) in zip(ones, others, strict=True)]
         return _Pairs(np.stack(cosines, axis=1), [a for _, a in ones], [b for _, b in others])
 
     def _pairs(self, rows: Rows) -> _Pairs:
@@ -220,11 +220,8 @@ class Problem:
                 times = np.where(rows == columns, 0.5, 1.0)
                 across = (a[:, rows] * b[:, columns] + a[:, columns] * b[:, rows]) * times
                 squares = [2 * each[:, rows] * each[:, columns] * times for each in (a, b)]
-                over = [
-                    1 / (1 + np.einsum("ni,ij,nj->n", each, matrix, each, optimize=True))
-                    for each in (a, b)
-                ]
-                dots = pairs.cosines[:, n] + np.einsum("ni,ij,nj->n", a, matrix, b, optimize=True)
+                over = [1 / (1 + _rowwise(each @ matrix, each)) for each in (a, b)]
+                dots = pairs.cosines[:, n] + _rowwise(a @ matrix, b)
                 lengths = np.sqrt(over[0] * over[1])
                 cosines[:, n] = dots * lengths
                 change = across * lengths[:, None]
@@ -349,6 +346,11 @@ def _lapsed(losses: Floats, n_answers: int) -> tuple[Floats, Floats]:
     given = (1 - _LAPSES) * np.exp(-losses)
     any_way = given + _LAPSES / n_answers
     return -np.log(any_way), given / any_way
+
+
+def _rowwise(a: Floats, b: Floats) -> Floats:
+    """The dot products of rows, (n,)."""
+    return np.asarray(np.einsum("ij,ij->i", a, b))
 
 
 def _log_shares(odds: Floats) -> Floats:

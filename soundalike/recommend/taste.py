@@ -59,8 +59,8 @@ HALF_LIFE_DAYS: Final = 182.0
 
 # Of a track that is heard to less than this, not all was wanted.
 _SKIPPED_SHARE = 0.25
-# Tracks that stand for the library: for its axes, for what a pair is like, for what is not liked.
-_AXES_OF, _PAIRS, _BACKGROUND = 2048, 400, 500
+# What stands for the library: pairs for what a similarity is measured from, and tracks.
+_PAIRS, _BACKGROUND = 400, 500
 # The most tracks that a liking is fitted to: those that say most.
 _MOST_LIKES = 2000
 # A fit is made anew when so many tracks are others, or after so long.
@@ -247,11 +247,9 @@ def _fit_metric(evidence: Evidence, trials: list[Trial]) -> tuple[Metric | None,
     generator = np.random.default_rng(0)
     pairs = generator.integers(0, len(embeddings), (_PAIRS, 2))
     background = embeddings[pairs[pairs[:, 0] != pairs[:, 1]]]
-    sample = embeddings
-    if len(embeddings) > _AXES_OF:
-        rows = generator.choice(len(embeddings), _AXES_OF, replace=False)
-        sample = embeddings[np.sort(rows)]
-    problem = Problem(evidence.embeddings, layout, background, principal_axes(sample, layout))
+    judged = np.unique(np.concatenate([answers.triplets.ravel(), answers.pairs.ravel()]))
+    axes = principal_axes(evidence.embeddings[judged], layout)
+    problem = Problem(evidence.embeddings, layout, background, axes)
     groups = answers.groups()
     held_out = _HeldOut(problem, answers, groups)
     best: Metric | None = None
