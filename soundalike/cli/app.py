@@ -55,6 +55,14 @@ SECTIONS: dict[str, dict[str, str]] = {
         "forget": "soundalike.cli.missing:forget",
         "evaluate": "soundalike.cli.evaluate:evaluate",
     },
+    "Your taste": {
+        "like": "soundalike.cli.judge:like",
+        "dislike": "soundalike.cli.judge:dislike",
+        "alike": "soundalike.cli.judge:alike",
+        "unlike": "soundalike.cli.judge:unlike",
+        "oddone": "soundalike.cli.judge:oddone",
+        "taste": "soundalike.cli.taste:taste",
+    },
     "Any audio files": {
         "explain": "soundalike.cli.explain:explain",
         "compare": "soundalike.cli.compare:compare",

@@ -35,7 +35,7 @@ __all__ = ["clusters"]
 def clusters(
     n_groups: int | None, again: bool, model: str | None, library: str | None, as_json: bool
 ) -> None:
-    """Show the groups that your library falls into.
+    """Show the groups that the library falls into.
 
     A group is named by the words or genres that it has more of than the rest of the library, and
     shown with its most typical tracks. A track that has as much to do with other groups as with its

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import sys
 from typing import TYPE_CHECKING
 
 import click
 
 from soundalike.cli.output import Column, echo, note, print_json, print_table
-from soundalike.cli.params import ExampleCommand, json_option, library_option
+from soundalike.cli.params import ExampleCommand, is_wanted, json_option, library_option
 from soundalike.errors import printable
 from soundalike.show.amounts import show_count
 from soundalike.show.times import show_moment
@@ -119,7 +118,7 @@ def forget(
                 _print_plan(planned)
             if dry_run:
                 return
-            if (planned.paths or planned.folders) and not _is_wanted():
+            if (planned.paths or planned.folders) and not is_wanted("Forget this?"):
                 note("Nothing was forgotten.")
                 raise click.exceptions.Exit(1)
         forgotten = opened.forget(*what, missing=missing)
@@ -137,12 +136,6 @@ def note_missing(track: Track | None) -> None:
     """Say so where an answer is about a track whose file is gone."""
     if track is not None and track.absence:
         note(f"{track.name} is {track.absence}; the answer comes from its stored analysis.")
-
-
-def _is_wanted() -> bool:
-    if sys.stdin is None or not sys.stdin.isatty():
-        raise click.UsageError("there is no terminal to ask on: add --yes if this is wanted")
-    return click.confirm("Forget this?", err=True)
 
 
 def _print_plan(planned: Forgotten) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Callable
 from difflib import get_close_matches
 from pathlib import Path
@@ -18,6 +19,7 @@ __all__ = [
     "DefaultGroup",
     "ExampleCommand",
     "ExampleGroup",
+    "is_wanted",
     "jobs_option",
     "json_option",
     "library_option",
@@ -163,6 +165,18 @@ class DefaultGroup(ExampleGroup):
         found = [item for each in arguments for item in each.shell_complete(its, incomplete)]
         # Behind the mark that files may come: bash drops what stands before it.
         return [*found, *super().shell_complete(ctx, incomplete)]
+
+
+def is_wanted(question: str) -> bool:
+    """Whether the user says yes to a question.
+
+    Raises
+    ------
+    click.UsageError : there is nobody to ask.
+    """
+    if sys.stdin is None or not sys.stdin.isatty():
+        raise click.UsageError("there is no terminal to ask on: add --yes if this is wanted")
+    return click.confirm(question, err=True)
 
 
 def jobs_option(command: Decorated) -> Decorated:

@@ -34,7 +34,7 @@ from soundalike.show.amounts import COPY_WORDS, show_count, show_percentile
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from soundalike.library import Copy, Limits, SimilarResult
+    from soundalike.library import Copy, Limits, SimilarResult, TasteUse
     from soundalike.times import Span
 
 __all__ = ["similar"]
@@ -54,6 +54,7 @@ __all__ = ["similar"]
         ("soundalike similar 17 18 --without 19", "like two of them, unlike another"),
         ("soundalike similar so what@1:10-1:40 + ~/Music/Debut/", "a passage, and a folder"),
         ("soundalike similar 17 --genre jazz --year 1955-1969 --max-length 15:00", "of a kind"),
+        ("soundalike similar 17 --no-taste", "as the model has it, whatever you like"),
         ("soundalike similar 17 --model musicnn", "with another model, after a scan with it"),
     ),
 )
@@ -77,6 +78,12 @@ __all__ = ["similar"]
 @weight_options
 @limit_options
 @click.option("--facets", is_flag=True, help="Also show how alike each facet is.")
+@click.option(
+    "--taste/--no-taste",
+    "use_taste",
+    default=None,
+    help="Rank by your taste. Default: where `soundalike taste` says that it is in use.",
+)
 @playlist_options
 @with_query_option
 @paths_option
@@ -93,6 +100,7 @@ def similar(
     weights: dict[str, float] | None,
     limits: Limits,
     facets: bool,
+    use_taste: bool | None,
     m3u: str | None,
     relative: bool,
     base: tuple[str, str] | None,
@@ -115,13 +123,15 @@ def similar(
 
     A model with facets compares tracks in several respects, such as sound, rhythm and harmony. A
     similarity is the weighted mean of theirs; --weight weighs them as you like, without another
-    scan.
+    scan. Where your judgements say how you weigh them, tracks are ranked by that: see `soundalike
+    taste`, and --no-taste.
 
     Of copies (the same bytes, the same audio with other tags, another encoding) one is listed,
     with how many others there are; --copies lists them. Copies of TRACK are left out. Where tags
     are missing, folders stand in for artist and title.
     """
     from soundalike.library import Library
+    from soundalike.recommend.taste import taste_in_use
 
     playlist = PlaylistTarget(m3u, relative, as_json, with_query, base)
     with (
@@ -137,9 +147,12 @@ def similar(
             min_percentile=min_percentile,
             weights=weights,
             limits=limits,
+            taste=None if use_taste is False else taste_in_use(opened),
         )
         upgrade = opened.upgrade()
     note_upgrade(upgrade)
+    if use_taste and result.taste is None:
+        note("No taste is in use: `soundalike taste` says why. The model's own ranking follows.")
     for seed in (*result.seeds, *result.without):
         note_missing(seed.track)
     if as_json:
@@ -163,7 +176,7 @@ def _print(
         note(_nothing_words(result))
         return
     shown = list(result.weights) if facets and len(result.weights) > 1 else []
-    before = 3 + len(shown) + several
+    before = 4 + len(shown) + several
     rows = []
     for match in result.matches:
         rows.append(
@@ -171,6 +184,7 @@ def _print(
                 str(match.rank),
                 f"{match.similarity:.3f}",
                 show_percentile(match.percentile),
+                "" if match.rank_without_taste is None else str(match.rank_without_taste),
                 *(f"{match.facets[name]:.3f}" for name in shown),
                 *([result.seeds[match.seed].name] if several else []),
                 *track_cells(match.track),
@@ -185,6 +199,7 @@ def _print(
             Column("", justify="right", drop=3),
             Column("similarity", justify="right"),
             Column("closer than", justify="right", drop=1),
+            Column("without taste", justify="right", drop=5),
             *(Column(name, justify="right") for name in shown),
             *([Column("nearest to", min_width=8, drop=4)] if several else []),
             *track_columns(paths=paths),
@@ -196,7 +211,9 @@ def _print(
         note('The library is too small to say how good a similarity is ("closer than").')
     else:
         note("closer than: share of all pairs of tracks in the library that are less alike")
-    if shown or is_weighed:
+    if result.taste is not None:
+        note(f"ranked by your taste ({_taste_words(result.taste)}); --no-taste leaves it out")
+    if shown or is_weighed or (result.taste is not None and result.taste.weights):
         note(f"weights: {weight_words(result.weights)}")
     elif facets:
         note(f"{result.model} has no facets: the similarity is all that it tells.")
@@ -250,3 +267,9 @@ def _nothing_words(result: SimilarResult) -> str:
         f"{show_percentile(result.best_cut.percentile)} (similarity "
         f"{result.best_cut.similarity:.3f})."
     )
+
+
+def _taste_words(use: TasteUse) -> str:
+    """``its weights, what you like``."""
+    parts = {"its weights": use.weights, "a finer metric": use.metric, "what you like": use.liking}
+    return ", ".join(name for name, is_used in parts.items() if is_used)

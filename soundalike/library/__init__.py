@@ -22,7 +22,15 @@ from soundalike.library.records import (
     Track,
     Upgrade,
 )
-from soundalike.library.similar_records import Heard, Match, PassedTrack, Seed, SimilarResult
+from soundalike.library.similar_records import (
+    Heard,
+    Match,
+    PassedTrack,
+    Seed,
+    SimilarResult,
+    TasteUse,
+)
+from soundalike.library.taste_records import Judged, Judgement, ListenImport, TasteCounts
 from soundalike.library.word_records import (
     AskedWord,
     FindMatch,
@@ -44,10 +52,13 @@ __all__ = [
     "FindResult",
     "Forgotten",
     "Heard",
+    "Judged",
+    "Judgement",
     "KnownWord",
     "Library",
     "LibraryInfo",
     "Limits",
+    "ListenImport",
     "Match",
     "ModelTracks",
     "PassedTrack",
@@ -56,6 +67,8 @@ __all__ = [
     "ScannedFolder",
     "Seed",
     "SimilarResult",
+    "TasteCounts",
+    "TasteUse",
     "Track",
     "Upgrade",
     "WordOfTrack",

@@ -26,6 +26,7 @@ from soundalike.library.words import album_key, artist_key
 from soundalike.models.lineage import EmbeddingSpace
 from soundalike.similarity.distribution import PairDistribution
 from soundalike.similarity.duplicates import Excerpts, Recordings
+from soundalike.similarity.taste import Metric
 
 __all__ = ["Index", "IndexKeeper", "Rows", "artist_code"]
 
@@ -124,13 +125,26 @@ class Index(Rows):
             self._weighed[key] = self._measure(factors)
         return self._weighed[key]
 
-    def _measure(self, factors: NDArray[np.float32] | None = None) -> PairDistribution:
+    def under(self, metric: Metric) -> PairDistribution:
+        """:attr:`distribution` of similarities by a listener's own metric."""
+        return self.kept(("pairs", metric.key), lambda: self._measure(transform=metric.transform))
+
+    def lengths(self, metric: Metric) -> NDArray[np.float32] | None:
+        """``Metric.lengths`` of all rows."""
+        return self.kept(("lengths", metric.key), lambda: metric.lengths(self.embeddings))
+
+    def _measure(
+        self,
+        factors: NDArray[np.float32] | None = None,
+        transform: Callable[[NDArray[np.float32]], NDArray[np.float32]] | None = None,
+    ) -> PairDistribution:
         rows = np.sort(np.unique(self.audio_ids, return_index=True)[1])
         is_once = len(rows) == len(self)  # then nothing need be copied
         return PairDistribution.from_embeddings(
             self.embeddings if is_once else self.embeddings[rows],
             durations_s=self.durations_s[rows],
             factors=factors,
+            transform=transform,
         )
 
     def recordings(self, excerpts_of: Excerpts) -> Recordings:

@@ -13,6 +13,7 @@ from soundalike.errors import InvalidArgument
 from soundalike.library.checks import checked_weights, limits_of, seed_queries
 from soundalike.library.forget import forget
 from soundalike.library.index import Index
+from soundalike.library.judging import Judging
 from soundalike.library.limits import NO_LIMITS, Limits
 from soundalike.library.reader import Reader
 from soundalike.library.records import (
@@ -33,6 +34,7 @@ from soundalike.library.view import View
 from soundalike.library.word_records import FindResult, KnownWord
 from soundalike.models import ModelInfo, find_model
 from soundalike.models.lineage import Lineage, default_lineage
+from soundalike.similarity.taste import Taste
 from soundalike.workers.calls import Call, run_calls
 from soundalike.workers.jobs import MakePool, Setup
 from soundalike.workers.pool import WorkerPool
@@ -46,7 +48,7 @@ if TYPE_CHECKING:
 __all__ = ["Library", "Query"]
 
 
-class Library(Scanning):
+class Library(Scanning, Judging):
     """Tracks with their analyses, in a database.
 
     Parameters
@@ -204,6 +206,7 @@ class Library(Scanning):
         min_percentile: float | None = None,
         weights: Mapping[str, float] | None = None,
         limits: Limits = NO_LIMITS,
+        taste: Taste | None = None,
     ) -> SimilarResult:
         """The tracks that sound most like some seeds: tracks, files, or passages of either.
 
@@ -226,6 +229,9 @@ class Library(Scanning):
             0.5}``: any numbers from 0 on, of which the proportion counts. A facet that is not named
             keeps the weight that ``info().facets`` has. Percentiles are under these weights, too.
         limits : how much of one artist or album, what lengths, which folders, genres and years.
+        taste : of a listener, such as ``recommend.taste.taste_of(library).taste``: its metric takes
+            the place of the model's (but for ``weights``, where they are given), and what it likes
+            gains something. Similarities and percentiles are by that metric.
 
         Raises
         ------
@@ -245,6 +251,7 @@ class Library(Scanning):
             limits=limits_of(limits, max_per_artist),
             min_percentile=min_percentile,
             weights=checked_weights(weights),
+            taste=taste,
         )
 
     def hear(

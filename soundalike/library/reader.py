@@ -55,6 +55,7 @@ from soundalike.models.lineage import EmbeddingSpace, Lineage
 from soundalike.playlists import Playlist
 from soundalike.similarity.passages import compare_analyses
 from soundalike.similarity.rank import check_min_percentile
+from soundalike.similarity.taste import Taste
 
 if TYPE_CHECKING:
     from soundalike.analysis import Analysis
@@ -166,6 +167,12 @@ class Reader:
         return analysis
 
     @contextmanager
+    def snapshot(self) -> Iterator[Snapshot]:
+        """The library in a transaction, without the index."""
+        with self._database.read() as connection:
+            yield self._snapshot(connection)
+
+    @contextmanager
     def view(self) -> Iterator[View]:
         with self._database.read() as connection:
             snapshot = self._snapshot(connection)
@@ -195,6 +202,7 @@ class Reader:
         limits: Limits,
         min_percentile: float | None,
         weights: Mapping[str, float] | None,
+        taste: Taste | None,
     ) -> SimilarResult:
         def check(view: View) -> None:
             try:
@@ -213,6 +221,7 @@ class Reader:
                 limits=limits,
                 min_percentile=min_percentile,
                 weights=weights,
+                taste=taste,
             )
 
         return self._with_heard([seeds, without], answer, check=check, with_excerpts=False)

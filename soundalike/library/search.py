@@ -13,6 +13,7 @@ from soundalike.library.similar_records import Heard, Match, PassedTrack, Simila
 from soundalike.library.view import View
 from soundalike.similarity.distribution import DECIMALS
 from soundalike.similarity.select import PassedOver
+from soundalike.similarity.taste import Taste
 
 __all__ = ["passed_tracks", "search"]
 
@@ -26,6 +27,7 @@ def search(
     limits: Limits,
     min_percentile: float | None,
     weights: Mapping[str, float] | None,
+    taste: Taste | None = None,
 ) -> SimilarResult:
     """Rank a library for some seeds; see ``Library.similar``.
 
@@ -33,13 +35,16 @@ def search(
     ----------
     seeds, without : at least one seed; these themselves and their copies are left out.
     weights : of facets, as ``Facets.weights`` takes them. Copies are told by the model's own.
+    taste : to rank by, but for weights that are given.
     """
-    asked = score_rows(view, seeds, without, weights=weights, copies=not limits.versions)
-    index, layout = view.index, view.layout
-    distribution = index.weighed(layout.factors(weights) if weights else None)
+    asked = score_rows(
+        view, seeds, without, weights=weights, taste=taste, copies=not limits.versions
+    )
+    index, ranking, distribution = view.index, asked.ranking, asked.ranking.distribution
     own_copies = asked.own_copies
     left_out = asked.own | set(own_copies)
     selection = view.select(asked.scores, k, limits, exclude=sorted(left_out))
+    ranks = ranking.ranks_without([each.row for each in selection.chosen], left_out)
     rows = [
         *(row for each in selection.chosen for row in (each.row, *each.copies)),
         *(over.row for each in selection.chosen for over in each.passed_over),
@@ -64,10 +69,12 @@ def search(
                     content_id=int(index.content_ids[each.row]),
                     audio_id=int(index.audio_ids[each.row]),
                 ),
-                facets=layout.cosines(asked.seeds[seed].embedding, index.embeddings[each.row]),
+                facets=ranking.cosines(asked.seeds[seed].embedding, each.row),
                 score=round(float(asked.scores[each.row]), DECIMALS),
                 seed=seed,
                 rank_before=each.rank_before,
+                rank_without_taste=ranks.get(each.row),
+                liking=ranking.liking_of(each.row),
                 passed_over=passed_tracks(each.passed_over, tracks),
                 passed_counts=each.passed_counts,
             )
@@ -83,7 +90,7 @@ def search(
         start_s=first.start_s,
         end_s=first.end_s,
         model=view.model,
-        weights=layout.weights(weights),
+        weights=ranking.weights,
         matches=kept,
         min_percentile=min_percentile,
         cut=len(cut),
@@ -97,6 +104,7 @@ def search(
         without=tuple(heard.seed for heard in without),
         limits=limits.in_use,
         passed_counts=selection.passed_counts,
+        taste=ranking.use,
     )
 
 

@@ -9,9 +9,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from soundalike.errors import InvalidArgument
+from soundalike.library.ranking import Ranking
 from soundalike.library.similar_records import Heard
 from soundalike.library.view import View
-from soundalike.similarity.seeds import MOST_SEEDS, score_seeds, thinned
+from soundalike.similarity.seeds import MOST_SEEDS, thinned
+from soundalike.similarity.taste import Taste
 
 __all__ = ["ScoredRows", "own_rows", "score_rows"]
 
@@ -24,7 +26,9 @@ class ScoredRows:
     ----------
     seeds : each once, in their order.
     without : what the rows are to be unlike.
-    scores : float32 (n,), what to rank by; for one seed, and nothing to be unlike, the cosines.
+    ranking : what each row is worth, and by what.
+    scores : float32 (n,), what to rank by; for one seed, nothing to be unlike, and no taste, the
+        cosines.
     nearest : intp (n,), the place in ``seeds`` of the seed that is nearest to each row.
     similarities : float32 (n,), the cosine to that seed under the weights.
     own : the rows of the seeds and of what is pushed away.
@@ -33,6 +37,7 @@ class ScoredRows:
 
     seeds: tuple[Heard, ...]
     without: tuple[Heard, ...]
+    ranking: Ranking
     scores: NDArray[np.float32] = field(repr=False)
     nearest: NDArray[np.intp] = field(repr=False)
     similarities: NDArray[np.float32] = field(repr=False)
@@ -46,6 +51,7 @@ def score_rows(
     without: Sequence[Heard],
     *,
     weights: Mapping[str, float] | None = None,
+    taste: Taste | None = None,
     copies: bool = True,
 ) -> ScoredRows:
     """Score all rows of a view; see ``similarity.seeds`` for how, and on what that rests.
@@ -54,7 +60,8 @@ def score_rows(
     ----------
     seeds : at least one. One that is there twice, as in a folder, counts once. Of more than
         ``MOST_SEEDS`` some tell what all are like.
-    weights : of facets, as ``Facets.weights`` takes them.
+    weights : of facets, as ``Facets.weights`` takes them; they go before those of a taste.
+    taste : to rank by; None for none.
     copies : whether to look for the copies of the seeds.
 
     Raises
@@ -72,20 +79,21 @@ def score_rows(
         )
     # Of a large folder some tell what all are like; none of it comes out.
     telling = thinned(len(seeds), MOST_SEEDS)
-    scored = score_seeds(
+    ranking = Ranking(
+        view,
         np.stack([seeds[place].embedding for place in telling.tolist()]),
-        view.index.embeddings,
-        view.layout,
-        without=np.stack([each.embedding for each in without]) if without else None,
-        weights=weights,
+        np.stack([each.embedding for each in without]) if without else None,
+        weights,
+        taste,
     )
     own, own_copies = own_rows(view, (*seeds, *without), copies=copies)
     return ScoredRows(
         seeds=seeds,
         without=tuple(without),
-        scores=scored.scores,
-        nearest=telling[scored.nearest],
-        similarities=scored.similarities,
+        ranking=ranking,
+        scores=ranking.scores,
+        nearest=telling[ranking.scored.nearest],
+        similarities=ranking.scored.similarities,
         own=own,
         own_copies=own_copies,
     )

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
     from soundalike.analysis import Analysis
 
-__all__ = ["Heard", "Match", "PassedTrack", "Seed", "SimilarResult"]
+__all__ = ["Heard", "Match", "PassedTrack", "Seed", "SimilarResult", "TasteUse"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -114,6 +114,24 @@ class PassedTrack:
 
 
 @dataclass(frozen=True, slots=True)
+class TasteUse:
+    """What of a listener's taste a ranking is by; see ``similarity.taste``.
+
+    Attributes
+    ----------
+    weights : whether the facets have the listener's weights.
+    metric : whether his finer metric compares in them.
+    liking : whether what he likes gained something.
+    most : what a track that is surely liked gains, in units of the similarity; 0 without a liking.
+    """
+
+    weights: bool
+    metric: bool
+    liking: bool
+    most: float
+
+
+@dataclass(frozen=True, slots=True)
 class Match:
     """A track that was found for a query.
 
@@ -127,9 +145,11 @@ class Match:
         the list.
     facets : the cosine in each facet by its name, to the same seed; weighed with
         ``SimilarResult.weights`` they add up to the similarity.
-    score : what it is ranked by; for one seed, and nothing to be unlike, the similarity.
+    score : what it is ranked by; for one seed, nothing to be unlike and no liking the similarity.
     seed : the place in ``SimilarResult.seeds`` of the seed that is nearest to it.
     rank_before : its place if there were no limits.
+    rank_without_taste : the same if there were no taste, either; None where none is used.
+    liking : from -1 (surely disliked) to 1 (surely liked); None where no liking is used.
     passed_over : the tracks that limits kept from standing between the one before and this, best
         first; the first twenty at most.
     passed_counts : how many these are in all, by limit.
@@ -144,6 +164,8 @@ class Match:
     score: float = 0.0
     seed: int = 0
     rank_before: int = 0
+    rank_without_taste: int | None = None
+    liking: float | None = None
     passed_over: tuple[PassedTrack, ...] = ()
     passed_counts: Mapping[str, int] = field(default_factory=dict, hash=False)
 
@@ -166,6 +188,7 @@ class SimilarResult:
     cut : tracks that would have been among the matches, but are less alike than that.
     best_cut : the closest of those, None where nothing was cut.
     limits : the names of the limits that were set.
+    taste : what of a listener's taste it is by; None for nothing.
     passed_counts : how many tracks limits kept from standing before the last match, by limit.
     searched : tracks that were compared.
     copies : tracks with the recording of a seed, which were left out. For a passage of a file
@@ -197,3 +220,4 @@ class SimilarResult:
     without: tuple[Seed, ...] = ()
     limits: tuple[str, ...] = ()
     passed_counts: Mapping[str, int] = field(default_factory=dict, hash=False)
+    taste: TasteUse | None = None

@@ -28,6 +28,7 @@ from soundalike.library.roots import read_roots
 from soundalike.library.storage.encoding import (
     EncodedAnalysis,
     decode,
+    decode_embeddings,
     decode_excerpts,
     decode_starts,
 )
@@ -307,6 +308,23 @@ class Snapshot:
             for track_id, starts_s in self.connection.execute(statement, some):
                 with suppress(ValueError):
                     found[track_id] = decode_starts(starts_s)
+        return found
+
+    def embeddings_of(self, content_ids: Sequence[int]) -> dict[int, NDArray[np.float32]]:
+        """The embeddings of some contents, (D,), whether or not a search can find their tracks;
+        contents of which none is stored, or a damaged one, are left out."""
+        found: dict[int, NDArray[np.float32]] = {}
+        for start in range(0, len(content_ids), _BATCH):
+            some = analyses.c.content_id.in_(content_ids[start : start + _BATCH])
+            statement = select(analyses.c.content_id, analyses.c.embedding).where(
+                some, analyses.c.model_id == self._model_id
+            )
+            rows = self.connection.execute(statement).all()
+            embeddings, whole = decode_embeddings(
+                [row.embedding for row in rows], self.space.layout
+            )
+            ids = [row.content_id for row, is_whole in zip(rows, whole, strict=True) if is_whole]
+            found |= dict(zip(ids, embeddings, strict=True))
         return found
 
     @property

@@ -6,6 +6,7 @@ A cosine alone says little: 0.6 may be very close in one library and far away in
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -52,6 +53,7 @@ class PairDistribution:
         *,
         durations_s: NDArray[np.floating] | None = None,
         factors: NDArray[np.floating] | None = None,
+        transform: Callable[[NDArray[np.float32]], NDArray[np.float32]] | None = None,
         max_tracks: int = _SAMPLE_TRACKS,
         seed: int = 0,
     ) -> PairDistribution:
@@ -64,6 +66,7 @@ class PairDistribution:
             (``duplicates.same_piece``) only the first counts.
         factors : (D,), what a query is multiplied by, where facets have other weights than their
             own (``Facets.factors``).
+        transform : of embeddings, where they are compared by another metric (``Metric.transform``).
         max_tracks : beyond this many tracks, a random sample of this many stands for them. All
             pairs within a sample of m tracks tell more than m/n rows against all n columns at the
             same cost: the answer depends on how many different tracks were drawn.
@@ -91,10 +94,19 @@ class PairDistribution:
                 n_tracks = len(sample) if n_tracks == len(again) else n_tracks
         if factors is not None:
             matrix = (sample * factors.astype(np.float32)) @ sample.T
+        if transform is not None:
+            moved = transform(sample)
+            matrix = moved @ moved.T
         pairs = np.round(matrix[np.triu_indices(len(sample), k=1)], DECIMALS)
         pairs.sort()
         pairs.flags.writeable = False
         return cls(pair_similarities=pairs, n_tracks=n_tracks, sampled_tracks=len(sample))
+
+    @property
+    def spread(self) -> float:
+        """The standard deviation of the similarities; 0 without a pair."""
+        pairs = self.pair_similarities
+        return float(np.std(pairs, dtype=np.float64)) if len(pairs) else 0.0
 
     @property
     def too_small(self) -> str | None:

@@ -44,6 +44,7 @@ from soundalike.arguments import whole_number
 from soundalike.errors import InvalidArgument
 from soundalike.facets import Facets
 from soundalike.similarity.distribution import check_matrix
+from soundalike.similarity.taste import Metric
 
 __all__ = ["MOST_SEEDS", "SeedScores", "score_seeds", "soft_maximum", "thinned"]
 
@@ -81,6 +82,8 @@ def score_seeds(
     *,
     without: NDArray[np.floating] | None = None,
     weights: Mapping[str, float] | None = None,
+    metric: Metric | None = None,
+    lengths: NDArray[np.float32] | None = None,
 ) -> SeedScores:
     """Score all rows for some seeds.
 
@@ -92,6 +95,8 @@ def score_seeds(
     layout : what an embedding is made of.
     without : (n_without, D), what the rows are to be unlike; None or none for nothing.
     weights : of facets, as ``Facets.weights`` takes them.
+    metric : to compare by, in place of the weights.
+    lengths : ``metric.lengths`` of the embeddings, where somebody has them.
 
     Returns
     -------
@@ -105,25 +110,32 @@ def score_seeds(
     _check("seeds", seeds, layout)
     if not len(seeds):
         raise InvalidArgument("there is no seed: give at least one")
-    towards = layout.reweight(seeds, weights)
+    if metric is None:
+        metric = Metric(layout, layout.weights(weights))
+    if lengths is None:
+        lengths = metric.lengths(embeddings)
+    towards = metric.queries(seeds)
     away = None
     if without is not None and len(without):
         _check("without", without, layout)
-        away = layout.reweight(without, weights)
+        away = metric.queries(without)
     n = len(embeddings)
     found = SeedScores(np.empty(n, np.float32), np.zeros(n, np.intp), np.empty(n, np.float32))
-    scales = _scales(towards, embeddings) if len(towards) > 1 else np.zeros(1, np.float32)
+    scales = np.zeros(1, np.float32)
+    if len(towards) > 1:
+        scales = _scales(metric, towards, embeddings, lengths)
     for some, rows in _blocks(embeddings):
+        its = None if lengths is None else lengths[some]
+        cosines = metric.products(towards, rows, its)
         if len(towards) == 1:
-            similarities = scores = rows @ towards[0]
+            similarities = scores = cosines[0]
         else:
-            cosines = towards @ rows.T
             scaled = cosines - scales[:, None]
             found.nearest[some] = nearest = scaled.argmax(axis=0)
             similarities = np.take_along_axis(cosines, nearest[None], axis=0)[0]
             scores = soft_maximum(scaled) + scales.mean()
         if away is not None:
-            unwanted = (away @ rows.T).max(axis=0)
+            unwanted = metric.products(away, rows, its).max(axis=0)
             scores = scores - _PUSH * np.maximum(unwanted + _MARGIN - similarities, 0)
         found.similarities[some] = similarities
         found.scores[some] = scores
@@ -153,13 +165,17 @@ def thinned(n: int, most: int) -> NDArray[np.intp]:
 
 
 def _scales(
-    towards: NDArray[np.floating], embeddings: NDArray[np.floating]
+    metric: Metric,
+    towards: NDArray[np.float32],
+    embeddings: NDArray[np.floating],
+    lengths: NDArray[np.float32] | None,
 ) -> NDArray[np.floating]:
     """Where the cosines of each seed begin to count, (n_seeds,): at its tenth neighbour, behind the
     seed itself; in a smaller collection at the farthest."""
     best = np.empty((len(towards), 0), np.float32)
-    for _, rows in _blocks(embeddings):
-        best = np.concatenate([best, towards @ rows.T], axis=1)
+    for some, rows in _blocks(embeddings):
+        its = None if lengths is None else lengths[some]
+        best = np.concatenate([best, metric.products(towards, rows, its)], axis=1)
         if best.shape[1] > _NEIGHBOUR + 1:
             place = best.shape[1] - _NEIGHBOUR - 1
             best = np.partition(best, place, axis=1)[:, place:]

@@ -10,9 +10,16 @@
     failures why a track could not be analysed, or a folder not be read
     folders  what was scanned, and how: exclusions, the pattern of its paths, the tags' encoding
     changes  which tracks' rows changed, in order, so that an index can catch up with them
+    pieces   the music that somebody judged or played, by the hashes of its content
+    judgements what somebody said of one, two or three pieces
+    plays    when a piece was played, and how much of it
+    tastes   what was fitted to judgements and plays, by model: can be made anew
 
 An analysis belongs to the content, not to the path: a moved, renamed, swapped, copied or returned
 file finds it again by its hash, and nothing is ever copied between rows.
+
+A judgement belongs to the piece, which no other table knows of: it stays when the file is retagged,
+moved, copied or gone, and when its track is forgotten.
 
 On SQLite, ``storage.sqlite`` adds an index of the words of each track, kept up to date by triggers
 on ``tracks``: a migration that makes that table anew has to make them anew as well.
@@ -30,6 +37,7 @@ from typing import Any
 from sqlalchemy import (
     JSON,
     BigInteger,
+    Boolean,
     CheckConstraint,
     Column,
     Double,
@@ -59,18 +67,22 @@ __all__ = [
     "excerpts",
     "failures",
     "folders",
+    "judgements",
     "metadata",
     "models",
     "own_analysis",
     "own_failure",
+    "pieces",
+    "plays",
     "searchable_tracks",
+    "tastes",
     "tracks",
 ]
 
 ModelId = int | ScalarSelect[int]
 """The row of a model, or how to find it."""
 
-SCHEMA_VERSION = "0005"
+SCHEMA_VERSION = "0006"
 """The newest migration; kept here too, so that opening a library need not import Alembic."""
 
 metadata = MetaData(
@@ -234,6 +246,62 @@ changes = Table(
     # from a backup has the numbers of an index made before, but not its tokens.
     Column("token", BigInteger, nullable=False),
     sqlite_autoincrement=True,
+)
+
+pieces = Table(
+    "pieces",
+    metadata,
+    Column("id", Integer, primary_key=True),
+    # As in ``contents``: whichever of the two a content of the library has, is this piece.
+    Column("digest", LargeBinary, nullable=False, unique=True),
+    Column("audio_digest", LargeBinary, index=True),
+    # What it was called, for when it is gone.
+    Column("name", Text, nullable=False),
+)
+
+judgements = Table(
+    "judgements",
+    metadata,
+    Column("id", Integer, primary_key=True),
+    # "like", "dislike", "alike", "unlike" or "oddone".
+    Column("kind", Text, nullable=False),
+    Column("first_id", Integer, ForeignKey("pieces.id", ondelete="CASCADE"), nullable=False),
+    Column("second_id", Integer, ForeignKey("pieces.id", ondelete="CASCADE")),
+    # The odd one of three.
+    Column("odd_id", Integer, ForeignKey("pieces.id", ondelete="CASCADE")),
+    Column("judged_at", Double, nullable=False),
+    # Where it was imported from; NULL for what was said here.
+    Column("source", Text),
+    # A number is never given out twice, or what was fitted would seem to be up to date.
+    sqlite_autoincrement=True,
+)
+
+plays = Table(
+    "plays",
+    metadata,
+    Column("id", Integer, primary_key=True),
+    Column("piece_id", Integer, ForeignKey("pieces.id", ondelete="CASCADE"), nullable=False),
+    # To the second: nobody hears a piece twice in one, so a play is known again by it.
+    Column("played_at", Double, nullable=False),
+    # How much of it was heard, 0 to 1; NULL where that is not known.
+    Column("share", Double),
+    Column("is_skipped", Boolean, nullable=False),
+    Column("source", Text, nullable=False),
+    UniqueConstraint("piece_id", "played_at"),
+    sqlite_autoincrement=True,
+)
+
+tastes = Table(
+    "tastes",
+    metadata,
+    # ``name@version`` of the model, which need have no row.
+    Column("model", Text, primary_key=True),
+    # Of the judgements and plays that it was fitted to.
+    Column("stamp", Text, nullable=False),
+    # How many tracks could be found then.
+    Column("n_tracks", Integer, nullable=False),
+    Column("fitted_at", Double, nullable=False),
+    Column("fitted", JSON, nullable=False),
 )
 
 
