@@ -28,6 +28,7 @@ LAYERS = [
     ["workers"],
     ["similarity", "words"],
     ["library"],
+    ["recommend"],
     ["show"],
     ["evaluate"],
     ["research"],

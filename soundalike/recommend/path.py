@@ -11,16 +11,12 @@ from numpy.typing import NDArray
 
 from soundalike.arguments import whole_number
 from soundalike.errors import InvalidArgument
+from soundalike.recommend.given import ArtistsOf, CopiesOf, check_allowed, check_row
 from soundalike.recommend.graph import neighbour_graph
 from soundalike.recommend.spacing import Spacing, check_gap, shared_artists, tracks_by_artist
 from soundalike.similarity.distribution import check_matrix
 
-__all__ = ["ArtistsOf", "CopiesOf", "Path", "listening_path"]
-
-ArtistsOf = Callable[[Sequence[int]], Sequence[frozenset[int]]]
-"""Of some rows the codes of all who made each; an empty set (unknown) never limits."""
-CopiesOf = Callable[[Sequence[int]], Sequence[Sequence[int]]]
-"""For some rows the others that hold the same recording as each."""
+__all__ = ["Path", "listening_path"]
 
 # Candidates for each place of a leg, but at least and at most so many, and always some for each.
 # They are the nearest to the way between its ends in each of so many stretches of it; with one
@@ -85,11 +81,12 @@ def listening_path(
     neighbours, the one with the least sum of the eighth powers of the steps is found by dynamic
     programming.
 
-    XXX The least that any path on its way can have is 0.52 as well; but a path of
-    that alone has less even steps (variation 0.51, this one 0.42). The sum of squares has a largest
-    step of 0.66, shortest paths over the graph filled up or cut down to the length have 0.54 to 0.59,
-    and go back and forth. Steps in units of how far neighbours are (local scaling) make it larger:
-    0.49 instead of 0.40 on 10,000 tracks drawn around the real ones.
+    On 1,774 soundtracks and sounds of games, 25 paths of 20 tracks: a largest step of 0.47 in the
+    mean (straight 0.74, random 1.11), where no path on its way has less than 0.46; but with the
+    largest step alone kept small, the others are less even (a variation of 0.55, this one 0.43).
+    The sum of squares leaves one of 0.57. Shortest paths over the graph, filled up or cut down to
+    the length, have 0.48 to 0.53, and go back and forth. Steps in units of how far neighbours are
+    (local scaling) do harm: 0.47 instead of 0.38 on 10,000 tracks drawn around real ones.
 
     Parameters
     ----------
@@ -119,9 +116,8 @@ def listening_path(
             "ask for at least as many tracks"
         )
     gap = check_gap(artist_gap, artists_of is not None)
-    free = (
-        np.ones(len(embeddings), np.bool_) if allowed is None else _check_mask(allowed, embeddings)
-    )
+    n = len(embeddings)
+    free = np.ones(n, np.bool_) if allowed is None else check_allowed(allowed, n)
     free[points] = False
     straight_free = free.copy()
     if copies_of is not None:
@@ -158,12 +154,10 @@ def listening_path(
 
 
 def _check_waypoints(waypoints: Sequence[int], n: int) -> list[int]:
-    points = [whole_number("a waypoint", row, least=0) for row in waypoints]
+    points = [check_row("a waypoint", row, n) for row in waypoints]
     if len(points) < 2:
         raise InvalidArgument(f"a path needs at least 2 waypoints, got {len(points)}")
     for row in points:
-        if row >= n:
-            raise InvalidArgument(f"a waypoint is {row}: there are {n} tracks, rows 0 to {n - 1}")
         if points.count(row) > 1:
             raise InvalidArgument(f"row {row} is a waypoint twice: a path has each track once")
     return points
@@ -443,12 +437,3 @@ def _random_largest_step(
         path[between] = random.choice(choice, len(between), replace=False)
         largest.append(float(_steps(embeddings, path).max(initial=0.0)))
     return float(np.mean(largest))
-
-
-def _check_mask(allowed: NDArray[np.bool_], embeddings: NDArray[np.float32]) -> NDArray[np.bool_]:
-    if allowed.shape != (len(embeddings),) or allowed.dtype != np.bool_:
-        raise InvalidArgument(
-            f"allowed has shape {allowed.shape} and type {allowed.dtype}: it must be True or False "
-            f"for each of the {len(embeddings)} tracks"
-        )
-    return allowed.copy()
