@@ -11,7 +11,13 @@ from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 
 from soundalike.errors import InvalidArgument
-from soundalike.similarity.hubness import LocalScaling, MutualProximity, measure_hubness, neighbours
+from soundalike.similarity.hubness import (
+    LocalScaling,
+    MutualProximity,
+    measure_hubness,
+    neighbours,
+    popularity,
+)
 from soundalike.similarity.matrix import CosineSimilarities, GivenSimilarities
 
 # A grid, so that a value is 0 or well above rounding.
@@ -153,3 +159,32 @@ def test_copies_do_not_break_a_correction() -> None:
 def test_bad_input_is_named(run, message: str) -> None:
     with pytest.raises(InvalidArgument, match=message):
         run()
+
+
+@pytest.mark.parametrize(("n", "k"), [(30, 4), (5, 4), (4, 9), (2, 1)])
+def test_popularity_is_the_mean_of_the_nearest(n: int, k: int) -> None:
+    embeddings = np.random.default_rng(0).normal(size=(n, 5))
+    embeddings /= np.linalg.norm(embeddings, axis=1, keepdims=True)
+    cosines = embeddings @ embeddings.T
+    expected = [np.mean(sorted(np.delete(cosines[row], row))[-k:]) for row in range(n)]
+    found = popularity(embeddings.astype(np.float32), k=k)
+    np.testing.assert_allclose(found, expected, atol=1e-6)
+
+
+def test_popularity_by_a_sample_is_near_that_by_all() -> None:
+    embeddings = np.random.default_rng(0).normal(size=(3000, 8)) + 0.3
+    embeddings = (embeddings / np.linalg.norm(embeddings, axis=1, keepdims=True)).astype(np.float32)
+    by_all = popularity(embeddings, n_sample=3000, k=60)
+    by_sample = popularity(embeddings, n_sample=1000, k=20)
+    assert np.corrcoef(by_all, by_sample)[0, 1] > 0.9
+    again = popularity(embeddings, n_sample=1000, k=20)
+    assert again.tolist() == by_sample.tolist()
+    other = popularity(embeddings, n_sample=1000, k=20, seed=1)
+    assert other.tolist() != by_sample.tolist()
+
+
+def test_popularity_of_one_track_alone() -> None:
+    assert popularity(np.ones((1, 1), np.float32)).tolist() == [0.0]
+    assert popularity(np.empty((0, 3), np.float32)).tolist() == []
+    with pytest.raises(InvalidArgument, match="k is 0"):
+        popularity(np.ones((3, 1), np.float32), k=0)
