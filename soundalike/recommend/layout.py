@@ -33,7 +33,8 @@ _LEAST: Final = 6
 # Nodes of the grid lie no farther apart than this, where nearness falls to a half over 1. Finer
 # ones keep no more neighbours.
 _SPACING: Final = 0.6
-_LEAST_SPACES: Final = 48
+# An odd number, so that points in one place lie amid a cell, where slopes are most exact.
+_LEAST_SPACES: Final = 49
 _LEAST_SPAN: Final = 2.0
 # How far a track goes in a step at most.
 _LONGEST: Final = 5.0
@@ -48,12 +49,12 @@ class _Phase:
 
     steps: int
     exaggeration: float
+    momentum: float
 
 
 # While affinities are exaggerated, the tracks are few clouds that pass through each other and find
 # their neighbours: without it, a library of thousands is torn into pieces that never meet.
-_PHASES: Final = (_Phase(150, 12.0), _Phase(50, 2.0), _Phase(200, 1.0))
-_MOMENTUM: Final = 0.8
+_PHASES: Final = (_Phase(150, 12.0, 0.8), _Phase(50, 2.0, 0.8), _Phase(250, 1.0, 0.9))
 
 
 def lay_out(
@@ -91,7 +92,7 @@ def lay_out(
     total, done = sum(phase.steps for phase in _PHASES), 0
     for phase in _PHASES:
         for _ in range(phase.steps):
-            descent.step(phase.exaggeration)
+            descent.step(phase)
             done += 1
             if done % 10 == 0:
                 tell(_STEP, done, total)
@@ -163,19 +164,20 @@ class _Descent:
         self._update = np.zeros_like(places)
         self._gains = np.ones_like(places)
 
-    def step(self, exaggeration: float) -> None:
+    def step(self, phase: _Phase) -> None:
         n = len(self.places)
         apart, total = self._repulsion(self.places)
-        gradient = attraction(self._graph, self.places) * np.float32(exaggeration)
+        gradient = attraction(self._graph, self.places) * np.float32(phase.exaggeration)
         gradient -= apart / np.float32(max(total, 1e-12))
         is_turning = (gradient > 0) == (self._update > 0)
         self._gains = np.where(is_turning, self._gains * 0.8, self._gains + 0.2).astype(np.float32)
         np.maximum(self._gains, 0.01, out=self._gains)
         # The rate of Belkina et al. 2019, which keeps what the exaggeration draws together stable.
-        gradient *= self._gains * np.float32(n / exaggeration)
-        self._update *= np.float32(_MOMENTUM)
+        gradient *= self._gains * np.float32(n / phase.exaggeration)
+        # Of few tracks, what one of them does the others feel at once: they would swing.
+        self._update *= np.float32(min(phase.momentum, 1 - 2 / math.sqrt(n)))
         self._update -= gradient
-        lengths = np.sqrt((self._update**2).sum(axis=1, keepdims=True))
+        lengths = np.hypot(self._update[:, 0], self._update[:, 1])[:, None]
         self._update *= np.float32(_LONGEST) / np.maximum(lengths, np.float32(_LONGEST))
         self.places += self._update
         self.places -= self.places.mean(axis=0)
@@ -215,34 +217,48 @@ class Repulsion:
 
     def __call__(self, places: Floats) -> tuple[Floats, float]:
         """Of points (n, 2): float32 (n, 2) and a number."""
-        low, high = places.min(axis=0), places.max(axis=0)
+        # A coordinate at a time, a node of the sixteen around a point at a time: whole rows of
+        # numbers are several times as quick as many short ones.
+        x, y = np.ascontiguousarray(places.T)
+        self._fit(max(float(np.ptp(x)), float(np.ptp(y))))
+        column, across, slope_across = self._around(x)
+        row, up, slope_up = self._around(y)
+        corner = column * self._n_nodes + row
+        nodes = [[corner + (a * self._n_nodes + b) for b in range(4)] for a in range(4)]
+        mass = np.zeros(self._n_nodes**2)
+        for a in range(4):
+            for b in range(4):
+                mass += np.bincount(nodes[a][b], across[a] * up[b], self._n_nodes**2)
+        potentials = self._convolved(mass.astype(np.float32)).ravel()
+        total = 0.0
+        gradient = np.zeros_like(places)
+        for a in range(4):
+            along, slope = np.zeros_like(x), np.zeros_like(x)
+            for b in range(4):
+                potential = potentials[nodes[a][b]]
+                along += potential * up[b]
+                slope += potential * slope_up[b]
+            gradient[:, 0] += along * slope_across[a]
+            gradient[:, 1] += slope * across[a]
+            total += float((along * across[a]).sum(dtype=np.float64))
+        # Each point meets itself in the sum, with a nearness of 1.
+        return gradient * np.float32(-0.5 / self._spacing), total - len(places)
+
+    def _around(self, at: Floats) -> tuple[NDArray[np.int64], Floats, Floats]:
+        """The first of the four nodes around each coordinate, and the polynomials with slopes."""
+        middle = (at.min() + at.max()) / 2
+        steps = (at - (middle - np.float32(self._side / 2))) / np.float32(self._spacing)
+        node = steps.astype(np.int64)
+        values, slopes = _cubic(steps - node.astype(np.float32))
+        return node, values, slopes
+
+    def _fit(self, span: float) -> None:
+        """Have a grid for points that are so far apart."""
         # Between nodes that lie closer, the potential differs by less than a float can tell.
-        span = max(float((high - low).max()), _LEAST_SPAN)
+        span = max(span, _LEAST_SPAN)
         # A grid is kept as long as it fits, so that the transform of its kernel can be.
         if not 0.7 * self._side <= span <= self._side:
             self._resize(1.15 * span)
-        n_nodes = self._n_nodes
-        origin = (low + high) / 2 - np.float32(self._side / 2 + 1.5 * self._spacing)
-        at = (places - origin) / np.float32(self._spacing)
-        node = at.astype(np.int32)
-        (x, y), (slope_x, slope_y) = _cubic((at - node).T)
-        corner = (node[:, 0] - 1) * n_nodes + node[:, 1] - 1
-        nodes = corner[:, None] + (np.arange(4)[:, None] * n_nodes + np.arange(4)).ravel()
-        weights = (x[:, :, None] * y[:, None, :]).ravel()
-        mass = np.bincount(nodes.ravel(), weights, n_nodes**2).astype(np.float32)
-        potential = self._convolved(mass.reshape(n_nodes, n_nodes)).ravel()[nodes]
-        lines = potential.reshape(-1, 4, 4)
-        along_y = np.einsum("nxy,ny->nx", lines, y)
-        gradient = np.stack(
-            [
-                np.einsum("nx,nx->n", along_y, slope_x),
-                np.einsum("nx,nx->n", np.einsum("nxy,ny->nx", lines, slope_y), x),
-            ],
-            axis=1,
-        )
-        # Each point meets itself in the sum, with a nearness of 1.
-        total = float(np.einsum("nx,nx->n", along_y, x).sum(dtype=np.float64)) - len(places)
-        return gradient * np.float32(-0.5 / self._spacing), total
 
     def _resize(self, side: float) -> None:
         n_spaces = max(_LEAST_SPACES, math.ceil(side / _SPACING))
@@ -257,13 +273,14 @@ class Repulsion:
 
     def _convolved(self, mass: Floats) -> Floats:
         size = (self._size, self._size)
-        found = np.fft.irfft2(np.fft.rfft2(mass, size) * self._kernel, size)
+        nodes = mass.reshape(self._n_nodes, self._n_nodes)
+        found = np.fft.irfft2(np.fft.rfft2(nodes, size) * self._kernel, size)
         return np.ascontiguousarray(found[: self._n_nodes, : self._n_nodes])
 
 
 def _cubic(at: Floats) -> tuple[Floats, Floats]:
     """The cubic Lagrange polynomials of the nodes -1, 0, 1, 2 at places from 0 to 1, and their
-    slopes: (..., 4) each."""
+    slopes: (4, n) each."""
     square = at * at
     values = (
         -at * (at - 1) * (at - 2) / 6,
@@ -277,7 +294,7 @@ def _cubic(at: Floats) -> tuple[Floats, Floats]:
         -(3 * square - 2 * at - 2) / 2,
         (3 * square - 1) / 6,
     )
-    return np.stack(values, axis=-1), np.stack(slopes, axis=-1)
+    return np.stack(values), np.stack(slopes)
 
 
 def _quick_length(least: int) -> int:
