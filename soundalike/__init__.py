@@ -62,7 +62,9 @@ if TYPE_CHECKING:
     from soundalike.library.word_records import FindMatch, FindResult, KnownWord
     from soundalike.models.registry import ModelInfo
     from soundalike.playlists import Playlist, PlaylistEntry, read_playlist, write_playlist
+    from soundalike.recommend.explain import Explanation, explain
     from soundalike.recommend.journey import make_path
+    from soundalike.recommend.passages import PassageMatch, PassageResult, find_passages
     from soundalike.recommend.playlist import make_playlist
     from soundalike.recommend.playlist_files import (
         as_playlist,
@@ -97,6 +99,7 @@ __all__ = [
     "DataError",
     "DecoderCrashed",
     "DuplicateGroup",
+    "Explanation",
     "Failure",
     "Filter",
     "FindMatch",
@@ -121,6 +124,8 @@ __all__ = [
     "OrderedPlaylist",
     "OutputError",
     "Passage",
+    "PassageMatch",
+    "PassageResult",
     "PassedTrack",
     "PathStop",
     "Playlist",
@@ -154,8 +159,10 @@ __all__ = [
     "compare",
     "continue_radio",
     "evaluate_library",
+    "explain",
     "extend_playlist",
     "extended",
+    "find_passages",
     "load_audio",
     "log_mel",
     "make_path",
@@ -263,6 +270,15 @@ _HOMES = {
     "soundalike.recommend.station": (
         "continue_radio",
         "start_radio",
+    ),
+    "soundalike.recommend.explain": (
+        "Explanation",
+        "explain",
+    ),
+    "soundalike.recommend.passages": (
+        "PassageMatch",
+        "PassageResult",
+        "find_passages",
     ),
     "soundalike.similarity.passages": (
         "Comparison",

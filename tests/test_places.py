@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import itertools
+import sqlite3
 from pathlib import Path
 
 import numpy as np
@@ -14,7 +16,7 @@ from numpy.typing import NDArray
 from soundalike.errors import InvalidArgument, LibraryError
 from soundalike.facets import Facet, Facets
 from soundalike.library import Filter, Limits
-from soundalike.recommend.passages import find_passages
+from soundalike.recommend.passages import Place, find_passages
 from soundalike.similarity.places import (
     best_starts,
     finer_start_s,
@@ -214,3 +216,33 @@ def test_passages_that_cannot_be_looked_for(tmp_path: Path) -> None:
         pytest.raises(LibraryError, match="no excerpts by faceted@1: scan"),
     ):
         find_passages(library, piece)
+
+
+def test_places_of_a_match_never_overlap(tmp_path: Path) -> None:
+    with open_library(tmp_path, name=FACETED) as library:
+        library.scan([music(tmp_path)])
+        found = find_passages(library, "0", 20, start_s=3.0, end_s=8.0)
+        told = [(match.place, *match.others) for match in found.matches]
+        own = Place(3.0, 3.0 + found.duration_s, 1.0)
+        for places in (*told, (own, *found.elsewhere)):
+            assert len(places) <= 4
+            ordered = sorted(places, key=lambda place: place.start_s)
+            for one, other in itertools.pairwise(ordered):
+                assert one.end_s <= other.start_s
+
+
+def test_damaged_excerpts_are_left_out(tmp_path: Path) -> None:
+    with open_library(tmp_path, name=FACETED) as library:
+        library.scan([music(tmp_path)])
+        whole = find_passages(library, "0", 20, start_s=3.0, end_s=8.0)
+        with sqlite3.connect(tmp_path / "library.db") as database:
+            for number, column in enumerate(("embeddings", "scales", "starts_s"), start=2):
+                database.execute(
+                    f"UPDATE excerpts SET {column} = substr({column}, 2) WHERE analysis_id = ?",
+                    (number,),
+                )
+        found = find_passages(library, "0", 20, start_s=3.0, end_s=8.0)
+    assert (found.searched, found.not_searched) == (whole.searched - 3, 3)
+    names = {match.track.name for match in found.matches}
+    assert len(names) == 10
+    assert names < {match.track.name for match in whole.matches}

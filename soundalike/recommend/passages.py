@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
@@ -34,8 +34,9 @@ __all__ = ["LONGEST_S", "SHORTEST_S", "PassageMatch", "PassageResult", "Place", 
 SHORTEST_S, LONGEST_S = 3.0, 120.0
 """Seconds that a passage may last."""
 
-# Places in one track that are told; tracks whose excerpts tell what is usual, one run of each.
-_PLACES = 3
+# Places in one track that are told, of so many that are looked at; tracks whose excerpts tell what
+# is usual, one run of each.
+_PLACES, _STARTS = 3, 6
 _SAMPLE_TRACKS = 2048
 
 
@@ -206,20 +207,16 @@ class _Search:
         starts_s = view.excerpt_starts_s([*rows, *own])
         matches = []
         for each in chosen:
-            own_excerpts = excerpts[each.row]
-            first, *others = self._starts(own_excerpts)
-            similarity = round(first.similarity, DECIMALS)
+            first = self._starts(excerpts[each.row])[0].excerpt
+            place, *others = self._places(each.row, excerpts, starts_s)
             matches.append(
                 PassageMatch(
                     rank=each.rank,
                     track=tracks[each.row],
-                    place=self._place(each.row, first, own_excerpts, starts_s[each.row]),
-                    percentile=usual.percentile(similarity),
-                    facets=self._facets(own_excerpts[first.excerpt :]),
-                    others=tuple(
-                        self._place(each.row, one, own_excerpts, starts_s[each.row])
-                        for one in others
-                    ),
+                    place=place,
+                    percentile=usual.percentile(place.similarity),
+                    facets=self._facets(excerpts[each.row][first:]),
+                    others=tuple(others[: _PLACES - 1]),
                     copies=copies_of(
                         view.index,
                         each.copies,
@@ -289,7 +286,28 @@ class _Search:
     ) -> tuple[Start, ...]:
         """Where the passage fits best in one track."""
         scores = sequence_scores(excerpts @ self._passage.T, np.array([len(excerpts)]))
-        return best_starts(scores, len(self._passage), _PLACES, taken=taken)
+        return best_starts(scores, len(self._passage), _STARTS, taken=taken)
+
+    def _places(
+        self,
+        row: int,
+        excerpts: Mapping[int, NDArray[np.float32]],
+        starts_s: Mapping[int, NDArray[np.float64]],
+        *,
+        taken: NDArray[np.bool_] | None = None,
+        beside: Sequence[Place] = (),
+    ) -> list[Place]:
+        """The best places in one track, none overlapping another or those of ``beside``: between
+        excerpts, two of them may be the same."""
+        found: list[Place] = []
+        for each in self._starts(excerpts[row], taken):
+            place = self._place(row, each, excerpts[row], starts_s[row])
+            if all(
+                place.end_s <= other.start_s or place.start_s >= other.end_s
+                for other in (*found, *beside)
+            ):
+                found.append(place)
+        return found
 
     def _place(
         self,
@@ -319,12 +337,10 @@ class _Search:
         if row is None or row not in excerpts or seed.is_whole:
             return ()
         begin_s = seed.start_s or 0.0
-        end_s = begin_s + self._heard.duration_s
-        taken = (starts_s[row] < end_s) & (starts_s[row] + self._excerpt_s > begin_s)
-        again = self._starts(excerpts[row], taken)
-        places = (self._place(row, each, excerpts[row], starts_s[row]) for each in again)
-        # Times between excerpts may lie in the passage itself; that is no other place.
-        return tuple(each for each in places if each.end_s <= begin_s or each.start_s >= end_s)
+        own = Place(begin_s, begin_s + self._heard.duration_s, 1.0)
+        taken = (starts_s[row] < own.end_s) & (starts_s[row] + self._excerpt_s > own.start_s)
+        places = self._places(row, excerpts, starts_s, taken=taken, beside=[own])
+        return tuple(places[:_PLACES])
 
     def _facets(self, excerpts: NDArray[np.float32]) -> dict[str, float]:
         """The mean cosine in each facet of the passage's excerpts and those that lie over them."""
