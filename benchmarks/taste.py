@@ -7,7 +7,8 @@ of his own, and gives another answer one time in ten:
 - *sound*, *rhythm*, *harmony*: 80 % of the similarity is this facet's;
 - *finer*: the model's weights, but along two random directions of each facet, among its first ten
   principal axes, differences count fifteen times;
-- *the model's*: agrees with the model. Here a taste should stay off.
+- *the model's*: agrees with the model. Here a taste should stay off; once more asked after every
+  ten answers, where it counts if it was ever on.
 
 Then likes: a listener likes what is near to three random tracks and far from three others, the best
 eighth of the library, and names some of these, one time in ten a random track; or just any tracks.
@@ -149,6 +150,19 @@ def judge(
     )
 
 
+def ever(tracks: Tracks, n: int, draw: int, *, every: int = 10) -> tuple[float, float]:
+    """Whether weights and finer metric of one who agrees with the model are ever used."""
+    generator = np.random.default_rng([n, draw])
+    model = Metric(tracks.layout, tracks.layout.weights())
+    seen = answers(model, tracks, n, generator)
+    used = {"weights": False, "metric": False}
+    for number in range(every, n + 1, every):
+        report = fit_taste(replace(tracks.evidence, triplets=seen[:number]), now=time.time())
+        for trial in report.trials:
+            used[trial.level] |= trial.is_used
+    return float(used["weights"]), float(used["metric"])
+
+
 def like(tracks: Tracks, *, is_random: bool, n: int, draw: int) -> tuple[float, ...]:
     """One listener: whether the liking is used, and how often what he likes and did not name goes
     before other tracks by what is fitted (a half where it is off)."""
@@ -187,6 +201,8 @@ def lines(tracks: Tracks, draws: int) -> Iterator[str]:
         for n in JUDGEMENTS:
             found = [judge(tracks, own, n, draw) for draw in range(draws)]
             yield _row(name, n, np.mean(found, axis=0).tolist())
+    asked = [ever(tracks, 100, draw) for draw in range(draws)]
+    yield _row("the model's, asked ten times", 100, np.mean(asked, axis=0).tolist())
     yield ""
     yield "| likes | tracks named | used | unseen liked tracks before others |"
     yield "| --- | --- | --- | --- |"

@@ -249,12 +249,12 @@ class Problem:
         found, change = self._similarities(asked, values)
         ground, its_change = self._similarities(self._background, values)
         three = sure * found[: 3 * n].reshape(3, n).T
-        shape = (n, 3, 2 + change.shape[1])
-        three_change = np.zeros(shape)
+        size = change.shape[1]
+        three_change = np.zeros((n, 3, 2 + size))
         three_change[:, :, 0] = three
-        three_change[:, :, 2:] = sure * change[: 3 * n].reshape(3, n, -1).transpose(1, 0, 2)
+        three_change[:, :, 2:] = sure * change[: 3 * n].reshape(3, n, size).transpose(1, 0, 2)
         above = sure * (found[3 * n :] - ground.mean())
-        pair_change = np.zeros((len(answers.pairs), shape[2]))
+        pair_change = np.zeros((len(answers.pairs), 2 + size))
         pair_change[:, 0], pair_change[:, 1] = above, -1.0
         pair_change[:, 2:] = sure * (change[3 * n :] - its_change.mean(axis=0))
         return three, three_change, above - values[1], pair_change

@@ -32,13 +32,14 @@ from soundalike.library.judgements import NOTHING
 from soundalike.library.taste_records import Evidence, Plays
 from soundalike.recommend.answers import Answers, Problem, principal_axes
 from soundalike.recommend.likes import Likes, fit_liking, held_out_places
-from soundalike.recommend.trials import BY_CHANCE, chance_of, folds_of
+from soundalike.recommend.trials import chance_of, folds_of
 from soundalike.similarity.taste import Liking, Metric, Taste
 
 if TYPE_CHECKING:
     from soundalike.library import Library
 
 __all__ = [
+    "BY_CHANCE",
     "FEWEST",
     "HALF_LIFE_DAYS",
     "TasteReport",
@@ -53,7 +54,13 @@ Floats = NDArray[np.float64]
 Level = Literal["weights", "metric", "liking"]
 
 FEWEST: Final[Mapping[str, int]] = {"weights": 8, "metric": 50, "liking": 5}
-"""Judgements below which nothing is fitted: it could not be better by more than chance."""
+"""Judgements, and of likes artists, below which nothing is fitted: it could not be better by more
+than chance."""
+
+BY_CHANCE: Final[Mapping[str, float]] = {"weights": 0.05, "metric": 0.05, "liking": 0.01}
+"""What is as good this often by chance is used. Who agrees with the model is predicted worse by
+weights of his own, so that such chances are rarer than the bound; a liking is compared with no
+knowledge at all, where the bound is what is kept."""
 
 HALF_LIFE_DAYS: Final = 182.0
 
@@ -308,7 +315,7 @@ def _compared(
     if tried is None:
         return Trial(level, len(groups), before, before, None, False)
     chance = chance_of(tried[1].astype(np.float64) - base[1], groups)
-    is_used = chance <= BY_CHANCE and float(tried[0].sum()) <= float(base[0].sum())
+    is_used = chance <= BY_CHANCE[level] and float(tried[0].sum()) <= float(base[0].sum())
     return Trial(level, len(groups), before, float(tried[1].sum()), chance, is_used)
 
 
@@ -327,7 +334,7 @@ def _fit_liking(evidence: Evidence, trials: list[Trial], now: float) -> Liking |
     chance = chance_of((places[known] - 0.5) * strengths, counts[known])
     n = int(known.sum())
     mean = float(np.average(places[known], weights=strengths)) if n else 0.5
-    is_used = chance <= BY_CHANCE and mean > 0.5
+    is_used = chance <= BY_CHANCE["liking"] and mean > 0.5
     trials.append(Trial("liking", n, n / 2, mean * n, chance, is_used))
     return fit_liking(likes) if is_used else None
 

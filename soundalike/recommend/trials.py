@@ -7,10 +7,9 @@ from typing import Final
 import numpy as np
 from numpy.typing import NDArray
 
-__all__ = ["BY_CHANCE", "FOLDS", "chance_of", "folds_of"]
+__all__ = ["FOLDS", "chance_of", "folds_of"]
 
 FOLDS: Final = 10
-BY_CHANCE: Final = 0.05
 
 _FLIPS = 5000
 _FLIPS_AT_ONCE = 500
