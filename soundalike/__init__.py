@@ -55,11 +55,21 @@ if TYPE_CHECKING:
         Track,
         Upgrade,
     )
-    from soundalike.library.similar_records import Heard, Match, PassedTrack, Seed, SimilarResult
+    from soundalike.library.similar_records import (
+        Heard,
+        Match,
+        PassedTrack,
+        Seed,
+        SimilarResult,
+        TasteUse,
+    )
+    from soundalike.library.taste_records import Judgement, ListenImport
     from soundalike.library.view import View
     from soundalike.library.word_records import FindMatch, FindResult, KnownWord
     from soundalike.models.registry import ModelInfo
+    from soundalike.recommend.taste import TasteReport, taste_of
     from soundalike.similarity.passages import Comparison, Passage, compare
+    from soundalike.similarity.taste import Taste
 
 __all__ = [
     "AmbiguousTrack",
@@ -80,12 +90,14 @@ __all__ = [
     "Forgotten",
     "Heard",
     "InvalidArgument",
+    "Judgement",
     "KnownWord",
     "Library",
     "LibraryError",
     "LibraryEvaluation",
     "LibraryInfo",
     "Limits",
+    "ListenImport",
     "Match",
     "MissingExtra",
     "ModelError",
@@ -103,6 +115,9 @@ __all__ = [
     "SimilarResult",
     "SoundalikeError",
     "Tags",
+    "Taste",
+    "TasteReport",
+    "TasteUse",
     "TooShort",
     "Track",
     "TrackNotFound",
@@ -116,6 +131,7 @@ __all__ = [
     "evaluate_library",
     "load_audio",
     "log_mel",
+    "taste_of",
 ]
 
 __version__ = "0.1.0"
@@ -175,6 +191,11 @@ _HOMES = {
         "PassedTrack",
         "Seed",
         "SimilarResult",
+        "TasteUse",
+    ),
+    "soundalike.library.taste_records": (
+        "Judgement",
+        "ListenImport",
     ),
     "soundalike.library.view": ("View",),
     "soundalike.library.word_records": (
@@ -183,11 +204,16 @@ _HOMES = {
         "KnownWord",
     ),
     "soundalike.models.registry": ("ModelInfo",),
+    "soundalike.recommend.taste": (
+        "TasteReport",
+        "taste_of",
+    ),
     "soundalike.similarity.passages": (
         "Comparison",
         "Passage",
         "compare",
     ),
+    "soundalike.similarity.taste": ("Taste",),
 }
 _HOME_OF = {name: home for home, names in _HOMES.items() for name in names}
 
