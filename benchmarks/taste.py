@@ -2,7 +2,7 @@
 
 The tracks are those of a scanned library that are at least 30 s long and like music that the model
 knows, each recording once. A listener says which of three random tracks is the odd one, by a metric
-of his own, and gives another answer one time in ten:
+of their own, and gives another answer one time in ten:
 
 - *sound*, *rhythm*, *harmony*: 80 % of the similarity is this facet's;
 - *finer*: the model's weights, but along two random directions of each facet, among its first ten
@@ -164,7 +164,7 @@ def ever(tracks: Tracks, n: int, draw: int, *, every: int = 10) -> tuple[float, 
 
 
 def like(tracks: Tracks, *, is_random: bool, n: int, draw: int) -> tuple[float, ...]:
-    """One listener: whether the liking is used, and how often what he likes and did not name goes
+    """One listener: whether the liking is used, and how often what is liked and was not named goes
     before other tracks by what is fitted (a half where it is off)."""
     generator = np.random.default_rng([n, draw])
     all_tracks, in_all = tracks.embeddings, len(tracks.embeddings)

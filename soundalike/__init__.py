@@ -57,7 +57,15 @@ if TYPE_CHECKING:
         Track,
         Upgrade,
     )
-    from soundalike.library.similar_records import Heard, Match, PassedTrack, Seed, SimilarResult
+    from soundalike.library.similar_records import (
+        Heard,
+        Match,
+        PassedTrack,
+        Seed,
+        SimilarResult,
+        TasteUse,
+    )
+    from soundalike.library.taste_records import Judgement, ListenImport
     from soundalike.library.view import View
     from soundalike.library.word_records import FindMatch, FindResult, KnownWord
     from soundalike.models.registry import ModelInfo
@@ -85,7 +93,9 @@ if TYPE_CHECKING:
         RefreshedPlaylist,
     )
     from soundalike.recommend.station import continue_radio, start_radio
+    from soundalike.recommend.taste import TasteReport, taste_of
     from soundalike.similarity.passages import Comparison, Passage, compare
+    from soundalike.similarity.taste import Taste
 
 __all__ = [
     "AmbiguousTrack",
@@ -107,6 +117,7 @@ __all__ = [
     "Forgotten",
     "Heard",
     "InvalidArgument",
+    "Judgement",
     "KnownWord",
     "Library",
     "LibraryError",
@@ -114,6 +125,7 @@ __all__ = [
     "LibraryInfo",
     "Likeness",
     "Limits",
+    "ListenImport",
     "MadePath",
     "MadePlaylist",
     "Match",
@@ -146,6 +158,9 @@ __all__ = [
     "SimilarResult",
     "SoundalikeError",
     "Tags",
+    "Taste",
+    "TasteReport",
+    "TasteUse",
     "TooShort",
     "Track",
     "TrackNotFound",
@@ -171,6 +186,7 @@ __all__ = [
     "read_playlist",
     "refresh_playlist",
     "start_radio",
+    "taste_of",
     "write_playlist",
 ]
 
@@ -233,6 +249,11 @@ _HOMES = {
         "PassedTrack",
         "Seed",
         "SimilarResult",
+        "TasteUse",
+    ),
+    "soundalike.library.taste_records": (
+        "Judgement",
+        "ListenImport",
     ),
     "soundalike.library.view": ("View",),
     "soundalike.library.word_records": (
@@ -280,11 +301,16 @@ _HOMES = {
         "PassageResult",
         "find_passages",
     ),
+    "soundalike.recommend.taste": (
+        "TasteReport",
+        "taste_of",
+    ),
     "soundalike.similarity.passages": (
         "Comparison",
         "Passage",
         "compare",
     ),
+    "soundalike.similarity.taste": ("Taste",),
 }
 _HOME_OF = {name: home for home, names in _HOMES.items() for name in names}
 

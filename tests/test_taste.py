@@ -473,7 +473,7 @@ def test_likes_and_plays_are_used_where_they_tell_something() -> None:
         assert liking.of(embeddings[best[25:60]]).mean() > 0.1
         assert liking.of(embeddings[best[-60:]]).mean() < -0.1
     assert (heard.plays, heard.played) == (25, 25)
-    # What he says goes before what he played: these he dislikes.
+    # What is said goes before what was played: these are disliked.
     found = evidence(embeddings, opinions=best[:25], liked=np.zeros(25, np.bool_), plays=played)
     liking = fit_taste(found, now=NOW).taste.liking
     assert liking is not None

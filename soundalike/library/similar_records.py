@@ -120,8 +120,8 @@ class TasteUse:
     Attributes
     ----------
     weights : whether the facets have the listener's weights.
-    metric : whether his finer metric compares in them.
-    liking : whether what he likes gained something.
+    metric : whether the listener's finer metric compares in them.
+    liking : whether what is liked gained something.
     most : what a track that is surely liked gains, in units of the similarity; 0 without a liking.
     """
 

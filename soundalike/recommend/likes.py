@@ -37,8 +37,8 @@ class Likes:
     Attributes
     ----------
     embeddings : (n, D), unit length.
-    weights : float64 (n,), above 0 for what is liked, below for what is not; 1 for a word of the
-        listener's, less for what he only played.
+    weights : float64 (n,), above 0 for what is liked, below for what is not; 1 where
+        the listener said so, less for what was only played.
     groups : int64 (n,), the artist: all of one are held out together.
     background : (m, D), random tracks of the library that are not among these.
     background_groups : int64 (m,), their artists.

@@ -1,4 +1,4 @@
-"""A listener's taste: what is fitted to his judgements and plays, and whether it is used.
+"""A listener's taste: what is fitted to judgements and plays, and whether it is used.
 
 Three things are fitted, each only used where it predicts judgements that it has not seen better
 than what it would replace, by more than chance (:mod:`.trials`):
@@ -13,8 +13,8 @@ in ``similarity.taste``.
 *Plays.* A play speaks for a track by the share of it that was heard, one that was skipped, or of
 which less than a quarter was heard, against it by the share that was not. Each counts half as much
 for every half year that has passed, and several add up, each to half of what is left: so a piece
-that was played for years is at most as liked as one that somebody calls so. Where he says so, or
-that he dislikes it, plays do not count.
+that was played for years is at most as liked as one that is said to be. Where it is said to be
+liked or disliked, plays do not count.
 """
 
 from __future__ import annotations
@@ -58,9 +58,9 @@ FEWEST: Final[Mapping[str, int]] = {"weights": 8, "metric": 50, "liking": 5}
 than chance."""
 
 BY_CHANCE: Final[Mapping[str, float]] = {"weights": 0.05, "metric": 0.05, "liking": 0.01}
-"""What is as good this often by chance is used. Who agrees with the model is predicted worse by
-weights of his own, so that such chances are rarer than the bound; a liking is compared with no
-knowledge at all, where the bound is what is kept."""
+"""What comes about no more often than this, if there is nothing to gain, is used. Weights that are
+fitted to somebody who agrees with the model predict worse than the model's, so that they are in use
+more rarely than the bound says. A liking has nothing to be worse than: there the bound is kept."""
 
 HALF_LIFE_DAYS: Final = 182.0
 

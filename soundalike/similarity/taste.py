@@ -1,4 +1,4 @@
-"""What a listener's taste does to a ranking: a metric of his own, and a bonus for what he likes.
+"""What a listener's taste does to a ranking: a metric of its own, and a bonus for what is liked.
 
 *The metric.* Two embeddings are compared facet by facet, as always, but with weights of the
 listener's own, and in each facet along some axes more, along others less:
