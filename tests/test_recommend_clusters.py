@@ -16,6 +16,8 @@ from soundalike.recommend.traits import (
     Trait,
     closeness,
     heard_words,
+    mean_cosines,
+    means,
     name_of,
     rare_words,
     traits_of,
@@ -117,31 +119,34 @@ def test_traits_are_what_there_is_more_of() -> None:
     shares[0, 3] = 1  # in one
     shares[20:, 4] = 1  # in all others
     names, kinds = ["piano", "instrumental", "folk", "harp", "techno"], ["style"] * 5
-    found = traits_of(members, shares, names, kinds)
+    found = traits_of(shares[members], means(shares), names, kinds)
     assert [(each.name, each.share, each.in_library) for each in found] == [
         ("piano", 0.75, 0.15),
         ("folk", 0.5, 0.2),
     ]
     assert found[0].lift == pytest.approx(5)
-    assert [each.name for each in rare_words(members, shares, names, kinds)] == ["techno"]
+    assert [each.name for each in rare_words(shares[members], means(shares), names, kinds)] == [
+        "techno"
+    ]
     # Of the whole library nothing is told.
-    assert traits_of(np.ones(100, bool), shares, names, kinds) == ()
+    assert traits_of(shares, means(shares), names, kinds) == ()
 
 
 def test_what_is_not_known_counts_neither_way() -> None:
     members = np.arange(60) < 20
     shares = np.full((60, 1), np.nan, np.float32)
     shares[:10], shares[20:50] = 1, 0
-    (found,) = traits_of(members, shares, ["piano"], ["instrument"])
+    (found,) = traits_of(shares[members], means(shares), ["piano"], ["instrument"])
     assert (found.share, found.in_library) == (1, 0.25)
-    assert traits_of(members, np.full((60, 1), np.nan), ["piano"], ["instrument"]) == ()
+    unknown = np.full((60, 1), np.nan)
+    assert traits_of(unknown, means(unknown), ["piano"], ["instrument"]) == ()
 
 
 def test_a_small_group_may_have_a_word_by_chance() -> None:
     members = np.arange(100) < 3
     shares = np.zeros((100, 1), np.float32)
     shares[:2], shares[10:50] = 1, 1
-    assert traits_of(members, shares, ["piano"], ["instrument"]) == ()
+    assert traits_of(shares[members], means(shares), ["piano"], ["instrument"]) == ()
 
 
 def trait(name: str, kind: str = "style") -> Trait:
@@ -163,8 +168,11 @@ def test_closeness_is_0_for_the_library_and_1_for_the_same() -> None:
     raw = np.random.default_rng(0).normal(size=(200, 24))
     raw[:50, 16:] = raw[0, 16:]
     embeddings = layout.normalise(raw)
-    found = closeness(np.arange(200) < 50, embeddings, layout)
+    everywhere = mean_cosines(embeddings, layout)
+    found = closeness(mean_cosines(embeddings[:50], layout), everywhere)
     assert found["rhythm"] == pytest.approx(1, abs=1e-5)
     assert abs(found["sound"]) < 0.05
-    everything = closeness(np.ones(200, bool), embeddings, layout)
-    assert everything == pytest.approx({"sound": 0, "rhythm": 0})
+    assert closeness(everywhere, everywhere) == {"sound": 0, "rhythm": 0}
+    # It is the mean over all pairs.
+    sound = embeddings[:, :16] / np.linalg.norm(embeddings[:, :16], axis=1, keepdims=True)
+    assert everywhere["sound"] == pytest.approx(float((sound @ sound.T).mean()), abs=1e-6)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 
@@ -211,6 +211,7 @@ def test_a_new_track_goes_with_most_of_its_neighbours_not_in_between() -> None:
     assert np.abs(found[0] - 0.05).max() < 0.1
 
 
+@settings(max_examples=40)
 @given(st.integers(2, 400), st.integers(1, 12), st.booleans(), st.integers(0, 50))
 def test_the_nearest_in_the_plane_are_exact(n: int, k: int, is_even: bool, seed: int) -> None:
     generator = np.random.default_rng(seed)

@@ -18,6 +18,8 @@ from soundalike.recommend.traits import (
     Trait,
     closeness,
     heard_words,
+    mean_cosines,
+    means,
     name_of,
     rare_words,
     traits_of,
@@ -86,6 +88,9 @@ def groups_of(heard: Heard, found: LibraryMap) -> tuple[Group, ...]:
     words = heard_words(heard.words, heard.word_probabilities)
     names = [word.word for word in heard.words]
     kinds = [word.group for word in heard.words]
+    genre_kinds = ["genre"] * len(heard.genres)
+    usual, usual_genres = means(words), means(heard.genre_probabilities)
+    everywhere = mean_cosines(heard.index.embeddings, heard.layout)
     taken: list[str] = []
     groups = []
     for label in range(found.n_groups):
@@ -93,9 +98,9 @@ def groups_of(heard: Heard, found: LibraryMap) -> tuple[Group, ...]:
         if not members.any():
             continue
         typical = _typical(heard, members)
-        own_words = traits_of(members, words, names, kinds)
+        own_words = traits_of(words[members], usual, names, kinds)
         genres = traits_of(
-            members, heard.genre_probabilities, heard.genres, ["genre"] * len(heard.genres)
+            heard.genre_probabilities[members], usual_genres, heard.genres, genre_kinds
         )
         name = name_of((*own_words, *genres), taken)
         taken.append(name or f"like {heard.tracks[typical[0]].name}")
@@ -109,10 +114,12 @@ def groups_of(heard: Heard, found: LibraryMap) -> tuple[Group, ...]:
                 unclear=int((members & found.is_unclear).sum()),
                 typical=tuple(heard.tracks[row] for row in typical),
                 words=own_words,
-                rare=rare_words(members, words, names, kinds),
+                rare=rare_words(words[members], usual, names, kinds),
                 genres=genres,
                 tempo_bpm=_tempos([heard.tracks[row].tempo_bpm for row in rows]),
-                closeness=closeness(members, heard.index.embeddings, heard.layout),
+                closeness=closeness(
+                    mean_cosines(heard.index.embeddings[members], heard.layout), everywhere
+                ),
                 artists=_artists([heard.tracks[row].artist for row in rows]),
                 middle=(x, y),
             )

@@ -16,7 +16,7 @@ __all__ = ["kept_shares", "nearest_in_plane", "trustworthiness"]
 Floats = NDArray[np.float32]
 
 _LEAF: Final = 128
-_SAMPLE: Final = 1000
+_SAMPLE: Final = 500
 _BLOCK: Final = 100
 
 
@@ -101,7 +101,7 @@ def trustworthiness(embeddings: Floats, places: Floats, k: int = 10, *, seed: in
     ----------
     embeddings, places : (n, D) and (n, 2).
     k : how many are near; less than half of n.
-    seed : of the 1,000 tracks for which it is measured, where there are more.
+    seed : of the 500 tracks for which it is measured, where there are more.
 
     Raises
     ------

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Final
 
@@ -13,7 +13,16 @@ from soundalike.facets import Facets
 from soundalike.models.contract import Words
 from soundalike.words.rank import verdicts
 
-__all__ = ["Trait", "closeness", "heard_words", "name_of", "rare_words", "traits_of"]
+__all__ = [
+    "Trait",
+    "closeness",
+    "heard_words",
+    "mean_cosines",
+    "means",
+    "name_of",
+    "rare_words",
+    "traits_of",
+]
 
 # What holds for fewer of the group's tracks tells little of it, however rare it is elsewhere.
 _LEAST_SHARE: Final = 0.2
@@ -73,9 +82,22 @@ def heard_words(words: Words, probabilities: NDArray[np.floating]) -> NDArray[np
     return found
 
 
+def means(shares: NDArray[np.floating]) -> NDArray[np.float64]:
+    """How far things hold for tracks on the whole: (m,).
+
+    Parameters
+    ----------
+    shares : (n, m), how far something holds for a track, 0 to 1; NaN where that is not known. A
+        column in which nothing is known has the mean 0.
+    """
+    known = ~np.isnan(shares)
+    sums = np.where(known, shares, 0).sum(axis=0, dtype=np.float64)
+    return np.asarray(sums / np.maximum(known.sum(axis=0), 1))
+
+
 def traits_of(
-    members: NDArray[np.bool_],
     shares: NDArray[np.floating],
+    usual: NDArray[np.floating],
     names: Sequence[str],
     kinds: Sequence[str],
 ) -> tuple[Trait, ...]:
@@ -86,12 +108,12 @@ def traits_of(
 
     Parameters
     ----------
-    members : (n,), whether a track is in the group.
-    shares : (n, m), how far something holds for a track, 0 to 1; NaN where that is not known.
+    shares : (n, m), of the group's tracks, as for :func:`means`.
+    usual : (m,), the means of the library.
     names, kinds : m each.
     """
     found = []
-    for trait, size in _compared(members, shares, names, kinds):
+    for trait, size in _compared(shares, usual, names, kinds):
         is_much = trait.share >= _LEAST_SHARE and trait.share * size >= _LEAST_TRACKS
         if is_much and trait.lift >= _LEAST_LIFT and not _by_chance(trait, size):
             found.append(trait)
@@ -100,15 +122,15 @@ def traits_of(
 
 
 def rare_words(
-    members: NDArray[np.bool_],
     shares: NDArray[np.floating],
+    usual: NDArray[np.floating],
     names: Sequence[str],
     kinds: Sequence[str],
 ) -> tuple[Trait, ...]:
     """What a group lacks though it is usual in the library; parameters as of :func:`traits_of`."""
     found = [
         trait
-        for trait, size in _compared(members, shares, names, kinds)
+        for trait, size in _compared(shares, usual, names, kinds)
         if trait.in_library >= _USUAL_SHARE
         and trait.lift <= _RARE_LIFT
         and not _by_chance(trait, size)
@@ -143,43 +165,35 @@ def name_of(traits: Iterable[Trait], taken: Iterable[str] = ()) -> str | None:
     return name if chosen and name not in taken else None
 
 
-def closeness(
-    members: NDArray[np.bool_], embeddings: NDArray[np.float32], layout: Facets
-) -> dict[str, float]:
-    """How alike the tracks of a group are in each facet, beside those of the library.
-
-    The mean cosine of its pairs, 0 where it is that of the library's pairs and 1 where the tracks
-    are all the same. The mean of all pairs is the square of the length of the mean.
-    """
+def mean_cosines(embeddings: NDArray[np.float32], layout: Facets) -> dict[str, float]:
+    """How alike tracks are in each facet: the mean over all their pairs, each with itself among
+    them, which is the square of the length of their mean."""
     found = {}
     for name, block in layout.slices.items():
         part = embeddings[:, block]
         unit = part / np.maximum(np.linalg.norm(part, axis=1, keepdims=True), 1e-12)
-        inside, everywhere = (
-            float((each.mean(axis=0, dtype=np.float64) ** 2).sum())
-            for each in (unit[members], unit)
-        )
-        found[name] = (inside - everywhere) / max(1 - everywhere, 1e-12)
+        found[name] = float((unit.mean(axis=0, dtype=np.float64) ** 2).sum())
     return found
 
 
+def closeness(group: Mapping[str, float], library: Mapping[str, float]) -> dict[str, float]:
+    """By facet, 0 where the tracks of a group are as alike as those of the library, and 1 where
+    they are all the same; of what :func:`mean_cosines` tells of both."""
+    return {name: (group[name] - usual) / max(1 - usual, 1e-12) for name, usual in library.items()}
+
+
 def _compared(
-    members: NDArray[np.bool_],
     shares: NDArray[np.floating],
+    usual: NDArray[np.floating],
     names: Sequence[str],
     kinds: Sequence[str],
 ) -> list[tuple[Trait, int]]:
     """Each of the names in the group and the library, and of how many of the group it is known."""
-    known = ~np.isnan(shares)
-    sums = np.where(known, shares, 0)
-    n_inside, n_all = known[members].sum(axis=0), known.sum(axis=0)
-    inside = sums[members].sum(axis=0, dtype=np.float64) / np.maximum(n_inside, 1)
-    everywhere = sums.sum(axis=0, dtype=np.float64) / np.maximum(n_all, 1)
+    sizes = (~np.isnan(shares)).sum(axis=0).tolist()
+    columns = zip(names, kinds, means(shares).tolist(), usual.tolist(), sizes, strict=True)
     return [
-        (Trait(name, kind, float(share), float(usual)), int(size))
-        for name, kind, share, usual, size in zip(
-            names, kinds, inside, everywhere, n_inside, strict=True
-        )
+        (Trait(name, kind, share, in_library), size)
+        for name, kind, share, in_library, size in columns
         if size
     ]
 

@@ -31,7 +31,7 @@ def plot_map(
     *,
     title: str = "",
     width_px: int = 1800,
-    height_px: int = 1350,
+    height_px: int = 1200,
 ) -> Figure:
     """All tracks as points, each group with its colour, its shape, and its name amid them.
 
