@@ -13,6 +13,7 @@ pytest.importorskip("sklearn", reason="needs soundalike[research]")
 pytest.importorskip("matplotlib", reason="needs soundalike[research]")
 
 from soundalike.audio import effects as changes
+from soundalike.audio.writing import encode
 from soundalike.errors import DataError, InvalidArgument, ModelError
 from soundalike.models import ModelInfo, builtin_models, installed_models
 from soundalike.research import reproduce
@@ -23,7 +24,6 @@ from soundalike.research.reproduce.clips import find_clips
 from soundalike.research.reproduce.perturbations import PERTURBATIONS, Perturbation
 from soundalike.research.reproduce.phrase import pluck
 from soundalike.research.reproduce.sampling import loudest_hz
-from soundalike.research.reproduce.signals import wav
 from soundalike.research.reproduce.stress_results import StressResult
 
 RATE = 22_050
@@ -119,7 +119,7 @@ def make_data(root: Path, tracks: dict[str, str]) -> Path:
     for number, track in enumerate(tracks):
         pitch_hz = 110 * 2 ** (GENRES.index(track.split(".")[0]) / 5)
         string = np.concatenate([pluck(pitch_hz * (1 + number / 500), 0.5, RATE)] * 3)
-        (clips / f"{track}.wav").write_bytes(wav(0.5 * string, RATE))
+        (clips / f"{track}.wav").write_bytes(encode(0.5 * string, RATE, "wav"))
     for side in ("train", "valid", "test"):
         mine = [f"{t.split('.')[0]}/{t}.wav" for t, of in tracks.items() if of == side]
         (splits / f"{side}_filtered.txt").write_text("\n".join(mine))

@@ -73,6 +73,7 @@ def passages(
     facets: bool,
     m3u: str | None,
     relative: bool,
+    base: tuple[str, str] | None,
     paths: bool,
     model: str | None,
     library: str | None,
@@ -84,10 +85,10 @@ def passages(
     its artist and title. It may end in the passage: @0:45-1:05. A short file may be the passage as
     a whole.
 
-    Unlike `similar`, which compares tracks as wholes, it compares the passage with every
-    stretch of every track: a quiet minute in a loud track is found. "at" is where the passage
-    begins and ends there, right within about 2 seconds. A passage of less than 10 seconds lies
-    somewhere in the 10 seconds that are shown.
+    Unlike `similar`, which compares tracks as wholes, it compares the passage with every stretch of
+    every track: a quiet minute in a loud track is found. "at" is where the passage begins and ends
+    there, right within about 2 seconds. A passage of less than 10 seconds lies somewhere in the 10
+    seconds that are shown.
 
     "closer than" tells the share of pairs of passages of the library, as long as this one, that are
     less alike.
@@ -95,7 +96,7 @@ def passages(
     from soundalike.library import Library
     from soundalike.recommend.passages import find_passages
 
-    playlist = PlaylistTarget(m3u, relative, as_json)
+    playlist = PlaylistTarget(m3u, relative, as_json, base=base)
     query = " ".join(words)
     with (
         Library(library, model=model, create=False) as opened,
