@@ -196,6 +196,6 @@ def test_the_guide_shows_pictures_that_are_there_with_the_command_that_makes_the
         assert command == f"guide_pictures.py {name}"
         assert f'"{name}":' in script
         assert (root / "docs" / "images" / f"guide-{name}.png").is_file()
-XX
+    for linked in re.findall(r"\]\(([^#)][^)]*)\)", guide):
         is_on_the_web = linked.startswith("https://")
         assert is_on_the_web or (root / "docs" / linked.partition("#")[0]).is_file(), linked

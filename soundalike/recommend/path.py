@@ -23,7 +23,8 @@ __all__ = ["Path", "listening_path"]
 # stretch, most would lie where the library is dense.
 _CANDIDATES, _LEAST, _MOST, _ALWAYS = 100, 1000, 2000, 4
 _STRETCHES = 16
-# Each is joined with so many nearest.
+# Each is joined with so many nearest, or half as many as there are places: each step of a long leg
+# must go on along the way.
 _NEAREST = 32
 # The cost of a step is this power of it, so that the largest decide.
 _POWER = 8
@@ -228,9 +229,9 @@ class _Finder:
         while np.count_nonzero(self._free) >= n_between:
             most = max(_LEAST, min(_CANDIDATES * n_between, _MOST), _ALWAYS * n_between)
             candidates = _candidates(self._free, angles, most)
-            leg = self._leg(start, end, candidates, first)
+            leg = self._leg(start, end, candidates, first, last)
             # Ends when no two of what is found are copies, or with too few candidates left.
-            while (found := leg.solve(n_between, self._free[candidates])) is not None:
+            while (found := leg.solve(self._free[candidates])) is not None:
                 rows = candidates[found]
                 if self._is_once(rows):
                     self._free[rows] = False
@@ -241,9 +242,11 @@ class _Finder:
             f"{n_between} places of the path: ask for fewer, or allow more"
         )
 
-    def _leg(self, start: int, end: int, candidates: NDArray[np.int64], first: int) -> _Leg:
+    def _leg(
+        self, start: int, end: int, candidates: NDArray[np.int64], first: int, last: int
+    ) -> _Leg:
         if self._artists_of is None:
-            return _Leg(self._embeddings, start, end, candidates)
+            return _Leg(self._embeddings, start, end, candidates, last - first - 1)
         artists = self._artists_of(candidates.tolist())
         tracks_of = tracks_by_artist(artists)
 
@@ -260,6 +263,7 @@ class _Finder:
             start,
             end,
             candidates,
+            last - first - 1,
             artists=artists,
             crowd=crowd,
             gap=self._gap,
@@ -303,6 +307,7 @@ class _Leg:
     Parameters
     ----------
     candidates : (m,), rows.
+    n_between : places to fill.
     artists : of the candidates; None where they do not matter.
     crowd : for a number from 0 on, how many tracks that have their place already are too close to
         each candidate at that place of the leg, (m,); None where artists do not matter.
@@ -315,6 +320,7 @@ class _Leg:
         start: int,
         end: int,
         candidates: NDArray[np.int64],
+        n_between: int,
         *,
         artists: Sequence[frozenset[int]] | None = None,
         crowd: Callable[[int], NDArray[np.int64]] | None = None,
@@ -326,7 +332,8 @@ class _Leg:
         self._shared = None if artists is None else shared_artists(artists)
         self._crowd = crowd
         self._gap = gap
-        self._join(_NEAREST)
+        self._n_between = n_between
+        self._join(max(_NEAREST, n_between // 2))
 
     def _join(self, k: int) -> None:
         graph = neighbour_graph(self._embeddings, k)
@@ -339,23 +346,23 @@ class _Leg:
         # Edges are in the order of where they lead.
         self._firsts = np.flatnonzero(np.diff(self._to, prepend=-1))
 
-    def solve(self, n_between: int, is_free: NDArray[np.bool_]) -> NDArray[np.int64] | None:
+    def solve(self, is_free: NDArray[np.bool_]) -> NDArray[np.int64] | None:
         """The candidates of the best path, (n_between,); None where too few are free."""
-        if np.count_nonzero(is_free) < n_between:
+        if np.count_nonzero(is_free) < self._n_between:
             return None
-        while (found := self._solve(n_between, is_free)) is None:
+        while (found := self._solve(is_free)) is None:
             # With all joined with all, any of them in their order are a path.
-            self._join(4 * self._k)
+            self._join(2 * self._k)
         return found
 
-    def _solve(self, n_between: int, is_free: NDArray[np.bool_]) -> NDArray[np.int64] | None:
+    def _solve(self, is_free: NDArray[np.bool_]) -> NDArray[np.int64] | None:
         m = len(self._first)
         closed = np.where(is_free, 0.0, np.inf)
         costs = self._first + closed + self._too_close(0)
         before: list[NDArray[np.int64]] = []
         # On the best path to each candidate, itself and those before it.
         latest = np.arange(m)[:, None]
-        for place in range(1, n_between):
+        for place in range(1, self._n_between):
             through = costs[self._from] + self._costs
             if self._shared is not None:
                 for back in range(1, latest.shape[1]):
