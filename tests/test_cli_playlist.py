@@ -150,6 +150,7 @@ def test_a_track_that_is_called_like_a_command(place: Path) -> None:
     missing = call("playlist", "order", "--tracks", 3)
     assert missing.exit_code == 2
     # Words that only begin so are words.
+    assert "a start and an end, such as @1:10-1:40" in call("playlist", "3@1:10").stderr
     assert "nothing in the library matches 'orders'" in call("playlist", "orders").stderr
     assert "playlist" in call("playlist").output
     assert call("playlist", "--help").stdout == call("playlist", "-h").stdout
