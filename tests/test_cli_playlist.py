@@ -150,6 +150,7 @@ def test_a_track_that_is_called_like_a_command(place: Path) -> None:
     missing = call("playlist", "order", "--tracks", 3)
     assert missing.exit_code == 2
     # Words that only begin so are words.
+    assert "a start and an end, such as @1:10-1:40" in call("playlist", "3@1:10").stderr
     assert "nothing in the library matches 'orders'" in call("playlist", "orders").stderr
     assert "playlist" in call("playlist").output
     assert call("playlist", "--help").stdout == call("playlist", "-h").stdout
@@ -197,6 +198,12 @@ def test_a_radio_goes_on_where_it_was(place: Path, tmp_path: Path) -> None:
     assert state.read_bytes() == before
     (tmp_path / "text.json").write_text("no JSON")
     assert "no state of a radio" in call("radio", "--state", tmp_path / "text.json").stderr
+    (tmp_path / "deep.json").write_text("[" * 100_000)
+    assert "no state of a radio" in call("radio", "--state", tmp_path / "deep.json").stderr
+    (tmp_path / "empty.json").write_text("{}")
+    refused = call("radio", "--state", tmp_path / "empty.json")
+    assert refused.exit_code == 1
+    assert "empty.json" in refused.stderr
     # Three of eleven are left; then all come again.
     rest = call("radio", "--tracks", 5, "--state", state)
     assert "come again" in rest.stderr

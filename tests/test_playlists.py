@@ -202,6 +202,8 @@ def test_a_recipe_that_would_not_come_back_is_refused(recipe: object) -> None:
     [
         ("m3u8", "#EXTM3U\n#SOUNDALIKE:{broken\n"),
         ("m3u8", "#SOUNDALIKE:[1]\n"),
+        ("m3u8", '#EXTM3U\n#SOUNDALIKE:{"tracks": NaN}\n'),
+        ("m3u8", '#EXTM3U\n#SOUNDALIKE:{"tracks": 1e999}\n'),
         (
             "xspf",
             "<playlist><extension application='urn:x-soundalike:recipe'>3</extension></playlist>",

@@ -113,7 +113,7 @@ def test_more_seeds_and_what_to_be_unlike(library: Library, tmp_path: Path) -> N
 def test_a_playlist_that_means_nothing_here(library: Library, tmp_path: Path) -> None:
     with pytest.raises(PlaylistError, match="cannot be read"):
         extend_playlist(library, tmp_path / "none.m3u8")
-    for content, words in (("", "it has no tracks"), ("/nowhere/a.mp3\n", "none of its 1 tracks")):
+    for content, words in (("", "it has no tracks"), ("/nowhere/a.mp3\n", "its only track is not")):
         file = tmp_path / "empty.m3u8"
         file.write_text(content)
         for ask in (extend_playlist, order_playlist):
@@ -254,6 +254,14 @@ def _only(file: Path, folder: Path, n: int) -> Path:
 @pytest.mark.parametrize(
     ("recipe", "words"),
     [
+        ({"version": 1, "make": "playlist", "seeds": []}, "names no seeds"),
+        ({"version": 1, "make": "playlist", "seeds": 5}, "5 is no list of seeds"),
+        ({"version": 1, "make": "playlist", "seeds": ["x"]}, "'x' is no seed of a recipe"),
+        ({"version": 1, "make": "playlist", "seeds": [{"folder": 3}]}, "no seed of a recipe"),
+        ({"version": 1, "make": "playlist", "seeds": [{"playlist": None}]}, "no seed of a recipe"),
+        ({"version": 1, "make": "playlist", "without": {"path": "x"}}, "no list of seeds"),
+        ({"version": 1, "make": "playlist", "tracks": -3}, "tracks is -3"),
+        ({"version": 1, "make": "extension", "keep": -1}, "'extension'"),
         (None, "does not say how it was made"),
         ({"version": 99, "make": "playlist"}, "version 99"),
         ({"version": 1, "make": "symphony"}, "'symphony'"),
@@ -268,6 +276,7 @@ def test_what_is_no_recipe_is_refused(
     file = tmp_path / "mix.m3u8"
     write_playlist(file, Playlist("x", (PlaylistEntry(library.track(1).path),), recipe))
     before = file.read_bytes()
-    with pytest.raises(InvalidArgument, match=words):
+    with pytest.raises(InvalidArgument, match=words) as caught:
         refresh_playlist(library, file)
+    assert str(caught.value).startswith(f"{file}: ")
     assert file.read_bytes() == before

@@ -226,9 +226,16 @@ def test_only_or_none_of_a_playlist(library: Library, tmp_path: Path) -> None:
     with pytest.raises(InvalidArgument, match="track_ids"):
         make_playlist(library, 7, only_playlists=[favourites], not_playlists=[favourites])
     nothing = tmp_path / "nothing.m3u8"
-    nothing.write_text("/nowhere/at/all.mp3\n")
-    with pytest.raises(TrackNotFound, match=r"nothing\.m3u8: none of its tracks"):
-        make_playlist(library, 7, only_playlists=[nothing])
+    for content, words in (
+        ("", "it has no tracks"),
+        ("/nowhere/at/all.mp3\n", "its only track is not in the library"),
+        ("/nowhere/a.mp3\n/nowhere/b.mp3\n", "none of its 2 tracks"),
+    ):
+        nothing.write_text(content)
+        with pytest.raises(TrackNotFound, match=rf"nothing\.m3u8: {words}"):
+            make_playlist(library, 7, only_playlists=[nothing])
+        with pytest.raises(TrackNotFound, match=rf"nothing\.m3u8: {words}"):
+            make_playlist(library, nothing)
 
 
 def test_what_is_pushed_away_stays_away(library: Library) -> None:

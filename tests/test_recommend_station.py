@@ -156,6 +156,8 @@ def test_what_cannot_be_is_refused(library: Library, place: Path) -> None:
         ({**state, "limits": {"tempo": 3}}, "tempo"),
         ({**state, "radio": {**state["radio"], "came": None}}, "cannot be read"),
         ({name: state[name] for name in state if name != "seeds"}, "cannot be read"),
+        ({**state, "seeds": None}, "cannot be read"),
+        ({**state, "seed_ids": None}, "cannot be read"),
     ):
         with pytest.raises(InvalidArgument, match=words):
             continue_radio(library, found)

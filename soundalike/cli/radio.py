@@ -234,11 +234,11 @@ def _read_state(file: str | None) -> dict[str, Any] | None:
             found = json.load(opened)
     except OSError as error:
         raise InvalidArgument(f"{printable(file)}: cannot be read ({why(error)})") from error
-    except ValueError as error:
+    except (ValueError, RecursionError) as error:
         raise InvalidArgument(
             f"{printable(file)}: no state of a radio ({error}); name another file"
         ) from error
-    if not isinstance(found, dict):
+    if not isinstance(found, dict) or "radio" not in found:
         raise InvalidArgument(f"{printable(file)}: no state of a radio; name another file")
     return found
 

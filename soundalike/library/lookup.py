@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from difflib import SequenceMatcher
@@ -136,6 +137,8 @@ def not_found(snapshot: Snapshot, text: str) -> TrackNotFound:
         f"nothing in the library matches {text!r}: it is not an existing file, an id, or words "
         f"from an artist, title, album, folder or file name"
     )
+    if re.search(r"@\s*[\d:.]+\s*$", text, re.ASCII):
+        head += ". A passage has a start and an end, such as @1:10-1:40, or @1:10- to the end"
     offered = _close(snapshot, _words(text))
     return TrackNotFound(
         "\n".join([f"{head}. Did you mean:", *_lines(offered)] if offered else [head])

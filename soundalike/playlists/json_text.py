@@ -9,7 +9,7 @@ from typing import Any, NoReturn
 from soundalike.errors import InvalidArgument
 from soundalike.playlists.source import Damaged
 
-__all__ = ["listed", "object_in", "text_in", "to_bytes"]
+__all__ = ["listed", "object_in", "strict_json", "text_in", "to_bytes"]
 
 
 def object_in(data: bytes) -> Any:
@@ -20,11 +20,22 @@ def object_in(data: bytes) -> Any:
     Damaged : it is no JSON.
     """
     try:
-        return json.loads(data, parse_constant=_refuse, parse_float=_finite)
+        return strict_json(data)
     except UnicodeDecodeError as error:
         raise Damaged(f"byte {error.start:,} is no UTF-8: save it as UTF-8") from error
     except (ValueError, RecursionError) as error:
         raise Damaged(f"it is no JSON ({error})") from error
+
+
+def strict_json(text: str | bytes) -> Any:
+    """What a JSON text says.
+
+    Raises
+    ------
+    ValueError : it is no JSON, NaN and numbers that are too large among it.
+    RecursionError : it is nested too deep.
+    """
+    return json.loads(text, parse_constant=_refuse, parse_float=_finite)
 
 
 def to_bytes(value: Any) -> bytes:

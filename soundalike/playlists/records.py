@@ -10,6 +10,7 @@ from typing import Any
 
 from soundalike.arguments import number
 from soundalike.errors import InvalidArgument
+from soundalike.playlists.json_text import strict_json
 from soundalike.playlists.locations import is_relative, why_no_file
 
 __all__ = [
@@ -156,7 +157,7 @@ def recipe_from_json(text: str) -> dict[str, Any]:
     ValueError : it is no JSON object; the message says so.
     """
     try:
-        found = json.loads(text)
+        found = strict_json(text)
     except (ValueError, RecursionError) as error:
         raise ValueError(f"its recipe is no JSON ({error})") from error
     if not isinstance(found, dict):

@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 from itertools import pairwise
 from typing import Any
 
-from soundalike.errors import InvalidArgument, TrackNotFound, printable
+from soundalike.errors import InvalidArgument, printable
 from soundalike.library.checks import checked_weights
 from soundalike.library.library import Library
 from soundalike.library.limits import Limits
@@ -26,7 +26,7 @@ from soundalike.recommend.records import (
     RefreshedPlaylist,
 )
 from soundalike.recommend.rules import check_library
-from soundalike.recommend.seeds import Seeds, findable, hear_recipe, hear_seeds
+from soundalike.recommend.seeds import Seeds, findable, hear_recipe, hear_seeds, nothing_in
 from soundalike.recommend.wishes import Wishes
 from soundalike.similarity.distribution import DECIMALS
 
@@ -194,17 +194,25 @@ def refresh_playlist(
     check_library(library)
     playlist = read_playlist(os.path.expanduser(file), base=base)
     kind, n_kept, recipe = _recipe(playlist, file)
-    seeds = hear_recipe(library, recipe.pop("seeds", []))
-    away = hear_recipe(library, recipe.pop("without", []))
-    wishes = Wishes.from_json(recipe)
+    try:
+        seeds = hear_recipe(library, recipe.pop("seeds", []))
+        away = hear_recipe(library, recipe.pop("without", []))
+        wishes = Wishes.from_json(recipe)
+    except InvalidArgument as error:
+        raise InvalidArgument(
+            f"{printable(file)}: its recipe cannot be followed: {error}. Mend it in the file, or "
+            f"make the playlist anew"
+        ) from error
     if kind == "extension":
         kept = replace(playlist, entries=playlist.entries[:n_kept])
         content = _resolved(library, kept, file)
         made = _go_on(library, content, seeds, away, wishes)
         old = playlist.entries[n_kept:]
     elif not seeds.heard:
+        gone = f"none of its seeds is there any more: {', '.join(seeds.gone)}"
         raise InvalidArgument(
-            f"{printable(file)}: none of its seeds is there any more: {', '.join(seeds.gone)}"
+            f"{printable(file)}: {gone if seeds.gone else 'its recipe names no seeds'}. "
+            f"Make the playlist anew: soundalike playlist"
         )
     else:
         made = compose(library, seeds, away, wishes)
@@ -248,8 +256,7 @@ def _content(library: Library, file: StrPath, base: BasePair | None) -> _Content
 def _resolved(library: Library, playlist: Playlist, file: StrPath) -> _Content:
     ids = findable(library, library.resolve_playlist(playlist))
     if not any(each is not None for each in ids):
-        what = f"none of its {len(ids):,} tracks is in the library" if ids else "it has no tracks"
-        raise TrackNotFound(f"{printable(file)}: {what}")
+        raise nothing_in(file, len(ids))
     return _Content(playlist, ids)
 
 
@@ -276,7 +283,8 @@ def _recipe(playlist: Playlist, file: StrPath) -> tuple[str, int, dict[str, Any]
         )
     version, kind, keep = (found.pop(name, None) for name in ("version", "make", "keep"))
     known = version == RECIPE_VERSION and kind in ("playlist", "extension")
-    if not known or (kind == "extension" and not isinstance(keep, int)):
+    is_number = type(keep) is int and keep >= 0
+    if not known or (kind == "extension" and not is_number):
         raise InvalidArgument(
             f"{printable(file)}: its recipe (version {version}, {kind!r}) is not one that this "
             f"version of soundalike knows"

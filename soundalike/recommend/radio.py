@@ -301,21 +301,24 @@ class Radio:
                 copies_of=copies_of,
                 popularity=popularity,
             )
-            radio._seed = np.array(state["seed_embedding"], np.float32)
-            radio._anchor = np.array(state["anchor"], np.float32).reshape(radio._seed.shape)
-            radio._anchor_before = np.array(state["anchor_before"], np.float32).reshape(
-                radio._seed.shape
-            )
-            radio._n_picked = state["n_picked"]
-            radio._round = state["round"]
+            size = embeddings.shape[1]
+            radio._seed = _finite(state["seed_embedding"], size)
+            radio._anchor = _finite(state["anchor"], size)
+            radio._anchor_before = _finite(state["anchor_before"], size)
+            radio._n_picked = whole_number("n_picked", state["n_picked"], least=0)
+            radio._round = whole_number("round", state["round"], least=0)
             radio._previous = state["previous"]
             radio._liked = list(state["liked"])
             radio._skipped = list(state["skipped"])
-            radio._heat = {code: heat for code, heat, _ in state["artists"]}
-            radio._shunned = {code for code, _, is_shunned in state["artists"] if is_shunned}
+            heats = [
+                (whole_number("artist", code), number("heat", heat), is_shunned)
+                for code, heat, is_shunned in state["artists"]
+            ]
+            radio._heat = {code: heat for code, heat, _ in heats}
+            radio._shunned = {code for code, _, is_shunned in heats if is_shunned}
             radio._has_come[np.array(state["came"], np.int64)] = True
             radio._is_copy[np.array(state["copies"], np.int64)] = True
-        except (KeyError, TypeError, ValueError, IndexError) as error:
+        except (KeyError, TypeError, ValueError, IndexError, OverflowError) as error:
             raise InvalidArgument(
                 f"the state of the radio cannot be read ({error!r}): begin a new one"
             ) from error
@@ -404,3 +407,15 @@ def _draw(random: float, heats: Sequence[float], breadth: float) -> int:
     weights = np.exp(-np.arange(len(heats)) / breadth) * (1.0 - np.array(heats))
     shares = np.cumsum(weights) / weights.sum()
     return min(int(np.searchsorted(shares, random, side="right")), len(heats) - 1)
+
+
+def _finite(values: Sequence[float], size: int) -> NDArray[np.float32]:
+    """
+    Raises
+    ------
+    TypeError, ValueError, OverflowError : they are not ``size`` finite numbers.
+    """
+    found = np.array(values, np.float32).reshape(size)
+    if not np.isfinite(found).all():
+        raise ValueError("a value that is not finite")
+    return found

@@ -7,7 +7,7 @@ track is kept with its names, so that it is found when its file has moved.
 from __future__ import annotations
 
 import os
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -20,7 +20,15 @@ from soundalike.library.snapshot import Query
 from soundalike.library.view import as_folder
 from soundalike.playlists import FORMATS, Playlist, PlaylistEntry, read_playlist
 
-__all__ = ["Seeds", "as_playlist_file", "findable", "hear_recipe", "hear_seeds", "playlist_ids"]
+__all__ = [
+    "Seeds",
+    "as_playlist_file",
+    "findable",
+    "hear_recipe",
+    "hear_seeds",
+    "nothing_in",
+    "playlist_ids",
+]
 
 
 @dataclass(frozen=True, eq=False)
@@ -86,7 +94,13 @@ def hear_recipe(library: Library, recipe: Sequence[dict[str, Any]]) -> Seeds:
     heard: list[Heard] = []
     kept: list[dict[str, Any]] = []
     gone: list[str] = []
+    if not isinstance(recipe, Sequence):
+        raise InvalidArgument(f"{recipe!r} is no list of seeds")
     for each in recipe:
+        if not isinstance(each, Mapping) or any(
+            not isinstance(each.get(name, ""), str) for name in ("playlist", "folder", "path")
+        ):
+            raise InvalidArgument(f"{each!r} is no seed of a recipe")
         try:
             if "playlist" in each:
                 heard += _hear_playlist(library, Path(each["playlist"]))
@@ -137,11 +151,20 @@ def playlist_ids(library: Library, files: Sequence[str | os.PathLike[str]]) -> f
     """
     found: set[int] = set()
     for file in files:
-        tracks = library.resolve_playlist(read_playlist(os.path.expanduser(file))).tracks
-        if not tracks:
-            raise TrackNotFound(f"{printable(file)}: none of its tracks is in the library")
-        found.update(track.track_id for track in tracks)
+        resolution = library.resolve_playlist(read_playlist(os.path.expanduser(file)))
+        if not resolution.tracks:
+            raise nothing_in(file, len(resolution.entries))
+        found.update(track.track_id for track in resolution.tracks)
     return frozenset(found)
+
+
+def nothing_in(file: str | os.PathLike[str], n_entries: int) -> TrackNotFound:
+    """The error for a playlist of which no track can be found."""
+    if not n_entries:
+        return TrackNotFound(f"{printable(file)}: it has no tracks")
+    what = "its only track" if n_entries == 1 else f"none of its {n_entries:,} tracks"
+    is_in = "is not in the library" if n_entries == 1 else "is in the library"
+    return TrackNotFound(f"{printable(file)}: {what} {is_in}. Scan the folder of its music first")
 
 
 def _hear_playlist(library: Library, file: Path) -> list[Heard]:
@@ -150,9 +173,7 @@ def _hear_playlist(library: Library, file: Path) -> list[Heard]:
     resolution = library.resolve_playlist(read_playlist(file))
     ids = [each for each in findable(library, resolution) if each is not None]
     if not ids:
-        raise TrackNotFound(
-            f"{printable(file)}: none of its {len(resolution.entries)} tracks is in the library"
-        )
+        raise nothing_in(file, len(resolution.entries))
     return library.hear_all(list(dict.fromkeys(ids)), with_excerpts=False)
 
 

@@ -150,6 +150,8 @@ def continue_radio(
             library, limits, kept["only_playlists"], kept["not_playlists"]
         )
         weights = checked_weights(kept["weights"])
+        if not all(isinstance(kept[name], list) for name in ("seeds", "seed_ids")):
+            raise TypeError("its seeds are no list")
     except (KeyError, TypeError) as error:
         raise InvalidArgument(
             f"the state of the radio cannot be read ({error!r}): begin a new one"
