@@ -73,6 +73,7 @@ def passages(
     facets: bool,
     m3u: str | None,
     relative: bool,
+    base: tuple[str, str] | None,
     paths: bool,
     model: str | None,
     library: str | None,
@@ -95,7 +96,7 @@ def passages(
     from soundalike.library import Library
     from soundalike.recommend.passages import find_passages
 
-    playlist = PlaylistTarget(m3u, relative, as_json)
+    playlist = PlaylistTarget(m3u, relative, as_json, base=base)
     query = " ".join(words)
     with (
         Library(library, model=model, create=False) as opened,
