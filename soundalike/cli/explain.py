@@ -102,7 +102,8 @@ def explain(
     A share is the weight of a facet times its similarity; the shares add up to the similarity.
     "Closer than" tells the share of all pairs of tracks in the library that are less alike, in that
     facet or as a whole. With --not, the differences of the shares add up to the difference of the
-    two similarities; the largest is what pulls C apart.
+    two similarities; the largest is what pulls C apart. Your taste is left out: the places are
+    those of `similar --no-taste`.
     """
     from soundalike.recommend.explain import explain as explain_tracks
 
