@@ -138,6 +138,45 @@ def test_the_picture_has_a_band_for_each_passage(place: Path, tmp_path: Path) ->
     assert (tmp_path / "why.svg").stat().st_size > 1000
 
 
+def test_sound_takes_the_place_of_no_music(place: Path, tmp_path: Path) -> None:
+    outside = write_audio(tmp_path / "mine.wav", piece(20)[: 12 * RATE], RATE, "wav")
+    in_library = place / "music" / "05.flac"
+    link = tmp_path / "link.flac"
+    link.symlink_to(in_library)
+    for target in (outside, in_library, link):
+        before = target.read_bytes()
+        result = call("explain", 1, outside, "--audio", target)
+        assert result.exit_code == 1
+        assert "this is one of your tracks; choose another file" in result.stderr
+        assert target.read_bytes() == before
+    # What the command itself wrote may be written again.
+    for _ in range(2):
+        assert call("explain", 1, outside, "--audio", tmp_path / "pairs.wav").exit_code == 0
+
+
+@pytest.mark.parametrize(
+    "command",
+    [
+        ("similar", 1, "--m3u"),
+        ("passages", "1@0:10-0:20", "--m3u"),
+        ("playlist", 1, "--out"),
+        ("path", 1, 2, "--m3u"),
+        ("radio", 1, "--tracks", 2, "--state"),
+        ("evaluate", "--html"),
+    ],
+)
+def test_no_result_takes_the_place_of_music(
+    place: Path, tmp_path: Path, command: tuple[object, ...]
+) -> None:
+    music_file = tmp_path / "Song.FLAC"
+    music_file.write_bytes((place / "music" / "05.flac").read_bytes())
+    before = music_file.read_bytes()
+    result = call(*command, music_file)
+    assert result.exit_code == 1
+    assert "Song.FLAC" in result.stderr
+    assert music_file.read_bytes() == before
+
+
 @pytest.mark.parametrize(
     ("arguments", "code", "message"),
     [

@@ -199,3 +199,15 @@ def test_an_import_tells_what_it_found(place: Path) -> None:
     assert "likes  not used: tracks of at least 5 artists are needed" in told.stdout
     assert "Nothing of this is used yet" in told.stderr
     assert "no such file" in call("taste", "import", place / "nowhere.csv", code=1).stderr
+
+
+def test_what_is_missing_does_not_take_the_place_of_what_is_imported(place: Path) -> None:
+    plays = place / "plays.csv"
+    plays.write_text("played_at,artist,title\n2026-01-01T10:00:00Z,Nobody,Nothing\n")
+    before = plays.read_bytes()
+    result = call("taste", "import", plays, "--unmatched", place / "." / "plays.csv", code=1)
+    assert "plays.csv: it is what is imported; choose another" in result.stderr
+    assert plays.read_bytes() == before
+    # Tried before the import, which would be done when the error comes.
+    call("taste", "import", plays, "--unmatched", place / "nowhere" / "missing.csv", code=1)
+    assert "There are no judgements" in call("taste").stderr

@@ -177,10 +177,10 @@ def test_a_bad_row_is_named_and_passed_by(tmp_path: Path, row: str, message: str
         (b"played_at,skipped\n1,1\n", "columns are missing"),
         (b"", "columns are missing"),
         (b"played_at,title,artist\n1,\xff,B\n", "not UTF-8"),
-        (b"{}", "no listens and no feedback of ListenBrainz"),
+        (b"{}", "plays: no listens and no feedback of ListenBrainz"),
         (b"[]", "no listens and no feedback of ListenBrainz"),
         (b'{"user_id": 1}\n{"user_id": 2}\n', "no listens and no feedback"),
-        (b"PK\x03\x04 no archive", "columns are missing"),
+        (b"PK\x03\x04 no end", "plays: an archive that is cut off; download it again"),
     ],
 )
 def test_a_file_of_something_else_is_refused(tmp_path: Path, content: bytes, message: str) -> None:

@@ -46,6 +46,11 @@ def test_the_nearest_are_those_with_the_highest_products() -> None:
     )
 
 
+@pytest.mark.filterwarnings("error")
+def test_a_track_alone_shares_nothing() -> None:
+    assert shares(np.zeros((1, 0), np.float32), 30.0).shape == (1, 0)
+
+
 @given(
     st.integers(1, 6),
     st.integers(1, 300),

@@ -19,6 +19,7 @@ from soundalike.cli.output import (
 )
 from soundalike.cli.params import (
     ExampleCommand,
+    check_output,
     jobs_option,
     json_option,
     library_option,
@@ -26,7 +27,7 @@ from soundalike.cli.params import (
 )
 from soundalike.cli.progress import evaluation_progress
 from soundalike.errors import printable
-from soundalike.files import check_writable, write_file
+from soundalike.files import write_file
 from soundalike.show.amounts import show_count, show_percent
 from soundalike.show.times import show_duration
 
@@ -123,7 +124,7 @@ def evaluate(
     from soundalike.library import Library
 
     if html is not None:
-        check_writable(html)
+        check_output(html, "a page")
     with Library(library, model=model, create=False) as opened, evaluation_progress() as progress:
         evaluation = evaluate_library(
             opened,

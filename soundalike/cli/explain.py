@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -15,7 +16,7 @@ from soundalike.cli.output import Column, echo, note, print_fields, print_json, 
 from soundalike.cli.params import ExampleCommand, json_option, library_option, model_option
 from soundalike.cli.progress import decoding
 from soundalike.cli.views import analysis_json, genre_words, note_upgrade
-from soundalike.errors import printable
+from soundalike.errors import InvalidArgument, TrackNotFound, printable
 from soundalike.files import is_gone
 from soundalike.show.amounts import show_count, show_percent, show_percentile
 from soundalike.show.times import show_time
@@ -26,6 +27,7 @@ if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
 
+    from soundalike.library import Library
     from soundalike.recommend.common import InCommon
     from soundalike.recommend.explain import Explanation, FacetShare, Side, Standing
     from soundalike.recommend.listen import PairSound
@@ -100,7 +102,8 @@ def explain(
     A share is the weight of a facet times its similarity; the shares add up to the similarity.
     "Closer than" tells the share of all pairs of tracks in the library that are less alike, in that
     facet or as a whole. With --not, the differences of the shares add up to the difference of the
-    two similarities; the largest is what pulls C apart.
+    two similarities; the largest is what pulls C apart. Your taste is left out: the places are
+    those of `similar --no-taste`.
     """
     from soundalike.recommend.explain import explain as explain_tracks
 
@@ -114,12 +117,16 @@ def explain(
         check_picture(plot)
     queries = [a, b] if expected is None else [a, b, expected]
     with open_for_files(library, model, *queries) as opened:
+        if audio is not None:
+            _check_no_track(opened, audio)
         with decoding(f"comparing {' and '.join(queries)}"):
             found = explain_tracks(opened, a, b, expected=expected, weights=weights)
         note_upgrade(opened.upgrade())
     sides = [found.a, found.b, *([found.expected.side] if found.expected else [])]
     for side in sides:
         note_missing(side.track)
+        if audio is not None:
+            _check_other_file(audio, side.path)
     sound = None if audio is None else _write_sound(found, audio)
     if as_json:
         print_json(_document(found, sound))
@@ -129,6 +136,20 @@ def explain(
         note(f"sound: {printable(audio)}, {show_time(sound.duration_s)}")
     if plot is not None:
         _draw(found, plot)
+
+
+def _check_no_track(library: Library, target: Path) -> None:
+    """That what is heard takes the place of no music. Earlier sound of this command may go."""
+    if target.exists():
+        with suppress(TrackNotFound):
+            _check_other_file(target, library.track(target).path)
+
+
+def _check_other_file(target: Path, track: Path) -> None:
+    if target.exists() and track.exists() and target.samefile(track):
+        raise InvalidArgument(
+            f"{printable(target)}: this is one of your tracks; choose another file for --audio"
+        )
 
 
 def _write_sound(found: Explanation, target: Path) -> PairSound:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import sys
 from collections.abc import Callable
 from difflib import get_close_matches
@@ -12,6 +13,8 @@ import click
 from click.shell_completion import CompletionItem
 
 from soundalike.cli.output import echo
+from soundalike.errors import InvalidArgument, printable
+from soundalike.files import check_writable
 from soundalike.times import Span, parse_span, parse_time
 
 __all__ = [
@@ -19,6 +22,7 @@ __all__ = [
     "DefaultGroup",
     "ExampleCommand",
     "ExampleGroup",
+    "check_output",
     "is_wanted",
     "jobs_option",
     "json_option",
@@ -33,6 +37,28 @@ Decorated = TypeVar("Decorated", bound=Callable[..., Any])
 
 # Not checked here: what opens it says better what is wrong with it, and may go on with the others.
 PATH = click.Path(path_type=Path)
+
+
+def check_output(path: str | Path, what: str) -> None:
+    """Make sure, before the work is done, that a result can be written there.
+
+    Parameters
+    ----------
+    what : what is to be written, for the message: "a playlist".
+
+    Raises
+    ------
+    InvalidArgument : the name is one of music, which is likely to be there.
+    OutputError : the file cannot be written.
+    """
+    from soundalike.library.scan.walk import is_audio_name
+
+    if is_audio_name(os.path.basename(path)):
+        raise InvalidArgument(
+            f"{printable(path)}: the name is one of music, and {what} would take its place; "
+            "choose another one"
+        )
+    check_writable(path)
 
 
 def to_time(text: str) -> float:

@@ -11,8 +11,8 @@ from typing import TYPE_CHECKING, Any, TypeVar
 import click
 
 from soundalike.cli.output import note, print_whole
+from soundalike.cli.params import check_output
 from soundalike.errors import printable
-from soundalike.files import check_writable
 from soundalike.playlists import (
     FORMATS,
     LeftOut,
@@ -85,7 +85,7 @@ class PlaylistTarget:
     ------
     click.UsageError : options that contradict each other.
     OutputError : the file cannot be written.
-    InvalidArgument : a base that is none.
+    InvalidArgument : a base that is none, or a file that is named as music is.
     """
 
     file: str | None
@@ -108,7 +108,7 @@ class PlaylistTarget:
             raise click.UsageError("--relative and --base contradict each other: give one of them")
         render_playlist(Playlist(), "m3u8", base=self.base)  # whether the base is one
         if not self.is_standard_output:
-            check_writable(self.file)
+            check_output(self.file, "a playlist")
         elif self.as_json:
             raise click.UsageError(
                 "--m3u - and --json both write to standard output: name a file for the playlist"

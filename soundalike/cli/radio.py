@@ -11,7 +11,13 @@ import click
 from soundalike.cli.completion import complete_track
 from soundalike.cli.limits import gap_limit_options, only_playlist_options, weight_options
 from soundalike.cli.output import echo, note, print_json, print_table
-from soundalike.cli.params import ExampleCommand, json_option, library_option, model_option
+from soundalike.cli.params import (
+    ExampleCommand,
+    check_output,
+    json_option,
+    library_option,
+    model_option,
+)
 from soundalike.cli.playlist import PlaylistTarget, playlist_options
 from soundalike.cli.progress import decoding
 from soundalike.cli.reasons import list_cells, list_columns, why_words
@@ -19,7 +25,7 @@ from soundalike.cli.rows import paths_option
 from soundalike.cli.seeds import to_seeds
 from soundalike.cli.views import note_not_searched, note_upgrade, weight_words
 from soundalike.errors import InvalidArgument, printable
-from soundalike.files import check_writable, why, write_file
+from soundalike.files import why, write_file
 from soundalike.recommend.defaults import PLAYLIST_LIMITS, RADIO_TRACKS
 from soundalike.show.amounts import show_count
 from soundalike.show.times import show_time
@@ -159,7 +165,7 @@ def radio(
             return continue_radio(opened, before, tracks=n, **told)
 
     if state is not None:
-        check_writable(state)
+        check_output(state, "the state of a radio")
     with Library(library, model=model, create=False) as opened:
         with decoding("tuning in"):
             part = first(opened, _AT_ONCE if endless else tracks)

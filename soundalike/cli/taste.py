@@ -16,12 +16,14 @@ from soundalike.cli.params import (
     PATH,
     ExampleCommand,
     ExampleGroup,
+    check_output,
     is_wanted,
     json_option,
     library_option,
     model_option,
 )
 from soundalike.cli.views import weight_words
+from soundalike.errors import InvalidArgument, printable
 from soundalike.show.amounts import show_count, show_percent
 from soundalike.show.times import show_moment
 
@@ -141,6 +143,12 @@ def import_file(
     """
     from soundalike.library import Library
 
+    if unmatched is not None:
+        check_output(unmatched, "a table")
+        if file.exists() and unmatched.exists() and file.samefile(unmatched):
+            raise InvalidArgument(
+                f"{printable(unmatched)}: it is what is imported; choose another --unmatched"
+            )
     with Library(library, create=False) as opened:
         found = opened.import_listens(file)
     if unmatched is not None:

@@ -109,11 +109,15 @@ def read_listens(path: str | os.PathLike[str]) -> ListenFile:
         if zipfile.is_zipfile(path):
             return _read_archive(path, name)
         with open(path, "rb") as file:
-            text = _text(file.read(), name)
+            data = file.read()
+        # The end of a zip archive says that it is one: a download that broke off has no end.
+        if data.startswith(b"PK\x03\x04"):
+            raise InvalidArgument(f"{name}: an archive that is cut off; download it again")
+        text = _text(data, name)
     except OSError as error:
         raise UnreadableFile(path, why(error)) from error
     if text.lstrip()[:1] in ("{", "["):
-        return _listenbrainz([(name, text)])
+        return _listenbrainz([(name, text)], name)
     return _csv(text, name)
 
 
@@ -139,7 +143,8 @@ def _read_archive(path: str | os.PathLike[str], name: str) -> ListenFile:
                 raise InvalidArgument(
                     f"{name}: an archive without listens; give what ListenBrainz exports"
                 )
-            return _listenbrainz((each, _text(archive.read(each), each)) for each in inside)
+            texts = ((each, _text(archive.read(each), each)) for each in inside)
+            return _listenbrainz(texts, name)
     except (zipfile.BadZipFile, NotImplementedError, RuntimeError, EOFError) as error:
         raise InvalidArgument(f"{name}: a damaged archive ({error}); export it again") from error
 
@@ -151,7 +156,9 @@ def _is_read(name: str) -> bool:
     )
 
 
-def _listenbrainz(files: Iterator[tuple[str, str]] | Sequence[tuple[str, str]]) -> ListenFile:
+def _listenbrainz(
+    files: Iterator[tuple[str, str]] | Sequence[tuple[str, str]], source: str
+) -> ListenFile:
     found = ListenFile(LISTENBRAINZ)
     by_msid: dict[str, Music] = {}
     is_known = False
@@ -163,8 +170,8 @@ def _listenbrainz(files: Iterator[tuple[str, str]] | Sequence[tuple[str, str]]) 
                 found.unreadable.append(f"{place}: {error}")
     if not is_known and not found.unreadable:
         raise InvalidArgument(
-            "no listens and no feedback of ListenBrainz in it: give its export (a .zip or .jsonl), "
-            'or an answer of its API ({"payload": {"listens": [...]}})'
+            f"{source}: no listens and no feedback of ListenBrainz in it: give its export (a .zip "
+            'or .jsonl), or an answer of its API ({"payload": {"listens": [...]}})'
         )
     return found
 

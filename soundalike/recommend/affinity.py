@@ -91,6 +91,8 @@ def shares(similarities: Floats, perplexity: float) -> Floats:
     -------
     float32 (n, k), sum 1 in each row.
     """
+    if similarities.size == 0:  # a library of one track: it has no neighbours
+        return np.zeros(similarities.shape, np.float32)
     nearness = similarities.astype(np.float64)
     # Of unit length: the square of the distance is 2 - 2 s. What a row has in common cancels out.
     beyond = 2 * (nearness[:, :1] - nearness)
