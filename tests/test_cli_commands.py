@@ -267,7 +267,7 @@ def test_a_playlist_in_another_format_and_for_another_computer(
         back = read_playlist(file, base=(music.resolve(), "M:\\Music"))
         assert back.entries[0].path == music.resolve() / first
     for wrong, code, reason in (
-        ((*base,), 2, "--base needs --m3u FILE"),
+        ((*base,), 2, "--base needs --out FILE"),
         (("--m3u", tmp_path / "x", "--relative", *base), 2, "contradict each other"),
         (("--m3u", tmp_path / "x", "--base", music, "there"), 1, "InvalidArgument: base 'there'"),
     ):
@@ -285,7 +285,7 @@ def test_a_playlist_that_cannot_be_written_is_told_before_the_work(
     assert result.stderr.startswith(f"OutputError: {tmp_path / 'x' / 'y'}: cannot be written")
     alone = call("similar", "organs piece 2", "--relative", "--library", library)
     assert alone.exit_code == 2
-    assert "--relative needs --m3u FILE" in alone.stderr
+    assert "--relative needs --out FILE" in alone.stderr
 
 
 @pytest.mark.skipif(sys.platform == "win32", reason="no name holds a line break there")

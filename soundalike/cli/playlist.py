@@ -102,7 +102,7 @@ class PlaylistTarget:
                 "--base": self.base is not None,
             }
             for option in (option for option, is_given in options.items() if is_given):
-                raise click.UsageError(f"{option} needs --m3u FILE")
+                raise click.UsageError(f"{option} needs --out FILE")
             return
         if self.relative and self.base is not None:
             raise click.UsageError("--relative and --base contradict each other: give one of them")

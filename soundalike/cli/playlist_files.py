@@ -60,7 +60,7 @@ def surprise_options(command: Decorated) -> Decorated:
             default=0,
             show_default=True,
             metavar="N",
-            help="Of the surprise: the same number gives the same list again.",
+            help="Number of the draw of --surprise: the same one gives the same list.",
         ),
         click.option(
             "--surprise",

@@ -92,7 +92,7 @@ _NAMED = 4
     default=0,
     show_default=True,
     metavar="N",
-    help="Of what it draws: the same number gives the same radio again.",
+    help="Number of the draw: the same one gives the same radio again.",
 )
 @playlist_options
 @paths_option
