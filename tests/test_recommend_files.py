@@ -7,6 +7,7 @@ from collections import Counter
 from collections.abc import Iterator
 from itertools import pairwise
 from pathlib import Path
+from urllib.parse import unquote
 
 import pytest
 from listening import add_track, artists_of, make_listening, open_listening
@@ -280,3 +281,35 @@ def test_what_is_no_recipe_is_refused(
         refresh_playlist(library, file)
     assert str(caught.value).startswith(f"{file}: ")
     assert file.read_bytes() == before
+
+
+@pytest.mark.parametrize("suffix", ["m3u8", "xspf", "jspf", "json"])
+@pytest.mark.parametrize("there", ["/mnt/music", "M:\\Music"])
+def test_a_playlist_for_another_computer_stays_one(
+    library: Library, tmp_path: Path, suffix: str, there: str
+) -> None:
+    file = mix(library, tmp_path / "mix.m3u8").with_suffix(f".{suffix}")
+    here = Path(os.path.commonpath([track.path for track in library.tracks()]))
+    write_playlist(file, read_playlist(tmp_path / "mix.m3u8"), base=(here, there))
+
+    def locations() -> list[str]:
+        return [unquote(str(entry.location)) for entry in read_playlist(file).entries]
+
+    before = locations()
+    assert all(there.replace("\\", "/") in each.replace("\\", "/") for each in before)
+    assert not refresh_playlist(library, file).went
+    assert locations() == before
+    made = extend_playlist(library, file, tracks=3)
+    write_playlist(file, extended(read_playlist(file), made))
+    assert locations()[: len(before)] == before
+    assert all(there.replace("\\", "/") in each.replace("\\", "/") for each in locations())
+    refresh_playlist(library, file)
+    assert read_playlist(file).base == (str(here), there)
+
+
+def test_a_base_in_a_recipe_that_is_none_is_told(library: Library, tmp_path: Path) -> None:
+    file = mix(library, tmp_path / "mix.json")
+    text = file.read_text(encoding="utf-8")
+    file.write_text(text.replace('"version"', '"base": ["/a", "b"], "version"'), encoding="utf-8")
+    with pytest.raises(PlaylistError, match=r"mix\.json: in its recipe, base 'b': it must be an"):
+        read_playlist(file)

@@ -87,8 +87,8 @@ def passages(
 
     Unlike `similar`, which compares tracks as wholes, it compares the passage with every stretch of
     every track: a quiet minute in a loud track is found. "at" is where the passage begins and ends
-    there, right within about 2 seconds. A passage of less than 10 seconds lies somewhere in the 10
-    seconds that are shown.
+    there, mostly right within 2 seconds for a passage of 20, within 10 for a shorter one. A
+    passage of less than 10 seconds lies somewhere in the 10 seconds that are shown.
 
     "closer than" tells the share of pairs of passages of the library, as long as this one, that are
     less alike.

@@ -10,9 +10,10 @@ from soundalike.playlists.playlist_files import (
     render_playlist,
     write_playlist,
 )
-from soundalike.playlists.records import LeftOut, Playlist, PlaylistEntry, Rendered
+from soundalike.playlists.records import BASE_KEY, LeftOut, Playlist, PlaylistEntry, Rendered
 
 __all__ = [
+    "BASE_KEY",
     "FORMATS",
     "BasePair",
     "LeftOut",

@@ -17,7 +17,7 @@ from soundalike.playlists.m3u import parse as parse_m3u
 from soundalike.playlists.m3u import render as render_m3u
 from soundalike.playlists.own_json import parse as parse_json
 from soundalike.playlists.own_json import render as render_json
-from soundalike.playlists.records import LeftOut, Playlist, Rendered
+from soundalike.playlists.records import BASE_KEY, LeftOut, Playlist, Rendered
 from soundalike.playlists.source import Damaged, Source
 from soundalike.playlists.target import Target
 from soundalike.playlists.xspf import parse as parse_xspf
@@ -119,6 +119,12 @@ def read_playlist(
         )
     try:
         playlist = _FORMATS[name].parse(Source(data, name, place, encoding))
+        if base is None and playlist.base is not None:
+            try:
+                place = Place(_folder(file), playlist.base)
+            except InvalidArgument as error:
+                raise PlaylistError(f"{printable(file)}: in its recipe, {error}") from error
+            playlist = _FORMATS[name].parse(Source(data, name, place, encoding))
     except Damaged as error:
         raise PlaylistError(f"{printable(file)}: {error}") from error
     return replace(playlist, format=name)
@@ -147,6 +153,13 @@ def render_playlist(
     if relative and base is not None:
         raise InvalidArgument("relative paths have no base: give one of the two")
     name = format_of("", format)
+    if base is not None:
+        relative = False  # what was read with another is written anew
+    if base is not None and playlist.recipe is not None:
+        pair = [os.path.abspath(os.path.expanduser(base[0])), base[1]]
+        playlist = replace(playlist, recipe={**playlist.recipe, BASE_KEY: pair})
+    elif base is None and not relative:
+        base = playlist.base
     target = Target(playlist, name, Place(os.path.abspath(folder), base), relative)
     return _FORMATS[name].render(playlist, target)
 
@@ -172,7 +185,8 @@ def write_playlist(
         others are written like most of these.
     base : a folder here, and what it is called where the playlist will be played: ``("/home/me/
         Music", "/mnt/music")``, ``("/home/me/Music", "M:\Music")``, or "" for paths that
-        begin in that folder, as MPD has them. What lies elsewhere has its absolute path.
+        begin in that folder, as MPD has them. What lies elsewhere has its absolute path. A recipe
+        remembers it, and without another it is used again.
 
     Returns
     -------

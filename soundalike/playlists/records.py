@@ -11,9 +11,10 @@ from typing import Any
 from soundalike.arguments import number
 from soundalike.errors import InvalidArgument
 from soundalike.playlists.json_text import strict_json
-from soundalike.playlists.locations import is_relative, why_no_file
+from soundalike.playlists.locations import BasePair, is_relative, why_no_file
 
 __all__ = [
+    "BASE_KEY",
     "RECIPE_URI",
     "LeftOut",
     "Playlist",
@@ -26,6 +27,9 @@ __all__ = [
 
 RECIPE_URI = "urn:x-soundalike:recipe"
 """What marks a recipe in formats that have extensions of applications."""
+
+BASE_KEY = "base"
+"""Where a recipe says with which base the paths were written, so that they can be read again."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,6 +96,15 @@ class Playlist:
     def __post_init__(self) -> None:
         if self.recipe is not None:
             recipe_to_json(self.recipe)
+
+    @property
+    def base(self) -> BasePair | None:
+        """The base that its paths were written with, as its recipe remembers it; see
+        ``write_playlist``. None for none."""
+        match (self.recipe or {}).get(BASE_KEY):
+            case [str(here), str(there)] if here:
+                return here, there
+        return None
 
     @property
     def not_files(self) -> tuple[PlaylistEntry, ...]:

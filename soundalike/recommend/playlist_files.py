@@ -14,7 +14,14 @@ from soundalike.library.library import Library
 from soundalike.library.limits import Limits
 from soundalike.library.playlist_records import entry_of
 from soundalike.library.snapshot import Query
-from soundalike.playlists import BasePair, Playlist, PlaylistEntry, read_playlist, write_playlist
+from soundalike.playlists import (
+    BASE_KEY,
+    BasePair,
+    Playlist,
+    PlaylistEntry,
+    read_playlist,
+    write_playlist,
+)
 from soundalike.recommend.defaults import PLAYLIST_LIMITS
 from soundalike.recommend.likeness import weighed_rows
 from soundalike.recommend.order import smooth_order
@@ -103,7 +110,7 @@ def extend_playlist(
 def extended(playlist: Playlist, made: MadePlaylist) -> Playlist:
     """A playlist with what was made behind it; its recipe is that of the extension."""
     more = tuple(entry_of(item.track) for item in made.items)
-    return replace(playlist, entries=(*playlist.entries, *more), recipe=made.recipe)
+    return replace(playlist, entries=(*playlist.entries, *more), recipe=_renewed(playlist, made))
 
 
 def order_playlist(
@@ -228,7 +235,7 @@ def refresh_playlist(
         _still(entry_by_id.get(item.track.track_id), entry_of(item.track)) for item in made.items
     )
     before = playlist.entries[:n_kept] if kind == "extension" else ()
-    fresh = replace(playlist, entries=(*before, *entries), recipe=made.recipe)
+    fresh = replace(playlist, entries=(*before, *entries), recipe=_renewed(playlist, made))
     if write:
         write_playlist(os.path.expanduser(file), fresh, base=base)
     return RefreshedPlaylist(
@@ -281,6 +288,8 @@ def _recipe(playlist: Playlist, file: StrPath) -> tuple[str, int, dict[str, Any]
             f"{printable(file)}: it does not say how it was made, so it cannot be made again; only "
             f"playlists that soundalike made can. To go on with it: soundalike playlist extend"
         )
+    # How paths are written is not how the playlist is made.
+    found.pop(BASE_KEY, None)
     version, kind, keep = (found.pop(name, None) for name in ("version", "make", "keep"))
     known = version == RECIPE_VERSION and kind in ("playlist", "extension")
     is_number = type(keep) is int and keep >= 0
@@ -290,6 +299,12 @@ def _recipe(playlist: Playlist, file: StrPath) -> tuple[str, int, dict[str, Any]
             f"version of soundalike knows"
         )
     return str(kind), keep or 0, found
+
+
+def _renewed(playlist: Playlist, made: MadePlaylist) -> dict[str, Any]:
+    """The recipe of what was made, in a file whose paths are written as they were."""
+    base = (playlist.recipe or {}).get(BASE_KEY)
+    return made.recipe if base is None else {**made.recipe, BASE_KEY: base}
 
 
 def _still(old: PlaylistEntry | None, new: PlaylistEntry) -> PlaylistEntry:
