@@ -86,7 +86,8 @@ class Radio:
     On 1,774 soundtracks and sounds of games, 1,000 radios of 20 tracks reach 99.3 % of the library,
     and the 1 % that come most often make 3.4 % of what comes; with the plain cosine 91.7 and 6.9 %,
     by the 20 nearest of each seed 98.6 and 3.8 %. From track to track the cosine is 0.52, among the
-    20 nearest 0.50, at random 0.09; to the seed 0.50, 0.53 and 0.10.
+    20 nearest 0.50, at random 0.09; to the seed 0.50, 0.53 and 0.10. With artists it is 97.6 and
+    4.5 % (plain cosine 91.5 and 7.5), and 0.46 from track to track.
 
     Parameters
     ----------

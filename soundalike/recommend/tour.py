@@ -25,8 +25,8 @@ Steps = NDArray[np.float32]
 
 # Pairs of near points that a start is made of; the pieces are joined by their ends.
 _NEAREST = 8
-# Less is rounding: a step is at most 2, with 7 digits.
-_GAIN = 1e-6
+# Less may be rounding, and a move that gains nothing could be made and undone for ever.
+_GAIN = 1e-5
 # Moves of one point that are tried where a rule may forbid them.
 _TRIED = 8
 # Points of two pieces that a kick exchanges.
@@ -120,8 +120,9 @@ class LocalSearch:
     steps : of n points.
     path : intp (n,), a permutation to begin with.
     keep_start, keep_end : the first, the last point stays where it is.
-    is_allowed : asked of a whole path, and of the places behind which it is joined anew, before a
-        move is made; None allows all.
+    is_allowed : asked before a move is made: of the path after it, and the places of it (0 to n)
+        before which another point stands than now. True means that the move is made. None allows
+        all.
     """
 
     def __init__(
@@ -261,7 +262,7 @@ class LocalSearch:
                 changed[start:stop] = part
                 if not self._is_allowed(changed[1:-1], seams):
                     continue
-            at_cuts = [*path[[left, left + 1, right, right + 1, cut, cut + 1]].tolist()]
+            at_cuts: list[int] = path[[left, left + 1, right, right + 1, cut, cut + 1]].tolist()
             path[start:stop] = part.copy()
             self._note(start, stop)
             return at_cuts
