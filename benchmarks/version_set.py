@@ -1,0 +1,329 @@
+"""Recordings of which it is known which are versions of each other.
+
+Two kinds of pieces, each as several recordings:
+
+- *Composed* ones of 70 to 90 s, from the notes of `examples/demo_music`: sections A B A C, each
+  with a progression and a melody of its own. So the same notes can be played once more (live), by
+  other instruments in another key and tempo (cover), or without drums (demo).
+- *Real* ones, soundtracks of which only the sound can be changed.
+
+A recording is the original, or ``near`` to it: the same performance, encoded again, mastered again
+or cut; or another ``version``: of another speed or key, live, covered, remixed, sketched. Two
+recordings of a piece are near if each is near to the original, else versions of each other. Pieces
+are given to one of two halves by their number: thresholds are chosen on the first, errors counted
+on the second.
+"""
+
+from __future__ import annotations
+
+import io
+import sys
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any, Literal
+
+import av
+import numpy as np
+from numpy.typing import NDArray
+
+from soundalike.audio import load_audio
+from soundalike.audio.effects import change_gain, change_pitch, change_tempo, through_mp3
+
+sys.path.insert(0, str(Path(__file__).parent.parent / "examples"))
+
+__all__ = ["CHANGES", "NEAR", "Recording", "composed", "real"]
+
+Samples = NDArray[np.float32]
+Relation = Literal["original", "near", "version"]
+
+SECTION_S = 20.0
+MOST_S = 240.0
+"""Of a real piece as much is taken."""
+
+NEAR = "near"
+
+
+@dataclass(frozen=True)
+class Recording:
+    """One recording of a piece.
+
+    Attributes
+    ----------
+    piece : its name; recordings with the same are versions of each other.
+    half : 0 or 1.
+    name : what was done, such as "mp3 64" or "cover".
+    relation : to the original of the piece.
+    make : the waveform, float32 (n_samples,), and its sample rate in Hz.
+    """
+
+    piece: str
+    half: int
+    name: str
+    relation: Relation
+    make: Callable[[], tuple[Samples, int]]
+
+
+CHANGES: dict[str, tuple[Relation, Callable[[Samples, int, np.random.Generator], Samples]]] = {
+    "mp3 64": (NEAR, lambda x, rate, _: through_mp3(x, rate, 64_000)),
+    "opus 48": (NEAR, lambda x, rate, _: _through_opus(x, rate, 48_000)),
+    "louder": (NEAR, lambda x, _, __: change_gain(x, 6.0)),
+    "remaster": (NEAR, lambda x, rate, _: _remastered(x, rate)),
+    "intro cut": (NEAR, lambda x, rate, _: x[8 * rate :]),
+    "faded out": (NEAR, lambda x, rate, _: _faded(x[: round(0.7 * len(x))], 6 * rate)),
+    "radio edit": (NEAR, lambda x, rate, _: _edited(x, rate)),
+    "semitone up": ("version", lambda x, rate, _: change_pitch(x, rate, 5.946)),
+    "two down": ("version", lambda x, rate, _: change_pitch(x, rate, -10.91)),
+    "8 % faster": ("version", lambda x, rate, _: change_tempo(x, rate, 8.0)),
+    "12 % slower": ("version", lambda x, rate, _: change_tempo(x, rate, -12.0)),
+    "from tape": ("version", lambda x, rate, _: _sped(x, rate, 1.03)),
+    "live sound": ("version", lambda x, rate, rng: _live(change_tempo(x, rate, 4.0), rate, rng)),
+    "remix": ("version", lambda x, rate, rng: _remixed(x, rate, rng)),
+}
+"""What can be done to any waveform, by name: what it is to the original, and how it is made. Every
+near one is the same performance at the same speed."""
+
+
+def real(paths: Sequence[Path], changes: Sequence[str] = tuple(CHANGES)) -> Iterator[Recording]:
+    """Recordings made of files, piece by piece."""
+    for number, path in enumerate(paths):
+
+        def original(path: Path = path) -> tuple[Samples, int]:
+            audio = load_audio(path, mono=True, end_s=None)
+            return audio.samples[: round(MOST_S * audio.sample_rate)], audio.sample_rate
+
+        yield from _changed(f"real {path.stem}", number % 2, original, changes, number)
+
+
+def composed(n: int = 32, changes: Sequence[str] = tuple(CHANGES)) -> Iterator[Recording]:
+    """Recordings of composed pieces, piece by piece.
+
+    Parameters
+    ----------
+    n : pieces. Every eighth has the same instruments, and so have all with the same number modulo 8
+        from other progressions: a piece shares instruments or progressions with others, never both
+        and the melody.
+    """
+    for number in range(n):
+        work = _Work.draw(number)
+        piece = f"composed {number:02d}"
+        half = number // 8 % 2
+
+        def original(work: _Work = work) -> tuple[Samples, int]:
+            return work.played()
+
+        yield from _changed(piece, half, original, changes, number)
+        for name, made in work.others().items():
+            yield Recording(piece, half, name, "version", made)
+
+
+def _changed(
+    piece: str,
+    half: int,
+    original: Callable[[], tuple[Samples, int]],
+    changes: Sequence[str],
+    seed: int,
+) -> Iterator[Recording]:
+    yield Recording(piece, half, "original", "original", original)
+    for place, name in enumerate(changes):
+        relation, change = CHANGES[name]
+
+        def made(
+            change: Callable[[Samples, int, np.random.Generator], Samples] = change,
+            place: int = place,
+        ) -> tuple[Samples, int]:
+            waveform, rate = original()
+            return change(waveform, rate, np.random.default_rng([seed, place])), rate
+
+        yield Recording(piece, half, name, relation, made)
+
+
+@dataclass(frozen=True)
+class _Work:
+    """The notes of a composed piece.
+
+    Attributes
+    ----------
+    sections : a progression and the seed of a melody for each, in order.
+    """
+
+    number: int
+    rhythm: int
+    instrumentation: int
+    key: int
+    tempo: float
+    sections: tuple[tuple[int, int], ...]
+
+    @classmethod
+    def draw(cls, number: int) -> _Work:
+        rng = np.random.default_rng([7, number])
+        a, b, c = ((int(h), 1000 * number + n) for n, h in enumerate(rng.permutation(8)[:3]))
+        return cls(
+            number,
+            rhythm=int(rng.integers(8)),
+            instrumentation=number % 8,
+            key=int(rng.integers(12)),
+            tempo=float(rng.uniform(0.9, 1.1)),
+            sections=(a, b, a, c),
+        )
+
+    def others(self) -> dict[str, Callable[[], tuple[Samples, int]]]:
+        """Other performances of the notes."""
+        rng = np.random.default_rng([8, self.number])
+        others = rng.permutation([i for i in range(8) if i != self.instrumentation])
+        cover = replace(
+            self,
+            instrumentation=int(others[0]),
+            key=(self.key + int(rng.integers(1, 12))) % 12,
+            tempo=self.tempo * float(rng.choice([0.85, 0.93, 1.07, 1.15])),
+        )
+        same_key = replace(self, instrumentation=int(others[1]))
+        faster = replace(self, tempo=1.04 * self.tempo)
+        shortened = replace(
+            self, instrumentation=int(others[2]), sections=self.sections[:1] + self.sections[3:]
+        )
+
+        def live() -> tuple[Samples, int]:
+            waveform, rate = faster.played(take=1)
+            return _live(waveform, rate, np.random.default_rng([9, self.number])), rate
+
+        return {
+            "played again": lambda: self.played(take=2),
+            "live": live,
+            "cover": cover.played,
+            "cover, same key": same_key.played,
+            "cover, short": shortened.played,
+            "demo": lambda: self.played(take=3, is_demo=True),
+        }
+
+    def played(self, *, take: int = 0, is_demo: bool = False) -> tuple[Samples, int]:
+        """The waveform.
+
+        Parameters
+        ----------
+        take : another number, another performance of the same notes.
+        is_demo : without drums and bass.
+        """
+        from controlled import HARMONIES, INSTRUMENTATIONS, RHYTHMS
+        from demo_music.arrangement import arrange
+        from demo_music.render import render
+        from demo_music.synthesis import SAMPLE_RATE
+
+        parts: list[tuple[int, Samples]] = []
+        start = 0
+        for harmony, seed in self.sections:
+            notes = arrange(
+                RHYTHMS[self.rhythm],
+                HARMONIES[harmony],
+                INSTRUMENTATIONS[self.instrumentation],
+                key=self.key,
+                tempo=self.tempo,
+                seed=seed,
+                # The same bars at any tempo.
+                duration_s=SECTION_S / self.tempo,
+            )
+            more: dict[str, Any] = {"seed": (*notes.seed[:2], notes.seed[2] + 100_000 * take)}
+            if is_demo:
+                more |= {"performances": notes.performances[1:3], "hits": ()}
+            notes = replace(notes, **more)
+            parts.append((start, render(notes, n_channels=1)[0]))
+            start += round(notes.music_s * SAMPLE_RATE)
+        waveform = np.zeros(start + len(parts[-1][1]), np.float32)
+        for first, part in parts:
+            waveform[first : first + len(part)] += part[: len(waveform) - first]
+        return 0.8 * waveform / np.abs(waveform).max(), SAMPLE_RATE
+
+
+def _through_opus(waveform: Samples, rate: int, bit_rate: int) -> Samples:
+    """Encoded as Opus, which knows 48 kHz alone, and decoded again, at its own rate."""
+    file = io.BytesIO()
+    frame = av.AudioFrame.from_ndarray(waveform[None], "fltp", "mono")
+    frame.sample_rate = rate
+    with av.open(file, "w", format="ogg") as encoded:
+        stream = encoded.add_stream("libopus", rate=48_000, layout="mono")
+        stream.bit_rate = bit_rate
+        to_48k = av.AudioResampler("flt", "mono", 48_000)
+        for each in (*to_48k.resample(frame), *to_48k.resample(None)):
+            encoded.mux(stream.encode(each))
+        encoded.mux(stream.encode(None))
+    file.seek(0)
+    back = av.AudioResampler("fltp", "mono", rate)
+    with av.open(file, "r") as decoded:
+        blocks = [each for frame in decoded.decode(audio=0) for each in back.resample(frame)]
+    blocks += back.resample(None)
+    return np.concatenate([each.to_ndarray()[0] for each in blocks]).astype(np.float32)
+
+
+def _filtered(waveform: Samples, rate: int, gain_of: Callable[[Any], Any]) -> Samples:
+    n = 1 << (len(waveform) - 1).bit_length()
+    hz = np.fft.rfftfreq(n, 1 / rate)
+    changed = np.fft.irfft(np.fft.rfft(waveform, n) * gain_of(hz), n)[: len(waveform)]
+    return changed.astype(np.float32)
+
+
+def _remastered(waveform: Samples, rate: int) -> Samples:
+    """Brighter, and so loud that its peaks are rounded off."""
+    octaves = lambda hz: np.clip(np.log2((hz + 1.0) / 700.0), -4, 4)  # noqa: E731
+    tilted = _filtered(waveform, rate, lambda hz: 10 ** (1.5 * octaves(hz) / 20))
+    return np.tanh(tilted / np.float32(2.5 * tilted.std() + 1e-9)).astype(np.float32) * 0.9
+
+
+def _faded(waveform: Samples, length: int) -> Samples:
+    faded = waveform.copy()
+    length = min(length, len(faded))
+    faded[len(faded) - length :] *= np.linspace(1, 0, length, dtype=np.float32) ** 2
+    return faded
+
+
+def _edited(waveform: Samples, rate: int) -> Samples:
+    """Without its middle: half as long, with a short fade from one part into the other."""
+    quarter, fade = len(waveform) // 4, rate // 5
+    ramp = np.linspace(0, 1, fade, dtype=np.float32)
+    first, last = waveform[: quarter + fade].copy(), waveform[-quarter - fade :].copy()
+    first[-fade:] *= 1 - ramp
+    last[:fade] *= ramp
+    joined = np.concatenate([first, last[fade:]])
+    joined[quarter : quarter + fade] += last[:fade]
+    return joined
+
+
+def _sped(waveform: Samples, rate: int, factor: float) -> Samples:
+    """Faster and higher, as from a tape that runs too fast."""
+    return change_tempo(change_pitch(waveform, rate, 100 * (factor - 1)), rate, 100 * (factor - 1))
+
+
+def _live(waveform: Samples, rate: int, rng: np.random.Generator) -> Samples:
+    """In a hall, with an audience before, behind and under it."""
+    n_room = round(1.6 * rate)
+    room = rng.normal(size=n_room) * 0.001 ** (np.arange(n_room) / n_room)
+    room[0] = 6.0 * np.sqrt(np.square(room).sum()) * 0.3
+    n = 1 << (len(waveform) + n_room - 1).bit_length()
+    wet = np.fft.irfft(np.fft.rfft(waveform, n) * np.fft.rfft(room, n), n)[: len(waveform)]
+    wet = (0.7 * wet / np.abs(wet).max()).astype(np.float32)
+    before, behind = round(6 * rate), round(5 * rate)
+    noise = rng.normal(size=before + len(wet) + behind).astype(np.float32)
+    crowd = _filtered(noise, rate, lambda hz: 1 / (1 + ((hz - 1500) / 1200) ** 2))
+    crowd /= crowd.std()
+    level = np.full(len(crowd), 0.02 * float(wet.std()) / 0.1, np.float32)
+    level[: before + rate] = 0.5 * float(wet.std())
+    level[-behind - rate :] = 0.7 * float(wet.std())
+    out: Samples = crowd * level
+    out[before : before + len(wet)] += wet
+    return np.clip(out, -1, 1)
+
+
+def _remixed(waveform: Samples, rate: int, rng: np.random.Generator) -> Samples:
+    """Six per cent faster, thinner in the bass, over other drums and a bass note, with its second
+    half heard twice."""
+    faster = change_tempo(waveform, rate, 6.0)
+    thin = _filtered(faster, rate, lambda hz: 1 / np.sqrt(1 + (200 / (hz + 1)) ** 4))
+    half = len(thin) // 2
+    body = np.concatenate([thin[:half], thin[half:], thin[half:]])
+    beat = round(60 / 128 * rate)
+    time_s = np.arange(beat) / rate
+    kick = np.sin(2 * np.pi * (50 * time_s + 8 * (1 - np.exp(-time_s * 30)))) * np.exp(-time_s * 9)
+    hat = rng.normal(size=beat) * np.exp(-((time_s - time_s[beat // 2]) % (beat / rate)) * 40)
+    loop = np.tile(kick + 0.15 * hat, len(body) // beat + 1)[: len(body)].astype(np.float32)
+    drums = loop / loop.std() * 0.6 * body.std()
+    mixed = body + drums
+    return (0.9 * mixed / np.abs(mixed).max()).astype(np.float32)
