@@ -20,6 +20,7 @@ import io
 import sys
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
+from functools import lru_cache
 from pathlib import Path
 from typing import Any, Literal
 
@@ -124,6 +125,7 @@ def _changed(
     changes: Sequence[str],
     seed: int,
 ) -> Iterator[Recording]:
+    original = lru_cache(maxsize=1)(original)
     yield Recording(piece, half, "original", "original", original)
     for place, name in enumerate(changes):
         relation, change = CHANGES[name]
@@ -179,6 +181,7 @@ class _Work:
         )
         same_key = replace(self, instrumentation=int(others[1]))
         faster = replace(self, tempo=1.04 * self.tempo)
+        slower = replace(self, tempo=0.985 * self.tempo)
         shortened = replace(
             self, instrumentation=int(others[2]), sections=self.sections[:1] + self.sections[3:]
         )
@@ -188,7 +191,7 @@ class _Work:
             return _live(waveform, rate, np.random.default_rng([9, self.number])), rate
 
         return {
-            "played again": lambda: self.played(take=2),
+            "another take": lambda: slower.played(take=2, jitter_s=0.02),
             "live": live,
             "cover": cover.played,
             "cover, same key": same_key.played,
@@ -196,12 +199,15 @@ class _Work:
             "demo": lambda: self.played(take=3, is_demo=True),
         }
 
-    def played(self, *, take: int = 0, is_demo: bool = False) -> tuple[Samples, int]:
+    def played(
+        self, *, take: int = 0, jitter_s: float = 0.004, is_demo: bool = False
+    ) -> tuple[Samples, int]:
         """The waveform.
 
         Parameters
         ----------
         take : another number, another performance of the same notes.
+        jitter_s : by how much players miss the beat.
         is_demo : without drums and bass.
         """
         from controlled import HARMONIES, INSTRUMENTATIONS, RHYTHMS
@@ -222,15 +228,18 @@ class _Work:
                 # The same bars at any tempo.
                 duration_s=SECTION_S / self.tempo,
             )
-            more: dict[str, Any] = {"seed": (*notes.seed[:2], notes.seed[2] + 100_000 * take)}
+            more: dict[str, Any] = {
+                "seed": (*notes.seed[:2], notes.seed[2] + 100_000 * take),
+                "jitter_s": jitter_s,
+            }
             if is_demo:
                 more |= {"performances": notes.performances[1:3], "hits": ()}
             notes = replace(notes, **more)
             parts.append((start, render(notes, n_channels=1)[0]))
             start += round(notes.music_s * SAMPLE_RATE)
-        waveform = np.zeros(start + len(parts[-1][1]), np.float32)
+        waveform = np.zeros(max(first + len(part) for first, part in parts), np.float32)
         for first, part in parts:
-            waveform[first : first + len(part)] += part[: len(waveform) - first]
+            waveform[first : first + len(part)] += part
         return 0.8 * waveform / np.abs(waveform).max(), SAMPLE_RATE
 
 
@@ -304,7 +313,7 @@ def _live(waveform: Samples, rate: int, rng: np.random.Generator) -> Samples:
     noise = rng.normal(size=before + len(wet) + behind).astype(np.float32)
     crowd = _filtered(noise, rate, lambda hz: 1 / (1 + ((hz - 1500) / 1200) ** 2))
     crowd /= crowd.std()
-    level = np.full(len(crowd), 0.02 * float(wet.std()) / 0.1, np.float32)
+    level = np.full(len(crowd), 0.06 * float(wet.std()), np.float32)
     level[: before + rate] = 0.5 * float(wet.std())
     level[-behind - rate :] = 0.7 * float(wet.std())
     out: Samples = crowd * level

@@ -29,6 +29,7 @@ from soundalike.library.storage.encoding import (
     EncodedAnalysis,
     decode,
     decode_excerpts,
+    decode_fingerprint,
     decode_starts,
 )
 from soundalike.library.storage.schema import (
@@ -230,6 +231,7 @@ class Snapshot:
                 excerpts.c.embeddings,
                 excerpts.c.scales,
                 excerpts.c.probabilities.label("excerpt_probabilities"),
+                excerpts.c.fingerprint,
             )
             .join(analyses, analyses.c.model_id == models.c.id)
             .join(excerpts, excerpts.c.analysis_id == analyses.c.id)
@@ -274,6 +276,20 @@ class Snapshot:
                     found[track_id] = decode_starts(starts_s)
         return found
 
+    def fingerprints_of(self, track_ids: Sequence[int]) -> dict[int, NDArray[np.uint8]]:
+        """The fingerprints of some tracks, (n_frames, 6); tracks of which none is stored, or a
+        damaged one, are left out."""
+        statement = _fingerprints(self.space.name, self.space.version)
+        found = {}
+        for start in range(0, len(track_ids), _BATCH):
+            some = {"track_ids": track_ids[start : start + _BATCH]}
+            for track_id, encoded in self.connection.execute(statement, some):
+                with suppress(ValueError):
+                    fingerprint = decode_fingerprint(encoded)
+                    if fingerprint is not None:
+                        found[track_id] = fingerprint
+        return found
+
     def _decoded(self, row: Any, found: Found) -> Analysis:
         from soundalike.frontends import find_frontend
 
@@ -301,6 +317,7 @@ class Snapshot:
             tempo_alternatives=row.tempo_alternatives,
             key=row.key,
             key_confidence=row.key_confidence,
+            fingerprint=row.fingerprint,
         )
         try:
             return decode(
@@ -386,6 +403,12 @@ def _excerpts(name: str, version: str) -> Select[Any]:
 def _starts(name: str, version: str) -> Select[Any]:
     """When these excerpts begin."""
     return _of_excerpts(name, version, excerpts.c.starts_s)
+
+
+@lru_cache(maxsize=8)
+def _fingerprints(name: str, version: str) -> Select[Any]:
+    """What some tracks, ``track_ids``, are aligned by."""
+    return _of_excerpts(name, version, excerpts.c.fingerprint)
 
 
 def _of_excerpts(name: str, version: str, *columns: ColumnElement[Any]) -> Select[Any]:
