@@ -2,7 +2,7 @@
 
 Two kinds of pieces, each as several recordings:
 
-- *Composed* ones of 70 to 90 s, from the notes of `examples/demo_music`: sections A B A C, each
+- *Composed* ones of about 80 s, with the players of `examples/demo_music`: sections A B A C, each
   with a progression and a melody of its own. So the same notes can be played once more (live), by
   other instruments in another key and tempo (cover), or without drums (demo).
 - *Real* ones, soundtracks of which only the sound can be changed.
@@ -22,7 +22,7 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from functools import lru_cache
 from pathlib import Path
-from typing import Any, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
 import av
 import numpy as np
@@ -32,6 +32,10 @@ from soundalike.audio import load_audio
 from soundalike.audio.effects import change_gain, change_pitch, change_tempo, through_mp3
 
 sys.path.insert(0, str(Path(__file__).parent.parent / "examples"))
+
+if TYPE_CHECKING:
+    from demo_music.arrangement import Arrangement
+    from demo_music.theory import Note
 
 __all__ = ["CHANGES", "NEAR", "Recording", "composed", "real"]
 
@@ -101,9 +105,8 @@ def composed(n: int = 32, changes: Sequence[str] = tuple(CHANGES)) -> Iterator[R
 
     Parameters
     ----------
-    n : pieces. Every eighth has the same instruments, and so have all with the same number modulo 8
-        from other progressions: a piece shares instruments or progressions with others, never both
-        and the melody.
+    n : pieces. Every eighth has the same instruments. In every sixth, half of the music is over the
+        four chords that most music has in common.
     """
     for number in range(n):
         work = _Work.draw(number)
@@ -140,30 +143,55 @@ def _changed(
         yield Recording(piece, half, name, relation, made)
 
 
+_CHORDS = {
+    "major": ["C", "C", "Dm7", "Em", "F", "F", "G", "G7", "Am", "Am7", "Bb", "E7", "D7", "Fm"],
+    "minor": ["Cm", "Cm", "Eb", "Fm", "Fm7", "Gm", "G7", "Ab", "Ab", "Bb", "Bb7", "Db", "Eb7", "F"],
+}
+"""From which progressions are drawn, in C; twice what comes often."""
+
+
+@dataclass(frozen=True)
+class _Section:
+    """A part of a piece: chord symbols in C, one a bar, in major or minor, and the seed of what is
+    played over them."""
+
+    chords: str
+    mode: str
+    seed: int
+
+
 @dataclass(frozen=True)
 class _Work:
     """The notes of a composed piece.
 
     Attributes
     ----------
-    sections : a progression and the seed of a melody for each, in order.
+    written_for : the instruments whose register its melody is in.
+    sections : in order.
     """
 
     number: int
     rhythm: int
     instrumentation: int
+    written_for: int
     key: int
     tempo: float
-    sections: tuple[tuple[int, int], ...]
+    sections: tuple[_Section, ...]
 
     @classmethod
     def draw(cls, number: int) -> _Work:
         rng = np.random.default_rng([7, number])
-        a, b, c = ((int(h), 1000 * number + n) for n, h in enumerate(rng.permutation(8)[:3]))
+        mode = ("major", "minor")[int(rng.integers(2))]
+        a, b, c = (
+            _Section(_progression(mode, rng), mode, 1000 * number + place) for place in range(3)
+        )
+        if number % 6 == 5:
+            a = replace(a, chords="C G Am F" if mode == "major" else "Cm Ab Eb Bb")
         return cls(
             number,
             rhythm=int(rng.integers(8)),
             instrumentation=number % 8,
+            written_for=number % 8,
             key=int(rng.integers(12)),
             tempo=float(rng.uniform(0.9, 1.1)),
             sections=(a, b, a, c),
@@ -210,37 +238,67 @@ class _Work:
         jitter_s : by how much players miss the beat.
         is_demo : without drums and bass.
         """
-        from controlled import HARMONIES, INSTRUMENTATIONS, RHYTHMS
-        from demo_music.arrangement import arrange
         from demo_music.render import render
         from demo_music.synthesis import SAMPLE_RATE
 
         parts: list[tuple[int, Samples]] = []
         start = 0
-        for harmony, seed in self.sections:
-            notes = arrange(
-                RHYTHMS[self.rhythm],
-                HARMONIES[harmony],
-                INSTRUMENTATIONS[self.instrumentation],
-                key=self.key,
-                tempo=self.tempo,
-                seed=seed,
-                # The same bars at any tempo.
-                duration_s=SECTION_S / self.tempo,
-            )
-            more: dict[str, Any] = {
-                "seed": (*notes.seed[:2], notes.seed[2] + 100_000 * take),
-                "jitter_s": jitter_s,
-            }
-            if is_demo:
-                more |= {"performances": notes.performances[1:3], "hits": ()}
-            notes = replace(notes, **more)
+        for section in self.sections:
+            notes = self._arranged(section, take, jitter_s, is_demo=is_demo)
             parts.append((start, render(notes, n_channels=1)[0]))
             start += round(notes.music_s * SAMPLE_RATE)
         waveform = np.zeros(max(first + len(part) for first, part in parts), np.float32)
         for first, part in parts:
             waveform[first : first + len(part)] += part
         return 0.8 * waveform / np.abs(waveform).max(), SAMPLE_RATE
+
+    def _arranged(
+        self, section: _Section, take: int, jitter_s: float, *, is_demo: bool
+    ) -> Arrangement:
+        from controlled import INSTRUMENTATIONS, RHYTHMS
+        from demo_music.arrangement import arrange
+        from demo_music.harmonies import Harmony
+        from demo_music.theory import SCALES
+
+        def arranged(instrumentation: int) -> Arrangement:
+            return arrange(
+                RHYTHMS[self.rhythm],
+                Harmony("drawn", section.chords, SCALES[section.mode], section.mode),
+                INSTRUMENTATIONS[instrumentation],
+                key=self.key,
+                tempo=self.tempo,
+                seed=section.seed,
+                # The same bars at any tempo.
+                duration_s=SECTION_S / self.tempo,
+            )
+
+        notes = arranged(self.instrumentation)
+        bass, chords, lead, *strokes = notes.performances
+        # The melody as it was written, by octaves where these instruments are at home.
+        written = arranged(self.written_for).performances[2].notes
+        octaves = round(_centre(lead.notes) / 12 - _centre(written) / 12)
+        moved = tuple(replace(note, midi=note.midi + 12 * octaves) for note in written)
+        lead = replace(lead, notes=moved)
+        return replace(
+            notes,
+            performances=(chords, lead) if is_demo else (bass, chords, lead, *strokes),
+            hits=() if is_demo else notes.hits,
+            seed=(*notes.seed[:2], notes.seed[2] + 100_000 * take),
+            jitter_s=jitter_s,
+        )
+
+
+def _progression(mode: str, rng: np.random.Generator) -> str:
+    """Four, six or eight bars, none like the one before, from the tonic on."""
+    chords = _CHORDS[mode]
+    found = [chords[0]]
+    for _ in range(int(rng.choice([4, 6, 8])) - 1):
+        found.append(str(rng.choice([each for each in chords if each != found[-1]])))
+    return " ".join(found)
+
+
+def _centre(notes: Sequence[Note]) -> float:
+    return float(np.mean([note.midi for note in notes]))
 
 
 def _through_opus(waveform: Samples, rate: int, bit_rate: int) -> Samples:
