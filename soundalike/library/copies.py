@@ -55,7 +55,7 @@ def copies_of(
 
 def duplicate_groups(index: Index, snapshot: Snapshot) -> tuple[DuplicateGroup, ...]:
     """All recordings that are there several times; see ``Library.duplicates``."""
-    groups = index.recordings(snapshot.excerpts_of).groups()
+    groups = index.recordings(snapshot).groups()
     ids = [int(index.track_ids[row]) for group in groups for row in group]
     by_id = snapshot.tracks_by_id(ids)
     found = []

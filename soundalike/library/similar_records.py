@@ -64,6 +64,7 @@ class Heard:
     starts_s : float64 (n_excerpts,), seconds from the beginning of the track.
     duration_s : of what was heard.
     is_unfamiliar : whether it is unlike all music that the model knows.
+    fingerprint : uint8 (n_frames, 6), by which it is aligned with others; None where there is none.
     """
 
     seed: Seed
@@ -74,6 +75,7 @@ class Heard:
     starts_s: NDArray[np.float64] = field(repr=False)
     duration_s: float
     is_unfamiliar: bool
+    fingerprint: NDArray[np.uint8] | None = field(default=None, repr=False)
 
     @property
     def track(self) -> Track | None:

@@ -46,6 +46,7 @@ from soundalike.library.storage.schema import (
 from soundalike.models import ModelInfo
 from soundalike.models.contract import Words
 from soundalike.models.lineage import EmbeddingSpace
+from soundalike.similarity.recording import Music
 
 if TYPE_CHECKING:
     from soundalike.analysis import Analysis
@@ -264,6 +265,23 @@ class Snapshot:
                     found[track_id] = decode_excerpts(embeddings, scales, self.space.layout)
         return found
 
+    def music_of(self, track_ids: Sequence[int]) -> dict[int, Music]:
+        """What some tracks are compared by, excerpts and fingerprint; tracks of which nothing is
+        stored, or of which it is damaged, are left out."""
+        statement = _music(self.space.name, self.space.version)
+        found = {}
+        for start in range(0, len(track_ids), _BATCH):
+            some = {"track_ids": track_ids[start : start + _BATCH]}
+            for row in self.connection.execute(statement, some):
+                with suppress(ValueError):
+                    found[row.id] = Music(
+                        row.duration_s,
+                        decode_excerpts(row.embeddings, row.scales, self.space.layout),
+                        decode_starts(row.starts_s),
+                        decode_fingerprint(row.fingerprint),
+                    )
+        return found
+
     def excerpt_starts_of(self, track_ids: Sequence[int]) -> dict[int, NDArray[np.float64]]:
         """When the excerpts of some tracks begin, (n_excerpts,), seconds; tracks of which none are
         stored, or damaged ones, are left out."""
@@ -403,6 +421,20 @@ def _excerpts(name: str, version: str) -> Select[Any]:
 def _starts(name: str, version: str) -> Select[Any]:
     """When these excerpts begin."""
     return _of_excerpts(name, version, excerpts.c.starts_s)
+
+
+@lru_cache(maxsize=8)
+def _music(name: str, version: str) -> Select[Any]:
+    """What some tracks, ``track_ids``, are compared by."""
+    return _of_excerpts(
+        name,
+        version,
+        analyses.c.duration_s,
+        excerpts.c.embeddings,
+        excerpts.c.scales,
+        excerpts.c.starts_s,
+        excerpts.c.fingerprint,
+    )
 
 
 @lru_cache(maxsize=8)

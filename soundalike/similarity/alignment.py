@@ -20,6 +20,7 @@ seconds. That is so of two encodings or cuts of one recording, and of what a mac
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import Final
@@ -29,7 +30,17 @@ from numpy.typing import NDArray
 
 from soundalike.descriptors.fingerprint import FRAME_RATE, unpacked
 
-__all__ = ["Contour", "Path", "Stretch", "best_path", "contour", "in_step", "scores"]
+__all__ = [
+    "LEAST_FRAMES",
+    "Contour",
+    "Path",
+    "Stretch",
+    "best_path",
+    "contour",
+    "in_step",
+    "may_be_in_step",
+    "scores",
+]
 
 FloatArray = NDArray[np.float32]
 
@@ -53,6 +64,10 @@ _LAGS: Final = 12
 _WINDOW: Final = 16
 _IN_STEP: Final = 0.75
 _LEAST_STRETCH: Final = 20
+# Mean cosine of the frames of a second over which it is worth to look for stretches.
+_LIKELY: Final = 0.35
+LEAST_FRAMES: Final = _LEAST_STRETCH
+"""What has fewer frames cannot be told to be in step."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -61,20 +76,27 @@ class Contour:
 
     Attributes
     ----------
-    frames : float32 (n_frames, 12), ``FRAME_RATE`` a second, unit length, or 0 where nothing
+    fingerprint : uint8 (n_frames, 6), ``FRAME_RATE`` frames a second; of half an hour at most.
+    coarse : float32 (n_frames / 2, 12), the frames of a second, unit length, or 0 where nothing
         sounds.
-    coarse : float32 (n_frames / 2, 12), the same of every two frames.
-    plain : float32 (n_frames, 12), the frames with what they have in common.
-    profile : float64 (12,), the mean pitch classes, without their mean.
+    profile : float32 (12,), the mean pitch classes, without their mean.
     """
 
-    frames: FloatArray
+    fingerprint: NDArray[np.uint8]
     coarse: FloatArray
-    plain: FloatArray
-    profile: NDArray[np.float64]
+    profile: FloatArray
 
     def __len__(self) -> int:
-        return len(self.frames)
+        return len(self.fingerprint)
+
+    def plain(self) -> FloatArray:
+        """The frames of half a second with what they have in common: float32 (n_frames, 12)."""
+        return _plain(unpacked(self.fingerprint))
+
+    def frames(self) -> FloatArray:
+        """The frames of half a second without it: float32 (n_frames, 12)."""
+        plain = self.plain()
+        return _without(plain, _mean(plain))
 
 
 @dataclass(frozen=True, slots=True)
@@ -124,17 +146,12 @@ def contour(fingerprint: NDArray[np.uint8]) -> Contour:
     ----------
     fingerprint : uint8 (n_frames, 6) of :func:`soundalike.descriptors.fingerprint.fingerprint`.
     """
-    classes = unpacked(fingerprint[:_MOST_FRAMES])
+    packed = fingerprint[:_MOST_FRAMES]
+    classes = unpacked(packed)
     even = len(classes) // 2 * 2
-    pairs = classes[:even].reshape(-1, 2, 12).mean(axis=1)
-    profile = classes.mean(axis=0, dtype=np.float64) if len(classes) else np.zeros(12)
-    plain, plain_pairs = _plain(classes), _plain(pairs)
-    return Contour(
-        frames=_without(plain, _mean(plain)),
-        coarse=_without(plain_pairs, _mean(plain_pairs)),
-        plain=plain,
-        profile=profile - profile.mean(),
-    )
+    plain = _plain((classes[0:even:2] + classes[1:even:2]) / np.float32(2))
+    profile = classes.mean(axis=0) if len(classes) else np.zeros(12, np.float32)
+    return Contour(packed, _without(plain, _mean(plain)), profile - profile.mean())
 
 
 def _plain(classes: FloatArray) -> FloatArray:
@@ -165,7 +182,8 @@ def _unit(frames: FloatArray) -> FloatArray:
 def transpositions(a: Contour, b: Contour) -> list[int]:
     """By how many semitones b may have to be raised to be in the key of a, the likeliest first."""
     turned = np.stack([np.roll(b.profile, semitones) for semitones in range(12)])
-    return np.argsort(-(turned @ a.profile), kind="stable")[:_KEYS].tolist()
+    order: list[int] = np.argsort(-(turned @ a.profile), kind="stable")[:_KEYS].tolist()
+    return order
 
 
 def scores(
@@ -181,7 +199,7 @@ def scores(
     best = np.zeros(len(others))
     keys = np.zeros(len(others), np.intp)
     n_rows = len(query.coarse)
-    if n_rows == 0 or not others:
+    if n_rows == 0 or not len(others):
         return best, keys
     at_once = max(1, _CELLS // n_rows)
     start = 0
@@ -244,15 +262,18 @@ def best_path(a: Contour, b: Contour, semitones: int) -> Path | None:
     -------
     None where no two frames are alike.
     """
-    other = np.roll(b.frames, semitones, axis=1).T
-    n_rows, n_columns = len(a.frames), other.shape[1]
+    frames, other = a.frames(), np.roll(b.frames(), semitones, axis=1).T
+    n_rows, n_columns = len(frames), other.shape[1]
     if n_rows == 0 or n_columns == 0:
         return None
     # From where each cell was reached: 0 from nowhere, else the step.
     steps = np.zeros((n_rows, n_columns), np.int8)
-    last, before = np.zeros(n_columns + _APART, np.float32), np.zeros(n_columns + _APART, np.float32)
+    last, before = (
+        np.zeros(n_columns + _APART, np.float32),
+        np.zeros(n_columns + _APART, np.float32),
+    )
     best, end = 0.0, (-1, -1)
-    for number, frame in enumerate(a.frames):
+    for number, frame in enumerate(frames):
         ways = np.stack([last[1:-1], last[:-2] - _OFF_PACE, before[1:-1] - _OFF_PACE])
         step = ways.argmax(axis=0)
         reached = np.take_along_axis(ways, step[None], axis=0)[0]
@@ -277,32 +298,39 @@ def best_path(a: Contour, b: Contour, semitones: int) -> Path | None:
         down, right = ((1, 1), (1, 2), (2, 1))[step_here - 1]
         row, column = row - down, column - right
     path_a, path_b = np.array(rows[::-1]), np.array(columns[::-1])
-    cosines = np.einsum("ij,ji->i", a.frames[path_a], other[:, path_b])
+    cosines = np.einsum("ij,ji->i", frames[path_a], other[:, path_b])
     return Path(path_a, path_b, float(cosines.mean()))
 
 
-def in_step(a: Contour, b: Contour) -> list[Stretch]:
+def in_step(a: Contour, b: Contour, most_apart_s: float | None = None) -> list[Stretch]:
     """Where two tracks in one key and at one tempo are in step, the longest and closest first.
 
     What one time difference has taken of the shorter track, others do not take again, so that the
     lengths add up to what is in step in all.
+
+    Parameters
+    ----------
+    most_apart_s : only time differences up to this are tried, which is quicker; None for any.
     """
     if len(a) > len(b):
-        turned = in_step(b, a)
-        return [
-            replace(each, a=each.b, b=each.a, drift=-each.drift) for each in turned
-        ]
-    n_a, n_b = len(a), len(b)
+        turned = in_step(b, a, most_apart_s)
+        return [replace(each, a=each.b, b=each.a, drift=-each.drift) for each in turned]
+    n_a = len(a)
     if n_a < _LEAST_STRETCH:
         return []
     # Of a cut the mean is another: without that of both, equal frames stay equal.
-    mean = (_mean(a.plain) + _mean(b.plain)) / 2
-    frames = _without(a.plain, mean)
-    whole = _without(b.plain, mean)
+    plain_a, plain_b = a.plain(), b.plain()
+    mean = (_mean(plain_a) + _mean(plain_b)) / np.float32(2)
+    frames, whole = _without(plain_a, mean), _without(plain_b, mean)
     # A cut need not be at the edge of a frame: b as it is, and half a frame later.
     ways = (whole, _unit(whole[:-1] + whole[1:]))
+    if most_apart_s is None:
+        lags = _lags(frames, ways)
+    else:
+        most = math.ceil(most_apart_s * FRAME_RATE)
+        lags = sorted(range(-most, most + 1), key=abs)
     tried = []
-    for lag in _lags(frames, ways):
+    for lag in lags:
         for other in ways:
             first, stop = max(0, lag), min(n_a, len(other) + lag)
             if stop - first < _LEAST_STRETCH:
@@ -341,19 +369,40 @@ def _drift(frames: FloatArray, other: FloatArray, start: int) -> float:
     return (ends[1] - ends[0]) / max(1, middle)
 
 
+def may_be_in_step(a: Contour, b: Contour) -> bool:
+    """Whether a closer look is worth it: at some time difference the frames of a second agree well
+    enough. Ten times as quick as :func:`in_step`, and no cut of one recording fails it."""
+    n_a, n_b = len(a.coarse), len(b.coarse)
+    if min(n_a, n_b) == 0:
+        return False
+    size = 1 << (n_a + n_b - 1).bit_length()
+    sums = _likeness(a.coarse, [b.coarse], size)
+    lags = np.arange(size)
+    lags[n_a:] -= size
+    overlap = np.minimum(n_a, n_b + lags) - np.maximum(lags, 0)
+    enough = overlap >= max(1, min(n_a, n_b) // 4)
+    return bool((sums[enough] / overlap[enough]).max(initial=0.0) >= _LIKELY)
+
+
+def _likeness(frames: FloatArray, ways: Sequence[FloatArray], size: int) -> FloatArray:
+    """At place d the highest sum of cosines where another is d frames earlier, modulo the size."""
+    spectrum = np.fft.rfft(frames, size, axis=0)
+    return np.asarray(
+        np.max(
+            [
+                np.fft.irfft((spectrum * np.fft.rfft(way, size, axis=0).conj()).sum(axis=1), size)
+                for way in ways
+            ],
+            axis=0,
+        )
+    )
+
+
 def _lags(frames: FloatArray, ways: Sequence[FloatArray]) -> list[int]:
     """By how many frames a track may be later than another, the likeliest first."""
     n_a, n_b = len(frames), max(map(len, ways))
     size = 1 << (n_a + n_b - 1).bit_length()
-    spectrum = np.fft.rfft(frames, size, axis=0)
-    # At place d the sum of cosines where the other is d frames earlier, modulo the size.
-    likeness = np.max(
-        [
-            np.fft.irfft((spectrum * np.fft.rfft(way, size, axis=0).conj()).sum(axis=1), size)
-            for way in ways
-        ],
-        axis=0,
-    )
+    likeness = _likeness(frames, ways, size)
     likeness[n_a - _LEAST_STRETCH + 1 : size - n_b + _LEAST_STRETCH + 1] = -np.inf
     found = []
     for _ in range(_LAGS):
