@@ -56,12 +56,15 @@ if TYPE_CHECKING:
         Upgrade,
     )
     from soundalike.library.similar_records import Heard, Match, PassedTrack, Seed, SimilarResult
+    from soundalike.library.version_records import Version, VersionGroup, VersionsResult
     from soundalike.library.view import View
     from soundalike.library.word_records import FindMatch, FindResult, KnownWord
     from soundalike.models.registry import ModelInfo
     from soundalike.similarity.passages import Comparison, Passage, compare
+    from soundalike.similarity.recording import Alignment
 
 __all__ = [
+    "Alignment",
     "AmbiguousTrack",
     "Analysis",
     "Analyzer",
@@ -109,6 +112,9 @@ __all__ = [
     "UnreadableFile",
     "UnsupportedAudio",
     "Upgrade",
+    "Version",
+    "VersionGroup",
+    "VersionsResult",
     "View",
     "Years",
     "__version__",
@@ -176,6 +182,11 @@ _HOMES = {
         "Seed",
         "SimilarResult",
     ),
+    "soundalike.library.version_records": (
+        "Version",
+        "VersionGroup",
+        "VersionsResult",
+    ),
     "soundalike.library.view": ("View",),
     "soundalike.library.word_records": (
         "FindMatch",
@@ -188,6 +199,7 @@ _HOMES = {
         "Passage",
         "compare",
     ),
+    "soundalike.similarity.recording": ("Alignment",),
 }
 _HOME_OF = {name: home for home, names in _HOMES.items() for name in names}
 

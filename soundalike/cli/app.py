@@ -43,6 +43,7 @@ SECTIONS: dict[str, dict[str, str]] = {
         "find": "soundalike.cli.find:find",
         "list": "soundalike.cli.list:list_tracks",
         "info": "soundalike.cli.info:info",
+        "versions": "soundalike.cli.versions:versions",
         "duplicates": "soundalike.cli.duplicates:duplicates",
         "failures": "soundalike.cli.scan:failures",
         "missing": "soundalike.cli.missing:missing",

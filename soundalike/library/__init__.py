@@ -23,6 +23,12 @@ from soundalike.library.records import (
     Upgrade,
 )
 from soundalike.library.similar_records import Heard, Match, PassedTrack, Seed, SimilarResult
+from soundalike.library.version_records import (
+    Version,
+    VersionGroup,
+    VersionKind,
+    VersionsResult,
+)
 from soundalike.library.word_records import (
     AskedWord,
     FindMatch,
@@ -58,6 +64,10 @@ __all__ = [
     "SimilarResult",
     "Track",
     "Upgrade",
+    "Version",
+    "VersionGroup",
+    "VersionKind",
+    "VersionsResult",
     "WordOfTrack",
     "Years",
 ]

@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 
 from soundalike.facets import Facets
 from soundalike.similarity.recording import Music, MusicOf, one_recording
+from soundalike.similarity.sets import RowSets
 
 __all__ = ["Recordings"]
 
@@ -96,37 +97,23 @@ class Recordings:
         Rows in order of their length are compared with those that are up to 1.5 s longer: time
         grows with how many these are, memory does not.
         """
-        parent = np.arange(len(self._audio_ids))
-
-        def root(row: int) -> int:
-            while parent[row] != row:
-                parent[row] = parent[parent[row]]
-                row = int(parent[row])
-            return row
-
-        def join(one: int, other: int) -> None:
-            low, high = sorted((root(one), root(other)))
-            parent[high] = low
-
+        sets = RowSets(len(self._audio_ids))
         _, firsts, audio = np.unique(self._audio_ids, return_index=True, return_inverse=True)
         for row, first in enumerate(firsts[audio].tolist()):
             if row != first:
-                join(first, row)
+                sets.join(first, row)
         firsts.sort()
         order = firsts[np.argsort(self._durations_s[firsts], kind="stable")]
         for start in range(0, len(order), _BLOCK_ROWS):
             block = order[start : start + _BLOCK_ROWS]
             for row, near in zip(block.tolist(), self._longer(order, start), strict=True):
-                others = [other for other in near if root(other) != root(row)]
+                others = [other for other in near if sets.of(other) != sets.of(row)]
                 if others:
                     similarities = self._embeddings[others] @ self._embeddings[row]
                     self._load([row, *others[:_MOST_OTHERS]])
                     for other in self._alike(self._music(row), others, similarities, known={}):
-                        join(row, other)
-        members: dict[int, list[int]] = {}
-        for row in range(len(parent)):
-            members.setdefault(root(row), []).append(row)
-        return [group for group in members.values() if len(group) > 1]
+                        sets.join(row, other)
+        return [group for group in sets.all() if len(group) > 1]
 
     def _candidates(
         self, queries: NDArray[np.float32], durations_s: NDArray[np.floating]

@@ -188,6 +188,11 @@ class Versions:
         nearest = some[best_first(similarities, _MOST_CUTS)]
         return sorted(self._near(self._subject(row), nearest)) if len(nearest) else []
 
+    def has_fingerprint(self, row: int) -> bool:
+        """Whether there is one; without it neither cuts nor versions are found."""
+        self._load([row])
+        return self._contours[row] is not None
+
     # Candidates
 
     def _subject(self, row: int) -> _Subject:
