@@ -66,6 +66,7 @@ if TYPE_CHECKING:
         TasteUse,
     )
     from soundalike.library.taste_records import Judgement, ListenImport
+    from soundalike.library.version_records import Version, VersionGroup, VersionsResult
     from soundalike.library.view import View
     from soundalike.library.word_records import FindMatch, FindResult, KnownWord
     from soundalike.models.registry import ModelInfo
@@ -95,9 +96,11 @@ if TYPE_CHECKING:
     from soundalike.recommend.station import continue_radio, start_radio
     from soundalike.recommend.taste import TasteReport, taste_of
     from soundalike.similarity.passages import Comparison, Passage, compare
+    from soundalike.similarity.recording import Alignment
     from soundalike.similarity.taste import Taste
 
 __all__ = [
+    "Alignment",
     "AmbiguousTrack",
     "Analysis",
     "Analyzer",
@@ -167,6 +170,9 @@ __all__ = [
     "UnreadableFile",
     "UnsupportedAudio",
     "Upgrade",
+    "Version",
+    "VersionGroup",
+    "VersionsResult",
     "View",
     "Years",
     "__version__",
@@ -255,6 +261,11 @@ _HOMES = {
         "Judgement",
         "ListenImport",
     ),
+    "soundalike.library.version_records": (
+        "Version",
+        "VersionGroup",
+        "VersionsResult",
+    ),
     "soundalike.library.view": ("View",),
     "soundalike.library.word_records": (
         "FindMatch",
@@ -311,6 +322,7 @@ _HOMES = {
         "compare",
     ),
     "soundalike.similarity.taste": ("Taste",),
+    "soundalike.similarity.recording": ("Alignment",),
 }
 _HOME_OF = {name: home for home, names in _HOMES.items() for name in names}
 

@@ -85,6 +85,9 @@ class Analysis:
     tempo_alternatives : other tempi at which the beat may be counted, such as half and double.
     key : such as "A minor"; None as for the tempo.
     key_confidence : as of the tempo.
+    fingerprint : uint8 (n_frames, 6), by which tracks are aligned in time
+        (:mod:`soundalike.descriptors.fingerprint`); None for a model whose frontend makes no
+        chroma, and where it was not kept.
     """
 
     model: str
@@ -108,6 +111,7 @@ class Analysis:
     tempo_alternatives: tuple[float, ...] = ()
     key: str | None = None
     key_confidence: float | None = None
+    fingerprint: NDArray[np.uint8] | None = None
 
     @property
     def layout(self) -> Facets:

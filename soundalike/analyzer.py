@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from soundalike.analysis import Analysis, genre_sets, sigmoid, softmax, temper
+from soundalike.descriptors.fingerprint import fingerprint
 from soundalike.descriptors.key import CALIBRATION as KEY_CALIBRATION
 from soundalike.descriptors.key import estimate_key
 from soundalike.descriptors.tempo import CALIBRATION as TEMPO_CALIBRATION
@@ -234,6 +235,7 @@ class Analyzer:
             more["word_probabilities"] = sigmoid(outputs[WORDS]).mean(axis=0)
         if isinstance(frames, FacetFrames):
             more |= self._tempo_of(frames) | self._key_of(frames)
+            more["fingerprint"] = fingerprint(frames.chroma)
         return Analysis(
             model=self.model.id,
             duration_s=duration_s,

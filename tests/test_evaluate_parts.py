@@ -25,6 +25,7 @@ from soundalike.evaluate.labels import QUESTIONS, album_of, artist_of, genre_of
 from soundalike.evaluate.robustness import CHANGES, changed_embeddings, find_again
 from soundalike.evaluate.timbre import mfcc, mfcc_of_file, mfcc_statistics, standardised
 from soundalike.library.records import Track
+from soundalike.similarity.recording import Music
 from soundalike.workers.calls import Call, Refused, run_calls
 from soundalike.workers.jobs import Setup
 
@@ -99,7 +100,7 @@ def found(tracks: list[Track], parts: list[np.ndarray]) -> list[tuple[int, int, 
     duplicates = find_duplicates(
         tracks,
         embeddings,
-        lambda each: by_id[each.track_id],
+        lambda each: Music(each.duration_s or 0.0, by_id[each.track_id]),
     )
     return [(each.track.track_id, each.kept.track_id, each.kind) for each in duplicates]
 

@@ -11,8 +11,9 @@ from hypothesis import strategies as st
 
 from soundalike.errors import InvalidArgument
 from soundalike.similarity.distribution import PairDistribution
-from soundalike.similarity.duplicates import Recordings, is_same_recording, same_piece
+from soundalike.similarity.duplicates import Recordings
 from soundalike.similarity.rank import rank
+from soundalike.similarity.recording import Music, is_same_recording, same_piece
 
 
 def unit(values: np.ndarray) -> np.ndarray:
@@ -37,7 +38,7 @@ def collection(pieces: Sequence[tuple[int, float, int]]) -> tuple[Recordings, np
         embeddings,
         durations,
         np.array(audio, np.int64),
-        lambda rows: {row: parts[row] for row in rows},
+        lambda rows: {row: Music(float(durations[row]), parts[row]) for row in rows},
     )
     return found, embeddings
 
@@ -50,8 +51,8 @@ def test_copies_are_of_the_same_audio_or_nearly_the_same() -> None:
     assert recordings.copies_of([0, 1, 5]) == [[2, 3, 4], [], []]
     assert recordings.groups() == [[0, 2, 3, 4]]
     like = nearly(piece(1), 99)
-    assert recordings.copies_of_other(unit(like.mean(axis=0)), 60.0, like) == [0, 2, 3, 4]
-    assert recordings.copies_of_other(unit(like.mean(axis=0)), 70.0, like) == []
+    assert recordings.copies_of_other(unit(like.mean(axis=0)), Music(60.0, like)) == [0, 2, 3, 4]
+    assert recordings.copies_of_other(unit(like.mean(axis=0)), Music(70.0, like)) == []
 
 
 PIECES = st.tuples(
@@ -110,7 +111,7 @@ def test_a_block_of_rows_is_as_good_as_all() -> None:
         embeddings,
         np.full(600, 30.0, np.float32),
         rng.permutation(600).astype(np.int64),
-        lambda rows: {row: parts[row] for row in rows},
+        lambda rows: {row: Music(30.0, parts[row]) for row in rows},
     )
     assert recordings.groups() == [[0, 599], [255, 300], [256, 257]]
 

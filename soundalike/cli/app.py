@@ -49,6 +49,7 @@ SECTIONS: dict[str, dict[str, str]] = {
         "info": "soundalike.cli.info:info",
         "clusters": "soundalike.cli.clusters:clusters",
         "map": "soundalike.cli.map:map_command",
+        "versions": "soundalike.cli.versions:versions",
         "duplicates": "soundalike.cli.duplicates:duplicates",
         "failures": "soundalike.cli.scan:failures",
         "missing": "soundalike.cli.missing:missing",

@@ -8,8 +8,10 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from soundalike.facets import Facets
 from soundalike.library.records import CopyKind, Track
 from soundalike.similarity.duplicates import Recordings
+from soundalike.similarity.recording import Music
 
 __all__ = ["Duplicate", "find_duplicates"]
 
@@ -36,15 +38,17 @@ class Duplicate:
 def find_duplicates(
     tracks: Sequence[Track],
     embeddings: NDArray[np.float32],
-    excerpts_of: Callable[[Track], NDArray[np.float32]],
+    music_of: Callable[[Track], Music],
+    layout: Facets | None = None,
 ) -> tuple[Duplicate, ...]:
-    """Find tracks that hold the same recording as another; ``similarity.duplicates`` says how.
+    """Find tracks that hold the same recording as another; ``similarity.recording`` says how.
 
     Parameters
     ----------
     tracks : analysed, by id.
     embeddings : (n_tracks, D), unit length.
-    excerpts_of : unit embeddings of the excerpts (n_excerpts, D); asked for few tracks only.
+    music_of : what tracks are compared by; asked for few of them only.
+    layout : of the embeddings.
 
     Returns
     -------
@@ -61,7 +65,8 @@ def find_duplicates(
         embeddings,
         np.array([track.duration_s or 0.0 for track in tracks]),
         np.array(audio_ids, np.int64),
-        lambda rows: {row: excerpts_of(tracks[row]) for row in rows},
+        lambda rows: {row: music_of(tracks[row]) for row in rows},
+        layout,
     )
     found: dict[int, Duplicate] = {}
     for kept, *others in recordings.groups():

@@ -34,6 +34,7 @@ from soundalike.pace import Pace
 from soundalike.show.amounts import show_count
 from soundalike.similarity.hubness import LocalScaling, MutualProximity, measure_hubness
 from soundalike.similarity.matrix import CosineSimilarities, Similarities
+from soundalike.similarity.recording import Music
 
 __all__ = [
     "BASELINE_TRACKS",
@@ -117,7 +118,8 @@ def evaluate_library(
     duplicates = find_duplicates(
         tracks,
         index.embeddings,
-        lambda track: library.analysis(track.track_id).excerpt_embeddings,
+        lambda track: Music.of(library.analysis(track.track_id)),
+        library.model.layout if index.model == library.model.id else None,
     )
     aside = {duplicate.track.track_id for duplicate in duplicates}
     kept = np.array([track.track_id not in aside for track in tracks])

@@ -48,6 +48,7 @@ class Frontend:
         where the stream makes more.
     descriptors : the inputs of the model beside the frames, and how many numbers an excerpt has in
         each.
+    has_chroma : whether what the stream makes has chroma, of which fingerprints are made.
     """
 
     n_mels: int
@@ -56,6 +57,7 @@ class Frontend:
     stream: Callable[[int], Stream[Any]]
     excerpts: Callable[[Any], log_mel.Excerpts]
     descriptors: Mapping[str, int] = field(default_factory=dict)
+    has_chroma: bool = False
 
 
 @cache
@@ -78,6 +80,7 @@ def _frontends() -> dict[str, Frontend]:
             streams.FacetStream,
             streams.facet_excerpts,
             streams.DESCRIPTORS,
+            has_chroma=True,
         ),
         "musicnn-96": Frontend(
             musicnn.N_MELS,

@@ -31,6 +31,12 @@ from soundalike.library.similar_records import (
     TasteUse,
 )
 from soundalike.library.taste_records import Judged, Judgement, ListenImport, TasteCounts
+from soundalike.library.version_records import (
+    Version,
+    VersionGroup,
+    VersionKind,
+    VersionsResult,
+)
 from soundalike.library.word_records import (
     AskedWord,
     FindMatch,
@@ -71,6 +77,10 @@ __all__ = [
     "TasteUse",
     "Track",
     "Upgrade",
+    "Version",
+    "VersionGroup",
+    "VersionKind",
+    "VersionsResult",
     "WordOfTrack",
     "Years",
 ]

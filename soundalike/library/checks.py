@@ -10,8 +10,9 @@ from soundalike.arguments import number
 from soundalike.errors import InvalidArgument
 from soundalike.library.limits import Limits
 from soundalike.library.lookup import SeedQuery
+from soundalike.library.version_records import VERSION_KINDS, VersionKind
 
-__all__ = ["checked_weights", "limits_of", "seed_queries"]
+__all__ = ["checked_kinds", "checked_weights", "limits_of", "seed_queries"]
 
 
 def seed_queries(
@@ -55,6 +56,16 @@ def limits_of(limits: Any, max_per_artist: int | None) -> Limits:
     if not isinstance(limits, Limits):
         raise InvalidArgument(f"limits is {limits!r}: give Limits(max_per_artist=2), or the like")
     return limits.with_max_per_artist(max_per_artist)
+
+
+def checked_kinds(kinds: Any) -> tuple[VersionKind, ...]:
+    """Kinds of versions. Raises InvalidArgument for none, and for what is none."""
+    given = (kinds,) if isinstance(kinds, str) else tuple(kinds)
+    unknown = [each for each in given if each not in VERSION_KINDS]
+    if unknown or not given:
+        what = f"kinds has {unknown[0]!r}" if unknown else "kinds is empty"
+        raise InvalidArgument(f"{what}: give some of {', '.join(VERSION_KINDS)}")
+    return given
 
 
 def checked_weights(weights: Any) -> Mapping[str, float] | None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Mapping, Sequence
-from dataclasses import fields
+from dataclasses import dataclass, fields
 from typing import Any
 
 import numpy as np
@@ -15,7 +15,7 @@ from soundalike.library.index import Index
 from soundalike.library.records import Copy, CopyKind, DuplicateGroup, Track
 from soundalike.library.snapshot import Snapshot
 
-__all__ = ["copies_of", "duplicate_groups"]
+__all__ = ["BestFirst", "best_first", "copies_of", "duplicate_groups"]
 
 # As FFmpeg names them; "pcm" and "wma" have many forms.
 _LOSSLESS = frozenset(
@@ -23,6 +23,8 @@ _LOSSLESS = frozenset(
 )
 _LOSSLESS_BEGINNINGS = ("pcm_", "dsd_")
 _LOSSLESS_ENDINGS = ("lossless", "_ls")
+# Seconds of the longest of its recording, as a share, from which on a track is not cut.
+_WHOLE = 0.97
 
 
 def copies_of(
@@ -55,13 +57,13 @@ def copies_of(
 
 def duplicate_groups(index: Index, snapshot: Snapshot) -> tuple[DuplicateGroup, ...]:
     """All recordings that are there several times; see ``Library.duplicates``."""
-    groups = index.recordings(snapshot.excerpts_of).groups()
+    groups = index.recordings(snapshot).groups()
     ids = [int(index.track_ids[row]) for group in groups for row in group]
     by_id = snapshot.tracks_by_id(ids)
     found = []
     for group in groups:
         tracks = {row: by_id[int(index.track_ids[row])] for row in group}
-        best, *others = sorted(group, key=lambda row: _goodness(tracks[row]))
+        best, *others = best_first(tracks).rows
         copies = copies_of(
             index,
             others,
@@ -72,6 +74,53 @@ def duplicate_groups(index: Index, snapshot: Snapshot) -> tuple[DuplicateGroup, 
         )
         found.append(DuplicateGroup(tracks[best], copies))
     return tuple(sorted(found, key=lambda group: os.fsencode(group.best.path)))
+
+
+@dataclass(frozen=True)
+class BestFirst:
+    """Tracks in the order in which they are worth keeping.
+
+    Attributes
+    ----------
+    rows : the best first.
+    reason : by what the first is better than the second, such as "lossless"; "" where there is one.
+    """
+
+    rows: list[int]
+    reason: str
+
+
+def best_first(
+    tracks: Mapping[int, Track], recordings: Mapping[int, int] | None = None
+) -> BestFirst:
+    """Which of some tracks to keep.
+
+    Parameters
+    ----------
+    tracks : by row.
+    recordings : by row a number that those of one recording have in common. What is shorter than
+        another of its recording is cut, and comes behind what is not; without, nothing is cut.
+    """
+    longest_s: dict[int, float] = {}
+    for row, track in tracks.items():
+        if recordings is not None:
+            number = recordings[row]
+            longest_s[number] = max(longest_s.get(number, 0.0), track.duration_s or 0.0)
+
+    def key(row: int) -> tuple[Any, ...]:
+        track, is_cut = tracks[row], False
+        if recordings is not None:
+            is_cut = (track.duration_s or 0.0) < _WHOLE * longest_s[recordings[row]]
+        return is_cut, *_goodness(track)
+
+    rows = sorted(tracks, key=key)
+    if len(rows) < 2:
+        return BestFirst(rows, "")
+    differing = [one != other for one, other in zip(key(rows[0]), key(rows[1]), strict=True)]
+    reason = ("not cut", "lossless", "bit rate", "tags", "shorter path", "path")[
+        differing.index(True)
+    ]
+    return BestFirst(rows, reason)
 
 
 def _goodness(track: Track) -> tuple[Any, ...]:

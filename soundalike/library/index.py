@@ -25,12 +25,14 @@ from soundalike.library.storage.schema import analyses, contents, tracks
 from soundalike.library.words import album_key, artist_key
 from soundalike.models.lineage import EmbeddingSpace
 from soundalike.similarity.distribution import PairDistribution
-from soundalike.similarity.duplicates import Excerpts, Recordings
+from soundalike.similarity.duplicates import Recordings
 from soundalike.similarity.taste import Metric
+from soundalike.similarity.versions import Versions
 
 __all__ = ["Index", "IndexKeeper", "Rows", "artist_code"]
 
 Made = TypeVar("Made")
+Stored = TypeVar("Stored")
 
 _MOST_KEPT = 64
 _NOTHING = object()
@@ -147,19 +149,36 @@ class Index(Rows):
             transform=transform,
         )
 
-    def recordings(self, excerpts_of: Excerpts) -> Recordings:
-        """Which rows hold the same recording.
+    def recordings(self, snapshot: Snapshot) -> Recordings:
+        """Which rows hold the same recording, and are as long."""
+        return Recordings(
+            self.embeddings,
+            self.durations_s,
+            self.audio_ids,
+            self._by_row(snapshot.music_of),
+            snapshot.space.layout,
+        )
 
-        Parameters
-        ----------
-        excerpts_of : of some tracks by their ids; see ``Snapshot.excerpts_of``.
-        """
+    def versions(self, snapshot: Snapshot) -> Versions:
+        """Which rows hold the same music: other cuts and other versions."""
+        return Versions(
+            self.embeddings,
+            self.audio_ids,
+            snapshot.space.layout,
+            fingerprints_of=self._by_row(snapshot.fingerprints_of),
+            music_of=self._by_row(snapshot.music_of),
+        )
 
-        def by_row(rows: Sequence[int]) -> dict[int, NDArray[np.float32]]:
-            ids = {int(self.track_ids[row]): row for row in rows}
-            return {ids[track_id]: found for track_id, found in excerpts_of(list(ids)).items()}
+    def _by_row(
+        self, by_id: Callable[[Sequence[int]], Mapping[int, Stored]]
+    ) -> Callable[[Sequence[int]], dict[int, Stored]]:
+        """What is stored of some tracks by their ids, as what is stored of some rows."""
 
-        return Recordings(self.embeddings, self.durations_s, self.audio_ids, by_row)
+        def by_row(rows: Sequence[int]) -> dict[int, Stored]:
+            ids = {int(self.track_ids[row]): int(row) for row in rows}
+            return {ids[track_id]: found for track_id, found in by_id(list(ids)).items()}
+
+        return by_row
 
     def row_of(self, track_id: int) -> int | None:
         """The row of a track; None for one that a search cannot find."""

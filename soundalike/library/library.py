@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, get_args
 
 from soundalike.arguments import number, whole_number
 from soundalike.errors import InvalidArgument
-from soundalike.library.checks import checked_weights, limits_of, seed_queries
+from soundalike.library.checks import checked_kinds, checked_weights, limits_of, seed_queries
 from soundalike.library.forget import forget
 from soundalike.library.index import Index
 from soundalike.library.judging import Judging
@@ -30,6 +30,7 @@ from soundalike.library.scanning import Scanning
 from soundalike.library.similar_records import Heard, SimilarResult
 from soundalike.library.snapshot import Query
 from soundalike.library.storage.database import Database
+from soundalike.library.version_records import VERSION_KINDS, VersionKind, VersionsResult
 from soundalike.library.view import View
 from soundalike.library.word_records import FindResult, KnownWord
 from soundalike.models import ModelInfo, find_model
@@ -355,6 +356,36 @@ class Library(Scanning, Judging):
         ModelMismatch : the whole library is analysed with another model only.
         """
         return self._reader.duplicates()
+
+    def versions(
+        self,
+        query: Query | None = None,
+        *,
+        kinds: Sequence[VersionKind] = VERSION_KINDS,
+        progress: Callable[[int, int], None] | None = None,
+    ) -> VersionsResult:
+        """The tracks that hold the same music: copies, other encodings, cuts, and other versions.
+
+        What counts as one, and how often that is wrong, say ``soundalike.similarity.recording``
+        and ``soundalike.similarity.versions``. To compare all tracks takes minutes for thousands;
+        what was found is kept beside the database, and only what has changed is compared again.
+        Nothing is changed or deleted.
+
+        Parameters
+        ----------
+        query : the track, file or passage whose versions are wanted, as for :meth:`similar`, but
+            no folder; None for all that there are.
+        kinds : which of "copy", "audio", "near" and "version".
+        progress : told now and then how many tracks are compared, and how many there are, in this
+            thread.
+
+        Raises
+        ------
+        InvalidArgument : an unknown kind, none at all, or a folder.
+        TrackNotFound, AmbiguousTrack, AudioError, ModelMismatch : as for :meth:`similar`.
+        """
+        queries = [] if query is None else seed_queries([query])
+        return self._reader.versions(queries, checked_kinds(kinds), progress)
 
     def compare(self, a: Query, b: Query) -> Comparison:
         """Compare two tracks or files: how alike, and which passages match best.

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, TypeVar, cast
@@ -47,6 +47,8 @@ from soundalike.library.snapshot import Found, Query, Snapshot
 from soundalike.library.storage.database import Database
 from soundalike.library.storage.schema import below, tracks
 from soundalike.library.upgrade import query_space, to_reanalyse, upgrade_state
+from soundalike.library.version_records import VersionKind, VersionsResult
+from soundalike.library.versions import all_versions, known_pairs, versions_of
 from soundalike.library.view import View, heard_from
 from soundalike.library.word_records import FindResult, KnownWord
 from soundalike.models import ModelInfo
@@ -309,6 +311,24 @@ class Reader:
             found = duplicate_groups(self._current(snapshot), snapshot)
         self._tidy()
         return found
+
+    def versions(
+        self,
+        queries: Sequence[SeedQuery],
+        kinds: Collection[VersionKind],
+        progress: Callable[[int, int], None] | None,
+    ) -> VersionsResult:
+        if queries:
+            return self._with_heard(
+                [queries], lambda view, heard: versions_of(view, heard[0], kinds)
+            )
+        with self._database.read() as connection:
+            snapshot = self._snapshot(connection)
+            index = self._current(snapshot)
+            pairs = known_pairs(self._database.path, index, snapshot)
+        result = all_versions(self._database, snapshot.space, index, pairs, kinds, progress)
+        self._tidy()
+        return result
 
     def compare(self, a: Query, b: Query) -> Comparison:
         with self._database.read() as connection:

@@ -68,6 +68,7 @@ class Heard:
     is_unfamiliar : whether it is unlike all music that the model knows.
     analysis : all that the model says of it; None where that was not asked for. Its times are those
         of what was heard: of a passage, they count from its beginning.
+    fingerprint : uint8 (n_frames, 6), by which it is aligned with others; None where there is none.
     """
 
     seed: Seed
@@ -79,6 +80,7 @@ class Heard:
     duration_s: float
     is_unfamiliar: bool
     analysis: Analysis | None = field(default=None, repr=False)
+    fingerprint: NDArray[np.uint8] | None = field(default=None, repr=False)
 
     @property
     def track(self) -> Track | None:

@@ -31,6 +31,7 @@ from soundalike.library.storage.encoding import (
     decode,
     decode_embeddings,
     decode_excerpts,
+    decode_fingerprint,
     decode_starts,
 )
 from soundalike.library.storage.schema import (
@@ -47,6 +48,7 @@ from soundalike.library.storage.schema import (
 from soundalike.models import ModelInfo
 from soundalike.models.contract import Words
 from soundalike.models.lineage import EmbeddingSpace
+from soundalike.similarity.recording import Music
 
 if TYPE_CHECKING:
     from soundalike.analysis import Analysis
@@ -251,6 +253,7 @@ class Snapshot:
                 excerpts.c.embeddings,
                 excerpts.c.scales,
                 excerpts.c.probabilities.label("excerpt_probabilities"),
+                excerpts.c.fingerprint,
             )
             .join(analyses, analyses.c.model_id == models.c.id)
             .join(excerpts, excerpts.c.analysis_id == analyses.c.id)
@@ -301,6 +304,23 @@ class Snapshot:
             embeddings = np.frombuffer(b"".join(encoded), np.int8).reshape(-1, size)
             yield StoredExcerpts(np.array(content_ids, np.int64)[whole], counts[whole], embeddings)
 
+    def music_of(self, track_ids: Sequence[int]) -> dict[int, Music]:
+        """What some tracks are compared by, excerpts and fingerprint; tracks of which nothing is
+        stored, or of which it is damaged, are left out."""
+        statement = _music(self.space.name, self.space.version)
+        found = {}
+        for start in range(0, len(track_ids), _BATCH):
+            some = {"track_ids": track_ids[start : start + _BATCH]}
+            for row in self.connection.execute(statement, some):
+                with suppress(ValueError):
+                    found[row.id] = Music(
+                        row.duration_s,
+                        decode_excerpts(row.embeddings, row.scales, self.space.layout),
+                        decode_starts(row.starts_s),
+                        decode_fingerprint(row.fingerprint),
+                    )
+        return found
+
     def excerpt_starts_of(self, track_ids: Sequence[int]) -> dict[int, NDArray[np.float64]]:
         """When the excerpts of some tracks begin, (n_excerpts,), seconds; tracks of which none are
         stored, or damaged ones, are left out."""
@@ -311,6 +331,20 @@ class Snapshot:
             for track_id, starts_s in self.connection.execute(statement, some):
                 with suppress(ValueError):
                     found[track_id] = decode_starts(starts_s)
+        return found
+
+    def fingerprints_of(self, track_ids: Sequence[int]) -> dict[int, NDArray[np.uint8]]:
+        """The fingerprints of some tracks, (n_frames, 6); tracks of which none is stored, or a
+        damaged one, are left out."""
+        statement = _fingerprints(self.space.name, self.space.version)
+        found = {}
+        for start in range(0, len(track_ids), _BATCH):
+            some = {"track_ids": track_ids[start : start + _BATCH]}
+            for track_id, encoded in self.connection.execute(statement, some):
+                with suppress(ValueError):
+                    fingerprint = decode_fingerprint(encoded)
+                    if fingerprint is not None:
+                        found[track_id] = fingerprint
         return found
 
     def embeddings_of(self, content_ids: Sequence[int]) -> dict[int, NDArray[np.float32]]:
@@ -362,6 +396,7 @@ class Snapshot:
             tempo_alternatives=row.tempo_alternatives,
             key=row.key,
             key_confidence=row.key_confidence,
+            fingerprint=row.fingerprint,
         )
         try:
             return decode(
@@ -463,6 +498,26 @@ def _every_excerpts(name: str, version: str) -> Select[Any]:
         .where(analyses.c.model_id == _model_id(name, version))
         .where(func.length(excerpts.c.starts_s) == 2 * func.length(excerpts.c.scales))
     )
+
+
+@lru_cache(maxsize=8)
+def _music(name: str, version: str) -> Select[Any]:
+    """What some tracks, ``track_ids``, are compared by."""
+    return _of_excerpts(
+        name,
+        version,
+        analyses.c.duration_s,
+        excerpts.c.embeddings,
+        excerpts.c.scales,
+        excerpts.c.starts_s,
+        excerpts.c.fingerprint,
+    )
+
+
+@lru_cache(maxsize=8)
+def _fingerprints(name: str, version: str) -> Select[Any]:
+    """What some tracks, ``track_ids``, are aligned by."""
+    return _of_excerpts(name, version, excerpts.c.fingerprint)
 
 
 def _of_excerpts(name: str, version: str, *columns: ColumnElement[Any]) -> Select[Any]:

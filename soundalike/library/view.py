@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 from collections.abc import Sequence
 from contextlib import suppress
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -29,14 +30,21 @@ from soundalike.library.similar_records import Heard, Seed
 from soundalike.library.snapshot import Found, Query, Snapshot
 from soundalike.library.storage.schema import below, tracks
 from soundalike.models.lineage import EmbeddingSpace
+from soundalike.similarity.best import best_first
 from soundalike.similarity.distribution import PairDistribution
 from soundalike.similarity.duplicates import Recordings
-from soundalike.similarity.select import Barred, Selection, select
+from soundalike.similarity.recording import Music
+from soundalike.similarity.select import Barred, CopiesOf, Selection, select
+from soundalike.similarity.versions import Rows, Versions
 
 if TYPE_CHECKING:
     from soundalike.analysis import Analysis
 
-__all__ = ["View", "as_folder", "heard_from"]
+__all__ = ["View", "as_folder", "heard_from", "music_heard"]
+
+
+# Rows among which cuts and versions are looked for, by how many are wanted, and at least.
+_POOL, _LEAST_POOL = 8, 256
 
 
 class View:
@@ -54,13 +62,16 @@ class View:
     Attributes
     ----------
     index : embeddings, ids, artist and album codes, and lengths of all tracks that can be found.
+    recordings : which rows hold the same recording, and are as long.
+    versions : which hold the same music: other cuts and other versions.
     """
 
     def __init__(self, snapshot: Snapshot, index: Index, *, was_chosen: bool = True) -> None:
         self.snapshot = snapshot
         self.index = index
         self._was_chosen = was_chosen
-        self.recordings: Recordings = index.recordings(snapshot.excerpts_of)
+        self.recordings: Recordings = index.recordings(snapshot)
+        self.versions: Versions = index.versions(snapshot)
 
     def __len__(self) -> int:
         return len(self.index)
@@ -137,6 +148,7 @@ class View:
         *,
         exclude: Sequence[int] = (),
         before: Sequence[int] = (),
+        one_version: bool = False,
     ) -> Selection:
         """The rows with the highest scores that limits allow; see ``similarity.select``.
 
@@ -145,11 +157,19 @@ class View:
         scores : (n,), one for each row of the index; minus infinity for what is no candidate.
         exclude : rows that must not come out, such as the seeds and their copies.
         before : rows that stand before in the list; they count for the limits.
+        one_version : of several versions of a piece, such as a live one and a cover, one may come;
+            by default of copies and cuts of a recording alone one stands for all.
+            ``limits.versions`` lets all of either come.
 
         Raises
         ------
         InvalidArgument : limits that leave nothing; the message says which takes most.
         """
+        copies_of: CopiesOf | None = None
+        if not limits.versions:
+            pool = self.pool(scores, k)
+            holding = self.versions_of if one_version else self.copies_of
+            copies_of = partial(holding, among=pool)
         return select(
             scores,
             k,
@@ -162,8 +182,40 @@ class View:
             artist_gap=limits.artist_gap,
             album_codes=self.index.album_codes,
             max_per_album=limits.max_per_album,
-            copies_of=None if limits.versions else self.recordings.copies_of,
+            copies_of=copies_of,
         )
+
+    def pool(self, scores: NDArray[np.floating], k: int) -> NDArray[np.intp]:
+        """The rows among which cuts and versions of what may stand in a list of k are looked for:
+        those with the highest scores, ascending. What is not among them does not come anyway."""
+        return np.sort(best_first(scores, max(_LEAST_POOL, _POOL * k)))
+
+    def copies_of(self, rows: Sequence[int], among: Rows = ()) -> list[list[int]]:
+        """For each of some rows the others that hold its recording, ascending: copies as long as
+        it, of all rows, and other cuts, of some."""
+        return [
+            self._with_cuts(row, copies, among)
+            for row, copies in zip(rows, self.recordings.copies_of(rows), strict=True)
+        ]
+
+    def versions_of(self, rows: Sequence[int], among: Rows) -> list[list[int]]:
+        """For each of some rows the others that hold the same music, ascending: its copies, of all
+        rows, and other cuts and versions, of some. For lists that are to have no piece twice."""
+        return [
+            self._with_audio([*copies, *(each.row for each in self.versions.of(row, among))], row)
+            for row, copies in zip(rows, self.recordings.copies_of(rows), strict=True)
+        ]
+
+    def _with_cuts(self, row: int, copies: list[int], among: Rows) -> list[int]:
+        cuts = self.versions.near(row, among) if len(among) else []
+        return self._with_audio([*copies, *cuts], row) if cuts else copies
+
+    def _with_audio(self, rows: Sequence[int], without: int) -> list[int]:
+        """Some rows and those that have the audio of one of them, ascending."""
+        audio_ids = self.index.audio_ids
+        same = np.isin(audio_ids, audio_ids[np.asarray(rows, np.intp)])
+        same[without] = False
+        return np.flatnonzero(same).tolist()
 
     # What queries mean
 
@@ -229,19 +281,20 @@ class View:
         if row is None or with_analysis:
             analysis = self.stored(found)
             return None if analysis is None else heard_from(asked, analysis)
-        layout = self.layout
-        nothing = np.zeros((0, layout.size), np.float32)
-        excerpts = self.excerpts([row]).get(row, nothing) if with_excerpts else nothing
-        starts_s = self.excerpt_starts_s([row]).get(row) if len(excerpts) else None
+        nothing = Music(0.0, np.zeros((0, self.layout.size), np.float32))
+        track_id = int(self.index.track_ids[row])
+        stored = self.snapshot.music_of([track_id]) if with_excerpts else {}
+        music = stored.get(track_id, nothing)
         return Heard(
             seed=Seed(found.track, found.path),
             content_id=found.content_id,
             model=self.model,
             embedding=self.index.embeddings[row],
-            excerpts=excerpts,
-            starts_s=np.zeros(0) if starts_s is None else starts_s,
+            excerpts=music.excerpts,
+            starts_s=music.starts_s,
             duration_s=float(self.index.durations_s[row]),
             is_unfamiliar=self.snapshot.is_unfamiliar(found.content_id),
+            fingerprint=music.fingerprint,
         )
 
     def stored(self, found: Found, *, is_needed: bool = True) -> Analysis | None:
@@ -265,13 +318,10 @@ class View:
         if not heard.seed.is_whole:
             found = Found(heard.track, heard.path, heard.content_id)
             whole = self.stored(found, is_needed=False)
-        if isinstance(whole, Heard):
-            excerpts = whole.excerpts
-        elif whole is not None:
-            excerpts = whole.excerpt_embeddings
-        else:
+        if whole is None:
             return None, []
-        return None, self.recordings.copies_of_other(whole.embedding, whole.duration_s, excerpts)
+        music = music_heard(whole) if isinstance(whole, Heard) else Music.of(whole)
+        return None, self.recordings.copies_of_other(whole.embedding, music)
 
     def check(self, *heard: Heard) -> None:
         """
@@ -287,6 +337,11 @@ class View:
                 )
 
 
+def music_heard(heard: Heard) -> Music:
+    """What was heard, as it is compared with other recordings."""
+    return Music(heard.duration_s, heard.excerpts, heard.starts_s, heard.fingerprint)
+
+
 def heard_from(asked: Asked, analysis: Analysis) -> Heard:
     """An analysis as what was heard."""
     found = asked.found
@@ -300,6 +355,7 @@ def heard_from(asked: Asked, analysis: Analysis) -> Heard:
         duration_s=analysis.duration_s,
         is_unfamiliar=analysis.unfamiliar,
         analysis=analysis,
+        fingerprint=analysis.fingerprint,
     )
 
 

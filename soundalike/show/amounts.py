@@ -12,8 +12,13 @@ __all__ = [
 ]
 
 
-COPY_WORDS = {"copy": "exact copy", "audio": "other tags", "near": "near-duplicate"}
-"""What to call each kind of copy of a track."""
+COPY_WORDS = {
+    "copy": "exact copy",
+    "audio": "other tags",
+    "near": "near-duplicate",
+    "version": "version",
+}
+"""What to call each kind of copy or version of a track."""
 
 
 def show_count(number: int, noun: str, nouns: str | None = None) -> str:

@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 
 from soundalike.arguments import number, whole_number
 from soundalike.errors import InvalidArgument
-from soundalike.similarity.duplicates import same_piece
+from soundalike.similarity.recording import same_piece
 
 __all__ = ["DECIMALS", "MIN_TRACKS_FOR_PERCENTILE", "PairDistribution", "check_matrix"]
 

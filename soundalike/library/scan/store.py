@@ -355,6 +355,7 @@ class Store(FailureStore):
                 "embeddings": encoded.excerpt_embeddings,
                 "scales": encoded.excerpt_scales,
                 "probabilities": encoded.excerpt_probabilities,
+                "fingerprint": encoded.fingerprint,
             },
         )
 

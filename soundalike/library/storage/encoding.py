@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from soundalike.analysis import Analysis
+from soundalike.descriptors.fingerprint import FRAME_BYTES
 from soundalike.facets import Facets
 from soundalike.frontends.log_mel import EXCERPT_S
 from soundalike.models.contract import NO_WORDS, Words
@@ -19,6 +20,7 @@ __all__ = [
     "decode",
     "decode_embeddings",
     "decode_excerpts",
+    "decode_fingerprint",
     "decode_probabilities",
     "decode_starts",
     "decode_words",
@@ -49,6 +51,7 @@ class EncodedAnalysis:
     tempo_alternatives: list[float] | None = None
     key: str | None = None
     key_confidence: float | None = None
+    fingerprint: bytes | None = None
 
 
 def encode(analysis: Analysis) -> EncodedAnalysis:
@@ -77,6 +80,7 @@ def encode(analysis: Analysis) -> EncodedAnalysis:
         tempo_alternatives=list(analysis.tempo_alternatives) or None,
         key=analysis.key,
         key_confidence=analysis.key_confidence,
+        fingerprint=None if analysis.fingerprint is None else analysis.fingerprint.tobytes(),
     )
 
 
@@ -144,6 +148,7 @@ def decode(
         tempo_alternatives=tuple(encoded.tempo_alternatives or ()),
         key=encoded.key,
         key_confidence=encoded.key_confidence,
+        fingerprint=decode_fingerprint(encoded.fingerprint),
     )
 
 
@@ -166,6 +171,14 @@ def decode_excerpts(embeddings: bytes, scales: bytes, layout: Facets) -> NDArray
 def decode_starts(encoded: bytes) -> NDArray[np.float64]:
     """When excerpts begin, (n_excerpts,), seconds. Raises ValueError where it is no numbers."""
     return np.frombuffer(encoded, _F64).astype(np.float64)
+
+
+def decode_fingerprint(encoded: bytes | None) -> NDArray[np.uint8] | None:
+    """A track's fingerprint, (n_frames, 6); None where none is stored. Raises ValueError where it
+    has another length."""
+    if encoded is None:
+        return None
+    return np.frombuffer(encoded, np.uint8).reshape(-1, FRAME_BYTES)
 
 
 def decode_embeddings(

@@ -82,7 +82,7 @@ __all__ = [
 ModelId = int | ScalarSelect[int]
 """The row of a model, or how to find it."""
 
-SCHEMA_VERSION = "0006"
+SCHEMA_VERSION = "0007"
 """The newest migration; kept here too, so that opening a library need not import Alembic."""
 
 metadata = MetaData(
@@ -201,6 +201,9 @@ excerpts = Table(
     Column("scales", LargeBinary, nullable=False),
     # float16 (n_excerpts, n_labels).
     Column("probabilities", LargeBinary, nullable=False),
+    # uint8 (n_frames, 6), as in ``Analysis``; NULL where the model's frontend makes none, and where
+    # an earlier version analysed.
+    Column("fingerprint", LargeBinary),
 )
 
 failures = Table(

@@ -1,0 +1,344 @@
+"""Which tracks hold the same music: one recording in another encoding or cut, or another version.
+
+*Candidates* of a track are those with the nearest embeddings, by all facets and by harmony alone,
+which is the same in any key and for any instruments.
+
+*Near* is one recording, by :mod:`soundalike.similarity.recording`.
+
+*Versions* are told by how much better two tracks align than others do
+(:mod:`soundalike.similarity.alignment`). The score of two tracks that have nothing to do with each
+other grows with their lengths; what a score is above that, as a logarithm, is its excess. From it
+is taken what most candidates of either track have, so that a library of pieces that are all alike,
+such as one pianist's, does not become one group: what counts is who stands out from a track's own
+neighbours. A version that is in the same key and at the same tempo, as one pair of strangers in a
+hundred is, needs a little less.
+"""
+
+from __future__ import annotations
+
+from collections import OrderedDict
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Final, Literal
+
+import numpy as np
+from numpy.typing import NDArray
+
+from soundalike.descriptors.fingerprint import FRAME_RATE
+from soundalike.facets import Facets
+from soundalike.similarity.alignment import Contour, best_path, contour, may_be_in_step, scores
+from soundalike.similarity.best import best_first
+from soundalike.similarity.recording import (
+    LEAST_SIMILARITY,
+    Alignment,
+    Music,
+    MusicOf,
+    one_recording,
+)
+
+__all__ = ["Fingerprints", "Relation", "RelationKind", "Rows", "Versions"]
+
+RelationKind = Literal["near", "version"]
+
+Fingerprints = Callable[[Sequence[int]], Mapping[int, NDArray[np.uint8]]]
+"""The fingerprints of some rows by row, (n_frames, 6); rows of which there is none are left out."""
+
+FloatArray = NDArray[np.float32]
+Rows = Sequence[int] | NDArray[np.integer]
+
+# Candidates of a track: by all facets, and by harmony.
+_BY_ALL, _BY_HARMONY = 20, 40
+# Of these, where a list is gone through.
+_FEWER: Final = 0.4
+# The logarithm of (1 + score) of two tracks that have nothing in common: a constant, and by the
+# logarithms of the seconds of the shorter and of the longer; and the standard deviation around it.
+# Of 45,000 pairs of 300 game soundtracks.
+_EXPECTED: Final = (-0.56, 0.264, 0.15)
+_SPREAD: Final = 0.33
+# A track's own level is told by its lower candidates (which percentile), so that versions among
+# them do not raise it, and counts the more the more candidates there are; so much is taken at most.
+_LOWER, _PRIOR, _MOST_LEVEL = 16, 8, 0.7
+# Evidence is the excess and so many times the score a second; a version has at least so much.
+_BY_SCORE, _LEAST_EVIDENCE = 2.5, 2.35
+# In the same key, and at the same tempo to one per cent, so much less is enough.
+_SAME_PACE, _LESS_EVIDENCE = 0.01, 0.4
+
+# Where cuts are looked for among the rows of a list: cosine from which on, and how many.
+_CUT_SIMILARITY, _MOST_CUTS = 0.88, 6
+
+_KEPT_CONTOURS = 8192
+
+
+@dataclass(frozen=True, slots=True)
+class Relation:
+    """Another track with the same music.
+
+    Attributes
+    ----------
+    kind : "near", the same recording; "version", another one of the same music.
+    similarity : cosine of the embeddings.
+    evidence : by what it was told: of a version how far it stands out (see the module), of a near
+        one the mean cosine of the frames that are in step.
+    alignment : None where there are no fingerprints.
+    """
+
+    row: int
+    kind: RelationKind
+    similarity: float
+    evidence: float
+    alignment: Alignment | None
+
+
+@dataclass(frozen=True, eq=False)
+class _Subject:
+    """The track that is asked about."""
+
+    embedding: FloatArray
+    contour: Contour | None
+    music: Callable[[], Music | None]
+
+
+@dataclass(frozen=True, eq=False)
+class _Scored:
+    """How candidates align with a track.
+
+    Attributes
+    ----------
+    rows : (n,), of those that have a fingerprint.
+    evidence : (n,), without what is taken from it.
+    semitones : (n,), by which each has to be raised.
+    level : what is taken from it for this track.
+    """
+
+    rows: NDArray[np.intp]
+    evidence: NDArray[np.float64]
+    semitones: NDArray[np.intp]
+    level: float
+
+
+class Versions:
+    """Which rows of a collection hold the same music.
+
+    Parameters
+    ----------
+    embeddings : float32 (n, D), unit length.
+    audio_ids : int64 (n,), equal for the same audio; of those the first row stands for all.
+    layout : what the embeddings are made of.
+    fingerprints_of, music_of : asked for few rows at a time.
+    """
+
+    def __init__(
+        self,
+        embeddings: FloatArray,
+        audio_ids: NDArray[np.int64],
+        layout: Facets,
+        *,
+        fingerprints_of: Fingerprints,
+        music_of: MusicOf,
+    ) -> None:
+        self._embeddings = embeddings
+        self._audio_ids = audio_ids
+        self._layout = layout
+        self._fingerprints_of = fingerprints_of
+        self._music_of = music_of
+        self._repeats = np.ones(len(audio_ids), bool)
+        self._repeats[np.unique(audio_ids, return_index=True)[1]] = False
+        self._contours: OrderedDict[int, Contour | None] = OrderedDict()
+        self._levels: dict[int, float] = {}
+
+    def of(self, row: int, among: Rows | None = None) -> list[Relation]:
+        """The rows with the music of a row, but for those with its very audio; near ones first,
+        then by evidence.
+
+        Parameters
+        ----------
+        among : only these rows, of which fewer are aligned; None for all.
+        """
+        own = self._subject(row)
+        left_out = self._left_out(row)
+        if among is None:
+            rows = self._candidates(own.embedding, left_out)
+        else:
+            others = np.ones(len(left_out), bool)
+            others[np.asarray(among, np.intp)] = False
+            rows = self._candidates(own.embedding, left_out | others, _FEWER)
+        scored = self._scored(own, rows)
+        if among is None:
+            self._levels[row] = scored.level
+        return self._related(own, rows, scored)
+
+    def of_other(self, embedding: FloatArray, music: Music) -> list[Relation]:
+        """The rows with the music of a track that is not among them.
+
+        Parameters
+        ----------
+        embedding : (D,), unit length.
+        """
+        own = _Subject(embedding, music.contour, lambda: music)
+        rows = self._candidates(embedding, self._repeats)
+        return self._related(own, rows, self._scored(own, rows))
+
+    def near(self, row: int, among: Rows) -> list[int]:
+        """Those of some rows that hold the recording of a row, ascending: other cuts as well. The
+        few that are the most alike are looked at, as cuts are alike."""
+        some = np.unique(np.asarray(among, np.intp))
+        some = some[~self._left_out(row)[some]]
+        similarities = self._embeddings[some] @ self._embeddings[row]
+        similarities[similarities < _CUT_SIMILARITY] = -np.inf
+        nearest = some[best_first(similarities, _MOST_CUTS)]
+        return sorted(self._near(self._subject(row), nearest)) if len(nearest) else []
+
+    def has_fingerprint(self, row: int) -> bool:
+        """Whether there is one; without it neither cuts nor versions are found."""
+        self._load([row])
+        return self._contours[row] is not None
+
+    # Candidates
+
+    def _subject(self, row: int) -> _Subject:
+        self._load([row])
+        return _Subject(
+            self._embeddings[row],
+            self._contours[row],
+            lambda: self._music_of([row]).get(row),
+        )
+
+    def _left_out(self, row: int) -> NDArray[np.bool_]:
+        """Rows that are no candidates of a row: its audio, and what another stands for."""
+        left_out: NDArray[np.bool_] = self._repeats | (self._audio_ids == self._audio_ids[row])
+        return left_out
+
+    def _candidates(
+        self, embedding: FloatArray, left_out: NDArray[np.bool_], share: float = 1.0
+    ) -> NDArray[np.intp]:
+        """Rows that may hold the same music, ascending.
+
+        Parameters
+        ----------
+        share : of how many there usually are.
+        """
+        harmony = self._layout.slices.get("harmony")
+        wanted = [(slice(None), round(share * _BY_ALL))]
+        wanted += [] if harmony is None else [(harmony, round(share * _BY_HARMONY))]
+        found = []
+        for block, k in wanted:
+            cosines = self._embeddings[:, block] @ embedding[block]
+            cosines[left_out] = -np.inf
+            found.append(best_first(cosines, k))
+        return np.unique(np.concatenate(found))
+
+    def _scored(self, own: _Subject, rows: NDArray[np.intp]) -> _Scored:
+        """How candidates align; none does where there are no fingerprints."""
+        known, others = [], []
+        if own.contour is not None:
+            self._load(rows.tolist())
+            known = [row for row in rows.tolist() if self._contours[row] is not None]
+            others = [each for row in known if (each := self._contours[row]) is not None]
+        if own.contour is None or not others:
+            nothing = np.zeros(0, np.intp)
+            return _Scored(nothing, np.zeros(0), nothing, 0.0)
+        sums, semitones = scores(own.contour, others)
+        length = max(1, len(own.contour.coarse))
+        lengths = np.array([max(1, len(each.coarse)) for each in others])
+        shorter, longer = np.minimum(lengths, length), np.maximum(lengths, length)
+        constant, by_shorter, by_longer = _EXPECTED
+        expected = constant + by_shorter * np.log(shorter) + by_longer * np.log(longer)
+        excess = np.log1p(sums) - expected
+        evidence = excess + _BY_SCORE * sums / shorter
+        return _Scored(np.array(known, np.intp), evidence, semitones, _level(excess))
+
+    def _level_of(self, row: int) -> float:
+        """What is taken from the evidence for a row."""
+        if row not in self._levels:
+            own = self._subject(row)
+            rows = self._candidates(own.embedding, self._left_out(row))
+            self._levels[row] = self._scored(own, rows).level
+        return self._levels[row]
+
+    def _load(self, rows: Sequence[int]) -> None:
+        """Have the contours of some rows at hand."""
+        for row in rows:
+            if row in self._contours:
+                self._contours.move_to_end(row)
+        new = [row for row in dict.fromkeys(rows) if row not in self._contours]
+        found = self._fingerprints_of(new) if new else {}
+        for row in new:
+            packed = found.get(row)
+            self._contours[row] = None if packed is None else contour(packed)
+        while len(self._contours) > _KEPT_CONTOURS:
+            self._contours.popitem(last=False)
+
+    # Relations
+
+    def _related(self, own: _Subject, rows: NDArray[np.intp], scored: _Scored) -> list[Relation]:
+        found = self._near(own, rows)
+        least = _LEAST_EVIDENCE - _LESS_EVIDENCE
+        order = np.argsort(-scored.evidence, kind="stable")
+        for place in order[scored.evidence[order] - scored.level >= least].tolist():
+            row, semitones = int(scored.rows[place]), int(scored.semitones[place])
+            if row in found:
+                continue
+            evidence = float(scored.evidence[place]) - max(scored.level, self._level_of(row))
+            self._load([row])
+            other = self._contours[row]
+            if evidence < least or own.contour is None or other is None:
+                continue
+            alignment = _aligned(own.contour, other, semitones)
+            if evidence >= _LEAST_EVIDENCE or _is_at_one_pace(alignment):
+                similarity = self._similarity(own, row)
+                found[row] = Relation(row, "version", similarity, evidence, alignment)
+        return sorted(found.values(), key=lambda each: (each.kind, -each.evidence))
+
+    def _near(self, own: _Subject, rows: NDArray[np.intp]) -> dict[int, Relation]:
+        """Those of some rows that hold the recording."""
+        similarities = self._embeddings[rows] @ own.embedding
+        similar = rows[similarities >= LEAST_SIMILARITY].tolist()
+        self._load(similar)
+        # Most are none, and what is stored of them is more than the fingerprint.
+        likely = [row for row in similar if _may_be_near(own.contour, self._contours[row])]
+        music = own.music() if likely else None
+        if music is None:
+            return {}
+        found = {}
+        for row, other in self._music_of(likely).items():
+            similarity = self._similarity(own, row)
+            same = one_recording(music, other, similarity=similarity, layout=self._layout)
+            if same is not None:
+                found[row] = Relation(row, "near", similarity, same.agreement, same.alignment)
+        return found
+
+    def _similarity(self, own: _Subject, row: int) -> float:
+        return float(self._embeddings[row] @ own.embedding)
+
+
+def _may_be_near(a: Contour | None, b: Contour | None) -> bool:
+    return a is None or b is None or may_be_in_step(a, b)
+
+
+def _level(excess: NDArray[np.float64]) -> float:
+    """What unrelated tracks reach, by the lower ones of some candidates."""
+    by_number = len(excess) / (len(excess) + _PRIOR)
+    return float(np.clip((np.percentile(excess, _LOWER) + _SPREAD) * by_number, 0.0, _MOST_LEVEL))
+
+
+def _is_at_one_pace(alignment: Alignment | None) -> bool:
+    return (
+        alignment is not None
+        and alignment.semitones == 0
+        and abs(alignment.tempo_ratio - 1) <= _SAME_PACE
+    )
+
+
+def _aligned(a: Contour, b: Contour, semitones: int) -> Alignment | None:
+    """How b lies to a, if it has to be raised by so many semitones."""
+    path = best_path(a, b, semitones)
+    if path is None:
+        return None
+    one, other = (a, path.a) if len(a) <= len(b) else (b, path.b)
+    return Alignment(
+        share=float(other[-1] - other[0] + 1) / len(one),
+        # What has to be raised lies lower; -5 to 6.
+        semitones=(5 - semitones) % 12 - 5,
+        tempo_ratio=path.tempo_ratio,
+        offset_s=float(path.b[0] - path.a[0]) / FRAME_RATE,
+    )
