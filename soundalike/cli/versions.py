@@ -135,8 +135,8 @@ def _print_table(result: VersionsResult, *, paths: bool) -> None:
     rows = []
     for group in result.groups:
         if group.of is not None:
-            said = group.reason if group.of is group.best else ""
-            rows.append(["this" if result.query else "best", "", said, *track_cells(group.of)])
+            first = ["this", "", ""] if result.query else ["best", "", group.reason]
+            rows.append([*first, *track_cells(group.of)])
         for each in group.others:
             is_best = result.query is not None and each.track == group.best
             cells = [COPY_WORDS[each.kind], f"{each.similarity:.3f}", _lies(each)]

@@ -61,8 +61,9 @@ def search(
     left_out = {row for row, _ in own_rows if row is not None}
     own_copies: dict[int, Heard] = {}
     if not limits.versions:
+        pool = view.pool(scored.scores, k)
         for heard, (_, own) in zip((*seeds, *without), own_rows, strict=True):
-            for row in own:
+            for row in (*own, *view.cuts_of(heard, pool)):
                 if row not in left_out:
                     own_copies.setdefault(row, heard)
     left_out |= set(own_copies)
