@@ -43,7 +43,7 @@ Samples = NDArray[np.float32]
 Relation = Literal["original", "near", "version"]
 
 SECTION_S = 20.0
-MOST_S = 240.0
+MOST_S = 180.0
 """Of a real piece as much is taken."""
 
 NEAR = "near"

@@ -62,7 +62,8 @@ _FAILURES_SHOWN = 3
 @click.option(
     "--full",
     is_flag=True,
-    help="Read every file for its content and tags, whatever its size and times say.",
+    help="Read every file for its content and tags, whatever its size and times say, and analyse "
+    "again what an earlier version analysed without a fingerprint.",
 )
 @click.option(
     "--exclude",

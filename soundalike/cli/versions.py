@@ -66,6 +66,7 @@ def versions(
     kinds: tuple[VersionKind, ...],
     m3u: str | None,
     relative: bool,
+    base: tuple[str, str] | None,
     paths: bool,
     model: str | None,
     library: str | None,
@@ -89,7 +90,7 @@ def versions(
     """
     from soundalike.library import Library
 
-    playlist = PlaylistTarget(m3u, relative, as_json)
+    playlist = PlaylistTarget(m3u, relative, as_json, base=base)
     chosen = kinds or _KINDS
     query = " ".join(track)
     with Library(library, model=model, create=False) as opened:
@@ -135,8 +136,8 @@ def _print_table(result: VersionsResult, *, paths: bool) -> None:
     rows = []
     for group in result.groups:
         if group.of is not None:
-            said = group.reason if group.of is group.best else ""
-            rows.append(["this" if result.query else "best", "", said, *track_cells(group.of)])
+            first = ["this", "", ""] if result.query else ["best", "", group.reason]
+            rows.append([*first, *track_cells(group.of)])
         for each in group.others:
             is_best = result.query is not None and each.track == group.best
             cells = [COPY_WORDS[each.kind], f"{each.similarity:.3f}", _lies(each)]

@@ -60,7 +60,8 @@ class Scanning:
             folders that were scanned before.
         jobs : processes; by default one for each core.
         retry : try again all files that failed before.
-        full : read every file, whatever its size and times say, for its content and its tags.
+        full : read every file, whatever its size and times say, for its content and its tags, and
+            analyse again what has no fingerprint, though the model's frontend makes them.
         exclude : patterns of what to leave out of these folders, remembered with them; ``[]``
             for nothing any more, None for those of the last time. ``"Podcasts"`` or ``"*.wma"``
             is compared with each name, ``"Spoken/Drafts*"`` with the path below the folder.

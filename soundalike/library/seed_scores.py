@@ -53,6 +53,7 @@ def score_rows(
     weights: Mapping[str, float] | None = None,
     taste: Taste | None = None,
     copies: bool = True,
+    k: int = 100,
 ) -> ScoredRows:
     """Score all rows of a view; see ``similarity.seeds`` for how, and on what that rests.
 
@@ -62,7 +63,9 @@ def score_rows(
         ``MOST_SEEDS`` some tell what all are like.
     weights : of facets, as ``Facets.weights`` takes them; they go before those of a taste.
     taste : to rank by; None for none.
-    copies : whether to look for the copies of the seeds.
+    copies : whether to look for the copies of the seeds, other cuts among them.
+    k : how many rows are wanted, about: among the best of several times as many such cuts are
+        looked for.
 
     Raises
     ------

@@ -8,14 +8,14 @@ from collections.abc import Iterable, Iterator, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from functools import cached_property, lru_cache
+from functools import cached_property
 from itertools import compress
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
-from sqlalchemy import Connection, Row, ScalarSelect, Select, and_, bindparam, case, func, select
+from sqlalchemy import Connection, Row, Select, func, select
 from sqlalchemy.sql import ColumnElement
 
 from soundalike.analysis import is_unfamiliar
@@ -26,6 +26,18 @@ from soundalike.library.changes import Position, position
 from soundalike.library.naming import Roots
 from soundalike.library.records import Track
 from soundalike.library.roots import read_roots
+from soundalike.library.statements import (
+    CONTENT_OF_TRACK,
+    every_track,
+    excerpts_of_all,
+    excerpts_of_tracks,
+    familiarity_of_content,
+    fingerprints_of_tracks,
+    model_row,
+    music_of_tracks,
+    starts_of_tracks,
+    tracks_with_ids,
+)
 from soundalike.library.storage.encoding import (
     EncodedAnalysis,
     decode,
@@ -40,7 +52,6 @@ from soundalike.library.storage.schema import (
     excerpts,
     failures,
     models,
-    own_analysis,
     own_failure,
     searchable_tracks,
     tracks,
@@ -119,8 +130,8 @@ class Snapshot:
         self.connection = connection
         self.space = space
         self._position = position
-        self._model_id = _model_id(space.name, space.version)
-        self._every_track = _every_track(space.name, space.version)
+        self._model_id = model_row(space.name, space.version)
+        self._every_track = every_track(space.name, space.version)
 
     @property
     def position(self) -> Position:
@@ -147,7 +158,7 @@ class Snapshot:
 
     def tracks_by_id(self, track_ids: Sequence[int]) -> dict[int, Track]:
         """The tracks with these ids, as many as they may be."""
-        statement = _tracks_by_id(self.space.name, self.space.version)
+        statement = tracks_with_ids(self.space.name, self.space.version)
         found: dict[int, Track] = {}
         for start in range(0, len(track_ids), _BATCH):
             some = {"track_ids": track_ids[start : start + _BATCH]}
@@ -188,7 +199,7 @@ class Snapshot:
 
     def content_of(self, track_id: int) -> int | None:
         """The row of a track's content."""
-        return self.connection.scalar(_CONTENT_OF_TRACK, {"track_id": track_id})
+        return self.connection.scalar(CONTENT_OF_TRACK, {"track_id": track_id})
 
     def _to_tracks(self, rows: Iterable[Row[Any]]) -> list[Track]:
         found = []
@@ -222,7 +233,7 @@ class Snapshot:
     def is_unfamiliar(self, content_id: int | None) -> bool:
         """Whether a content is unlike all music that the model knows; False where unknown."""
         familiarity = self.connection.scalar(
-            _familiarity(self.space.name, self.space.version), {"content_id": content_id}
+            familiarity_of_content(self.space.name, self.space.version), {"content_id": content_id}
         )
         return is_unfamiliar(familiarity)
 
@@ -276,7 +287,7 @@ class Snapshot:
     def excerpts_of(self, track_ids: Sequence[int]) -> dict[int, NDArray[np.float32]]:
         """The embeddings of the excerpts of some tracks, (n_excerpts, D), unit length; tracks of
         which none are stored, or damaged ones, are left out."""
-        statement = _excerpts(self.space.name, self.space.version)
+        statement = excerpts_of_tracks(self.space.name, self.space.version)
         found = {}
         for start in range(0, len(track_ids), _BATCH):
             some = {"track_ids": track_ids[start : start + _BATCH]}
@@ -289,7 +300,7 @@ class Snapshot:
     def each_excerpts(self) -> Iterator[StoredExcerpts]:
         """The excerpts of all contents, some contents at a time; damaged ones are left out."""
         size = self.space.layout.size
-        statement = _every_excerpts(self.space.name, self.space.version)
+        statement = excerpts_of_all(self.space.name, self.space.version)
         found = self.connection.execute(
             statement, execution_options={"yield_per": _CONTENTS_AT_ONCE}
         )
@@ -307,7 +318,7 @@ class Snapshot:
     def music_of(self, track_ids: Sequence[int]) -> dict[int, Music]:
         """What some tracks are compared by, excerpts and fingerprint; tracks of which nothing is
         stored, or of which it is damaged, are left out."""
-        statement = _music(self.space.name, self.space.version)
+        statement = music_of_tracks(self.space.name, self.space.version)
         found = {}
         for start in range(0, len(track_ids), _BATCH):
             some = {"track_ids": track_ids[start : start + _BATCH]}
@@ -324,7 +335,7 @@ class Snapshot:
     def excerpt_starts_of(self, track_ids: Sequence[int]) -> dict[int, NDArray[np.float64]]:
         """When the excerpts of some tracks begin, (n_excerpts,), seconds; tracks of which none are
         stored, or damaged ones, are left out."""
-        statement = _starts(self.space.name, self.space.version)
+        statement = starts_of_tracks(self.space.name, self.space.version)
         found = {}
         for start in range(0, len(track_ids), _BATCH):
             some = {"track_ids": track_ids[start : start + _BATCH]}
@@ -336,7 +347,7 @@ class Snapshot:
     def fingerprints_of(self, track_ids: Sequence[int]) -> dict[int, NDArray[np.uint8]]:
         """The fingerprints of some tracks, (n_frames, 6); tracks of which none is stored, or a
         damaged one, are left out."""
-        statement = _fingerprints(self.space.name, self.space.version)
+        statement = fingerprints_of_tracks(self.space.name, self.space.version)
         found = {}
         for start in range(0, len(track_ids), _BATCH):
             some = {"track_ids": track_ids[start : start + _BATCH]}
@@ -413,120 +424,3 @@ class Snapshot:
                 f"{number}{found.name}: its stored analysis is damaged ({error}); scan its folder "
                 f"again, and it is analysed anew"
             ) from error
-
-
-# Statements that every question needs, composed once: that takes longer than running them.
-
-_CONTENT_OF_TRACK = select(tracks.c.content_id).where(tracks.c.id == bindparam("track_id"))
-
-
-@lru_cache(maxsize=8)
-def _model_id(name: str, version: str) -> ScalarSelect[int]:
-    """The row of a model."""
-    its_row = select(models.c.id).where(models.c.name == name, models.c.version == version)
-    return its_row.scalar_subquery()
-
-
-@lru_cache(maxsize=8)
-def _familiarity(name: str, version: str) -> Select[Any]:
-    """What a model says of a content, ``content_id``."""
-    own = analyses.c.model_id == _model_id(name, version)
-    return select(analyses.c.familiarity).where(
-        analyses.c.content_id == bindparam("content_id"), own
-    )
-
-
-@lru_cache(maxsize=8)
-def _every_track(name: str, version: str) -> Select[Any]:
-    """Every track with its tags, and its status as a model sees it, for :func:`_to_track`."""
-    model_id = _model_id(name, version)
-    status = case(
-        (tracks.c.missing_at.is_not(None), "missing"),
-        (failures.c.id.is_not(None), "failed"),
-        (analyses.c.id.is_not(None), "analysed"),
-        else_="pending",
-    )
-    facts = [column for column in contents.c if column.name != "id"]
-    return (
-        select(
-            tracks.c.id,
-            tracks.c.path,
-            tracks.c.size_bytes,
-            tracks.c.missing_at,
-            *facts,
-            analyses.c.tempo_bpm,
-            analyses.c.key,
-            status.label("status"),
-        )
-        .select_from(tracks)
-        .outerjoin(contents, contents.c.id == tracks.c.content_id)
-        .outerjoin(analyses, own_analysis(model_id))
-        .outerjoin(failures, own_failure(model_id))
-    )
-
-
-@lru_cache(maxsize=8)
-def _tracks_by_id(name: str, version: str) -> Select[Any]:
-    """The same for some tracks, ``track_ids``."""
-    some = tracks.c.id.in_(bindparam("track_ids", expanding=True))
-    return _every_track(name, version).where(some)
-
-
-@lru_cache(maxsize=8)
-def _excerpts(name: str, version: str) -> Select[Any]:
-    """What the excerpts of some tracks, ``track_ids``, are."""
-    return _of_excerpts(name, version, excerpts.c.embeddings, excerpts.c.scales)
-
-
-@lru_cache(maxsize=8)
-def _starts(name: str, version: str) -> Select[Any]:
-    """When these excerpts begin."""
-    return _of_excerpts(name, version, excerpts.c.starts_s)
-
-
-@lru_cache(maxsize=8)
-def _every_excerpts(name: str, version: str) -> Select[Any]:
-    """The excerpts of all contents that a model has analysed."""
-    return (
-        select(
-            analyses.c.content_id,
-            excerpts.c.embeddings,
-            # As many as have a scale; of a whole row, as many as have a time.
-            (func.length(excerpts.c.scales) // 4).label("n"),
-        )
-        .join_from(analyses, excerpts, excerpts.c.analysis_id == analyses.c.id)
-        .where(analyses.c.model_id == _model_id(name, version))
-        .where(func.length(excerpts.c.starts_s) == 2 * func.length(excerpts.c.scales))
-    )
-
-
-@lru_cache(maxsize=8)
-def _music(name: str, version: str) -> Select[Any]:
-    """What some tracks, ``track_ids``, are compared by."""
-    return _of_excerpts(
-        name,
-        version,
-        analyses.c.duration_s,
-        excerpts.c.embeddings,
-        excerpts.c.scales,
-        excerpts.c.starts_s,
-        excerpts.c.fingerprint,
-    )
-
-
-@lru_cache(maxsize=8)
-def _fingerprints(name: str, version: str) -> Select[Any]:
-    """What some tracks, ``track_ids``, are aligned by."""
-    return _of_excerpts(name, version, excerpts.c.fingerprint)
-
-
-def _of_excerpts(name: str, version: str, *columns: ColumnElement[Any]) -> Select[Any]:
-    # The sum keeps SQLite from going through all analyses of the model by their index.
-    is_own = analyses.c.model_id + 0 == _model_id(name, version)
-    return (
-        select(tracks.c.id, *columns)
-        .select_from(tracks)
-        .join(analyses, and_(analyses.c.content_id == tracks.c.content_id, is_own))
-        .join(excerpts, excerpts.c.analysis_id == analyses.c.id)
-        .where(tracks.c.id.in_(bindparam("track_ids", expanding=True)))
-    )

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Literal, get_args
+from typing import TYPE_CHECKING, Literal, get_args
 
 from soundalike.library.records import Track
 from soundalike.library.similar_records import Seed
-from soundalike.similarity.recording import Alignment
+
+if TYPE_CHECKING:
+    from soundalike.similarity.recording import Alignment
 
 __all__ = ["VERSION_KINDS", "Version", "VersionGroup", "VersionKind", "VersionsResult"]
 

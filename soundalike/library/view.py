@@ -206,16 +206,26 @@ class View:
             for row, copies in zip(rows, self.recordings.copies_of(rows), strict=True)
         ]
 
+    def cuts_of(self, heard: Heard, among: Rows) -> list[int]:
+        """Those of some rows that hold another cut of what was heard, ascending; of a passage
+        none."""
+        if not heard.seed.is_whole:
+            return []
+        row = self.row_of(heard)
+        if row is not None:
+            return self._with_cuts(row, [], among)
+        found = self.versions.near_other(heard.embedding, music_heard(heard), among)
+        return self._with_audio(found) if found else []
+
     def _with_cuts(self, row: int, copies: list[int], among: Rows) -> list[int]:
         cuts = self.versions.near(row, among) if len(among) else []
         return self._with_audio([*copies, *cuts], row) if cuts else copies
 
-    def _with_audio(self, rows: Sequence[int], without: int) -> list[int]:
+    def _with_audio(self, rows: Sequence[int], without: int | None = None) -> list[int]:
         """Some rows and those that have the audio of one of them, ascending."""
         audio_ids = self.index.audio_ids
         same = np.isin(audio_ids, audio_ids[np.asarray(rows, np.intp)])
-        same[without] = False
-        return np.flatnonzero(same).tolist()
+        return [row for row in np.flatnonzero(same).tolist() if row != without]
 
     # What queries mean
 

@@ -60,6 +60,8 @@ _SPREAD: Final = 0.33
 _LOWER, _PRIOR, _MOST_LEVEL = 16, 8, 0.7
 # Evidence is the excess and so many times the score a second; a version has at least so much.
 _BY_SCORE, _LEAST_EVIDENCE = 2.5, 2.35
+# Seconds of the shorter: of less, harmony does not tell one piece from another.
+_LEAST_LENGTH_S: Final = 20
 # In the same key, and at the same tempo to one per cent, so much less is enough.
 _SAME_PACE, _LESS_EVIDENCE = 0.01, 0.4
 
@@ -181,12 +183,12 @@ class Versions:
     def near(self, row: int, among: Rows) -> list[int]:
         """Those of some rows that hold the recording of a row, ascending: other cuts as well. The
         few that are the most alike are looked at, as cuts are alike."""
-        some = np.unique(np.asarray(among, np.intp))
-        some = some[~self._left_out(row)[some]]
-        similarities = self._embeddings[some] @ self._embeddings[row]
-        similarities[similarities < _CUT_SIMILARITY] = -np.inf
-        nearest = some[best_first(similarities, _MOST_CUTS)]
-        return sorted(self._near(self._subject(row), nearest)) if len(nearest) else []
+        return self._near_among(self._subject(row), among, self._left_out(row))
+
+    def near_other(self, embedding: FloatArray, music: Music, among: Rows) -> list[int]:
+        """The same for a track that is not among the rows."""
+        own = _Subject(embedding, music.contour, lambda: music)
+        return self._near_among(own, among, self._repeats)
 
     def has_fingerprint(self, row: int) -> bool:
         """Whether there is one; without it neither cuts nor versions are found."""
@@ -245,6 +247,7 @@ class Versions:
         expected = constant + by_shorter * np.log(shorter) + by_longer * np.log(longer)
         excess = np.log1p(sums) - expected
         evidence = excess + _BY_SCORE * sums / shorter
+        evidence[shorter < _LEAST_LENGTH_S] = -np.inf
         return _Scored(np.array(known, np.intp), evidence, semitones, _level(excess))
 
     def _level_of(self, row: int) -> float:
@@ -288,6 +291,13 @@ class Versions:
                 similarity = self._similarity(own, row)
                 found[row] = Relation(row, "version", similarity, evidence, alignment)
         return sorted(found.values(), key=lambda each: (each.kind, -each.evidence))
+
+    def _near_among(self, own: _Subject, among: Rows, left_out: NDArray[np.bool_]) -> list[int]:
+        some = np.unique(np.asarray(among, np.intp))
+        some = some[~left_out[some]]
+        similarities = self._embeddings[some] @ own.embedding
+        similarities[similarities < _CUT_SIMILARITY] = -np.inf
+        return sorted(self._near(own, some[best_first(similarities, _MOST_CUTS)]))
 
     def _near(self, own: _Subject, rows: NDArray[np.intp]) -> dict[int, Relation]:
         """Those of some rows that hold the recording."""

@@ -55,6 +55,7 @@ class Answers:
     model : that the scan analyses with.
     remembered : the folders, which say how tags are to be read.
     retry : what failed before in the same state is not left alone.
+    adds_fingerprints : what is analysed, but has no fingerprint, is analysed again.
 
     Attributes
     ----------
@@ -73,6 +74,7 @@ class Answers:
         remembered: Mapping[str, KnownFolder],
         *,
         retry: bool,
+        adds_fingerprints: bool = False,
     ) -> None:
         self._session = session
         self._model = model
@@ -80,6 +82,7 @@ class Answers:
         self._counts = counts
         self._remembered = remembered
         self._retry = retry
+        self._adds_fingerprints = adds_fingerprints
         self.done = 0
         self.tagged: set[int] = set()
         self.waiting: dict[bytes, list[Waiting]] = {}
@@ -131,7 +134,12 @@ class Answers:
             store.drop_failure(track.track_id)
             track = replace(track, is_failed=False, retry_at=None)
         store.set_content(track, content, found.stamp)
-        if content.is_analysed:
+        is_bare = self._adds_fingerprints and content.is_analysed and not content.has_fingerprint
+        if is_bare:
+            # What is known of it holds until it is analysed again.
+            store.drop_failure(track.track_id)
+            self._wait_for(pool, Waiting(track.track_id, found, origin))
+        elif content.is_analysed:
             store.drop_failure(track.track_id)
             self.count(track.track_id, origin)
         elif track.is_failed and track.retry_at is None and not self._retry:
@@ -155,6 +163,15 @@ class Answers:
                 if audio is not None:
                     self._same_audio[audio] = []
                 self._submit(pool, self.analyse_job(file))
+
+    def _wait_for(self, pool: Pool | None, file: Waiting) -> None:
+        """Have the content of a file analysed, whatever others sound the same."""
+        others = self.waiting.get(file.found.digest)
+        if others is not None:
+            others.append(file)
+        else:
+            self.waiting[file.found.digest] = []
+            self._submit(pool, self.analyse_job(file))
 
     def _keep(self, store: Store, pool: Pool | None, outcome: Analysed) -> None:
         job = outcome.job

@@ -18,6 +18,7 @@ from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 
 from soundalike.errors import InvalidArgument
+from soundalike.frontends import find_frontend
 from soundalike.library.records import ScanPhase, ScanProgress, ScanReport
 from soundalike.library.scan.answers import Answers, Waiting
 from soundalike.library.scan.folders import FolderSettings
@@ -114,6 +115,7 @@ class Scan:
                     self._counts,
                     self._plan.remembered,
                     retry=retry,
+                    adds_fingerprints=full and find_frontend(self._model.frontend).has_chroma,
                 )
                 look = Look(
                     self._session,

@@ -150,7 +150,9 @@ def content_by_digest(model_id: int, older_ids: tuple[int, ...]) -> Select[Any]:
             contents.c.audio_digest,
             analyses.c.id.label("analysis_id"),
             has_analysis(contents.c.id, older_ids).label("has_older"),
+            excerpts.c.fingerprint.is_not(None).label("has_fingerprint"),
         )
         .outerjoin(analyses, own)
+        .outerjoin(excerpts, excerpts.c.analysis_id == analyses.c.id)
         .where(contents.c.digest == bindparam("for_digest"))
     )

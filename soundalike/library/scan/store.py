@@ -74,13 +74,17 @@ class KnownTrack:
 
 @dataclass(frozen=True, slots=True)
 class KnownContent:
-    """What the database says of a content. ``audio_digest`` None: it was not looked at yet."""
+    """What the database says of a content. ``audio_digest`` None: it was not looked at yet.
+
+    ``has_fingerprint``: its analysis by the scan's model has one.
+    """
 
     content_id: int
     is_analysed: bool
     is_outdated: bool
     tags: Tags
     audio_digest: bytes | None
+    has_fingerprint: bool = False
 
 
 class Store(FailureStore):
@@ -250,7 +254,9 @@ class Store(FailureStore):
             is_analysed = row.analysis_id is not None
             is_outdated = row.has_older and not is_analysed
             tags = Tags.from_json(row.tags)
-            return KnownContent(row.id, is_analysed, is_outdated, tags, row.audio_digest)
+            return KnownContent(
+                row.id, is_analysed, is_outdated, tags, row.audio_digest, row.has_fingerprint
+            )
         made = self._connection.execute(statements.ADD_CONTENT, {"digest": digest})
         return KnownContent(made.scalar_one(), False, False, Tags(), None)
 
