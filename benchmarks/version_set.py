@@ -46,7 +46,8 @@ SECTION_S = 20.0
 MOST_S = 180.0
 """Of a real piece as much is taken."""
 
-NEAR = "near"
+NEAR: Relation = "near"
+VERSION: Relation = "version"
 
 
 @dataclass(frozen=True)
@@ -77,13 +78,13 @@ CHANGES: dict[str, tuple[Relation, Callable[[Samples, int, np.random.Generator],
     "intro cut": (NEAR, lambda x, rate, _: x[8 * rate :]),
     "faded out": (NEAR, lambda x, rate, _: _faded(x[: round(0.7 * len(x))], 6 * rate)),
     "radio edit": (NEAR, lambda x, rate, _: _edited(x, rate)),
-    "semitone up": ("version", lambda x, rate, _: change_pitch(x, rate, 5.946)),
-    "two down": ("version", lambda x, rate, _: change_pitch(x, rate, -10.91)),
-    "8 % faster": ("version", lambda x, rate, _: change_tempo(x, rate, 8.0)),
-    "12 % slower": ("version", lambda x, rate, _: change_tempo(x, rate, -12.0)),
-    "from tape": ("version", lambda x, rate, _: _sped(x, rate, 1.03)),
-    "live sound": ("version", lambda x, rate, rng: _live(change_tempo(x, rate, 4.0), rate, rng)),
-    "remix": ("version", lambda x, rate, rng: _remixed(x, rate, rng)),
+    "semitone up": (VERSION, lambda x, rate, _: change_pitch(x, rate, 5.946)),
+    "two down": (VERSION, lambda x, rate, _: change_pitch(x, rate, -10.91)),
+    "8 % faster": (VERSION, lambda x, rate, _: change_tempo(x, rate, 8.0)),
+    "12 % slower": (VERSION, lambda x, rate, _: change_tempo(x, rate, -12.0)),
+    "from tape": (VERSION, lambda x, rate, _: _sped(x, rate, 1.03)),
+    "live sound": (VERSION, lambda x, rate, rng: _live(change_tempo(x, rate, 4.0), rate, rng)),
+    "remix": (VERSION, lambda x, rate, rng: _remixed(x, rate, rng)),
 }
 """What can be done to any waveform, by name: what it is to the original, and how it is made. Every
 near one is the same performance at the same speed."""
@@ -97,7 +98,7 @@ def real(paths: Sequence[Path], changes: Sequence[str] = tuple(CHANGES)) -> Iter
             audio = load_audio(path, mono=True, end_s=None)
             return audio.samples[: round(MOST_S * audio.sample_rate)], audio.sample_rate
 
-        yield from _changed(f"real {path.stem}", number % 2, original, changes, number)
+        yield from _changed(f"real {number:02d} {path.stem}", number % 2, original, changes, number)
 
 
 def composed(n: int = 32, changes: Sequence[str] = tuple(CHANGES)) -> Iterator[Recording]:
@@ -118,7 +119,7 @@ def composed(n: int = 32, changes: Sequence[str] = tuple(CHANGES)) -> Iterator[R
 
         yield from _changed(piece, half, original, changes, number)
         for name, made in work.others().items():
-            yield Recording(piece, half, name, "version", made)
+            yield Recording(piece, half, name, VERSION, made)
 
 
 def _changed(
@@ -255,9 +256,10 @@ class _Work:
     def _arranged(
         self, section: _Section, take: int, jitter_s: float, *, is_demo: bool
     ) -> Arrangement:
-        from controlled import INSTRUMENTATIONS, RHYTHMS
         from demo_music.arrangement import arrange
         from demo_music.harmonies import Harmony
+        from demo_music.instrumentations import INSTRUMENTATIONS
+        from demo_music.rhythms import RHYTHMS
         from demo_music.theory import SCALES
 
         def arranged(instrumentation: int) -> Arrangement:
@@ -330,9 +332,13 @@ def _filtered(waveform: Samples, rate: int, gain_of: Callable[[Any], Any]) -> Sa
 
 def _remastered(waveform: Samples, rate: int) -> Samples:
     """Brighter, and so loud that its peaks are rounded off."""
-    octaves = lambda hz: np.clip(np.log2((hz + 1.0) / 700.0), -4, 4)  # noqa: E731
-    tilted = _filtered(waveform, rate, lambda hz: 10 ** (1.5 * octaves(hz) / 20))
-    return np.tanh(tilted / np.float32(2.5 * tilted.std() + 1e-9)).astype(np.float32) * 0.9
+    tilted = _filtered(
+        waveform,
+        rate,
+        lambda hz: 10 ** (1.5 * np.clip(np.log2((hz + 1.0) / 700.0), -4, 4) / 20),
+    )
+    loud: Samples = np.float32(0.9) * np.tanh(tilted / np.float32(2.5 * tilted.std() + 1e-9))
+    return loud
 
 
 def _faded(waveform: Samples, length: int) -> Samples:
@@ -393,4 +399,5 @@ def _remixed(waveform: Samples, rate: int, rng: np.random.Generator) -> Samples:
     loop = np.tile(kick + 0.15 * hat, len(body) // beat + 1)[: len(body)].astype(np.float32)
     drums = loop / loop.std() * 0.6 * body.std()
     mixed = body + drums
-    return (0.9 * mixed / np.abs(mixed).max()).astype(np.float32)
+    made: Samples = (0.9 * mixed / np.abs(mixed).max()).astype(np.float32)
+    return made

@@ -36,7 +36,7 @@ from soundalike.similarity.recording import (
     one_recording,
 )
 
-__all__ = ["Fingerprints", "Relation", "RelationKind", "Rows", "Versions"]
+__all__ = ["LEAST_EVIDENCE", "Fingerprints", "Relation", "RelationKind", "Rows", "Versions"]
 
 RelationKind = Literal["near", "version"]
 
@@ -58,8 +58,10 @@ _SPREAD: Final = 0.33
 # A track's own level is told by its lower candidates (which percentile), so that versions among
 # them do not raise it, and counts the more the more candidates there are; so much is taken at most.
 _LOWER, _PRIOR, _MOST_LEVEL = 16, 8, 0.7
-# Evidence is the excess and so many times the score a second; a version has at least so much.
-_BY_SCORE, _LEAST_EVIDENCE = 2.5, 2.35
+# Evidence is the excess and so many times the score a second.
+_BY_SCORE: Final = 2.5
+LEAST_EVIDENCE: Final = 2.35
+"""How far a version stands out at least."""
 # Seconds of the shorter: of less, harmony does not tell one piece from another.
 _LEAST_LENGTH_S: Final = 20
 # In the same key, and at the same tempo to one per cent, so much less is enough.
@@ -127,6 +129,7 @@ class Versions:
     audio_ids : int64 (n,), equal for the same audio; of those the first row stands for all.
     layout : what the embeddings are made of.
     fingerprints_of, music_of : asked for few rows at a time.
+    least_evidence : less finds more versions, and more that are none.
     """
 
     def __init__(
@@ -137,12 +140,14 @@ class Versions:
         *,
         fingerprints_of: Fingerprints,
         music_of: MusicOf,
+        least_evidence: float = LEAST_EVIDENCE,
     ) -> None:
         self._embeddings = embeddings
         self._audio_ids = audio_ids
         self._layout = layout
         self._fingerprints_of = fingerprints_of
         self._music_of = music_of
+        self._least = least_evidence
         self._repeats = np.ones(len(audio_ids), bool)
         self._repeats[np.unique(audio_ids, return_index=True)[1]] = False
         self._contours: OrderedDict[int, Contour | None] = OrderedDict()
@@ -275,7 +280,7 @@ class Versions:
 
     def _related(self, own: _Subject, rows: NDArray[np.intp], scored: _Scored) -> list[Relation]:
         found = self._near(own, rows)
-        least = _LEAST_EVIDENCE - _LESS_EVIDENCE
+        least = self._least - _LESS_EVIDENCE
         order = np.argsort(-scored.evidence, kind="stable")
         for place in order[scored.evidence[order] - scored.level >= least].tolist():
             row, semitones = int(scored.rows[place]), int(scored.semitones[place])
@@ -287,7 +292,7 @@ class Versions:
             if evidence < least or own.contour is None or other is None:
                 continue
             alignment = _aligned(own.contour, other, semitones)
-            if evidence >= _LEAST_EVIDENCE or _is_at_one_pace(alignment):
+            if evidence >= self._least or _is_at_one_pace(alignment):
                 similarity = self._similarity(own, row)
                 found[row] = Relation(row, "version", similarity, evidence, alignment)
         return sorted(found.values(), key=lambda each: (each.kind, -each.evidence))
