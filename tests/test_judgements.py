@@ -395,6 +395,11 @@ def test_a_finer_metric_ranks_and_is_told_by_facet(library: Library) -> None:
     assert library.similar([1, 2], 5, without=3, taste=Taste("faceted@1")).taste is None
 
 
+def test_a_report_is_no_taste(library: Library) -> None:
+    with pytest.raises(InvalidArgument, match=r"give a Taste, such as taste_of\(library\)\.taste"):
+        library.similar(1, taste=taste_of(library))  # type: ignore[arg-type]
+
+
 def test_what_is_liked_gains_no_more_than_it_may(library: Library) -> None:
     index = library.index()
     plain = library.similar(1, N_TRACKS - 1)

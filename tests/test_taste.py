@@ -20,6 +20,7 @@ from soundalike.recommend.answers import Answers, Problem, principal_axes
 from soundalike.recommend.likes import Likes, fit_liking, held_out_places
 from soundalike.recommend.taste import HALF_LIFE_DAYS, TasteReport, fit_taste, play_weights
 from soundalike.recommend.trials import chance_of, folds_of
+from soundalike.similarity.seeds import score_seeds
 from soundalike.similarity.taste import Liking, Metric, Stretch, Taste
 
 LAYOUT = Facets((Facet("sound", 10, 0.8), Facet("rhythm", 6, 0.1), Facet("harmony", 6, 0.1)))
@@ -150,6 +151,29 @@ def test_a_gain_counts_along_its_axis() -> None:
     for a, b, expected in ((0, 1, 2 / np.sqrt(5)), (1, 2, 1 / np.sqrt(5))):
         cosine = metric.cosines(one[a], one[b])["sound"]
         assert cosine == pytest.approx(expected, abs=1e-4)
+
+
+@given(weights, gains, st.integers(1, 4), st.integers(0, 3), st.integers(0, 999))
+def test_seeds_are_scored_as_embeddings_that_the_metric_moved(
+    shares: dict[str, float], factors: list[float], n_seeds: int, n_without: int, seed: int
+) -> None:
+    rng = np.random.default_rng(seed)
+    axes = np.linalg.qr(rng.normal(size=(10, len(factors))))[0].T.astype(np.float32)
+    metric = Metric(LAYOUT, shares, {"sound": Stretch(axes, np.array(factors, np.float32))})
+    rows = tracks(40, seed)
+    seeds, without = tracks(n_seeds, seed + 1), tracks(n_without, seed + 2)
+    found = score_seeds(seeds, rows, LAYOUT, without=without, metric=metric)
+    expected = score_seeds(
+        metric.transform(seeds),
+        metric.transform(rows),
+        Facets.one(LAYOUT.size),
+        without=metric.transform(without),
+    )
+    assert found.scores == pytest.approx(expected.scores, abs=1e-4)
+    assert found.similarities == pytest.approx(expected.similarities, abs=1e-4)
+    kept = metric.lengths(rows)
+    again = score_seeds(seeds, rows, LAYOUT, without=without, metric=metric, lengths=kept)
+    assert np.array_equal(again.scores, found.scores)
 
 
 def test_what_does_not_fit_is_refused() -> None:

@@ -11,8 +11,9 @@ from soundalike.errors import InvalidArgument
 from soundalike.library.limits import Limits
 from soundalike.library.lookup import SeedQuery
 from soundalike.library.version_records import VERSION_KINDS, VersionKind
+from soundalike.similarity.taste import Taste
 
-__all__ = ["checked_kinds", "checked_weights", "limits_of", "seed_queries"]
+__all__ = ["checked_kinds", "checked_taste", "checked_weights", "limits_of", "seed_queries"]
 
 
 def seed_queries(
@@ -75,3 +76,12 @@ def checked_weights(weights: Any) -> Mapping[str, float] | None:
             f'weights is {weights!r}: give numbers by facet, such as {{"rhythm": 2}}'
         )
     return weights
+
+
+def checked_taste(taste: Any) -> Taste | None:
+    """What to rank by. Raises InvalidArgument for anything else than a taste, or None."""
+    if taste is not None and not isinstance(taste, Taste):
+        raise InvalidArgument(
+            f"taste is a {type(taste).__name__}: give a Taste, such as taste_of(library).taste, or None"
+        )
+    return taste

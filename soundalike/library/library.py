@@ -10,7 +10,13 @@ from typing import TYPE_CHECKING, Any, get_args
 
 from soundalike.arguments import number, whole_number
 from soundalike.errors import InvalidArgument
-from soundalike.library.checks import checked_kinds, checked_weights, limits_of, seed_queries
+from soundalike.library.checks import (
+    checked_kinds,
+    checked_taste,
+    checked_weights,
+    limits_of,
+    seed_queries,
+)
 from soundalike.library.forget import forget
 from soundalike.library.index import Index
 from soundalike.library.judging import Judging
@@ -252,7 +258,7 @@ class Library(Scanning, Judging):
             limits=limits_of(limits, max_per_artist),
             min_percentile=min_percentile,
             weights=checked_weights(weights),
-            taste=taste,
+            taste=checked_taste(taste),
         )
 
     def hear(
