@@ -82,6 +82,7 @@ def checked_taste(taste: Any) -> Taste | None:
     """What to rank by. Raises InvalidArgument for anything else than a taste, or None."""
     if taste is not None and not isinstance(taste, Taste):
         raise InvalidArgument(
-            f"taste is a {type(taste).__name__}: give a Taste, such as taste_of(library).taste, or None"
+            f"taste is a {type(taste).__name__}: give a Taste, such as taste_of(library).taste, or "
+            f"None"
         )
     return taste
