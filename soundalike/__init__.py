@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from soundalike.errors import (
         AmbiguousTrack,
         AudioError,
+        Busy,
         DamagedAudio,
         DataError,
         DecoderCrashed,
@@ -106,6 +107,7 @@ __all__ = [
     "Analyzer",
     "Audio",
     "AudioError",
+    "Busy",
     "Comparison",
     "Copy",
     "DamagedAudio",
@@ -209,6 +211,7 @@ _HOMES = {
     "soundalike.errors": (
         "AmbiguousTrack",
         "AudioError",
+        "Busy",
         "DamagedAudio",
         "DataError",
         "DecoderCrashed",

@@ -20,6 +20,7 @@
     ├── MissingExtra             an optional dependency is not installed
     ├── DataError                a data set that is missing, damaged or laid out differently
     ├── PlaylistError            a playlist file that cannot be read
+    ├── Busy                     too much is asked for at once; carries when to come again
     └── OutputError              a file or folder cannot be written
 
 The command line catches the root, prints ``Type: message`` and exits with 1. Any other error is a
@@ -35,6 +36,7 @@ from typing import ClassVar
 __all__ = [
     "AmbiguousTrack",
     "AudioError",
+    "Busy",
     "DamagedAudio",
     "DataError",
     "DecoderCrashed",
@@ -201,6 +203,23 @@ class DataError(SoundalikeError):
 
 class PlaylistError(SoundalikeError):
     """A playlist file that cannot be read; the message names it, the place in it and what to do."""
+
+
+class Busy(SoundalikeError):
+    """Too much is asked for at once: nothing was done, and it can be asked for again.
+
+    Parameters
+    ----------
+    reason : what is busy with what.
+    retry_after_s : when to ask again.
+    """
+
+    def __init__(self, reason: str, retry_after_s: float) -> None:
+        super().__init__(reason, retry_after_s)
+        self.retry_after_s = retry_after_s
+
+    def __str__(self) -> str:
+        return f"{self.args[0]}: try again in {self.retry_after_s:g} s"
 
 
 class OutputError(SoundalikeError):

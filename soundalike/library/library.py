@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, get_args
 
@@ -39,7 +40,7 @@ from soundalike.library.storage.database import Database
 from soundalike.library.version_records import VERSION_KINDS, VersionKind, VersionsResult
 from soundalike.library.view import View
 from soundalike.library.word_records import FindResult, KnownWord
-from soundalike.models import ModelInfo, find_model
+from soundalike.models import ModelInfo, ModelKey, find_model
 from soundalike.models.lineage import Lineage, default_lineage
 from soundalike.similarity.taste import Taste
 from soundalike.workers.calls import Call, run_calls
@@ -51,8 +52,15 @@ if TYPE_CHECKING:
     from soundalike.library.playlist_records import PlaylistResolution
     from soundalike.playlists import Playlist
     from soundalike.similarity.passages import Comparison
+    from soundalike.workers.process import AnalyzerLike
 
 __all__ = ["Library", "Query"]
+
+
+def _load(analyzer: str, model: ModelKey) -> AnalyzerLike:
+    from soundalike.workers.process import load_analyzer
+
+    return load_analyzer(analyzer, model)
 
 
 class Library(Scanning, Judging):
@@ -69,6 +77,8 @@ class Library(Scanning, Judging):
     create : make a new library where there is none.
     analyzer : ``module:callable``, called with a ``ModelKey`` in every process that analyses.
     pool : makes what scans and evaluations run in; by default processes of this machine.
+    make_analyzer : called with a ``ModelKey`` for what a question has to analyse, such as a file
+        that is not in the library; by default that is done in this process, as ``analyzer`` does.
 
     Raises
     ------
@@ -91,6 +101,7 @@ class Library(Scanning, Judging):
         create: bool = True,
         analyzer: str = "soundalike.analyzer:Analyzer",
         pool: MakePool = WorkerPool,
+        make_analyzer: Callable[[ModelKey], AnalyzerLike] | None = None,
     ) -> None:
         model = default_lineage() if model is None else model
         self._lineage = model if isinstance(model, Lineage) else None
@@ -100,7 +111,9 @@ class Library(Scanning, Judging):
         self._setup = Setup(analyzer, self.model.key)
         self._pool = pool
         self._database = Database(location, create=create)
-        self._reader = Reader(self._database, self.model, self._lineage, analyzer)
+        self._reader = Reader(
+            self._database, self.model, self._lineage, make_analyzer or partial(_load, analyzer)
+        )
 
     def __enter__(self) -> Library:
         return self
@@ -162,11 +175,11 @@ class Library(Scanning, Judging):
 
         Parameters
         ----------
-        query : an id (12, "#12", or "12" where a track has it), a path (text only counts as one
-            where the file exists), or words: the tracks that have words beginning with all of
-            these, in artist, title, album, folders or file name. Case, accents and order do not
-            matter, and an exact title goes before others. Where no word begins so, those count
-            that hold them.
+        query : an id (12, "#12", or "12" where a track has it), what :meth:`hear` returned, a path
+            (text only counts as one where the file exists), or words: the tracks that have words
+            beginning with all of these, in artist, title, album, folders or file name. Case,
+            accents and order do not matter, and an exact title goes before others. Where no word
+            begins so, those count that hold them.
 
         Raises
         ------

@@ -18,6 +18,7 @@ from soundalike.files import content_digest
 from soundalike.library.naming import album_folder
 from soundalike.library.records import Track
 from soundalike.library.scan.walk import AUDIO_SUFFIXES, canonical
+from soundalike.library.similar_records import Heard
 from soundalike.library.snapshot import Found, Query, Snapshot
 from soundalike.library.storage.schema import tracks
 from soundalike.library.storage.sqlite import is_letter, shared_parts, word_parts, word_starts
@@ -58,11 +59,13 @@ class Asked:
     Attributes
     ----------
     start_s, end_s : seconds; None where there is no bound.
+    heard : where it was heard before.
     """
 
     found: Found
     start_s: float | None = None
     end_s: float | None = None
+    heard: Heard | None = None
 
     @property
     def is_whole(self) -> bool:
@@ -78,9 +81,16 @@ def find_part(snapshot: Snapshot, asking: SeedQuery) -> Asked:
     Raises
     ------
     TrackNotFound, AmbiguousTrack, InvalidArgument : as :func:`find`.
-    InvalidArgument : the passage cannot be read, or is given twice.
+    InvalidArgument : the passage cannot be read, is given twice, or is one of what was heard.
     """
     query, start_s, end_s = asking.query, asking.start_s, asking.end_s
+    if isinstance(query, Heard):
+        if start_s is not None or end_s is not None:
+            raise InvalidArgument(
+                f"{query.name} was heard before: hear the passage of it instead "
+                f"(Library.hear with start_s and end_s)"
+            )
+        return Asked(find(snapshot, query), query.seed.start_s, query.seed.end_s, query)
     apart = split_span(query) if isinstance(query, str) else None
     if apart is None or _as_file(query) is not None or _is_name(snapshot, str(query)):
         return Asked(find(snapshot, query), start_s, end_s)
@@ -103,6 +113,8 @@ def find(snapshot: Snapshot, query: Query) -> Found:
     TrackNotFound, AmbiguousTrack : as ``Library.track``, but not for a path.
     InvalidArgument : neither path, nor id, nor text.
     """
+    if isinstance(query, Heard):
+        return Found(query.track, query.path, query.content_id)
     track = _by_id(snapshot, query)
     if track is None:
         path = _as_file(query)

@@ -51,7 +51,7 @@ from soundalike.library.version_records import VersionKind, VersionsResult
 from soundalike.library.versions import all_versions, known_pairs, versions_of
 from soundalike.library.view import View, heard_from
 from soundalike.library.word_records import FindResult, KnownWord
-from soundalike.models import ModelInfo
+from soundalike.models import ModelInfo, ModelKey
 from soundalike.models.contract import Words, tag_words
 from soundalike.models.lineage import EmbeddingSpace, Lineage
 from soundalike.playlists import Playlist
@@ -77,16 +77,20 @@ class Reader:
     database : open.
     model : that was asked for, or the newest of the line.
     lineage : the line that the model ends, or None where somebody chose the model.
-    analyzer : "module:callable", for what is not stored.
+    make_analyzer : called with the key of a model, for what is not stored.
     """
 
     def __init__(
-        self, database: Database, model: ModelInfo, lineage: Lineage | None, analyzer: str
+        self,
+        database: Database,
+        model: ModelInfo,
+        lineage: Lineage | None,
+        make_analyzer: Callable[[ModelKey], AnalyzerLike],
     ) -> None:
         self._database = database
         self._model = model
         self._lineage = lineage
-        self._analyzer = analyzer
+        self._make_analyzer = make_analyzer
         self._analyzers: dict[str, AnalyzerLike] = {}
         self._damaged: list[tuple[list[int], EmbeddingSpace]] = []
         self._index = IndexKeeper(
@@ -334,7 +338,10 @@ class Reader:
         with self._database.read() as connection:
             snapshot = self._snapshot(connection)
             both = [find(snapshot, query) for query in (a, b)]
-            stored = [self._stored(snapshot, found) for found in both]
+            stored = [
+                query.analysis if isinstance(query, Heard) else self._stored(snapshot, found)
+                for query, found in zip((a, b), both, strict=True)
+            ]
             distribution = self._index.current(snapshot).distribution
         a_analysis, b_analysis = (
             self._analyse(found, snapshot.space) if analysis is None else analysis
@@ -436,9 +443,7 @@ class Reader:
                 found.path, f"{found.track.absence}, and it has to be read for this"
             )
         if model.id not in self._analyzers:
-            from soundalike.workers.process import load_analyzer
-
-            self._analyzers[model.id] = load_analyzer(self._analyzer, model.key)
+            self._analyzers[model.id] = self._make_analyzer(model.key)
         return cast(
             "Analysis",
             self._analyzers[model.id].from_file(found.path, start_s=start_s or 0.0, end_s=end_s),

@@ -11,7 +11,7 @@ from datetime import UTC, datetime
 from functools import cached_property
 from itertools import compress
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
@@ -63,11 +63,13 @@ from soundalike.similarity.recording import Music
 
 if TYPE_CHECKING:
     from soundalike.analysis import Analysis
+    from soundalike.library.similar_records import Heard
 
 __all__ = ["Found", "Query", "Snapshot", "StoredExcerpts"]
 
-Query = str | os.PathLike[str] | int
-"""A path, an id, or words of the tags; see ``Library.track``."""
+Query: TypeAlias = "str | os.PathLike[str] | int | Heard"
+"""A path, an id, words of the tags (see ``Library.track``), or what was heard before
+(``Library.hear``)."""
 
 # A statement may have only so many parameters.
 _BATCH = 500

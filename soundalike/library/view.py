@@ -284,6 +284,9 @@ class View:
         ModelMismatch : it is analysed, but not with the model that was asked for.
         LibraryError : what is stored is damaged.
         """
+        if asked.heard is not None:
+            self.check(asked.heard)
+            return asked.heard
         if not asked.is_whole:
             return None
         found = asked.found

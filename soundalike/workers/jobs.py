@@ -42,10 +42,13 @@ class Setup:
     ----------
     analyzer : "module:callable", called with the key of a model.
     model : that a job without models of its own is about.
+    most_memory : bytes of address space that the worker may have, where the system can be told so;
+        a file that takes more is an error, or the end of that worker. None for no limit.
     """
 
     analyzer: str
     model: ModelKey
+    most_memory: int | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -98,7 +101,8 @@ class TagsJob:
 class CallJob:
     """Call ``function`` ("module:name") with the path, the worker's ``load`` and the arguments.
 
-    ``load()`` is the analyzer of the worker's :class:`Setup`, loaded when first asked for.
+    ``load()`` is the analyzer of the worker's :class:`Setup`, ``load(model)`` that of another
+    model, loaded when first asked for.
     Workers know the job by its ``track_id``; it may be any number that the asker wants back.
     """
 

@@ -16,7 +16,6 @@ import sys
 import threading
 import time
 from collections.abc import Callable
-from functools import partial
 from queue import SimpleQueue
 from typing import Any, Protocol, cast
 
@@ -109,8 +108,7 @@ class Worker:
             if isinstance(job, DigestJob):
                 return self._digest(job, path)
             if isinstance(job, CallJob):
-                load = partial(self._analyzer, self._setup.model)
-                outcome = Called(job, _named(job.function)(path, load, *job.arguments))
+                outcome = Called(job, _named(job.function)(path, self._analyzer, *job.arguments))
             elif isinstance(job, TagsJob):
                 outcome = Tagged(job, _facts(job, path))
             else:
@@ -149,7 +147,8 @@ class Worker:
         analyses = tuple(analyzer.from_file(path) for analyzer in analyzers)
         return Analysed(job, facts, analyses, job.audio_digest or _audio_digest(path))
 
-    def _analyzer(self, model: ModelKey) -> AnalyzerLike:
+    def _analyzer(self, model: ModelKey | None = None) -> AnalyzerLike:
+        model = model or self._setup.model
         if model.id not in self._analyzers:
             self._analyzers[model.id] = load_analyzer(self._setup.analyzer, model)
         return self._analyzers[model.id]
@@ -191,6 +190,13 @@ def _unreadable(job: Job, reason: str, stamp: Stamp | None = None) -> Failed:
     return Failed(job, UnreadableFile.__name__, reason, UnreadableFile.advice, stamp)
 
 
+def _limit_memory(most: int | None) -> None:
+    if most is not None and sys.platform == "linux":
+        import resource
+
+        resource.setrlimit(resource.RLIMIT_AS, (most, most))
+
+
 def main() -> None:
     """Answer jobs until the input ends."""
     # Ctrl-C is for the scan, which then ends this process; so is what a service manager sends to
@@ -224,7 +230,9 @@ def main() -> None:
         if time.monotonic() - told_at > _TELL_EVERY_S:
             tell(Working())
 
-    worker = Worker(requests.get(), on_progress)
+    setup = requests.get()
+    _limit_memory(setup.most_memory)
+    worker = Worker(setup, on_progress)
     source.on_progress = on_progress
     answer: object = "ready"
     while True:
