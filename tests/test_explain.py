@@ -14,12 +14,12 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from soundalike.analysis import Analysis
-from soundalike.cli.output import to_json
 from soundalike.errors import InvalidArgument, ModelMismatch
 from soundalike.library import Library
 from soundalike.models.contract import Word, Words
 from soundalike.recommend.common import in_common
 from soundalike.recommend.explain import explain
+from soundalike.show.documents import to_json
 from soundalike.similarity.passages import compare_analyses, least_matched
 
 SOME_WEIGHTS = [None, {"rhythm": 3.0}, {"sound": 0, "rhythm": 0}]

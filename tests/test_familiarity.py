@@ -19,11 +19,12 @@ from facet_models import FORMER
 
 from soundalike.analysis import Analysis, Stretch
 from soundalike.analyzer import Analyzer
-from soundalike.cli.views import analysis_json, genre_words
+from soundalike.cli.views import genre_words
 from soundalike.errors import DataError, ModelError
 from soundalike.library.storage.encoding import decode, encode
 from soundalike.models.contract import DISTANCE, Familiarity, open_session, run
 from soundalike.models.registry import changed_registry, inspect_model
+from soundalike.show.documents import analysis_document
 
 RATE = 22_050
 
@@ -79,7 +80,7 @@ def test_what_is_no_music_gets_no_genre(name: str) -> None:
     assert analysis.unfamiliar, analysis.familiarity
     assert analysis.unsure
     assert genre_words(analysis) == "unsure: unlike any music that the model knows"
-    found = analysis_json(analysis)
+    found = analysis_document(analysis)
     assert found["unfamiliar"] is True
     assert found["familiarity"] < 0.02
 

@@ -10,13 +10,14 @@ import click
 
 from soundalike.cli.completion import complete_track
 from soundalike.cli.missing import note_missing
-from soundalike.cli.output import Column, echo, note, print_json, print_table, to_json
+from soundalike.cli.output import Column, echo, note, print_json, print_table
 from soundalike.cli.params import ExampleCommand, json_option, library_option, model_option
 from soundalike.cli.progress import decoding
-from soundalike.cli.views import analysis_json, genre_words, note_upgrade
+from soundalike.cli.views import genre_words, note_upgrade
 from soundalike.errors import LibraryError, printable
 from soundalike.files import is_gone
 from soundalike.show.amounts import show_percent, show_percentile
+from soundalike.show.documents import comparison_document
 from soundalike.show.times import show_time
 
 if TYPE_CHECKING:
@@ -71,26 +72,7 @@ def compare(
             if path is not None and is_gone(str(path)):
                 note_missing(opened.track(path))
     if as_json:
-        document = to_json(
-            {
-                name: getattr(comparison, name)
-                for name in (
-                    "a",
-                    "b",
-                    "a_path",
-                    "b_path",
-                    "similarity",
-                    "facets",
-                    "shares",
-                    "percentile",
-                    "passages",
-                )
-            }
-        )
-        document["a_analysis"] = analysis_json(comparison.a_analysis)
-        document["b_analysis"] = analysis_json(comparison.b_analysis)
-        document["excerpt_similarity"] = comparison.excerpt_similarity
-        print_json(document)
+        print_json(comparison_document(comparison))
     else:
         _print(comparison)
     if plot is not None:

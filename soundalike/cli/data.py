@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from soundalike.cli.output import Column, echo, note, print_json, print_table, to_json
+from soundalike.cli.output import Column, echo, note, print_json, print_table
 from soundalike.cli.params import (
     PATH,
     ExampleCommand,
@@ -18,6 +18,7 @@ from soundalike.cli.params import (
 from soundalike.cli.pool import pool
 from soundalike.cli.progress import bytes_progress, work_progress
 from soundalike.show.amounts import show_count
+from soundalike.show.documents import to_json
 
 if TYPE_CHECKING:
     from soundalike.research.datasets.prepare import PrepareReport

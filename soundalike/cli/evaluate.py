@@ -15,7 +15,6 @@ from soundalike.cli.output import (
     note,
     print_json,
     print_table,
-    to_json,
 )
 from soundalike.cli.params import (
     ExampleCommand,
@@ -29,6 +28,7 @@ from soundalike.cli.progress import evaluation_progress
 from soundalike.errors import printable
 from soundalike.files import write_file
 from soundalike.show.amounts import show_count, show_percent
+from soundalike.show.documents import to_json
 from soundalike.show.times import show_duration
 
 if TYPE_CHECKING:

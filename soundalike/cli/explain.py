@@ -12,13 +12,14 @@ from soundalike.cli.compare import open_for_files, rounded
 from soundalike.cli.completion import complete_track
 from soundalike.cli.limits import weight_options
 from soundalike.cli.missing import note_missing
-from soundalike.cli.output import Column, echo, note, print_fields, print_json, print_table, to_json
+from soundalike.cli.output import Column, echo, note, print_fields, print_json, print_table
 from soundalike.cli.params import ExampleCommand, json_option, library_option, model_option
 from soundalike.cli.progress import decoding
-from soundalike.cli.views import analysis_json, genre_words, note_upgrade
+from soundalike.cli.views import genre_words, note_upgrade
 from soundalike.errors import InvalidArgument, TrackNotFound, printable
 from soundalike.files import is_gone
 from soundalike.show.amounts import show_count, show_percent, show_percentile
+from soundalike.show.documents import explanation_document
 from soundalike.show.times import show_time
 
 if TYPE_CHECKING:
@@ -183,13 +184,7 @@ def _spectrogram(side: Side) -> NDArray[np.float32] | None:
 
 
 def _document(found: Explanation, sound: PairSound | None) -> dict[str, object]:
-    document: dict[str, object] = to_json(found)
-    document["similarity"] = found.similarity
-    document["weights"] = found.weights
-    document["a_analysis"] = analysis_json(found.a.analysis)
-    document["b_analysis"] = analysis_json(found.b.analysis)
-    if found.expected is not None:
-        document["expected_analysis"] = analysis_json(found.expected.side.analysis)
+    document = explanation_document(found)
     if sound is not None:
         document["audio_starts_s"] = sound.starts_s
     return document

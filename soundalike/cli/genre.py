@@ -21,10 +21,11 @@ from soundalike.cli.output import (
 from soundalike.cli.params import ExampleCommand, json_option, library_option, model_option
 from soundalike.cli.progress import decoding
 from soundalike.cli.tracks import known_or_file
-from soundalike.cli.views import analysis_json, genre_words, music_words, set_words
+from soundalike.cli.views import genre_words, music_words, set_words
 from soundalike.errors import AudioError, printable
 from soundalike.models import DEFAULT_MODEL
 from soundalike.show.amounts import show_count, show_percent
+from soundalike.show.documents import analysis_document
 from soundalike.show.times import show_time
 
 if TYPE_CHECKING:
@@ -100,7 +101,7 @@ def genre(
                     progress.hide()
             if as_json:
                 known = {"path": each.path, "track_id": each.track_id}
-                results.append(known | analysis_json(analysis, timeline=timeline))
+                results.append(known | analysis_document(analysis, timeline=timeline))
             else:
                 _print(each.path, analysis, timeline=timeline, verbose=verbose)
     if as_json:

@@ -7,10 +7,9 @@ from typing import TYPE_CHECKING
 import click
 
 from soundalike.cli.completion import complete_track
-from soundalike.cli.output import note, print_fields, print_json, to_json
+from soundalike.cli.output import note, print_fields, print_json
 from soundalike.cli.params import ExampleCommand, json_option, library_option, model_option
 from soundalike.cli.views import (
-    analysis_json,
     genre_words,
     music_words,
     note_upgrade,
@@ -18,6 +17,7 @@ from soundalike.cli.views import (
 )
 from soundalike.errors import printable
 from soundalike.show.amounts import show_bytes, show_count, show_percent
+from soundalike.show.documents import analysis_document, to_json
 from soundalike.show.times import show_hours, show_moment, show_time
 
 if TYPE_CHECKING:
@@ -52,7 +52,7 @@ def info(track: tuple[str, ...], model: str | None, library: str | None, as_json
             analysis = opened.analysis(found.track_id) if found.status == "analysed" else None
             note_upgrade(opened.upgrade())
             if as_json:
-                known = analysis_json(analysis) if analysis else None
+                known = analysis_document(analysis) if analysis else None
                 print_json(to_json(found) | {"analysis": known})
             else:
                 _print_track(found, analysis)

@@ -9,11 +9,12 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from soundalike.cli.export import card, export, familiarity
-from soundalike.cli.output import Column, echo, note, print_json, print_table, to_json
+from soundalike.cli.output import Column, echo, note, print_json, print_table
 from soundalike.cli.params import PATH, ExampleCommand, ExampleGroup, json_option
 from soundalike.cli.progress import bytes_progress
 from soundalike.errors import printable
 from soundalike.show.amounts import show_bytes
+from soundalike.show.documents import to_json
 
 if TYPE_CHECKING:
     from soundalike.models import ModelInfo

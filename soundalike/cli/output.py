@@ -9,20 +9,18 @@ from __future__ import annotations
 import codecs
 import contextlib
 import dataclasses
-import json
 import os
 import shutil
 import sys
-from collections.abc import Mapping, Sequence
-from datetime import datetime
-from pathlib import PurePath
+from collections.abc import Sequence
 from typing import Any, Literal, TextIO
 
 import click
 
 from soundalike.errors import OutputError
 from soundalike.files import why
-from soundalike.show.text import clean, escape_json
+from soundalike.show.documents import as_text
+from soundalike.show.text import clean
 
 __all__ = [
     "Column",
@@ -42,7 +40,6 @@ __all__ = [
     "print_table",
     "print_whole",
     "terminal_width",
-    "to_json",
 ]
 
 # A pipe or a file has no width: nothing is cut there.
@@ -177,30 +174,6 @@ def terminal_width() -> int:
     return max(40, shutil.get_terminal_size().columns)
 
 
-def to_json(value: Any) -> Any:
-    """The value as what ``json`` can write: dataclasses by field name, unless they
-    have a ``to_json`` of their own, arrays as lists."""
-    if hasattr(value, "to_json"):
-        return to_json(value.to_json())
-    if dataclasses.is_dataclass(value) and not isinstance(value, type):
-        return {
-            field.name: to_json(getattr(value, field.name)) for field in dataclasses.fields(value)
-        }
-    if isinstance(value, Mapping):
-        return {str(key): to_json(item) for key, item in value.items()}
-    if isinstance(value, (list, tuple)):
-        return [to_json(item) for item in value]
-    if isinstance(value, PurePath):
-        return os.fspath(value)
-    if isinstance(value, datetime):
-        return value.isoformat()
-    if hasattr(value, "tolist"):  # an array or scalar of NumPy, which is not imported for this
-        return to_json(value.tolist())
-    if isinstance(value, float):
-        return round(value, 6)
-    return value
-
-
 def print_json(value: Any) -> None:
     """One JSON document on standard output; control characters in it are escaped, all of them.
 
@@ -212,9 +185,7 @@ def print_json(value: Any) -> None:
 
 def json_text(value: Any, *, indent: int | None = None) -> str:
     """The text of :func:`print_json`, for who prints a document in parts."""
-    text = json.dumps(to_json(value), indent=indent, ensure_ascii=not can_show_unicode())
-    # The surrogates are the one thing that UTF-8 cannot carry.
-    return escape_json(text.encode("utf-8", "backslashreplace").decode("utf-8"))
+    return as_text(value, indent=indent, ascii_only=not can_show_unicode())
 
 
 def bar(share: float, width: int = 20) -> str:

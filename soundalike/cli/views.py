@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from soundalike.cli.output import note
 from soundalike.show.amounts import show_count, show_percent
@@ -16,7 +16,6 @@ if TYPE_CHECKING:
 __all__ = [
     "FINISH_UPGRADE",
     "UNFAMILIAR",
-    "analysis_json",
     "genre_words",
     "music_words",
     "note_not_searched",
@@ -31,45 +30,6 @@ FINISH_UPGRADE = "soundalike scan --upgrade"
 
 # More tags than this say little in one line.
 _TAGS_IN_A_LINE = 3
-
-
-def analysis_json(analysis: Analysis, *, timeline: bool = False) -> dict[str, Any]:
-    """The analysis for ``--json``: names as in ``Analysis``, without the embeddings.
-
-    A model with tags has ``tags``, with their activations, instead of the fields about genres.
-    """
-    found: dict[str, Any] = {
-        "model": analysis.model,
-        "duration_s": analysis.duration_s,
-        "kind": analysis.kind,
-    }
-    if analysis.kind == "tags":
-        found["tags"] = analysis.genres
-    else:
-        found["genre"] = analysis.genre
-        found["confidence"] = analysis.confidence
-        found["unsure"] = analysis.unsure
-        found["genre_set"] = analysis.genre_set
-        found["genres"] = analysis.genres
-    found["familiarity"] = analysis.familiarity
-    found["unfamiliar"] = analysis.unfamiliar
-    for name in (
-        "tempo_bpm",
-        "tempo_confidence",
-        "tempo_alternatives",
-        "key",
-        "key_confidence",
-        "words_that_hold",
-        "words",
-    ):
-        found[name] = getattr(analysis, name)
-    found["notes"] = analysis.notes
-    if timeline:
-        found["timeline"] = analysis.timeline()
-        found["labels"] = analysis.labels
-        found["excerpt_starts_s"] = analysis.excerpt_starts_s
-        found["excerpt_probabilities"] = analysis.excerpt_probabilities
-    return found
 
 
 def genre_words(analysis: Analysis) -> str:

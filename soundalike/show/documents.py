@@ -1,0 +1,136 @@
+"""Results as documents of JSON: the same from the command line and from the server."""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+import os
+from collections.abc import Mapping
+from datetime import datetime
+from pathlib import PurePath
+from typing import TYPE_CHECKING, Any
+
+from soundalike.show.text import escape_json
+
+if TYPE_CHECKING:
+    from soundalike.analysis import Analysis
+    from soundalike.recommend.explain import Explanation
+    from soundalike.similarity.passages import Comparison
+
+__all__ = [
+    "analysis_document",
+    "as_text",
+    "comparison_document",
+    "explanation_document",
+    "to_json",
+]
+
+_COMPARED = (
+    "a",
+    "b",
+    "a_path",
+    "b_path",
+    "similarity",
+    "facets",
+    "shares",
+    "percentile",
+    "passages",
+)
+
+
+def to_json(value: Any) -> Any:
+    """The value as what ``json`` can write: dataclasses by field name, unless they
+    have a ``to_json`` of their own, arrays as lists."""
+    if hasattr(value, "to_json"):
+        return to_json(value.to_json())
+    if dataclasses.is_dataclass(value) and not isinstance(value, type):
+        return {
+            field.name: to_json(getattr(value, field.name)) for field in dataclasses.fields(value)
+        }
+    if isinstance(value, Mapping):
+        return {str(key): to_json(item) for key, item in value.items()}
+    if isinstance(value, (list, tuple)):
+        return [to_json(item) for item in value]
+    if isinstance(value, PurePath):
+        return os.fspath(value)
+    if isinstance(value, datetime):
+        return value.isoformat()
+    if hasattr(value, "tolist"):  # an array or scalar of NumPy, which is not imported for this
+        return to_json(value.tolist())
+    if isinstance(value, float):
+        return round(value, 6)
+    return value
+
+
+def as_text(value: Any, *, indent: int | None = None, ascii_only: bool = False) -> str:
+    """The document as text, all control characters in it escaped.
+
+    A file name that is no valid Unicode keeps its bytes as escaped surrogates (``\\udcNN``), as
+    ``json.loads`` and ``os.fsencode`` of Python expect them.
+    """
+    text = json.dumps(to_json(value), indent=indent, ensure_ascii=ascii_only)
+    # The surrogates are the one thing that UTF-8 cannot carry.
+    return escape_json(text.encode("utf-8", "backslashreplace").decode("utf-8"))
+
+
+def analysis_document(analysis: Analysis, *, timeline: bool = False) -> dict[str, Any]:
+    """The analysis by name: names as in ``Analysis``, without the embeddings.
+
+    A model with tags has ``tags``, with their activations, instead of the fields about genres.
+    """
+    found: dict[str, Any] = {
+        "model": analysis.model,
+        "duration_s": analysis.duration_s,
+        "kind": analysis.kind,
+    }
+    if analysis.kind == "tags":
+        found["tags"] = analysis.genres
+    else:
+        found["genre"] = analysis.genre
+        found["confidence"] = analysis.confidence
+        found["unsure"] = analysis.unsure
+        found["genre_set"] = analysis.genre_set
+        found["genres"] = analysis.genres
+    found["familiarity"] = analysis.familiarity
+    found["unfamiliar"] = analysis.unfamiliar
+    for name in (
+        "tempo_bpm",
+        "tempo_confidence",
+        "tempo_alternatives",
+        "key",
+        "key_confidence",
+        "words_that_hold",
+        "words",
+    ):
+        found[name] = getattr(analysis, name)
+    found["notes"] = analysis.notes
+    if timeline:
+        found["timeline"] = analysis.timeline()
+        found["labels"] = analysis.labels
+        found["excerpt_starts_s"] = analysis.excerpt_starts_s
+        found["excerpt_probabilities"] = analysis.excerpt_probabilities
+    return found
+
+
+def comparison_document(comparison: Comparison) -> dict[str, Any]:
+    """All of a comparison but the embeddings, with what is known of either side."""
+    return {
+        **{name: getattr(comparison, name) for name in _COMPARED},
+        "a_analysis": analysis_document(comparison.a_analysis),
+        "b_analysis": analysis_document(comparison.b_analysis),
+        "excerpt_similarity": comparison.excerpt_similarity,
+    }
+
+
+def explanation_document(found: Explanation) -> dict[str, Any]:
+    """All of an explanation but the arrays, with what is known of each side."""
+    document: dict[str, Any] = {
+        **found.to_json(),
+        "similarity": found.similarity,
+        "weights": found.weights,
+        "a_analysis": analysis_document(found.a.analysis),
+        "b_analysis": analysis_document(found.b.analysis),
+    }
+    if found.expected is not None:
+        document["expected_analysis"] = analysis_document(found.expected.side.analysis)
+    return document
