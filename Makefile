@@ -26,7 +26,7 @@ $(STAMP)-demo: pyproject.toml | $(BIN)/python
 
 $(STAMP)-test: pyproject.toml constraints.txt | $(BIN)/python
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check torch==2.13.0
-	$(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt --editable '.[plots,research,test]'
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt --editable '.[plots,research,server,test]'
 	@touch $@ $(STAMP)-demo
 
 demo: $(STAMP)-demo ## scan a music folder (MUSIC=...) or composed music, show neighbours

@@ -10,10 +10,14 @@ import sys
 import tempfile
 from collections.abc import Iterator
 from pathlib import Path
-from typing import IO
+from typing import IO, TYPE_CHECKING
 
 import pytest
 from hypothesis import HealthCheck, settings
+
+if TYPE_CHECKING:
+    import httpx
+    from servers import Music
 
 # One thread each, before NumPy and torch are loaded: the tests themselves run side by side, threads
 # of several processes that wait for each other burn most of the time, and sums have one order.
@@ -109,3 +113,26 @@ def pytest_runtest_makereport(item: pytest.Item, call: pytest.CallInfo[None]):  
         report.outcome = "failed"
         report.longrepr = f"skipped, which SOUNDALIKE_NO_SKIP forbids: {report.longrepr}"
     return report
+
+
+@pytest.fixture(scope="session")
+def composed(tmp_path_factory: pytest.TempPathFactory) -> Music:
+    """A small library of real files, which no test may change."""
+    from servers import make_music
+
+    shared = tmp_path_factory.getbasetemp()
+    # With xdist each process has a folder of its own in one that all of them share.
+    if os.environ.get("PYTEST_XDIST_WORKER"):
+        shared = shared.parent
+    return make_music(shared / "composed")
+
+
+@pytest.fixture(scope="session")
+def client(composed: Music) -> Iterator[httpx.Client]:
+    """A client of a server that all tests share; what changes the library has one of its own."""
+    from servers import client_of
+
+    from soundalike.server.settings import Settings
+
+    with client_of(Settings(library=str(composed.library))) as found:
+        yield found

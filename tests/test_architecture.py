@@ -32,6 +32,7 @@ LAYERS = [
     ["show"],
     ["evaluate"],
     ["research"],
+    ["server"],
     ["cli", "__main__"],
 ]
 HEAVY = (
@@ -44,6 +45,8 @@ HEAVY = (
     "av",
     "rich",
     "jinja2",
+    "fastapi",
+    "uvicorn",
 )
 
 

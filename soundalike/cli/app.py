@@ -55,6 +55,7 @@ SECTIONS: dict[str, dict[str, str]] = {
         "missing": "soundalike.cli.missing:missing",
         "forget": "soundalike.cli.missing:forget",
         "evaluate": "soundalike.cli.evaluate:evaluate",
+        "serve": "soundalike.cli.serve:serve",
     },
     "Your taste": {
         "like": "soundalike.cli.judge:like",

@@ -21,7 +21,6 @@ from soundalike.errors import (
     Busy,
     DecoderCrashed,
     InvalidArgument,
-    ModelError,
     SoundalikeError,
 )
 from soundalike.models import ModelKey
@@ -70,7 +69,6 @@ class Desk:
         self._lock = threading.Lock()
         self._inside = 0
         self._is_closed = False
-        self._pools: set[Pool] = set()
         # None stands for a process that has to be started first.
         self._free: queue.LifoQueue[Pool | None] = queue.LifoQueue()
         for _ in range(size):
@@ -103,40 +101,31 @@ class Desk:
                 self._inside -= 1
 
     def close(self) -> None:
-        """End all processes, at once; calls that are in work raise."""
+        """End all processes, at once, and wait for that; calls that are in work raise."""
         with self._lock:
             self._is_closed = True
-            pools, self._pools = self._pools, set()
-        for pool in pools:
-            pool.close(at_once=True)
+        # Each comes back when the thread that uses it has noticed, and has no process then.
+        taken = [self._free.get() for _ in range(self.size)]
+        for pool in taken:
+            _end(pool)
+            self._free.put(None)
 
     def _in_turn(self, call: Call) -> Any:
         pool = self._free.get()
         try:
-            pool = pool or self._started()
+            if self._is_closed:
+                raise Busy(_CLOSED, 30.0)
+            pool = pool or self._pool(self._setup, 1)
             return self._done(pool, call)
-        except (DecoderCrashed, Busy, ModelError):
-            # What its process is at, nobody knows: another one does the next file.
-            self._end(pool)
-            pool = None
+        except BaseException as error:
+            is_at_rest = isinstance(error, (AudioError, InvalidArgument))
+            if not is_at_rest or isinstance(error, DecoderCrashed):
+                # What its process is at, nobody knows: another one does the next file.
+                _end(pool)
+                pool = None
             raise
         finally:
             self._free.put(pool)
-
-    def _started(self) -> Pool:
-        with self._lock:
-            if self._is_closed:
-                raise Busy(_CLOSED, 30.0)
-            pool = self._pool(self._setup, 1)
-            self._pools.add(pool)
-        return pool
-
-    def _end(self, pool: Pool | None) -> None:
-        with self._lock:
-            if pool is None or pool not in self._pools:
-                return
-            self._pools.discard(pool)
-        pool.close(at_once=True)
 
     def _done(self, pool: Pool, call: Call) -> Any:
         pool.submit(CallJob(0, os.fsencode(call.path), call.function, call.arguments))
@@ -152,6 +141,11 @@ class Desk:
             if time.monotonic() > until:
                 reason = f"took longer than {self._most_s:g} s, and was given up"
                 raise DecoderCrashed(call.path, reason)
+
+
+def _end(pool: Pool | None) -> None:
+    if pool is not None:
+        pool.close(at_once=True)
 
 
 class DeskAnalyzer:
@@ -193,6 +187,8 @@ def analyse(
 def _error(call: Call, outcome: Failed | Crashed) -> SoundalikeError:
     if isinstance(outcome, Crashed):
         return DecoderCrashed(call.path, outcome.reason)
+    if outcome.kind == InvalidArgument.__name__:
+        return InvalidArgument(outcome.reason)
     kind = getattr(errors, outcome.kind, None)
     if isinstance(kind, type) and issubclass(kind, AudioError):
         return kind(call.path, outcome.reason)

@@ -23,7 +23,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from soundalike.audio import audio_digest, probe, read_tags, source
-from soundalike.errors import AudioError, ModelError, UnreadableFile, with_place
+from soundalike.errors import AudioError, InvalidArgument, ModelError, UnreadableFile, with_place
 from soundalike.files import Stamp, content_digest, is_gone, stamp_of, why
 from soundalike.models import ModelKey
 from soundalike.workers.jobs import (
@@ -115,6 +115,9 @@ class Worker:
                 outcome = self._analyse(job, path)
         except ModelError as error:
             return Broken(error)
+        except InvalidArgument as error:
+            # What was asked of the file is wrong, such as a passage behind its end.
+            outcome = Failed(job, type(error).__name__, str(error), "")
         except AudioError as error:
             outcome = Failed(job, type(error).__name__, error.reason, error.advice)
         except OSError as error:

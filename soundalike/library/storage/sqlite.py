@@ -143,6 +143,9 @@ class SQLite:
             # Every connection would have a database of its own.
             options["poolclass"] = StaticPool
             options["connect_args"]["check_same_thread"] = False
+        else:
+            # A server asks from many threads at once; a connection is an open file, and no more.
+            options["max_overflow"] = -1
         engine = create_engine(self._url, **options)
 
         @event.listens_for(engine, "do_connect")

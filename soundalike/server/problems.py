@@ -1,0 +1,157 @@
+"""Errors as problem documents (RFC 9457), in the words of the command line."""
+
+from __future__ import annotations
+
+import logging
+import math
+from collections.abc import Mapping
+from http import HTTPStatus
+from typing import Any
+
+from fastapi import FastAPI, Request
+from fastapi.exceptions import RequestValidationError
+from pydantic import BaseModel, Field
+from starlette.exceptions import HTTPException
+from starlette.responses import Response
+
+from soundalike.errors import (
+    AmbiguousTrack,
+    AudioError,
+    Busy,
+    InvalidArgument,
+    LibraryError,
+    MissingExtra,
+    ModelError,
+    OutputError,
+    PlaylistError,
+    SoundalikeError,
+    TrackNotFound,
+    UnreadableFile,
+    UnsupportedAudio,
+    with_place,
+)
+from soundalike.show.documents import as_text
+
+__all__ = ["PROBLEMS", "Problem", "add_handlers", "problem"]
+
+_log = logging.getLogger(__name__)
+
+# The first that fits.
+_STATUS: tuple[tuple[type[SoundalikeError], HTTPStatus], ...] = (
+    (TrackNotFound, HTTPStatus.NOT_FOUND),
+    (AmbiguousTrack, HTTPStatus.CONFLICT),
+    (InvalidArgument, HTTPStatus.UNPROCESSABLE_ENTITY),
+    (PlaylistError, HTTPStatus.UNPROCESSABLE_ENTITY),
+    (UnreadableFile, HTTPStatus.NOT_FOUND),
+    (UnsupportedAudio, HTTPStatus.UNSUPPORTED_MEDIA_TYPE),
+    (AudioError, HTTPStatus.UNPROCESSABLE_ENTITY),
+    (Busy, HTTPStatus.SERVICE_UNAVAILABLE),
+    (MissingExtra, HTTPStatus.NOT_IMPLEMENTED),
+    (OutputError, HTTPStatus.INSUFFICIENT_STORAGE),
+    (ModelError, HTTPStatus.CONFLICT),
+    (LibraryError, HTTPStatus.CONFLICT),
+)
+
+
+class Problem(BaseModel):
+    """What went wrong, as RFC 9457 has it."""
+
+    type: str = Field(examples=["urn:soundalike:TrackNotFound"])
+    title: str = Field(examples=["TrackNotFound"])
+    status: int = Field(examples=[404])
+    detail: str = Field(examples=["there is no track #12 in the library"])
+    advice: str | None = Field(None, description="What to do, where that is not in the detail.")
+
+
+PROBLEMS: dict[int | str, dict[str, Any]] = {
+    status: {
+        "description": text,
+        "content": {"application/problem+json": {"schema": Problem.model_json_schema()}},
+    }
+    for status, text in (
+        (400, "The request cannot be read."),
+        (401, "The token is missing or wrong."),
+        (403, "The request comes from another site, or by an unknown host name."),
+        (404, "There is no such track, or its file is gone."),
+        (409, "The state of the library forbids it: it is empty, locked, or of another model."),
+        (413, "Too large."),
+        (415, "Not a kind of audio that can be read."),
+        (422, "A value is out of range, or contradicts another one."),
+        (501, "An extra is not installed."),
+        (503, "Too much is asked for at once, or the server ends: come again."),
+    )
+}
+"""Responses that any operation may give, for OpenAPI."""
+
+
+def problem(
+    status: int,
+    title: str,
+    detail: str,
+    *,
+    advice: str | None = None,
+    headers: Mapping[str, str] | None = None,
+) -> Response:
+    """A problem document."""
+    document = {
+        "type": f"urn:soundalike:{title}",
+        "title": title,
+        "status": status,
+        "detail": detail,
+        "advice": advice,
+    }
+    return Response(
+        as_text(document),
+        status_code=status,
+        headers=dict(headers or {}),
+        media_type="application/problem+json",
+    )
+
+
+def of_error(error: SoundalikeError) -> Response:
+    """The document of one of our errors."""
+    status = next((s for kind, s in _STATUS if isinstance(error, kind)), HTTPStatus.CONFLICT)
+    headers = {}
+    if isinstance(error, Busy):
+        headers["Retry-After"] = str(math.ceil(error.retry_after_s))
+    advice = error.advice if isinstance(error, AudioError) else None
+    return problem(status, type(error).__name__, str(error), advice=advice, headers=headers)
+
+
+def _of_validation(error: RequestValidationError) -> Response:
+    lines = []
+    for each in error.errors():
+        place = ".".join(str(part) for part in each["loc"])
+        lines.append(f"{place}: {each['msg']}")
+    return problem(422, "InvalidArgument", "; ".join(lines) or "the request cannot be read")
+
+
+def _of_http(error: HTTPException) -> Response:
+    title = HTTPStatus(error.status_code).phrase.replace(" ", "")
+    return problem(error.status_code, title, str(error.detail), headers=error.headers)
+
+
+def add_handlers(app: FastAPI) -> None:
+    """Have the app answer every error with a problem document."""
+
+    async def known(_: Request, error: Exception) -> Response:
+        assert isinstance(error, SoundalikeError)
+        return of_error(error)
+
+    async def invalid(_: Request, error: Exception) -> Response:
+        assert isinstance(error, RequestValidationError)
+        return _of_validation(error)
+
+    async def http(_: Request, error: Exception) -> Response:
+        assert isinstance(error, HTTPException)
+        return _of_http(error)
+
+    async def unknown(_: Request, error: Exception) -> Response:
+        _log.error("a request failed", exc_info=error)
+        detail = f"{with_place(error)}: a fault of soundalike or of its dependencies"
+        return problem(500, type(error).__name__, detail, advice="please report it")
+
+    app.add_exception_handler(SoundalikeError, known)
+    app.add_exception_handler(RequestValidationError, invalid)
+    app.add_exception_handler(HTTPException, http)
+    app.add_exception_handler(Exception, unknown)

@@ -1,0 +1,83 @@
+"""What all requests share: the library, the processes that decode, and what is going on."""
+
+from __future__ import annotations
+
+import threading
+from typing import Annotated
+
+from fastapi import Depends, Request
+
+from soundalike.library import Library
+from soundalike.models.lineage import default_lineage
+from soundalike.models.registry import find_model
+from soundalike.recommend.taste import taste_in_use
+from soundalike.server.settings import Settings
+from soundalike.server.uploads import Uploads
+from soundalike.similarity.taste import Taste
+from soundalike.workers.desk import Desk, DeskAnalyzer
+from soundalike.workers.jobs import Setup
+
+__all__ = ["Asked", "Service"]
+
+ANALYZER = "soundalike.analyzer:Analyzer"
+
+
+class Service:
+    """The library and what works for it, for as long as the server runs.
+
+    Parameters
+    ----------
+    settings : of the server.
+
+    Attributes
+    ----------
+    library : open; may be asked from any thread.
+    desk : the processes that decode and analyse.
+    uploads : what was heard in uploaded files.
+    closing : set when the server ends: what streams or waits has to end, too.
+
+    Raises
+    ------
+    LibraryError, ModelError : as ``Library``.
+    """
+
+    def __init__(self, settings: Settings) -> None:
+        self.settings = settings
+        self.closing = threading.Event()
+        model = find_model(settings.model) if settings.model else default_lineage().current
+        self.desk = Desk(
+            Setup(ANALYZER, model.key, most_memory=settings.most_memory),
+            size=settings.jobs,
+            most_waiting=settings.most_waiting,
+            most_s=settings.most_upload_s,
+        )
+        self.library = Library(
+            settings.library,
+            model=settings.model,
+            analyzer=ANALYZER,
+            make_analyzer=lambda key: DeskAnalyzer(self.desk, key),
+        )
+        self.uploads = Uploads()
+
+    def taste(self, wanted: bool = True) -> Taste | None:
+        """The listener's taste, where it is wanted and of use."""
+        return taste_in_use(self.library) if wanted else None
+
+    def end(self) -> None:
+        """Have everything end that streams, waits or works; :meth:`close` comes after it."""
+        self.closing.set()
+        self.desk.close()
+
+    def close(self) -> None:
+        """Let go of everything."""
+        self.end()
+        self.library.close()
+
+
+def _service(request: Request) -> Service:
+    service: Service = request.app.state.service
+    return service
+
+
+Asked = Annotated[Service, Depends(_service)]
+"""The service, as a parameter of an operation."""
