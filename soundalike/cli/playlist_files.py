@@ -11,7 +11,7 @@ from soundalike.cli.completion import complete_track
 from soundalike.cli.limits import only_playlist_options, playlist_limit_options, weight_options
 from soundalike.cli.output import Column, note, print_json, print_table
 from soundalike.cli.params import ExampleCommand, json_option, library_option, model_option
-from soundalike.cli.playlist import PlaylistTarget, playlist_options
+from soundalike.cli.playlist import PlaylistTarget, note_left_out, playlist_options
 from soundalike.cli.progress import decoding
 from soundalike.cli.reasons import list_columns, note_made, playlist_rows
 from soundalike.cli.rows import PATH_CELL, paths_option, track_cells, track_columns
@@ -289,6 +289,7 @@ def refresh(
         _print_refreshed(found)
     if not dry_run:
         note(f"playlist: {printable(file)}")
+        note_left_out(found.left_out)
 
 
 def _target(

@@ -83,6 +83,6 @@ def _is_seed(word: str) -> bool:
     return (
         " " in whole.strip()
         or track_number_in(whole) is not None
-        or (os.sep in whole and os.path.isdir(os.path.expanduser(whole)))
+        or os.path.isdir(os.path.expanduser(whole))
         or any(os.path.isfile(os.path.expanduser(each)) for each in (word, whole))
     )

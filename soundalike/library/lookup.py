@@ -25,7 +25,16 @@ from soundalike.library.words import track_number_in
 from soundalike.plain import plain
 from soundalike.times import parse_span, split_span
 
-__all__ = ["Asked", "SeedQuery", "find", "find_part", "having_words", "is_copy", "not_found"]
+__all__ = [
+    "Asked",
+    "SeedQuery",
+    "find",
+    "find_part",
+    "has_id",
+    "having_words",
+    "is_copy",
+    "not_found",
+]
 
 # How many candidates a message lists.
 _LISTED = 10
@@ -143,6 +152,14 @@ def not_found(snapshot: Snapshot, text: str) -> TrackNotFound:
     return TrackNotFound(
         "\n".join([f"{head}. Did you mean:", *_lines(offered)] if offered else [head])
     )
+
+
+def has_id(snapshot: Snapshot, text: str) -> bool:
+    """Whether a text is the id of a track."""
+    track_id = track_number_in(text)
+    if track_id is None or not 0 <= track_id < 2**63:
+        return False
+    return bool(snapshot.tracks_by_id([track_id]))
 
 
 def _by_id(snapshot: Snapshot, query: Query) -> Track | None:

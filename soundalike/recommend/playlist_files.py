@@ -236,8 +236,7 @@ def refresh_playlist(
     )
     before = playlist.entries[:n_kept] if kind == "extension" else ()
     fresh = replace(playlist, entries=(*before, *entries), recipe=_renewed(playlist, made))
-    if write:
-        write_playlist(os.path.expanduser(file), fresh, base=base)
+    left_out = write_playlist(os.path.expanduser(file), fresh, base=base) if write else ()
     return RefreshedPlaylist(
         playlist=fresh,
         made=made,
@@ -245,6 +244,7 @@ def refresh_playlist(
         went=tuple(
             entry for entry, each in zip(old, ids, strict=True) if each is None or each not in now
         ),
+        left_out=left_out,
     )
 
 

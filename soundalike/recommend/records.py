@@ -8,7 +8,7 @@ from typing import Any, Literal
 
 from soundalike.library.records import Copy, Track
 from soundalike.library.similar_records import PassedTrack, Seed
-from soundalike.playlists import Playlist, PlaylistEntry
+from soundalike.playlists import LeftOut, Playlist, PlaylistEntry
 from soundalike.similarity.passages import Passage
 
 __all__ = [
@@ -187,12 +187,14 @@ class RefreshedPlaylist:
     made : what was made.
     came : tracks that were not there before, in their order.
     went : entries that are not there any more, in theirs.
+    left_out : what its file does not hold as it is; see ``write_playlist``.
     """
 
     playlist: Playlist
     made: MadePlaylist
     came: tuple[Track, ...]
     went: tuple[PlaylistEntry, ...]
+    left_out: tuple[LeftOut, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

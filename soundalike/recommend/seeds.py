@@ -9,6 +9,7 @@ from __future__ import annotations
 import os
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from itertools import groupby
 from pathlib import Path
 from typing import Any
 
@@ -17,7 +18,6 @@ from soundalike.library.library import Library
 from soundalike.library.playlist_records import PlaylistResolution, entry_of
 from soundalike.library.similar_records import Heard
 from soundalike.library.snapshot import Query
-from soundalike.library.view import as_folder
 from soundalike.playlists import FORMATS, Playlist, PlaylistEntry, read_playlist
 
 __all__ = [
@@ -66,17 +66,23 @@ def hear_seeds(library: Library, queries: Query | Sequence[Query], *, name: str)
     listed: list[Any] = [queries] if is_one else list(queries)  # type: ignore[arg-type]
     heard: list[Heard] = []
     recipe: list[dict[str, Any]] = []
-    for query in listed:
-        file = as_playlist_file(query)
-        folder = None if file else as_folder(query)
+    files = [as_playlist_file(query) for query in listed]
+    with library.view() as view:
+        folders = [
+            None if file else view.folder_of(query)
+            for file, query in zip(files, listed, strict=True)
+        ]
+    named = zip(listed, files, folders, strict=True)
+    for (file, folder), group in groupby(named, lambda each: each[1:]):
         if file is not None:
             heard += _hear_playlist(library, file)
             recipe.append({"playlist": os.path.abspath(file)})
         elif folder is not None:
-            heard += library.hear_all([query], with_excerpts=False)
+            heard += library.hear_all([Path(folder)], with_excerpts=False)
             recipe.append({"folder": folder})
         else:
-            found = library.hear_all([query], with_excerpts=False)
+            # All that stand in a row at once: one by one takes much longer.
+            found = library.hear_all([query for query, *_ in group], with_excerpts=False)
             heard += found
             recipe += map(_track_recipe, found)
     if not heard and listed and name == "seeds":
@@ -105,8 +111,7 @@ def hear_recipe(library: Library, recipe: Sequence[dict[str, Any]]) -> Seeds:
             if "playlist" in each:
                 heard += _hear_playlist(library, Path(each["playlist"]))
             elif "folder" in each:
-                folder = os.path.join(each["folder"], "")
-                heard += library.hear_all([folder], with_excerpts=False)
+                heard += library.hear_all([Path(each["folder"])], with_excerpts=False)
             else:
                 found = _hear_track(library, each)
                 heard.append(found)
