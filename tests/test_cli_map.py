@@ -197,6 +197,19 @@ def test_a_track_with_other_audio_is_new(place: Path, use: Use) -> None:
     assert found["group"] in waltzes
 
 
+def test_a_seed_that_has_no_say_is_told(place: Path) -> None:
+    words = "--seed 3 had no say; to make it anew with it: soundalike map --again --seed 3"
+    for arguments, is_told in (
+        (("--seed", 3), False),
+        ((), False),
+        (("--seed", 3), True),
+        (("--seed", 3, "--again"), False),
+    ):
+        result = call("map", *arguments)
+        assert result.exit_code == 0
+        assert (words in result.stderr) == is_told, arguments
+
+
 def test_many_new_tracks_are_told(place: Path, use: Use) -> None:
     call("map")
     for number in range(24):

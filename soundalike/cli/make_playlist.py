@@ -22,7 +22,7 @@ from soundalike.cli.progress import decoding
 from soundalike.cli.reasons import list_columns, note_made, playlist_rows, seed_names
 from soundalike.cli.rows import paths_option
 from soundalike.cli.seeds import seed_options
-from soundalike.cli.views import note_upgrade
+from soundalike.cli.views import note_not_playlists, note_upgrade
 from soundalike.show.amounts import show_count
 
 if TYPE_CHECKING:
@@ -122,6 +122,7 @@ def make(
             with_seeds=with_seeds,
         )
         upgrade = opened.upgrade()
+        note_not_playlists(opened, not_playlists)
     note_upgrade(upgrade)
     for each in (*made.seeds, *made.without):
         note_missing(each.track)

@@ -15,7 +15,7 @@ from soundalike.cli.progress import decoding
 from soundalike.cli.reasons import list_cells, list_columns, seed_names, why_words
 from soundalike.cli.rows import paths_option
 from soundalike.cli.seeds import to_seeds
-from soundalike.cli.views import note_not_searched, note_upgrade, weight_words
+from soundalike.cli.views import note_not_playlists, note_not_searched, note_upgrade, weight_words
 from soundalike.errors import printable
 from soundalike.recommend.defaults import PATH_TRACKS
 from soundalike.show.amounts import show_count
@@ -105,6 +105,7 @@ def path(
             weights=weights,
         )
         upgrade = opened.upgrade()
+        note_not_playlists(opened, not_playlists)
     note_upgrade(upgrade)
     if as_json:
         print_json(made)

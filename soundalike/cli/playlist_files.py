@@ -15,7 +15,7 @@ from soundalike.cli.playlist import PlaylistTarget, note_left_out, playlist_opti
 from soundalike.cli.progress import decoding
 from soundalike.cli.reasons import list_columns, note_made, playlist_rows
 from soundalike.cli.rows import PATH_CELL, paths_option, track_cells, track_columns
-from soundalike.cli.views import note_upgrade
+from soundalike.cli.views import note_not_playlists, note_upgrade
 from soundalike.errors import printable
 from soundalike.show.amounts import show_count
 
@@ -169,6 +169,7 @@ def extend(
             base=base,
         )
         upgrade = opened.upgrade()
+        note_not_playlists(opened, not_playlists)
     note_upgrade(upgrade)
     if as_json:
         print_json(made)

@@ -23,7 +23,7 @@ from soundalike.cli.progress import decoding
 from soundalike.cli.reasons import list_cells, list_columns, why_words
 from soundalike.cli.rows import paths_option
 from soundalike.cli.seeds import to_seeds
-from soundalike.cli.views import note_not_searched, note_upgrade, weight_words
+from soundalike.cli.views import note_not_playlists, note_not_searched, note_upgrade, weight_words
 from soundalike.errors import InvalidArgument, printable
 from soundalike.files import why, write_file
 from soundalike.recommend.defaults import PLAYLIST_LIMITS, RADIO_TRACKS
@@ -162,7 +162,7 @@ def radio(
         before = known
 
         def first(opened: Library, n: int) -> RadioPart:
-            return continue_radio(opened, before, tracks=n, **told)
+            return continue_radio(opened, before, tracks=n, file=state, **told)
 
     if state is not None:
         check_output(state, "the state of a radio")
@@ -171,6 +171,7 @@ def radio(
             part = first(opened, _AT_ONCE if endless else tracks)
             upgrade = opened.upgrade()
         note_upgrade(upgrade)
+        note_not_playlists(opened, not_playlists)
         if endless:
             _go_on(opened, part, target, state, continue_radio)
             return
@@ -200,7 +201,7 @@ def _go_on(
                 reason = why_words(item.likeness, part.weights)
                 echo(f"{item.place}. {item.track.name} ({length}): {reason}")
         _write_state(state, part)
-        part, is_first = more(opened, part.state, tracks=_AT_ONCE), False
+        part, is_first = more(opened, part.state, tracks=_AT_ONCE, file=state), False
 
 
 def _put(part: RadioPart, target: PlaylistTarget, *, is_first: bool) -> None:

@@ -99,7 +99,7 @@ def find_part(snapshot: Snapshot, asking: SeedQuery) -> Asked:
         raise InvalidArgument(f"{query!r}: {error}") from None
     if start_s is not None or end_s is not None:
         raise InvalidArgument(
-            f"{query!r} has a passage, and start_s is {start_s} and end_s is {end_s}: give one"
+            f"{query!r} has a passage, and there is another (start_s, end_s): give one of them"
         )
     return Asked(find(snapshot, apart[0]), span.start_s, span.end_s)
 

@@ -146,18 +146,24 @@ def findable(library: Library, resolution: PlaylistResolution) -> list[int | Non
     ]
 
 
-def playlist_ids(library: Library, files: Sequence[str | os.PathLike[str]]) -> frozenset[int]:
+def playlist_ids(
+    library: Library, files: Sequence[str | os.PathLike[str]], *, may_lack: bool = False
+) -> frozenset[int]:
     """The ids of all tracks of some playlists.
+
+    Parameters
+    ----------
+    may_lack : whether there may be one of which no track is in the library.
 
     Raises
     ------
     PlaylistError : one cannot be read.
-    TrackNotFound : none of the tracks of one is in the library.
+    TrackNotFound : none of the tracks of one is in the library, and that may not be.
     """
     found: set[int] = set()
     for file in files:
         resolution = library.resolve_playlist(read_playlist(os.path.expanduser(file)))
-        if not resolution.tracks:
+        if not (resolution.tracks or may_lack):
             raise nothing_in(file, len(resolution.entries))
         found.update(track.track_id for track in resolution.tracks)
     return frozenset(found)

@@ -8,7 +8,8 @@ from __future__ import annotations
 
 import os
 from collections import Counter
-from collections.abc import Mapping, Sequence, Set
+from collections.abc import Iterator, Mapping, Sequence, Set
+from contextlib import contextmanager
 from itertools import islice
 from typing import Any
 
@@ -16,7 +17,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from soundalike.arguments import whole_number
-from soundalike.errors import InvalidArgument, ModelMismatch
+from soundalike.errors import InvalidArgument, ModelMismatch, SoundalikeError, printable
 from soundalike.library.checks import checked_weights
 from soundalike.library.library import Library
 from soundalike.library.limits import Limits
@@ -122,6 +123,7 @@ def continue_radio(
     tracks: int = RADIO_TRACKS,
     like: Sequence[Query] = (),
     skip: Sequence[Query] = (),
+    file: str | os.PathLike[str] | None = None,
 ) -> RadioPart:
     """The next tracks of a radio.
 
@@ -130,6 +132,7 @@ def continue_radio(
     state : of the part before.
     like : tracks that are liked: more like these comes.
     skip : tracks that were skipped: less like these comes, and their artists not for a while.
+    file : that the state was read from, for messages about it.
 
     Raises
     ------
@@ -138,36 +141,51 @@ def continue_radio(
     InvalidArgument : no state of a radio; or what is liked or skipped is not analysed.
     """
     check_library(library)
-    if state.get("version") != _STATE_VERSION or not isinstance(state.get("radio"), dict):
-        raise InvalidArgument(
-            f"this is no state of a radio that can be read (version {state.get('version')!r}): "
-            f"begin a new one"
-        )
-    try:
-        kept = {name: state[name] for name in _KEPT}
-        limits = limits_from_json(kept["limits"])
-        allowed = limits_with_playlists(
-            library, limits, kept["only_playlists"], kept["not_playlists"]
-        )
-        weights = checked_weights(kept["weights"])
-        if not all(isinstance(kept[name], list) for name in ("seeds", "seed_ids")):
-            raise TypeError("its seeds are no list")
-    except (KeyError, TypeError) as error:
-        raise InvalidArgument(
-            f"the state of the radio cannot be read ({error!r}): begin a new one"
-        ) from error
-    with library.view() as view:
-        if state.get("model") != view.model:
-            raise ModelMismatch(
-                f"the radio began with {state.get('model')}, and the library answers with "
-                f"{view.model}: begin a new one"
+    with _naming(file):
+        if state.get("version") != _STATE_VERSION or not isinstance(state.get("radio"), dict):
+            raise InvalidArgument(
+                f"this is no state of a radio that can be read (version "
+                f"{state.get('version')!r}): begin a new one"
             )
-        closed = set(_rows(view, kept["seed_ids"]))
-        embeddings = _embeddings(view, weights)
-        radio = Radio.from_state(
-            _with_rows(view, state["radio"]), embeddings, **_given(view, allowed, weights, closed)
-        )
+        try:
+            kept = {name: state[name] for name in _KEPT}
+            limits = limits_from_json(kept["limits"])
+            allowed = limits_with_playlists(
+                library, limits, kept["only_playlists"], kept["not_playlists"]
+            )
+            weights = checked_weights(kept["weights"])
+            if not all(isinstance(kept[name], list) for name in ("seeds", "seed_ids")):
+                raise TypeError("its seeds are no list")
+        except (KeyError, TypeError) as error:
+            raise InvalidArgument(
+                f"the state of the radio cannot be read ({error!r}): begin a new one"
+            ) from error
+    with library.view() as view:
+        with _naming(file):
+            if state.get("model") != view.model:
+                raise ModelMismatch(
+                    f"the radio began with {state.get('model')}, and the library answers with "
+                    f"{view.model}: begin a new one"
+                )
+            closed = set(_rows(view, kept["seed_ids"]))
+            embeddings = _embeddings(view, weights)
+            radio = Radio.from_state(
+                _with_rows(view, state["radio"]),
+                embeddings,
+                **_given(view, allowed, weights, closed),
+            )
         return _part(view, radio, kept, tracks, like, skip, allowed, weights, ())
+
+
+@contextmanager
+def _naming(file: str | os.PathLike[str] | None) -> Iterator[None]:
+    """Begin messages about a state with the file that it is from."""
+    try:
+        yield
+    except SoundalikeError as error:
+        if file is None:
+            raise
+        raise type(error)(f"{printable(file)}: {error}") from error
 
 
 _KEPT = ("seeds", "seed_ids", "limits", "only_playlists", "not_playlists", "weights")
