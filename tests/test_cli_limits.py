@@ -328,4 +328,4 @@ def test_limits_that_contradict_each_other_are_told_as_options(place: Path) -> N
         result = call("similar", 1, *arguments)
         assert words in result.stderr
     both = call("similar", 1, 2, "--at", "0:00-0:05")
-    assert "a passage (--at) is one of one track, and there are 2" in both.stderr
+    assert "--at is a passage of one track, and there are 2" in both.stderr

@@ -132,7 +132,7 @@ def test_as_many_clusters_as_are_asked_for(place: Path) -> None:
     assert points_of() == before  # it was a question, and changes nothing
     result = call("clusters", "--groups", 22)
     assert result.exit_code == 1
-    assert f"n_groups is 22: {N} tracks make {N // 2} groups at most" in result.stderr
+    assert f"--groups is 22: {N} tracks make {N // 2} groups at most" in result.stderr
     assert call("clusters", "--groups", 0).exit_code == 2
 
 

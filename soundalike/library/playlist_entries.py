@@ -279,8 +279,11 @@ def _having_words(
 
 
 def _words(said: PlaylistEntry) -> list[str]:
-    title = said.title or (printable(said.path.stem) if said.path else "")
-    return plain(f"{said.artist or ''} {title}").split()
+    return plain(f"{said.artist or ''} {_title(said)}").split()
+
+
+def _title(said: PlaylistEntry) -> str:
+    return said.title or (printable(said.path.stem) if said.path else "")
 
 
 def _fits(said: PlaylistEntry, track: Track) -> bool:
@@ -293,11 +296,14 @@ def _fits(said: PlaylistEntry, track: Track) -> bool:
         artists = {track.artist, track.album_artist, *track.tags.artists} - {None}
         # "a - b - c" may be by "a" or by "a - b": the words are the same.
         own = plain(f"{said.artist} {said.title}")
-        return own in {plain(f"{artist} {title}") for artist in artists for title in titles}
-    if said.path and plain(short_name(said.path)) == plain(short_name(track.path)):
+        if own in {plain(f"{artist} {title}") for artist in artists for title in titles}:
+            return True
+    elif said.path and plain(short_name(said.path)) == plain(short_name(track.path)):
         return True
-    # "Intro" says nothing, "Intro" of 81 seconds does.
-    return apart is not None and plain(said.title or "") in titles
+    else:
+        own = plain(_title(said))
+    # "Intro" says nothing, "Intro" of 81 seconds does. A file called "a - b" may have no artist.
+    return apart is not None and own in titles
 
 
 def _seconds_apart(said: PlaylistEntry, track: Track) -> float | None:

@@ -111,7 +111,7 @@ def hear_recipe(library: Library, recipe: Sequence[dict[str, Any]]) -> Seeds:
             if "playlist" in each:
                 heard += _hear_playlist(library, Path(each["playlist"]))
             elif "folder" in each:
-                heard += library.hear_all([Path(each["folder"])], with_excerpts=False)
+                heard += _hear_folder(library, Path(each["folder"]))
             else:
                 found = _hear_track(library, each)
                 heard.append(found)
@@ -186,6 +186,14 @@ def _hear_playlist(library: Library, file: Path) -> list[Heard]:
     if not ids:
         raise nothing_in(file, len(resolution.entries))
     return library.hear_all(list(dict.fromkeys(ids)), with_excerpts=False)
+
+
+def _hear_folder(library: Library, folder: Path) -> list[Heard]:
+    with library.view() as view:
+        is_there = view.folder_of(folder) is not None
+    if not is_there:
+        raise TrackNotFound(f"{printable(folder)}: there is no such folder any more")
+    return library.hear_all([folder], with_excerpts=False)
 
 
 def _track_recipe(heard: Heard) -> dict[str, Any]:
