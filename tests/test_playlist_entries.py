@@ -200,6 +200,10 @@ def test_by_identifiers(asked: Library) -> None:
             PlaylistEntry(Path("/old/e/untitled tape 03.mp3"), duration_s=100.4),
             "c/Untitled Tape_03.wav",
         ),
+        (
+            PlaylistEntry(Path("/old/e/untitled tape 03.mp3"), None, "old", 100.0, "e"),
+            "c/Untitled Tape_03.wav",
+        ),
         (PlaylistEntry(Path("/old/e/untitled tape 03.mp3"), duration_s=107.0), None),
         (PlaylistEntry(Path("/old/e/bare - name.mp3"), "name", "bare", 70.0), "e/bare - name.wav"),
         (PlaylistEntry(Path("/old/e/bare - name.mp3"), "name", "bare"), None),

@@ -232,7 +232,7 @@ def test_a_folder_without_tags_that_is_renamed(tmp_path: Path) -> None:
         old, new = tmp_path / "music" / "old", tmp_path / "music" / "new"
         for number in range(6):
             write_track(old / f"Band - Piece {number}.wav", f"sound {number}")
-        library.scan([tmp_path / "music"])
+        library.scan([old])
         anything = Limits(min_length_s=0)
         file, of_folder = tmp_path / "mix.m3u8", tmp_path / "folder.m3u8"
         seed = old / "Band - Piece 3.wav"
@@ -241,7 +241,7 @@ def test_a_folder_without_tags_that_is_renamed(tmp_path: Path) -> None:
         extension = extend_playlist(library, file, tracks=1, also=old, limits=anything)
         write_playlist(of_folder, extended(read_playlist(file), extension))
         old.rename(new)
-        library.scan([tmp_path / "music"])
+        library.scan([new])
         found = refresh_playlist(library, file)
         assert (found.came, found.went, found.made.gone) == ((), (), ())
         assert {entry.path.parent for entry in found.playlist.entries if entry.path} == {new}

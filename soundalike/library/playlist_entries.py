@@ -279,7 +279,9 @@ def _having_words(
 
 
 def _words(said: PlaylistEntry) -> list[str]:
-    return plain(f"{said.artist or ''} {_title(said)}").split()
+    # Without a title the artist, too, may be what a folder was called.
+    artist = said.artist if said.title else None
+    return plain(f"{artist or ''} {_title(said)}").split()
 
 
 def _title(said: PlaylistEntry) -> str:
