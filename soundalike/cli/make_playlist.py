@@ -21,7 +21,7 @@ from soundalike.cli.playlist_files import extend, length_options, order, refresh
 from soundalike.cli.progress import decoding
 from soundalike.cli.reasons import list_columns, note_made, playlist_rows, seed_names
 from soundalike.cli.rows import paths_option
-from soundalike.cli.seeds import seed_options
+from soundalike.cli.seeds import seed_options, seed_words
 from soundalike.cli.views import note_not_playlists, note_upgrade
 from soundalike.show.amounts import show_count
 
@@ -104,7 +104,7 @@ def make(
         raise click.UsageError("--name needs --out FILE")
     with (
         Library(library, model=model, create=False) as opened,
-        decoding(f"looking for what sounds like {' + '.join(seeds)}"),
+        decoding(f"looking for what sounds like {seed_words(seeds)}"),
     ):
         made = make_playlist(
             opened,

@@ -26,7 +26,7 @@ from soundalike.cli.rows import (
     track_cells,
     track_columns,
 )
-from soundalike.cli.seeds import seed_options
+from soundalike.cli.seeds import seed_options, seed_words
 from soundalike.cli.views import UNFAMILIAR, note_not_searched, note_upgrade, weight_words
 from soundalike.errors import printable
 from soundalike.show.amounts import COPY_WORDS, show_count, show_percentile
@@ -136,7 +136,7 @@ def similar(
     playlist = PlaylistTarget(m3u, relative, as_json, with_query, base)
     with (
         Library(library, model=model, create=False) as opened,
-        decoding(f"looking for what sounds like {' + '.join(seeds)}"),
+        decoding(f"looking for what sounds like {seed_words(seeds)}"),
     ):
         result = opened.similar(
             seeds,
