@@ -292,7 +292,7 @@ class View:
                 return None
         except (ValueError, OSError):  # a null character in it, or longer than a name can be
             return None
-        if is_bare and has_id(self.snapshot, query):
+        if is_bare and has_id(self.snapshot, os.fspath(query)):
             return None
         one = sa.select(tracks.c.id).where(below(tracks.c.path, folder)).limit(1)
         return None if self.snapshot.connection.scalar(one) is None else folder
