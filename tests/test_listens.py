@@ -198,7 +198,7 @@ def test_no_file(tmp_path: Path) -> None:
 @given(
     st.lists(
         st.tuples(
-            st.integers(1, 10**10),
+            st.integers(1, AT),
             st.text(st.characters(exclude_categories=("Cs", "Cc")), min_size=1).map(str.strip),
             st.none() | st.floats(0, 1),
             st.booleans(),

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Literal
 
 import click
 
@@ -28,7 +28,7 @@ if TYPE_CHECKING:
 __all__ = ["find"]
 
 # What each verdict is called, and what it means.
-_VERDICTS: dict[str, tuple[str, str]] = {
+_VERDICTS: dict[Literal["yes", "unsure", "no"], tuple[str, str]] = {
     "yes": ("sure", "above what the word needs"),
     "unsure": ("perhaps", "below that"),
     "no": ("hardly", "probably not"),
