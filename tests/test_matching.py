@@ -73,6 +73,7 @@ LIVE = "live/Tool/Lateralus/01 - Schism.wav"
         (Sought("other/01 - Schism.wav"), ("no track fits", None)),
         (Sought("b/come.mp3", duration_s=300.0), ("no track fits", None)),
         (Sought("", None, None), ("no track fits", None)),
+        (Sought("/a\0/b/c/d.wav"), ("no track fits", None)),
         # What a path leaves open, names decide.
         (Sought("Tool/Lateralus/01 - Schism.wav", "Schism", "Tool"), (SCHISM, "names")),
     ],

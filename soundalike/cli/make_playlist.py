@@ -142,7 +142,7 @@ def make(
             print_table(list_columns(paths=paths, nearest=several), rows)
         note_made(made, is_weighed=weights is not None)
     if not as_json:
-        note_taste(made.taste, use_taste)
+        note_taste(made.taste, use_taste, made.weights)
     target.put(as_playlist(made, name))
 
 

@@ -116,7 +116,7 @@ def path(
     elif not target.is_standard_output:
         _print(made, paths=paths, is_weighed=weights is not None)
     if not as_json:
-        note_taste(made.taste, use_taste)
+        note_taste(made.taste, use_taste, made.weights)
     entries = [
         PlaylistEntry(made.waypoints[stop.waypoint or 0].path)
         if stop.track is None

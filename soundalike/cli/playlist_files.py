@@ -185,7 +185,7 @@ def extend(
             print_table(list_columns(paths=paths, nearest=True), rows)
         note_made(made, is_weighed=weights is not None)
     if not as_json:
-        note_taste(made.taste, use_taste)
+        note_taste(made.taste, use_taste, made.weights)
     target.put(extended(read_playlist(file, base=base), made))
 
 
@@ -311,7 +311,7 @@ def refresh(
         print_json({"made": found.made, "came": found.came, "went": list(map(_named, found.went))})
     else:
         _print_refreshed(found)
-        note_taste(found.made.taste, found.made.recipe.get("taste"))
+        note_taste(found.made.taste, found.made.recipe.get("taste"), found.made.weights)
     if not dry_run:
         note(f"playlist: {printable(file)}")
 

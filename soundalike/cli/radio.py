@@ -177,7 +177,7 @@ def radio(
             upgrade = opened.upgrade()
         note_upgrade(upgrade)
         if endless:
-            note_taste(part.taste, use_taste)
+            note_taste(part.taste, use_taste, part.weights)
             _go_on(opened, part, target, state, continue_radio)
             return
     if as_json:
@@ -185,7 +185,7 @@ def radio(
     elif not target.is_standard_output:
         _print(part, paths=paths, is_weighed=weights is not None)
     if not as_json:
-        note_taste(part.taste, use_taste)
+        note_taste(part.taste, use_taste, part.weights)
     _put(part, target, is_first=True)
     _write_state(state, part)
 

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
 
 from soundalike.cli.output import note
+from soundalike.cli.views import weight_words
 
 if TYPE_CHECKING:
     from soundalike.library import Library, TasteUse
@@ -35,8 +36,15 @@ def asked_taste(library: Library, use_taste: bool | None) -> Taste | None:
     return None if use_taste is False else taste_in_use(library)
 
 
-def note_taste(use: TasteUse | None, use_taste: bool | None) -> None:
-    """What of a taste had a say in what is shown; or that none had, if it was asked for."""
+def note_taste(
+    use: TasteUse | None, use_taste: bool | None, weights: Mapping[str, float] | None = None
+) -> None:
+    """What of a taste had a say in what is shown; or that none had, if it was asked for.
+
+    Parameters
+    ----------
+    weights : the share of each facet, told where it is the taste's.
+    """
     if use is not None:
         parts = {
             "its weights": use.weights,
@@ -45,5 +53,7 @@ def note_taste(use: TasteUse | None, use_taste: bool | None) -> None:
         }
         words = ", ".join(name for name, is_used in parts.items() if is_used)
         note(f"by your taste ({words}); --no-taste leaves it out")
+        if use.weights and weights is not None:
+            note(f"weights: {weight_words(weights)}")
     elif use_taste:
         note("No taste is in use: `soundalike taste` says why. This is as the model has it.")

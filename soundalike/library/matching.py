@@ -125,7 +125,7 @@ def match_tracks(
 def tracks_at(snapshot: Snapshot, paths: Collection[str]) -> dict[str, Track]:
     """The tracks at some paths, by whatever name; missing ones, too."""
     names: dict[bytes, list[str]] = {}
-    for path in paths:
+    for path in (each for each in paths if "\0" not in each):
         for name in (canonical(path), os.path.realpath(path)):
             names.setdefault(os.fsencode(name), []).append(path)
     return {
