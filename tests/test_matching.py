@@ -165,3 +165,14 @@ def test_plays_are_found_by_the_end_of_their_paths(tmp_path: Path) -> None:
         plays = tmp_path / "plays.csv"
         plays.write_text("played_at,path\n1760000000,D:\\Music\\Tool\\Lateralus\\Schism.mp3\n")
         assert own.import_listens(plays).added_plays == 1
+
+
+def test_of_two_encodings_the_one_that_is_named(tmp_path: Path) -> None:
+    with open_library(tmp_path) as own:
+        for suffix in ("wav", "mp3"):
+            write_track(tmp_path / "music/Tool/Lateralus" / f"Schism.{suffix}", "x")
+        own.scan([tmp_path / "music"])
+        for suffix in ("wav", "mp3", "MP3"):
+            (found,) = match(own, Sought(f"/far/Tool/Lateralus/Schism.{suffix}"))
+            assert found.track is not None
+            assert found.track.path.suffix == f".{suffix.lower()}"

@@ -208,20 +208,21 @@ def _by_tail(
     if not waiting:
         return
     statement = _having(select(tracks.c.id, tracks.c.path), [name.split() for name in waiting])
-    tails: dict[int, tuple[int, list[int]]] = {}
-    for track_id, path in snapshot.connection.execute(statement.where(*there)):
-        own = _path_names(os.fsdecode(path))
+    # The longest common end so far, and whether the suffix is the same; with the tracks.
+    tails: dict[int, tuple[tuple[int, bool], list[int]]] = {}
+    for track_id, encoded in snapshot.connection.execute(statement.where(*there)):
+        path = os.fsdecode(encoded)
+        own = _path_names(path)
         for each, names in waiting.get(own[-1], ()):
-            n = _common_end(names, own)
-            longest, ids = tails.setdefault(id(each), (min(_TAIL, len(names)), []))
-            if n > longest:
-                tails[id(each)] = (n, [track_id])
-            elif n == longest:
+            end = _common_end(names, own), _suffix(path) == _suffix(each.sought.path or "")
+            longest, ids = tails.setdefault(id(each), ((min(_TAIL, len(names)), False), []))
+            if end > longest:
+                tails[id(each)] = (end, [track_id])
+            elif end == longest:
                 ids.append(track_id)
     known = snapshot.tracks_by_id(sorted({one for _, ids in tails.values() for one in ids}))
     for each in found:
-        _, ids = tails.get(id(each), (0, []))
-        fitting = (known[one] for one in ids)
+        fitting = [known[one] for one in tails[id(each)][1]] if id(each) in tails else []
         each.choose((track for track in fitting if _is_as_long(each.sought, track)), "tail")
 
 
@@ -231,6 +232,10 @@ def _path_names(path: str) -> list[str]:
     if names:
         names[-1] = os.path.splitext(names[-1])[0]
     return [plain(printable(name)) or name for name in names]
+
+
+def _suffix(path: str) -> str:
+    return os.path.splitext(path)[1].lower()
 
 
 def _common_end(a: Sequence[str], b: Sequence[str]) -> int:
