@@ -7,6 +7,8 @@ from pathlib import Path
 
 import pytest
 from fakes import open_library, write_track
+from hypothesis import given
+from hypothesis import strategies as st
 from mutagen.id3 import TALB, TIT2, TPE1
 from test_playlist_entries import MBID, MUSIC, make_library, make_music, tag
 
@@ -83,6 +85,13 @@ def test_by_the_end_of_a_path(
     library: Library, sought: Sought, answer: tuple[str, str | None]
 ) -> None:
     assert told(library, sought) == answer
+
+
+@given(st.lists(st.text(max_size=8) | st.sampled_from(['"', "!!!", "OR", "a*", ".."]), max_size=5))
+def test_any_path_may_be_asked_for(library: Library, names: list[str]) -> None:
+    path = "/".join(names)
+    (found,) = match(library, Sought(path, title=path[:4], artist=path[-3:]))
+    assert found.track is None or found.by in ("path", "tail", "names")
 
 
 def test_a_whole_path_goes_first(library: Library) -> None:

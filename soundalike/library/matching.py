@@ -5,7 +5,7 @@ The rules, in their order; each looks only at what those before left over:
 1. the path, under whatever name the file is reached;
 2. the end of the path, for what lies elsewhere or is named by another computer: the last three
    names, or all that there are if two at least, without the suffix; of several tracks, that with
-   the longest common end;
+   the longest common end, then that with the same suffix;
 3. the MusicBrainz id of the recording, then the ISRC;
 4. artist and title, and the length within two seconds where both are known. A title alone counts
    only with the length. Of several tracks, one by all that the artist names goes before one by the
@@ -207,7 +207,9 @@ def _by_tail(
             waiting.setdefault(names[-1], []).append((each, names))
     if not waiting:
         return
-    statement = _having(select(tracks.c.id, tracks.c.path), [name.split() for name in waiting])
+    statement = _having(
+        select(tracks.c.id, tracks.c.path), [plain(name).split() for name in waiting]
+    )
     # The longest common end so far, and whether the suffix is the same; with the tracks.
     tails: dict[int, tuple[tuple[int, bool], list[int]]] = {}
     for track_id, encoded in snapshot.connection.execute(statement.where(*there)):
