@@ -6,7 +6,7 @@ import numpy as np
 from numpy.typing import NDArray
 from sqlalchemy import select
 
-from soundalike.library.copies import copies_of
+from soundalike.library.copies import copies_of_row
 from soundalike.library.index import Index
 from soundalike.library.limits import Limits
 from soundalike.library.snapshot import Snapshot
@@ -104,14 +104,7 @@ def find_by_words(
                     terms, asked[each.row].tolist(), is_so[each.row].tolist(), strict=True
                 )
             ),
-            copies=copies_of(
-                index,
-                each.copies,
-                tracks,
-                embedding=index.embeddings[each.row],
-                content_id=int(index.content_ids[each.row]),
-                audio_id=int(index.audio_ids[each.row]),
-            ),
+            copies=copies_of_row(index, each.row, each.copies, tracks),
         )
         for each in chosen
     )
