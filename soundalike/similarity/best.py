@@ -60,7 +60,7 @@ def best_columns(scores: Scores, k: int) -> tuple[NDArray[np.int64], Scores]:
     columns and scores, (n, k) each.
     """
     n, m = scores.shape
-    per_group = min(32, m // (2 * k)) if k else 0
+    per_group = min(64, m // (2 * k)) if k else 0
     if per_group < 2:
         columns = np.argsort(-scores, axis=1, kind="stable")[:, :k]
         return columns, np.take_along_axis(scores, columns, axis=1)
@@ -71,7 +71,8 @@ def best_columns(scores: Scores, k: int) -> tuple[NDArray[np.int64], Scores]:
     grouped = scores[:, : n_groups * per_group].reshape(n, per_group, n_groups)
     maxima = grouped.max(axis=1)
     bounds = np.partition(maxima, n_groups - k, axis=1)[:, n_groups - k]
-    rows, columns = np.nonzero(scores >= bounds[:, None])
+    # Finding them in a flat mask is several times as quick as in rows and columns.
+    rows, columns = np.divmod(np.flatnonzero(scores >= bounds[:, None]), m)
     values = scores[rows, columns]
     order = np.lexsort((-values, rows))
     counts = np.bincount(rows, minlength=n)

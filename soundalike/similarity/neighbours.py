@@ -25,6 +25,8 @@ Floats = NDArray[np.float32]
 Progress = Callable[[str, int, int], None]
 """Told what is being done, how much of it is done, and how much there is."""
 
+# Rows that are sorted at a time: of 10,000 tracks they fit into a core's cache.
+_IN_CACHE = 32
 # So many tracks are compared pair by pair.
 _EXACT_UP_TO = 20_000
 # Cells that a track is compared with, and tracks of which the cells are made, for each of them.
@@ -77,7 +79,10 @@ def nearest_exact(
     for start, rows in blocks(similarities):
         stop = start + len(rows)
         rows[np.arange(len(rows)), np.arange(start, stop)] = -np.inf
-        found.rows[start:stop], found.similarities[start:stop] = best_columns(rows, k)
+        for first in range(0, len(rows), _IN_CACHE):
+            some = slice(first, first + _IN_CACHE)
+            there = slice(start + first, min(start + first + _IN_CACHE, stop))
+            found.rows[there], found.similarities[there] = best_columns(rows[some], k)
         tell(_STEP, stop, n)
     return found
 
