@@ -303,7 +303,8 @@ def test_the_page_asks_for_nothing_and_has_everything(place: Path) -> None:
 
 def test_a_hostile_title_is_shown_and_nothing_more(place: Path) -> None:
     with open_library(place, name=FACETED, analyzer="test_cli_map:KindAnalyzer") as library:
-        heard = heard_in(library)
+        with library.view() as view:
+            heard = heard_in(view)
         found = map_of(heard.index, library.path)
     groups = groups_of(heard, found)
     pages = []

@@ -130,7 +130,8 @@ def mapped(
 
     with Library(library, model=model, create=False) as opened:
         note_upgrade(opened.upgrade())
-        heard = heard_in(opened)
+        with opened.view() as view:
+            heard = heard_in(view)
         with work_progress() as progress:
             found = map_of(
                 heard.index,

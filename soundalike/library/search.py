@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
-from soundalike.library.copies import copies_of
+from soundalike.library.copies import copies_of, copies_of_row
 from soundalike.library.limits import Limits
 from soundalike.library.records import Copy, Track
 from soundalike.library.seed_scores import score_rows
@@ -62,14 +62,7 @@ def search(
                 track=tracks[each.row],
                 similarity=similarity,
                 percentile=distribution.percentile(similarity),
-                copies=copies_of(
-                    index,
-                    each.copies,
-                    tracks,
-                    embedding=index.embeddings[each.row],
-                    content_id=int(index.content_ids[each.row]),
-                    audio_id=int(index.audio_ids[each.row]),
-                ),
+                copies=copies_of_row(index, each.row, each.copies, tracks),
                 facets=ranking.cosines(asked.seeds[seed].embedding, each.row),
                 score=round(float(asked.scores[each.row]), DECIMALS),
                 seed=seed,

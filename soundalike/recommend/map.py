@@ -22,7 +22,8 @@ from soundalike.recommend.affinity import affinities, shares
 from soundalike.recommend.communities import communities
 from soundalike.recommend.fidelity import kept_shares, nearest_in_plane, trustworthiness
 from soundalike.recommend.layout import NEAREST, lay_out, main_axes, place
-from soundalike.recommend.neighbours import Neighbours, Progress, best_columns, nearest
+from soundalike.similarity.best import best_columns
+from soundalike.similarity.neighbours import Neighbours, Progress, nearest
 
 __all__ = ["UNCLEAR", "Fidelity", "LibraryMap", "map_of"]
 

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from soundalike.errors import InvalidArgument
 from soundalike.library.checks import checked_taste, checked_weights
-from soundalike.library.copies import copies_of
+from soundalike.library.copies import copies_of_row
 from soundalike.library.library import Library
 from soundalike.library.limits import Limits
 from soundalike.library.listener import Listener
@@ -342,14 +342,7 @@ def _items(
                 rank_before=choice.ranks_before[at],
                 rank=each.rank,
                 step=None,
-                copies=copies_of(
-                    index,
-                    each.copies,
-                    tracks,
-                    embedding=index.embeddings[each.row],
-                    content_id=int(index.content_ids[each.row]),
-                    audio_id=int(index.audio_ids[each.row]),
-                ),
+                copies=copies_of_row(index, each.row, each.copies, tracks),
                 passed_over=passed_tracks(each.passed_over, tracks),
                 passed_counts=each.passed_counts,
                 rank_without_taste=choice.ranks_without_taste.get(each.row),
