@@ -11,7 +11,9 @@ from soundalike.library import Library
 from soundalike.models.lineage import default_lineage
 from soundalike.models.registry import find_model
 from soundalike.recommend.taste import taste_in_use
+from soundalike.server.guesses import Guesses
 from soundalike.server.jobs import Jobs
+from soundalike.server.metrics import Metrics
 from soundalike.server.settings import Settings
 from soundalike.server.uploads import Uploads
 from soundalike.similarity.taste import Taste
@@ -39,6 +41,8 @@ class Service:
     desk : the processes that decode and analyse.
     uploads : what was heard in uploaded files.
     jobs : what goes on for longer than a request.
+    guesses : wrong tokens that wait.
+    metrics : what is counted.
     closing : set when the server ends: what streams or waits has to end, too.
 
     Raises
@@ -64,6 +68,8 @@ class Service:
         )
         self.uploads = Uploads()
         self.jobs = Jobs()
+        self.guesses = Guesses()
+        self.metrics = Metrics(self)
 
     def taste(self, wanted: bool = True) -> Taste | None:
         """The listener's taste, where it is wanted and of use."""
