@@ -23,8 +23,8 @@ router = APIRouter(prefix="/api/v1", tags=["library"])
 _KIND = "scan"
 ScanState = state_schema("ScanState", schema_of(ScanProgress), schema_of(ScanReport))
 
-Folder = Annotated[str, Field(min_length=1, max_length=4096, pattern=r"^[^\0]+$")]
-Text = Annotated[str, Field(min_length=1, max_length=1000, pattern=r"^[^\0]+$")]
+Folder = Annotated[str, Field(min_length=1, max_length=4096, pattern=r"^[^\x00]+$")]
+Text = Annotated[str, Field(min_length=1, max_length=1000, pattern=r"^[^\x00]+$")]
 
 
 class ScanBody(Body):

@@ -101,7 +101,7 @@ def model(
 
 
 @router.post("/session", status_code=204, response_class=Response)
-async def start_session(asked: Asked, request: Request, body: SessionBody) -> Any:
+async def start_session(asked: Asked, request: Request, body: SessionBody) -> Response:
     """Let a browser in: the token becomes a cookie that no script can read."""
     token_hash = asked.settings.token_hash
     answer = Response(status_code=204)
@@ -128,7 +128,7 @@ async def start_session(asked: Asked, request: Request, body: SessionBody) -> An
 
 
 @router.delete("/session", status_code=204, response_class=Response)
-async def end_session() -> Any:
+async def end_session() -> Response:
     """Have the browser forget the token."""
     answer = Response(status_code=204)
     answer.delete_cookie(COOKIE, path="/", httponly=True, samesite="strict")
