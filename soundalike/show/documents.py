@@ -14,6 +14,7 @@ from soundalike.show.text import escape_json
 
 if TYPE_CHECKING:
     from soundalike.analysis import Analysis
+    from soundalike.models import ModelInfo
     from soundalike.recommend.explain import Explanation
     from soundalike.similarity.passages import Comparison
 
@@ -22,6 +23,7 @@ __all__ = [
     "as_text",
     "comparison_document",
     "explanation_document",
+    "model_document",
     "to_json",
 ]
 
@@ -134,3 +136,8 @@ def explanation_document(found: Explanation) -> dict[str, Any]:
     if found.expected is not None:
         document["expected_analysis"] = analysis_document(found.expected.side.analysis)
     return document
+
+
+def model_document(model: ModelInfo) -> dict[str, Any]:
+    """What is known of a model, but its card."""
+    return {"id": model.id, **to_json(model)}
