@@ -13,6 +13,7 @@ from soundalike.models.lineage import default_lineage
 from soundalike.models.registry import find_model
 from soundalike.playlists.folder import PlaylistFolder
 from soundalike.recommend.taste import taste_in_use
+from soundalike.server.jobs import Jobs
 from soundalike.server.settings import Settings
 from soundalike.server.uploads import Uploads
 from soundalike.similarity.taste import Taste
@@ -20,6 +21,9 @@ from soundalike.workers.desk import Desk, DeskAnalyzer
 from soundalike.workers.jobs import Setup
 
 __all__ = ["Asked", "Service"]
+
+# For what is stored last; all has to be over 5 s after the server is told to end.
+_JOBS_GRACE_S = 2.0
 
 ANALYZER = "soundalike.analyzer:Analyzer"
 
@@ -36,6 +40,7 @@ class Service:
     library : open; may be asked from any thread.
     desk : the processes that decode and analyse.
     uploads : what was heard in uploaded files.
+    jobs : what goes on for longer than a request.
     closing : set when the server ends: what streams or waits has to end, too.
 
     Raises
@@ -78,6 +83,7 @@ class Service:
                 "a library in memory has no folder for playlists: start the server with --playlists"
             )
         return self._playlists
+        self.jobs = Jobs()
 
     def taste(self, wanted: bool = True) -> Taste | None:
         """The listener's taste, where it is wanted and of use."""
@@ -86,11 +92,13 @@ class Service:
     def end(self) -> None:
         """Have everything end that streams, waits or works; :meth:`close` comes after it."""
         self.closing.set()
+        self.jobs.end()
         self.desk.close()
 
     def close(self) -> None:
-        """Let go of everything."""
+        """Let go of everything; a job that does not end in time is left to itself."""
         self.end()
+        self.jobs.join(_JOBS_GRACE_S)
         self.library.close()
 
 
