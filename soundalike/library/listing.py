@@ -218,4 +218,6 @@ def _text(text: str | None) -> tuple[bool, str]:
 
 def _check_one_of(name: str, value: object, known: Any) -> None:
     if value not in get_args(known):
-        raise InvalidArgument(f"{name} is {value!r}: it must be one of {', '.join(get_args(known))}")
+        raise InvalidArgument(
+            f"{name} is {value!r}: it must be one of {', '.join(get_args(known))}"
+        )

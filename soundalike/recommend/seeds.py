@@ -23,12 +23,16 @@ from soundalike.playlists import FORMATS, Playlist, PlaylistEntry, read_playlist
 __all__ = [
     "Seeds",
     "as_playlist_file",
+    "check_seeds",
     "findable",
     "hear_recipe",
     "hear_seeds",
     "nothing_in",
     "playlist_ids",
 ]
+
+
+_TEXTS = ("playlist", "folder", "path", "title", "artist", "album")
 
 
 @dataclass(frozen=True, eq=False)
@@ -100,13 +104,8 @@ def hear_recipe(library: Library, recipe: Sequence[dict[str, Any]]) -> Seeds:
     heard: list[Heard] = []
     kept: list[dict[str, Any]] = []
     gone: list[str] = []
-    if not isinstance(recipe, Sequence):
-        raise InvalidArgument(f"{recipe!r} is no list of seeds")
+    check_seeds(recipe)
     for each in recipe:
-        if not isinstance(each, Mapping) or any(
-            not isinstance(each.get(name, ""), str) for name in ("playlist", "folder", "path")
-        ):
-            raise InvalidArgument(f"{each!r} is no seed of a recipe")
         try:
             if "playlist" in each:
                 heard += _hear_playlist(library, Path(each["playlist"]))
@@ -121,6 +120,20 @@ def hear_recipe(library: Library, recipe: Sequence[dict[str, Any]]) -> Seeds:
             gone.append(str(error))
         kept.append(each)
     return Seeds(tuple(heard), tuple(kept), tuple(gone))
+
+
+def check_seeds(recipe: Any) -> None:
+    """
+    Raises
+    ------
+    InvalidArgument : no list of seeds of a recipe.
+    """
+    if not isinstance(recipe, (list, tuple)):
+        raise InvalidArgument(f"{recipe!r} is no list of seeds")
+    for each in recipe:
+        texts = [each.get(name, "") for name in _TEXTS] if isinstance(each, Mapping) else [None]
+        if not all(isinstance(text, str) and "\0" not in text for text in texts):
+            raise InvalidArgument(f"{each!r} is no seed of a recipe")
 
 
 def as_playlist_file(query: Any) -> Path | None:

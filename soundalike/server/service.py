@@ -7,9 +7,11 @@ from typing import Annotated
 
 from fastapi import Depends, Request
 
+from soundalike.errors import LibraryError
 from soundalike.library import Library
 from soundalike.models.lineage import default_lineage
 from soundalike.models.registry import find_model
+from soundalike.playlists.folder import PlaylistFolder
 from soundalike.recommend.taste import taste_in_use
 from soundalike.server.guesses import Guesses
 from soundalike.server.jobs import Jobs
@@ -67,6 +69,24 @@ class Service:
             make_analyzer=lambda key: DeskAnalyzer(self.desk, key),
         )
         self.uploads = Uploads()
+        folder = settings.playlists
+        if folder is None and self.library.path is not None:
+            folder = self.library.path.with_name(f"{self.library.path.name}.playlists")
+        self._playlists = None if folder is None else PlaylistFolder(folder)
+
+    @property
+    def playlists(self) -> PlaylistFolder:
+        """The playlists that are kept.
+
+        Raises
+        ------
+        LibraryError : there is no place for them.
+        """
+        if self._playlists is None:
+            raise LibraryError(
+                "a library in memory has no folder for playlists: start the server with --playlists"
+            )
+        return self._playlists
         self.jobs = Jobs()
         self.guesses = Guesses()
         self.metrics = Metrics(self)
