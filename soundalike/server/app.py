@@ -10,6 +10,7 @@ from fastapi import FastAPI
 
 from soundalike import __version__
 from soundalike.server.api import ROUTERS
+from soundalike.server.pages import page_routes
 from soundalike.server.problems import PROBLEMS, add_handlers
 from soundalike.server.security import Security
 from soundalike.server.service import Service
@@ -62,5 +63,6 @@ def create_app(settings: Settings) -> FastAPI:
     add_handlers(app)
     for router in ROUTERS:
         app.include_router(router)
+    app.router.routes.extend(page_routes())
     app.add_middleware(Security, settings=settings)
     return app
