@@ -73,6 +73,9 @@ class Service:
         if folder is None and self.library.path is not None:
             folder = self.library.path.with_name(f"{self.library.path.name}.playlists")
         self._playlists = None if folder is None else PlaylistFolder(folder)
+        self.jobs = Jobs()
+        self.guesses = Guesses()
+        self.metrics = Metrics(self)
 
     @property
     def playlists(self) -> PlaylistFolder:
@@ -87,9 +90,6 @@ class Service:
                 "a library in memory has no folder for playlists: start the server with --playlists"
             )
         return self._playlists
-        self.jobs = Jobs()
-        self.guesses = Guesses()
-        self.metrics = Metrics(self)
 
     def taste(self, wanted: bool = True) -> Taste | None:
         """The listener's taste, where it is wanted and of use."""
