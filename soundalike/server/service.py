@@ -7,10 +7,15 @@ from typing import Annotated
 
 from fastapi import Depends, Request
 
+from soundalike.errors import LibraryError
 from soundalike.library import Library
 from soundalike.models.lineage import default_lineage
 from soundalike.models.registry import find_model
+from soundalike.playlists.folder import PlaylistFolder
 from soundalike.recommend.taste import taste_in_use
+from soundalike.server.guesses import Guesses
+from soundalike.server.jobs import Jobs
+from soundalike.server.metrics import Metrics
 from soundalike.server.settings import Settings
 from soundalike.server.uploads import Uploads
 from soundalike.similarity.taste import Taste
@@ -18,6 +23,9 @@ from soundalike.workers.desk import Desk, DeskAnalyzer
 from soundalike.workers.jobs import Setup
 
 __all__ = ["Asked", "Service"]
+
+# For what is stored last; all has to be over 5 s after the server is told to end.
+_JOBS_GRACE_S = 2.0
 
 ANALYZER = "soundalike.analyzer:Analyzer"
 
@@ -34,6 +42,9 @@ class Service:
     library : open; may be asked from any thread.
     desk : the processes that decode and analyse.
     uploads : what was heard in uploaded files.
+    jobs : what goes on for longer than a request.
+    guesses : wrong tokens that wait.
+    metrics : what is counted.
     closing : set when the server ends: what streams or waits has to end, too.
 
     Raises
@@ -58,6 +69,27 @@ class Service:
             make_analyzer=lambda key: DeskAnalyzer(self.desk, key),
         )
         self.uploads = Uploads()
+        folder = settings.playlists
+        if folder is None and self.library.path is not None:
+            folder = self.library.path.with_name(f"{self.library.path.name}.playlists")
+        self._playlists = None if folder is None else PlaylistFolder(folder)
+        self.jobs = Jobs()
+        self.guesses = Guesses()
+        self.metrics = Metrics(self)
+
+    @property
+    def playlists(self) -> PlaylistFolder:
+        """The playlists that are kept.
+
+        Raises
+        ------
+        LibraryError : there is no place for them.
+        """
+        if self._playlists is None:
+            raise LibraryError(
+                "a library in memory has no folder for playlists: start the server with --playlists"
+            )
+        return self._playlists
 
     def taste(self, wanted: bool = True) -> Taste | None:
         """The listener's taste, where it is wanted and of use."""
@@ -66,11 +98,13 @@ class Service:
     def end(self) -> None:
         """Have everything end that streams, waits or works; :meth:`close` comes after it."""
         self.closing.set()
+        self.jobs.end()
         self.desk.close()
 
     def close(self) -> None:
-        """Let go of everything."""
+        """Let go of everything; a job that does not end in time is left to itself."""
         self.end()
+        self.jobs.join(_JOBS_GRACE_S)
         self.library.close()
 
 
