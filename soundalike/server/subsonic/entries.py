@@ -14,7 +14,7 @@ from soundalike.library.view import View
 from soundalike.server.service import Service
 from soundalike.server.subsonic.envelope import Failure
 
-__all__ = ["Entries", "cover_of"]
+__all__ = ["Entries", "content_type_of", "cover_track"]
 
 # Players sort by it, and there is none: the library does not record when a track came.
 _NO_DATE = datetime(2000, 1, 1, tzinfo=UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
@@ -58,7 +58,7 @@ class Entries:
             "genre": track.genre,
             "coverArt": str(track.track_id),
             "size": track.size_bytes,
-            "contentType": _content_type(suffix),
+            "contentType": content_type_of(suffix),
             "suffix": suffix,
             "duration": None if track.duration_s is None else round(track.duration_s),
             "bitRate": _bit_rate(track),
@@ -121,7 +121,7 @@ class Entries:
         return self.view.tracks([row for row in rows if row is not None])[::-1]
 
 
-def cover_of(catalogue: Catalogue, own_id: str) -> int:
+def cover_track(catalogue: Catalogue, own_id: str) -> int:
     """The track whose picture stands for a track, an album or an artist. Raises Failure."""
     kind, _, rest = own_id.partition("-")
     found: Album | Artist | None = None
@@ -147,7 +147,7 @@ def _liked(service: Service) -> dict[int, str]:
     }
 
 
-def _content_type(suffix: str) -> str:
+def content_type_of(suffix: str) -> str:
     return _TYPES.get(suffix) or mimetypes.guess_type(f"x.{suffix}")[0] or "audio/mpeg"
 
 
