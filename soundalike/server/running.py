@@ -49,7 +49,7 @@ def server_of(settings: Settings, *, log_level: str = "warning") -> Server:
     def end() -> None:
         service = getattr(app.state, "service", None)
         if service is not None:
-            service.closing.set()
+            service.stop()
 
     config = uvicorn.Config(
         app,

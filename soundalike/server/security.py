@@ -11,6 +11,7 @@ from http.cookies import CookieError, SimpleCookie
 from urllib.parse import urlsplit
 
 from starlette.datastructures import Headers, MutableHeaders
+from starlette.exceptions import HTTPException
 from starlette.responses import Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
@@ -192,13 +193,15 @@ def _is_address(name: str) -> bool:
 
 
 def _bounded(receive: Receive, most: int) -> Receive:
-    """As it is, but a body without a stated length ends where it gets too long."""
+    """As it is, but a body without a stated length is refused where it gets too long."""
     taken = 0
 
     async def bounded() -> Message:
         nonlocal taken
         message = await receive()
         taken += len(message.get("body", b""))
-        return {"type": "http.disconnect"} if taken > most else message
+        if taken > most:
+            raise HTTPException(413, f"more than {most:,} bytes are sent: at most that are taken")
+        return message
 
     return bounded

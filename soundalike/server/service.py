@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import tempfile
 import threading
+from pathlib import Path
 from typing import Annotated
 
 from fastapi import Depends, Request
@@ -11,11 +13,14 @@ from soundalike.library import Library
 from soundalike.models.lineage import default_lineage
 from soundalike.models.registry import find_model
 from soundalike.recommend.taste import taste_in_use
+from soundalike.server.kept import Kept
+from soundalike.server.outlines import Outlines
 from soundalike.server.settings import Settings
 from soundalike.server.uploads import Uploads
 from soundalike.similarity.taste import Taste
 from soundalike.workers.desk import Desk, DeskAnalyzer
 from soundalike.workers.jobs import Setup
+from soundalike.workers.transcoders import Transcoders
 
 __all__ = ["Asked", "Service"]
 
@@ -34,6 +39,9 @@ class Service:
     library : open; may be asked from any thread.
     desk : the processes that decode and analyse.
     uploads : what was heard in uploaded files.
+    outlines : what is drawn of tracks.
+    transcoders : the processes that encode for players.
+    sent_files : a folder for uploaded files while they are heard; it goes with the service.
     closing : set when the server ends: what streams or waits has to end, too.
 
     Raises
@@ -58,20 +66,31 @@ class Service:
             make_analyzer=lambda key: DeskAnalyzer(self.desk, key),
         )
         self.uploads = Uploads()
+        kept = Kept(settings.cache_folder, settings.most_cache_bytes)
+        self.outlines = Outlines(self.library, self.desk, kept)
+        self.transcoders = Transcoders(settings.most_streams, most_memory=settings.most_memory)
+        self._sent = tempfile.TemporaryDirectory(prefix="soundalike-", ignore_cleanup_errors=True)
+        self.sent_files = Path(self._sent.name)
 
     def taste(self, wanted: bool = True) -> Taste | None:
         """The listener's taste, where it is wanted and of use."""
         return taste_in_use(self.library) if wanted else None
 
+    def stop(self) -> None:
+        """Have everything end that streams or waits, without waiting for it."""
+        self.closing.set()
+        self.transcoders.close()
+
     def end(self) -> None:
         """Have everything end that streams, waits or works; :meth:`close` comes after it."""
-        self.closing.set()
+        self.stop()
         self.desk.close()
 
     def close(self) -> None:
         """Let go of everything."""
         self.end()
         self.library.close()
+        self._sent.cleanup()
 
 
 def _service(request: Request) -> Service:
