@@ -11,7 +11,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from fractions import Fraction
 from functools import cache
-from typing import TYPE_CHECKING, Any, Literal, cast
+from typing import Any, Literal
 
 import numpy as np
 from numpy.typing import NDArray
@@ -19,9 +19,6 @@ from numpy.typing import NDArray
 from soundalike.audio import AudioReader
 from soundalike.audio.source import StrPath
 from soundalike.show.sound import power
-
-if TYPE_CHECKING:
-    from av.video.codeccontext import VideoCodecContext
 
 __all__ = ["MOST_POINTS", "Outline", "Peaks", "Theme", "draw_mel", "outline", "outline_bytes"]
 
@@ -202,14 +199,15 @@ def _palette(theme: Theme) -> NDArray[np.uint8]:
     stops = np.array([list(bytes.fromhex(colour)) for colour in _COLOURS[theme]])
     at = np.linspace(0, len(stops) - 1, 256)
     mixed = [np.interp(at, np.arange(len(stops)), channel) for channel in stops.T]
-    return np.rint(np.stack(mixed, axis=-1)).astype(np.uint8)
+    colours: NDArray[np.uint8] = np.rint(np.stack(mixed, axis=-1)).astype(np.uint8)
+    return colours
 
 
 def _png(pixels: NDArray[np.uint8]) -> bytes:
     """An encoded picture of (height, width, 3)."""
     import av
 
-    encoder = cast("VideoCodecContext", av.CodecContext.create("png", "w"))
+    encoder = av.CodecContext.create("png", "w")
     encoder.height, encoder.width = pixels.shape[:2]
     encoder.pix_fmt = "rgb24"
     encoder.time_base = Fraction(1, 1)
@@ -218,4 +216,5 @@ def _png(pixels: NDArray[np.uint8]) -> bytes:
 
 
 def _as_int16(samples: NDArray[np.floating]) -> NDArray[np.int16]:
-    return np.rint(np.clip(samples, -1, 1) * 32_767).astype(np.int16)
+    whole: NDArray[np.int16] = np.rint(np.clip(samples, -1, 1) * 32_767).astype(np.int16)
+    return whole
