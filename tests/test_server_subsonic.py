@@ -1,10 +1,11 @@
-"""Subsonic players at the server: two client libraries from the package index, and plain requests."""
+"""Subsonic players at the server: two client libraries of others, and plain requests."""
 
 from __future__ import annotations
 
 import hashlib
 import io
 from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
@@ -45,10 +46,19 @@ def address(composed: Music, tmp_path_factory: pytest.TempPathFactory) -> Iterat
 @pytest.fixture(scope="module")
 def player(address: str) -> Iterator[libopensonic.Connection]:
     """A player with an API key."""
+    with connected(address, TOKEN) as found:
+        yield found
+
+
+@contextmanager
+def connected(address: str, api_key: str) -> Iterator[libopensonic.Connection]:
     apart = urlsplit(address)
-    found = libopensonic.Connection(f"http://{apart.hostname}", port=apart.port, api_key=TOKEN)
-    yield found
-    found.cleanup()
+    found = libopensonic.Connection(f"http://{apart.hostname}", port=apart.port, api_key=api_key)
+    try:
+        yield found
+    finally:
+        found.cleanup()
+        found._loop.close()  # it leaves its loop open
 
 
 @pytest.fixture(scope="module")
@@ -140,7 +150,10 @@ def test_it_plays(player: libopensonic.Connection, composed: Music, address: str
 
 
 def test_playlists_are_the_files_of_the_folder(player: libopensonic.Connection) -> None:
-    made = player.create_playlist(name="Evening", song_ids=["3", "1", "2"])
+    player.create_playlist(name="Evening", song_ids=["3", "1", "2"])
+    (listed,) = player.get_playlists()
+    assert (listed.name, listed.song_count) == ("Evening", 3)
+    made = player.get_playlist(listed.id)
     assert [song.id for song in made.entry] == ["3", "1", "2"]
     player.update_playlist(made.id, name="Night", song_ids_to_add=["7"], song_indices_to_remove=[1])
     after = player.get_playlist(made.id)
@@ -199,13 +212,8 @@ def test_who_is(address: str, given: dict[str, str]) -> None:
 
 
 def test_a_wrong_key_is_told_to_a_player(address: str) -> None:
-    apart = urlsplit(address)
-    player = libopensonic.Connection(f"http://{apart.hostname}", port=apart.port, api_key="wrong")
-    try:
-        with pytest.raises((CredentialError, SonicError)):
-            player.get_artists()
-    finally:
-        player.cleanup()
+    with connected(address, "wrong") as player, pytest.raises((CredentialError, SonicError)):
+        player.get_artists()
 
 
 @pytest.mark.parametrize(

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from soundalike.library.limits import Limits
+from soundalike.library.limits import NO_LIMITS, Limits
 from soundalike.library.records import Track
 from soundalike.recommend.journey import make_path
 from soundalike.server.subsonic.calls import Call, as_track_id, endpoint
@@ -25,9 +25,7 @@ _MOST_SEEDS = 50
 @endpoint("getSonicSimilarTracks")
 def get_sonic_similar_tracks(call: Call) -> Document:
     count = call.number("count", 10)
-    found = call.service.library.similar(
-        call.track_id(), max(count, 1), taste=call.service.taste()
-    )
+    found = call.service.library.similar(call.track_id(), max(count, 1), taste=call.service.taste())
     pairs = [(match.track, match.similarity) for match in found.matches]
     return {"sonicMatch": _matched(call, pairs[:count])}
 
@@ -36,15 +34,16 @@ def get_sonic_similar_tracks(call: Call) -> Document:
 def find_sonic_path(call: Call) -> Document:
     ends = [call.track_id("startSongId"), call.track_id("endSongId")]
     library = call.service.library
-    made = make_path(library, ends, tracks=call.number("count", 25, least=2))
+    # At most so many, of whatever there is: a player cannot be asked to allow more.
+    count = min(call.number("count", 25, least=2), len(library.index()))
+    made = make_path(library, ends, tracks=count, limits=NO_LIMITS, taste=call.service.taste())
     tracks = [stop.track for stop in made.stops if stop.track is not None]
     with library.view() as view:
         rows = [view.index.row_of(track.track_id) for track in tracks]
-        start = view.index.embeddings[rows[0]] if rows and rows[0] is not None else None
-        pairs = [
-            (track, -1.0 if start is None or row is None else float(view.index.embeddings[row] @ start))
-            for track, row in zip(tracks, rows, strict=True)
-        ]
+        # All of them are analysed, or there would be no path.
+        embeddings = view.index.embeddings[[row for row in rows if row is not None]]
+        similarities = embeddings @ embeddings[0]
+    pairs = list(zip(tracks, similarities.tolist(), strict=True))
     return {"sonicMatch": _matched(call, pairs)}
 
 

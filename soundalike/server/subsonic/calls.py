@@ -52,7 +52,8 @@ class Call:
         try:
             return min(max(int(text), least), most)
         except ValueError:
-            raise Failure(10, f"the parameter {name} is {text!r}: a whole number is wanted") from None
+            words = f"the parameter {name} is {text!r}: a whole number is wanted"
+            raise Failure(10, words) from None
 
     def track_id(self, name: str = "id") -> int:
         """The id of a track."""

@@ -2,11 +2,8 @@
 
 from __future__ import annotations
 
-from typing import cast
-
 from starlette.responses import Response
 
-from soundalike.audio.streaming import StreamFormat
 from soundalike.library.catalogue import catalogue_of
 from soundalike.server.api.sound import cover_of, play
 from soundalike.server.streams import FileAnswer
@@ -26,11 +23,11 @@ def stream(call: Call) -> Response:
     start_s = call.number("timeOffset", 0, most=10**7)
     file_format = wanted if wanted in _FORMATS else None
     if wanted == "raw" and not start_s:
-        return download(call)
+        return _file(call)
     return play(
         call.service,
         call.track_id(),
-        cast("StreamFormat | None", file_format),
+        file_format,
         float(start_s) or None,
         only_headers=call.is_head,
     )
@@ -39,6 +36,10 @@ def stream(call: Call) -> Response:
 @endpoint("download")
 def download(call: Call) -> Response:
     """The file as it is."""
+    return _file(call)
+
+
+def _file(call: Call) -> Response:
     track, path = call.service.library.file_to_play(call.track_id())
     return FileAnswer(path, content_type_of(track.path.suffix[1:].lower()))
 

@@ -10,7 +10,13 @@ from fastapi import APIRouter, Request
 from starlette.concurrency import run_in_threadpool
 from starlette.responses import Response
 
-from soundalike.errors import SoundalikeError, TrackNotFound, UnreadableFile, with_place
+from soundalike.errors import (
+    PlaylistNotFound,
+    SoundalikeError,
+    TrackNotFound,
+    UnreadableFile,
+    with_place,
+)
 from soundalike.server.service import Service
 from soundalike.server.subsonic import alike, browsing, media, playlists
 from soundalike.server.subsonic.access import check_access
@@ -21,6 +27,7 @@ __all__ = ["router"]
 
 # They put themselves into HANDLERS.
 _MODULES = (alike, browsing, media, playlists)
+_NOT_FOUND = (TrackNotFound, UnreadableFile, PlaylistNotFound)
 _PUBLIC = ("getOpenSubsonicExtensions",)
 
 _log = logging.getLogger(__name__)
@@ -64,7 +71,7 @@ def _answered(
     except Failure as error:
         return failure(error, form, callback)
     except SoundalikeError as error:
-        code = 70 if isinstance(error, (TrackNotFound, UnreadableFile)) else 0
+        code = 70 if isinstance(error, _NOT_FOUND) else 0
         return failure(Failure(code, str(error)), form, callback)
     except Exception as error:
         _log.error("a request failed", exc_info=error)
