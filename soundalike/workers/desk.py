@@ -74,6 +74,11 @@ class Desk:
             self._free.put(None)
 
     @property
+    def working(self) -> int:
+        """Calls that have a process now."""
+        return min(self._inside, self.size)
+
+    @property
     def waiting(self) -> int:
         """Calls that wait for a process now."""
         return max(0, self._inside - self.size)

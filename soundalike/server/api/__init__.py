@@ -1,6 +1,17 @@
 """The operations of ``/api/v1``, a module for what belongs together."""
 
-from soundalike.server.api import compare, similar, sound, tracks, uploads, words
+from soundalike.server.api import (
+    compare,
+    evaluation,
+    playlists,
+    scan,
+    similar,
+    sound,
+    state,
+    tracks,
+    uploads,
+    words,
+)
 
 __all__ = ["ROUTERS"]
 
@@ -11,4 +22,9 @@ ROUTERS = (
     uploads.router,
     compare.router,
     words.router,
+    playlists.router,
+    scan.router,
+    evaluation.router,
+    state.router,
+    state.metrics_router,
 )
