@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import socket
+import threading
 from collections.abc import Callable
-from types import FrameType
 
 import uvicorn
 
@@ -31,10 +32,12 @@ class Server(uvicorn.Server):
         super().__init__(config)
         self._on_exit = on_exit
 
-    def handle_exit(self, sig: int, frame: FrameType | None) -> None:
-        """As uvicorn does on SIGINT and SIGTERM."""
-        self._on_exit()
-        super().handle_exit(sig, frame)
+    async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
+        """As uvicorn does after SIGINT or SIGTERM; not in the signal's handler, which may interrupt
+        whoever holds a lock."""
+        # A thread of its own: those that answer requests may all wait for what is to end.
+        threading.Thread(target=self._on_exit, name="soundalike-exit").start()
+        await super().shutdown(sockets)
 
 
 def server_of(settings: Settings, *, log_level: str = "warning") -> Server:
@@ -49,7 +52,7 @@ def server_of(settings: Settings, *, log_level: str = "warning") -> Server:
     def end() -> None:
         service = getattr(app.state, "service", None)
         if service is not None:
-            service.closing.set()
+            service.end()
 
     config = uvicorn.Config(
         app,
