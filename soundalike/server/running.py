@@ -52,7 +52,9 @@ def server_of(settings: Settings, *, log_level: str = "warning") -> Server:
     def end() -> None:
         service = getattr(app.state, "service", None)
         if service is not None:
-            service.end()
+            service.stop()
+            # To wait for the processes would keep the loop from ending its streams.
+            threading.Thread(target=service.desk.close, daemon=True).start()
 
     config = uvicorn.Config(
         app,
