@@ -170,7 +170,8 @@ class Listing:
         elif sort == "best":
             return best_first(snapshot, statement, words, offset, limit, ranked=_RANKED)
         else:
-            return self._in_order(snapshot, statement, sort)[offset : offset + limit].tolist()
+            in_order = self._in_order(snapshot, statement, sort)
+            return [int(each) for each in in_order[offset : offset + limit]]
         return list(scalars(statement.offset(offset).limit(limit)))
 
     def _in_order(
@@ -186,9 +187,9 @@ class Listing:
         if statement.whereclause is None and orders.position == snapshot.position:
             return orders.ids[sort]
         found = np.fromiter(snapshot.connection.scalars(statement), np.int64)
-        places = orders.places[sort]
-        known = np.where(found < len(places), places[np.minimum(found, len(places) - 1)], -1)
-        return found[np.lexsort((found, np.where(known < 0, len(places), known)))]
+        own = orders.places[sort]
+        known = np.where(found < len(own), own[np.minimum(found, len(own) - 1)], -1)
+        return found[np.lexsort((found, np.where(known < 0, len(own), known)))]
 
 
 _Arrays = dict[str, NDArray[np.int64]]
