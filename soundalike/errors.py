@@ -20,6 +20,7 @@
     ├── MissingExtra             an optional dependency is not installed
     ├── DataError                a data set that is missing, damaged or laid out differently
     ├── PlaylistError            a playlist file that cannot be read
+    │   └── PlaylistNotFound     no playlist is kept by this name
     ├── Busy                     too much is asked for at once; carries when to come again
     └── OutputError              a file or folder cannot be written
 
@@ -47,6 +48,7 @@ __all__ = [
     "ModelMismatch",
     "OutputError",
     "PlaylistError",
+    "PlaylistNotFound",
     "ProtectedAudio",
     "SilentAudio",
     "SoundalikeError",
@@ -203,6 +205,10 @@ class DataError(SoundalikeError):
 
 class PlaylistError(SoundalikeError):
     """A playlist file that cannot be read; the message names it, the place in it and what to do."""
+
+
+class PlaylistNotFound(PlaylistError):
+    """No playlist is kept by this name or id."""
 
 
 class Busy(SoundalikeError):

@@ -8,10 +8,11 @@ from dataclasses import dataclass, replace
 from itertools import pairwise
 from typing import Any
 
-from soundalike.errors import InvalidArgument, printable
-from soundalike.library.checks import checked_weights
+from soundalike.errors import InvalidArgument, TrackNotFound, printable
+from soundalike.library.checks import checked_taste, checked_weights
 from soundalike.library.library import Library
 from soundalike.library.limits import Limits
+from soundalike.library.listener import Listener
 from soundalike.library.playlist_records import entry_of
 from soundalike.library.snapshot import Query
 from soundalike.playlists import (
@@ -23,7 +24,6 @@ from soundalike.playlists import (
     write_playlist,
 )
 from soundalike.recommend.defaults import PLAYLIST_LIMITS
-from soundalike.recommend.likeness import weighed_rows
 from soundalike.recommend.order import smooth_order
 from soundalike.recommend.playlist import RECIPE_VERSION, compose
 from soundalike.recommend.records import (
@@ -34,12 +34,48 @@ from soundalike.recommend.records import (
 )
 from soundalike.recommend.rules import check_library
 from soundalike.recommend.seeds import Seeds, findable, hear_recipe, hear_seeds, nothing_in
+from soundalike.recommend.taste import taste_in_use
 from soundalike.recommend.wishes import Wishes
 from soundalike.similarity.distribution import DECIMALS
+from soundalike.similarity.taste import Taste
 
-__all__ = ["as_playlist", "extend_playlist", "extended", "order_playlist", "refresh_playlist"]
+__all__ = [
+    "as_playlist",
+    "extend_playlist",
+    "extended",
+    "order_playlist",
+    "playlist_of",
+    "refresh_playlist",
+]
 
 StrPath = str | os.PathLike[str]
+
+
+def playlist_of(
+    library: Library,
+    track_ids: Sequence[int],
+    name: str | None = None,
+    recipe: dict[str, Any] | None = None,
+) -> Playlist:
+    """Tracks of the library as a playlist.
+
+    Parameters
+    ----------
+    track_ids : in their order; one may come several times.
+    recipe : how it was made, as ``MadePlaylist.recipe`` has it; none, or an empty one, for a
+        playlist that somebody put together.
+
+    Raises
+    ------
+    TrackNotFound : the library has no such track.
+    InvalidArgument : the recipe is not made of what JSON has.
+    """
+    with library.view() as view:
+        found = view.snapshot.tracks_by_id(list(dict.fromkeys(track_ids)))
+    for track_id in track_ids:
+        if track_id not in found:
+            raise TrackNotFound(f"there is no track #{track_id} in the library")
+    return Playlist(name, tuple(entry_of(found[each]) for each in track_ids), recipe or None)
 
 
 def as_playlist(made: MadePlaylist, name: str | None = None) -> Playlist:
@@ -50,7 +86,7 @@ def as_playlist(made: MadePlaylist, name: str | None = None) -> Playlist:
 
 def extend_playlist(
     library: Library,
-    file: StrPath,
+    file: StrPath | Playlist,
     *,
     tracks: int | None = None,
     minutes: float | None = None,
@@ -63,6 +99,7 @@ def extend_playlist(
     surprise: float = 0.0,
     random_seed: int = 0,
     order: OrderName = "smooth",
+    taste: Taste | None = None,
     base: BasePair | None = None,
 ) -> MadePlaylist:
     """What goes on with a playlist in its own spirit: its tracks are the seeds.
@@ -73,7 +110,7 @@ def extend_playlist(
 
     Parameters
     ----------
-    file : a playlist in any format that ``read_playlist`` knows.
+    file : a playlist, or its file in any format that ``read_playlist`` knows.
     tracks, minutes : of what is added.
     also : more seeds.
     base : see ``read_playlist``.
@@ -89,6 +126,7 @@ def extend_playlist(
     TrackNotFound : none of its tracks is in the library.
     Others as ``make_playlist``.
     """
+    taste = checked_taste(taste)
     wishes = Wishes(
         tracks=tracks,
         minutes=minutes,
@@ -99,12 +137,13 @@ def extend_playlist(
         surprise=surprise,
         random_seed=random_seed,
         order=order,
+        taste=bool(taste),
     )
     check_library(library)
     content = _content(library, file, base)
     more = hear_seeds(library, also, name="also")
     away = hear_seeds(library, without, name="without")
-    return _go_on(library, content, more, away, wishes)
+    return _go_on(library, content, more, away, wishes, taste)
 
 
 def extended(playlist: Playlist, made: MadePlaylist) -> Playlist:
@@ -115,10 +154,11 @@ def extended(playlist: Playlist, made: MadePlaylist) -> Playlist:
 
 def order_playlist(
     library: Library,
-    file: StrPath,
+    file: StrPath | Playlist,
     *,
     artist_gap: int = 1,
     weights: Mapping[str, float] | None = None,
+    taste: Taste | None = None,
     base: BasePair | None = None,
 ) -> OrderedPlaylist:
     """The tracks of a playlist in an order in which each sounds like the one before it.
@@ -130,8 +170,9 @@ def order_playlist(
 
     Parameters
     ----------
-    file : a playlist in any format that ``read_playlist`` knows; it is not changed.
+    file : a playlist, or its file in any format that ``read_playlist`` knows, which is not changed.
     artist_gap : so many others stand between two tracks of one artist, where that can be had.
+    taste : of a listener, whose metric compares them; what it likes makes no difference.
     base : see ``read_playlist``.
 
     Raises
@@ -150,7 +191,9 @@ def order_playlist(
             if row is not None:
                 placed.append(at)
                 rows.append(row)
-        embeddings = weighed_rows(view, view.index.embeddings[rows], checked_weights(weights))
+        listener = Listener(view, checked_weights(weights), _metric_of(checked_taste(taste)))
+        embeddings = listener.transform(view.index.embeddings[rows])
+        use = listener.use
         artists = view.artists(rows)
         tracks = view.tracks(rows)
     found = smooth_order(embeddings, artists=artists, artist_gap=artist_gap)
@@ -173,11 +216,17 @@ def order_playlist(
         given_total_step=found.given_total_step,
         given_largest_step=found.given_largest_step,
         n_too_close=found.n_too_close,
+        taste=use,
     )
 
 
 def refresh_playlist(
-    library: Library, file: StrPath, *, write: bool = True, base: BasePair | None = None
+    library: Library,
+    file: StrPath,
+    *,
+    write: bool = True,
+    taste: bool | None = None,
+    base: BasePair | None = None,
 ) -> RefreshedPlaylist:
     """Make a playlist again, by its own recipe, over the library as it is now.
 
@@ -189,6 +238,8 @@ def refresh_playlist(
     ----------
     file : a playlist that soundalike made, or extended.
     write : whether to write it, whole or not at all; else it is left as it is.
+    taste : whether the listener's taste counts, as far as it is in use now; None as it did when the
+        playlist was made.
     base : see ``read_playlist``.
 
     Raises
@@ -205,15 +256,18 @@ def refresh_playlist(
         seeds = hear_recipe(library, recipe.pop("seeds", []))
         away = hear_recipe(library, recipe.pop("without", []))
         wishes = Wishes.from_json(recipe)
+        if taste is not None:
+            wishes = replace(wishes, taste=taste)
     except InvalidArgument as error:
         raise InvalidArgument(
             f"{printable(file)}: its recipe cannot be followed: {error}. Mend it in the file, or "
             f"make the playlist anew"
         ) from error
+    in_use = taste_in_use(library) if wishes.taste else None
     if kind == "extension":
         kept = replace(playlist, entries=playlist.entries[:n_kept])
         content = _resolved(library, kept, file)
-        made = _go_on(library, content, seeds, away, wishes)
+        made = _go_on(library, content, seeds, away, wishes, in_use)
         old = playlist.entries[n_kept:]
     elif not seeds.heard:
         gone = f"none of its seeds is there any more: {', '.join(seeds.gone)}"
@@ -222,7 +276,7 @@ def refresh_playlist(
             f"Make the playlist anew: soundalike playlist"
         )
     else:
-        made = compose(library, seeds, away, wishes)
+        made = compose(library, seeds, away, wishes, taste=in_use)
         old = playlist.entries
     entry_by_id: dict[int, PlaylistEntry] = {}
     ids = findable(library, library.resolve_playlist(replace(playlist, entries=old)))
@@ -236,8 +290,7 @@ def refresh_playlist(
     )
     before = playlist.entries[:n_kept] if kind == "extension" else ()
     fresh = replace(playlist, entries=(*before, *entries), recipe=_renewed(playlist, made))
-    if write:
-        write_playlist(os.path.expanduser(file), fresh, base=base)
+    left_out = write_playlist(os.path.expanduser(file), fresh, base=base) if write else ()
     return RefreshedPlaylist(
         playlist=fresh,
         made=made,
@@ -245,6 +298,7 @@ def refresh_playlist(
         went=tuple(
             entry for entry, each in zip(old, ids, strict=True) if each is None or each not in now
         ),
+        left_out=left_out,
     )
 
 
@@ -256,7 +310,9 @@ class _Content:
     ids: list[int | None]
 
 
-def _content(library: Library, file: StrPath, base: BasePair | None) -> _Content:
+def _content(library: Library, file: StrPath | Playlist, base: BasePair | None) -> _Content:
+    if isinstance(file, Playlist):
+        return _resolved(library, file, file.name or "the playlist")
     return _resolved(library, read_playlist(os.path.expanduser(file), base=base), file)
 
 
@@ -268,7 +324,12 @@ def _resolved(library: Library, playlist: Playlist, file: StrPath) -> _Content:
 
 
 def _go_on(
-    library: Library, content: _Content, also: Seeds, away: Seeds, wishes: Wishes
+    library: Library,
+    content: _Content,
+    also: Seeds,
+    away: Seeds,
+    wishes: Wishes,
+    taste: Taste | None,
 ) -> MadePlaylist:
     ids = [each for each in content.ids if each is not None]
     heard = library.hear_all(list(dict.fromkeys(ids)), with_excerpts=False)
@@ -277,7 +338,12 @@ def _go_on(
     own = [each for each in heard if each.seed.key not in unwanted]
     seeds = Seeds((*own, *also.heard), also.recipe, also.gone)
     recipe = {"make": "extension", "keep": len(content.playlist.entries)}
-    return compose(library, seeds, away, wishes, before_ids=ids, recipe=recipe)
+    return compose(library, seeds, away, wishes, taste=taste, before_ids=ids, recipe=recipe)
+
+
+def _metric_of(taste: Taste | None) -> Taste | None:
+    """A taste without what it likes."""
+    return None if taste is None else replace(taste, liking=None)
 
 
 def _recipe(playlist: Playlist, file: StrPath) -> tuple[str, int, dict[str, Any]]:

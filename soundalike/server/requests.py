@@ -27,6 +27,7 @@ __all__ = [
     "Weights",
     "queries_of",
     "query_of",
+    "uploads_among",
 ]
 
 Id = Annotated[int, Field(ge=1, lt=2**63, examples=[12])]
@@ -138,3 +139,8 @@ def query_of(service: Service, seed: SeedBody) -> Query:
 def queries_of(service: Service, seeds: Sequence[SeedBody]) -> list[Query]:
     """What several seeds mean."""
     return [query_of(service, seed) for seed in seeds]
+
+
+def uploads_among(seeds: Sequence[SeedBody]) -> bool:
+    """Whether one is an upload, which is gone before long."""
+    return any(seed.upload_id is not None for seed in seeds)
