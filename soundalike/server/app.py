@@ -33,8 +33,12 @@ prints. Errors are problem documents (RFC 9457).
 """
 
 
-def create_app(settings: Settings) -> FastAPI:
+def create_app(settings: Settings, service: Service | None = None) -> FastAPI:
     """The app of a server, which opens its library when it starts.
+
+    Parameters
+    ----------
+    service : what is open already; the app closes it when it ends.
 
     Raises
     ------
@@ -45,12 +49,16 @@ def create_app(settings: Settings) -> FastAPI:
     async def lifespan(app: FastAPI) -> AsyncIterator[None]:
         limiter = anyio.to_thread.current_default_thread_limiter()
         limiter.total_tokens = _THREADS + settings.jobs + settings.most_waiting
-        service = await anyio.to_thread.run_sync(Service, settings)
-        app.state.service = service
+        opened = service
+        if opened is None:
+            opened = await anyio.to_thread.run_sync(Service, settings)
+        app.state.service = opened
         try:
             yield
         finally:
-            await anyio.to_thread.run_sync(service.close)
+            # Not one of the threads that answer requests, which may all be busy still.
+            apart = anyio.CapacityLimiter(1)
+            await anyio.to_thread.run_sync(opened.close, limiter=apart)
 
     app = FastAPI(
         title="soundalike",
