@@ -14,6 +14,7 @@ from soundalike.models.registry import find_model
 from soundalike.playlists.folder import PlaylistFolder
 from soundalike.recommend.taste import taste_in_use
 from soundalike.server.jobs import Jobs
+from soundalike.server.maps import Maps
 from soundalike.server.settings import Settings
 from soundalike.server.uploads import Uploads
 from soundalike.similarity.taste import Taste
@@ -40,6 +41,7 @@ class Service:
     library : open; may be asked from any thread.
     desk : the processes that decode and analyse.
     uploads : what was heard in uploaded files.
+    maps : the map of the library.
     jobs : what goes on for longer than a request.
     closing : set when the server ends: what streams or waits has to end, too.
 
@@ -65,6 +67,8 @@ class Service:
             make_analyzer=lambda key: DeskAnalyzer(self.desk, key),
         )
         self.uploads = Uploads()
+        self.jobs = Jobs()
+        self.maps = Maps(self.library)
         folder = settings.playlists
         if folder is None and self.library.path is not None:
             folder = self.library.path.with_name(f"{self.library.path.name}.playlists")
@@ -83,7 +87,6 @@ class Service:
                 "a library in memory has no folder for playlists: start the server with --playlists"
             )
         return self._playlists
-        self.jobs = Jobs()
 
     def taste(self, wanted: bool = True) -> Taste | None:
         """The listener's taste, where it is wanted and of use."""

@@ -1,7 +1,14 @@
 """The operations of ``/api/v1``, a module for what belongs together."""
 
-from soundalike.server.api import playlists, similar, tracks
+from soundalike.server.api import journeys, maps, playlists, similar, tracks, versions
 
 __all__ = ["ROUTERS"]
 
-ROUTERS = (tracks.router, similar.router, playlists.router)
+ROUTERS = (
+    tracks.router,
+    similar.router,
+    playlists.router,
+    journeys.router,
+    versions.router,
+    maps.router,
+)
