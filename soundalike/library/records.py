@@ -24,11 +24,14 @@ __all__ = [
     "ScanReport",
     "ScannedFolder",
     "Track",
+    "TrackOrder",
+    "TrackPage",
     "TrackStatus",
     "Upgrade",
 ]
 
 TrackStatus = Literal["analysed", "failed", "missing", "pending"]
+TrackOrder = Literal["best", "path", "artist", "album", "title", "added"]
 CopyKind = Literal["copy", "audio", "near"]
 ScanPhase = Literal["walking", "analysing", "reading tags", "re-analysing"]
 
@@ -143,6 +146,22 @@ class Track:
             "status": self.status,
             "missing_since": self.missing_since,
         }
+
+
+@dataclass(frozen=True, slots=True)
+class TrackPage:
+    """A page of tracks.
+
+    Attributes
+    ----------
+    total : how many there are in all pages.
+    offset : how many there are before this page.
+    tracks : in order; none behind the end.
+    """
+
+    total: int
+    offset: int
+    tracks: tuple[Track, ...]
 
 
 @dataclass(frozen=True, slots=True)

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any, TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
-from sqlalchemy import Connection, Row, Select, func, select
+from sqlalchemy import Connection, Row, Select, Subquery, func, select
 from sqlalchemy.sql import ColumnElement
 
 from soundalike.analysis import is_unfamiliar
@@ -194,6 +194,14 @@ class Snapshot:
         """The tracks for which something holds, by id."""
         statement = self._every_track.where(where).order_by(tracks.c.id)
         return self._to_tracks(self.connection.execute(statement))
+
+    def ids(self, status: str | None, *conditions: ColumnElement[bool]) -> Subquery:
+        """The ids of the tracks of a status (None: of any) for which something holds, as a table
+        with the column ``id``."""
+        if status is None:
+            return select(tracks.c.id).where(*conditions).subquery()
+        every = self._every_track.where(*conditions).subquery()
+        return select(every.c.id).where(every.c.status == status).subquery()
 
     def in_content(self, digest: bytes) -> int | None:
         """The row of the content with this hash."""

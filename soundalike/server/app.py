@@ -10,6 +10,9 @@ from fastapi import FastAPI
 
 from soundalike import __version__
 from soundalike.server.api import ROUTERS
+from soundalike.server.head import Head
+from soundalike.server.metrics import Measured
+from soundalike.server.pages import page_routes
 from soundalike.server.problems import PROBLEMS, add_handlers
 from soundalike.server.security import Security
 from soundalike.server.service import Service
@@ -62,5 +65,9 @@ def create_app(settings: Settings) -> FastAPI:
     add_handlers(app)
     for router in ROUTERS:
         app.include_router(router)
+    app.router.routes.extend(page_routes())
+    # The last is the outermost.
     app.add_middleware(Security, settings=settings)
+    app.add_middleware(Measured)
+    app.add_middleware(Head)
     return app

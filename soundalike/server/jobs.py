@@ -33,6 +33,8 @@ Status = Literal["idle", "running", "finished", "stopped", "failed"]
 
 # A page shows no more than so many states a second, however many tracks a scan finishes.
 _LEAST_BETWEEN_S = 0.2
+# Whoever starts a job waits so long for what is wrong with what was asked for.
+_FAILS_WITHIN_S = 2.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,12 +86,15 @@ class Job:
 
     state: JobState
     stop: threading.Event = field(default_factory=threading.Event)
+    _begun: threading.Event = field(default_factory=threading.Event, repr=False)
+    _error: Exception | None = field(default=None, repr=False)
     _changed: Callable[[], None] = field(default=lambda: None, repr=False)
     _thread: threading.Thread | None = field(default=None, repr=False)
 
     def tell(self, progress: Any) -> None:
         """Tell how far it is: a record, or what JSON has."""
         self.state = replace(self.state, progress=progress)
+        self._begun.set()
         self._changed()
 
     def tell_or_stop(self, progress: Any) -> None:
@@ -130,6 +135,8 @@ class Jobs:
         ------
         LibraryError : one of the kind is running already.
         Busy : the server ends.
+        SoundalikeError : as the work, where it fails at once, before it told anything: there was
+            no such job then.
         """
         with self._lock:
             if self._is_closed:
@@ -147,6 +154,15 @@ class Jobs:
             )
             self._jobs[kind] = job
             job._thread.start()
+        job._begun.wait(_FAILS_WITHIN_S)
+        if job._error is not None and job.state.progress is None:
+            with self._lock:
+                if before is None:
+                    del self._jobs[kind]
+                else:
+                    self._jobs[kind] = before
+            self._notify(kind)
+            raise job._error
         self._notify(kind)
         return job.state
 
@@ -155,6 +171,11 @@ class Jobs:
         with self._lock:
             job = self._jobs.get(kind)
         return JobState(kind) if job is None else job.state
+
+    def running(self) -> dict[str, bool]:
+        """Whether a job runs, by kind, of all kinds that were started."""
+        with self._lock:
+            return {kind: job.state.status == "running" for kind, job in self._jobs.items()}
 
     def stop(self, kind: str) -> JobState:
         """Have the job end, if one is running, and do not wait for that; its state."""
@@ -231,7 +252,9 @@ class Jobs:
             if not isinstance(error, SoundalikeError):
                 _log.error("the %s failed", kind, exc_info=error)
             ended = {"status": "failed", "problem": document_of(error)}
+            job._error = error
         job.state = replace(job.state, ended_at=self._clock(), **ended)
+        job._begun.set()
         self._notify(kind)
 
 

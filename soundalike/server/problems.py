@@ -76,9 +76,11 @@ PROBLEMS: dict[int | str, dict[str, Any]] = {
         (403, "The request comes from another site, or by an unknown host name."),
         (404, "There is no such track, or its file is gone."),
         (409, "The state of the library forbids it: it is empty, locked, or of another model."),
+        (408, "The request was sent too slowly."),
         (413, "Too large."),
         (415, "Not a kind of audio that can be read."),
         (422, "A value is out of range, or contradicts another one."),
+        (429, "Too many wrong tokens come at once."),
         (501, "An extra is not installed."),
         (503, "Too much is asked for at once, or the server ends: come again."),
     )

@@ -13,8 +13,10 @@ from soundalike.models.lineage import default_lineage
 from soundalike.models.registry import find_model
 from soundalike.playlists.folder import PlaylistFolder
 from soundalike.recommend.taste import taste_in_use
+from soundalike.server.guesses import Guesses
 from soundalike.server.jobs import Jobs
 from soundalike.server.maps import Maps
+from soundalike.server.metrics import Metrics
 from soundalike.server.settings import Settings
 from soundalike.server.uploads import Uploads
 from soundalike.similarity.taste import Taste
@@ -43,6 +45,8 @@ class Service:
     uploads : what was heard in uploaded files.
     maps : the map of the library.
     jobs : what goes on for longer than a request.
+    guesses : wrong tokens that wait.
+    metrics : what is counted.
     closing : set when the server ends: what streams or waits has to end, too.
 
     Raises
@@ -73,6 +77,9 @@ class Service:
         if folder is None and self.library.path is not None:
             folder = self.library.path.with_name(f"{self.library.path.name}.playlists")
         self._playlists = None if folder is None else PlaylistFolder(folder)
+        self.jobs = Jobs()
+        self.guesses = Guesses()
+        self.metrics = Metrics(self)
 
     @property
     def playlists(self) -> PlaylistFolder:

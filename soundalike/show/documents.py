@@ -16,6 +16,7 @@ from soundalike.show.text import escape_json
 if TYPE_CHECKING:
     from soundalike.analysis import Analysis
     from soundalike.library.playlist_records import PlaylistResolution
+    from soundalike.models import ModelInfo
     from soundalike.playlists import PlaylistEntry
     from soundalike.playlists.folder import KeptPlaylist
     from soundalike.recommend.explain import Explanation
@@ -29,6 +30,7 @@ __all__ = [
     "entry_name",
     "explanation_document",
     "kept_document",
+    "model_document",
     "order_document",
     "refresh_document",
     "to_json",
@@ -54,6 +56,7 @@ _ORDERED = (
     "given_total_step",
     "given_largest_step",
     "n_too_close",
+    "taste",
 )
 
 
@@ -153,6 +156,11 @@ def explanation_document(found: Explanation) -> dict[str, Any]:
     if found.expected is not None:
         document["expected_analysis"] = analysis_document(found.expected.side.analysis)
     return document
+
+
+def model_document(model: ModelInfo) -> dict[str, Any]:
+    """What is known of a model, but its card."""
+    return {"id": model.id, **to_json(model)}
 
 
 def order_document(found: OrderedPlaylist) -> dict[str, Any]:

@@ -1,6 +1,16 @@
 """The operations of ``/api/v1``, a module for what belongs together."""
 
-from soundalike.server.api import journeys, maps, playlists, similar, tracks, versions
+from soundalike.server.api import (
+    evaluation,
+    journeys,
+    maps,
+    playlists,
+    scan,
+    similar,
+    state,
+    tracks,
+    versions,
+)
 
 __all__ = ["ROUTERS"]
 
@@ -11,4 +21,8 @@ ROUTERS = (
     journeys.router,
     versions.router,
     maps.router,
+    scan.router,
+    evaluation.router,
+    state.router,
+    state.metrics_router,
 )
