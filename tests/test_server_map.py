@@ -128,7 +128,8 @@ def test_points_have_labels(mapped: tuple[httpx.Client, Library]) -> None:
     # All lie in music/BAND/ALBUM.
     assert named("folder") == [tracks[each].path.parent.parent.name for each in ids]
     assert set(named("group")) <= {g["name"] for g in client.get("/api/v1/map").json()["groups"]}
-    heard = heard_in(library)
+    with library.view() as view:
+        heard = heard_in(view)
     best = np.nan_to_num(heard.genre_probabilities)
     assert named("model_genre") == [
         heard.genres[row.argmax()] if row.max() >= 0.5 else None for row in best
@@ -156,7 +157,8 @@ def test_true_neighbours_are_the_nearest_by_sound(mapped: tuple[httpx.Client, Li
 def test_clusters_are_those_of_the_map(mapped: tuple[httpx.Client, Library]) -> None:
     client, library = mapped
     found = client.get("/api/v1/clusters").json()
-    heard = heard_in(library)
+    with library.view() as view:
+        heard = heard_in(view)
     groups = groups_of(heard, map_of(heard.index, library.path))
     assert [each["name"] for each in found["groups"]] == [each.name for each in groups]
     assert sum(each["size"] for each in found["groups"]) == found["tracks"] == 24

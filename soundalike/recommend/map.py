@@ -190,7 +190,9 @@ def kept_map(index: Index, database: Path | None) -> LibraryMap | None:
     too little of it is left. See :func:`map_of`."""
     path = None if database is None else map_file(database, index.model)
     found = _up_to_date(path, index) if len(index) else None
-    return None if found is None else _shown(found[0], index, found[1])
+    if found is None:
+        return None
+    return replace(_shown(found[0], index, found[1]), was_there=True)
 
 
 def map_file(database: Path, model: str) -> Path:

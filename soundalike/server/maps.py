@@ -13,7 +13,7 @@ from soundalike.errors import LibraryError
 from soundalike.files import Stamp, stamp_of
 from soundalike.library import Library
 from soundalike.library.changes import Position
-from soundalike.library.heard import heard_in
+from soundalike.library.heard import Heard, heard_in
 from soundalike.recommend.clusters import Group, groups_of
 from soundalike.recommend.map import LibraryMap, kept_map, map_file, map_of
 from soundalike.recommend.map_labels import LABELS, LabelKind, Labels, labels_of
@@ -92,7 +92,7 @@ class Maps:
                 if of == wanted or (is_same_map and self._clock() < self._wait_until):
                     return known
             began = self._clock()
-            heard = heard_in(self._library)
+            heard = _heard(self._library)
             found = kept_map(heard.index, database)
             # What is new was written into the file as well.
             stamp = _stamp(self._library, heard.index.model)
@@ -140,7 +140,7 @@ class Maps:
         now = self.needed()
         if n_groups is None:
             return now.found, now.groups
-        heard = heard_in(self._library)
+        heard = _heard(self._library)
         found = map_of(heard.index, self._library.path, n_groups=n_groups)
         return found, groups_of(heard, found)
 
@@ -159,6 +159,11 @@ class Maps:
                 f"{self._library.location}: the map cannot be written beside it: check the "
                 f"permissions of the folder"
             )
+
+
+def _heard(library: Library) -> Heard:
+    with library.view() as view:
+        return heard_in(view)
 
 
 def _stamp(library: Library, model: str) -> Stamp | None:

@@ -8,6 +8,7 @@ from soundalike.server.api import (
     scan,
     similar,
     state,
+    taste,
     tracks,
     versions,
 )
@@ -21,6 +22,7 @@ ROUTERS = (
     journeys.router,
     versions.router,
     maps.router,
+    taste.router,
     scan.router,
     evaluation.router,
     state.router,

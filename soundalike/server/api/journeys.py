@@ -13,7 +13,7 @@ from soundalike.recommend.journey import make_path
 from soundalike.recommend.records import MadePath, RadioPart
 from soundalike.recommend.station import continue_radio, start_radio
 from soundalike.server.answers import Answer
-from soundalike.server.requests import Body, Id, LimitsBody, SeedList, Weights, queries_of
+from soundalike.server.requests import Body, Id, LimitsBody, SeedList, UseTaste, Weights, queries_of
 from soundalike.server.schema import schema_of
 from soundalike.server.service import Asked
 
@@ -33,6 +33,7 @@ class PathBody(Body):
         default_factory=LimitsBody, description="A path has no limit on tracks of an artist."
     )
     weights: Weights | None = None
+    use_taste: UseTaste = True
 
 
 class RadioBody(Body):
@@ -44,6 +45,7 @@ class RadioBody(Body):
         default_factory=LimitsBody, description="A radio has no limit on tracks of an artist."
     )
     weights: Weights | None = None
+    use_taste: UseTaste = True
     random_seed: int = Field(0, ge=0, lt=2**63)
     like: Told = Field([], description="Tracks that are liked from the start.")
     skip: Told = Field([], description="Tracks that are not.")
@@ -67,6 +69,7 @@ def path(asked: Asked, body: PathBody) -> Any:
         tracks=body.tracks,
         limits=body.limits.playlist_limits(),
         weights=body.weights,
+        taste=asked.taste(body.use_taste),
     )
     return Answer(found)
 
@@ -86,6 +89,7 @@ def radio(asked: Asked, body: RadioBody) -> Any:
         limits=body.limits.playlist_limits(),
         weights=body.weights,
         random_seed=body.random_seed,
+        taste=asked.taste(body.use_taste),
     )
     return Answer(found)
 
