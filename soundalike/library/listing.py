@@ -23,7 +23,7 @@ from soundalike.library.naming import filled
 from soundalike.library.reader import Reader
 from soundalike.library.records import Track, TrackOrder, TrackPage, TrackStatus
 from soundalike.library.snapshot import Snapshot
-from soundalike.library.storage.schema import below, contents, tracks
+from soundalike.library.storage.schema import below, contents, folders, tracks
 from soundalike.plain import plain
 
 __all__ = ["Listing"]
@@ -149,8 +149,9 @@ class Listing:
 
     def is_scanned(self, path: Path) -> bool:
         """Whether a path without links lies in a folder that was scanned, or was itself."""
-        roots = (folder.path for folder in self._reader.folders())
-        return any(path.is_relative_to(os.path.realpath(root)) for root in roots)
+        with self._reader.snapshot() as snapshot:
+            roots = snapshot.connection.scalars(select(folders.c.path)).all()
+        return any(path.is_relative_to(os.path.realpath(os.fsdecode(root))) for root in roots)
 
     def _page(
         self,
