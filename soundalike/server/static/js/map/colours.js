@@ -12,7 +12,7 @@ const SHADES = [null, ["--ink", 0.34], ["--ground", 0.42]];
 export const KINDS = { group: "Group", model_genre: "Genre, as heard", genre: "Genre, as tagged", artist: "Artist", folder: "Folder" };
 
 /** "#rgb", "#rrggbb" -> [r, g, b]. */
-function parsed(text) {
+export function parsed(text) {
   const hex = text.trim().slice(1);
   const long = hex.length < 6 ? [...hex].map((each) => each + each).join("") : hex;
   return [0, 2, 4].map((at) => Number.parseInt(long.slice(at, at + 2), 16));

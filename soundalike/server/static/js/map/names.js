@@ -44,6 +44,7 @@ class Room {
  *   size       pixels across of a point
  */
 export function chooseNames({ camera, grid, points, groups, first, fits, titleOf, measure, size }) {
+  const { free } = camera;
   const room = new Room();
   const names = [];
   const wanted = [];
@@ -52,7 +53,7 @@ export function chooseNames({ camera, grid, points, groups, first, fits, titleOf
     const [px, py] = camera.toScreen(x, y);
     for (const [dx, dy] of offsets(width, height)) {
       const [left, top] = [px + dx, py + dy];
-      if (left + width < 0 || top + height < 0 || left > camera.width || top > camera.height) continue;
+      if (left < free.left || top < free.top || left + width > camera.width - free.right || top + height > camera.height - free.bottom) continue;
       if (!room.take([left - GAP_PX, top - GAP_PX, left + width + GAP_PX, top + height + GAP_PX])) continue;
       names.push({ x, y, dx, dy, text, kind });
       return true;

@@ -22,6 +22,15 @@ export class Overlay {
     this.forget();
   }
 
+  /** Pixels of the canvas to one of the page. */
+  setRatio(ratio) {
+    if (this.#ratio !== ratio) this.#pictures.clear();
+    this.#ratio = ratio;
+  }
+
+  /** The colour of the ground, as the theme has it. */
+  get ground() { return this.#colours.ground; }
+
   /** Read the colours of the theme anew. */
   forget() {
     const style = getComputedStyle(document.documentElement);
@@ -43,7 +52,7 @@ export class Overlay {
     if (made) return made;
     if (this.#pictures.size > MOST_PICTURES) this.#pictures.clear();
     made = document.createElement("canvas");
-    const context = made.getContext("2d");
+    const context = made.getContext("2d", { willReadFrequently: true });
     const font = `${FONTS[kind]} ${SIZES[kind] * this.#ratio}px ${this.#font}`;
     context.font = font;
     made.width = Math.ceil(context.measureText(text).width + 2 * HALO_PX * this.#ratio);
@@ -62,6 +71,13 @@ export class Overlay {
     return made;
   }
 
+  /** The pixels of a name, for whoever draws it. */
+  pixels(text, kind) {
+    const picture = this.#picture(text, kind);
+    picture.pixels ??= picture.getContext("2d").getImageData(0, 0, picture.width, picture.height);
+    return picture.pixels;
+  }
+
   /**
    * @param {object} scene
    *   names     [{x, y, dx, dy, text, kind}]: places on the map, and pixels from there
@@ -71,12 +87,11 @@ export class Overlay {
    *   lasso     [[px, py]]
    *   size      pixels across of a point
    */
-  draw(camera, ratio, scene) {
+  draw(camera, ratio, scene, withNames) {
+    const isEmpty = !(scene.lines.length || scene.path.length || scene.here || scene.aim || scene.lasso.length || (withNames && scene.names.length));
+    this.#canvas.hidden = isEmpty;
     const [width, height] = [Math.round(camera.width * ratio), Math.round(camera.height * ratio)];
-    if (this.#ratio !== ratio) {
-      this.#ratio = ratio;
-      this.#pictures.clear();
-    }
+    if (isEmpty) return;
     const context = this.#context;
     if (this.#canvas.width !== width || this.#canvas.height !== height) [this.#canvas.width, this.#canvas.height] = [width, height];
     context.setTransform(1, 0, 0, 1, 0, 0);
@@ -88,7 +103,7 @@ export class Overlay {
     if (scene.here) this.#ring(at(scene.here), scene.size / 2 + 5, this.#colours.accent, 3);
     if (scene.aim) this.#ring(at(scene.aim), scene.size / 2 + 4, this.#colours.ink, 1.5);
     context.setTransform(1, 0, 0, 1, 0, 0);
-    for (const { x, y, dx, dy, text, kind } of scene.names) {
+    for (const { x, y, dx, dy, text, kind } of withNames ? scene.names : []) {
       const [px, py] = camera.toScreen(x, y);
       context.drawImage(this.#picture(text, kind), Math.round((px + dx) * ratio), Math.round((py + dy) * ratio));
     }

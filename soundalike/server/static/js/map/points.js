@@ -40,16 +40,17 @@ export function readPoints(buffer) {
   points.isNew = (i) => (flags[i] & IS_NEW) !== 0;
   points.isUnclear = (i) => (flags[i] & IS_UNCLEAR) !== 0;
   points.of = (codes) => Int32Array.from(order, (row) => codes[row]);
-  points.box = boxOf(points);
+  points.box = boxOf(points, points.x.keys());
   const places = new Map();
   for (let i = 0; i < n; i += 1) places.set(points.ids[i], i);
   points.at = (trackId) => places.get(trackId) ?? -1;
   return points;
 }
 
-function boxOf({ n, x, y }) {
+/** What some points lie in; `top` is the smallest y. */
+export function boxOf({ x, y }, some) {
   const box = { left: Infinity, top: Infinity, right: -Infinity, bottom: -Infinity };
-  for (let i = 0; i < n; i += 1) {
+  for (const i of some) {
     box.left = Math.min(box.left, x[i]);
     box.right = Math.max(box.right, x[i]);
     box.top = Math.min(box.top, y[i]);

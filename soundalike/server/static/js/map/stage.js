@@ -5,18 +5,15 @@ import { Camera } from "./camera.js";
 import { chooseNames, shortened } from "./names.js";
 import { Overlay } from "./overlay.js";
 import { Grid } from "./points.js";
-import { rendererOf } from "./renderer.js";
+import { parsed } from "./colours.js";
+import { pointSize, rendererOf } from "./renderer.js";
 
 const CLICK_PX = 5;
 const NEAR_PX = 12;
 const STEP_PX = 90;
 const ZOOM_STEP = 1.5;
 const REST_MS = 130;
-const RENAME_MS = 200;
-// A frame that takes longer leaves out points until it is quick enough: all are drawn at rest.
-const SLOW_MS = 36;
-const QUICK_MS = 24;
-const LEAST_SHARE = 0.1;
+const RENAME_MS = 400;
 
 /**
  * Events: "pick" and "hover" (detail: a point, or -1), "lasso" (detail: points), "rest" (nothing moves).
@@ -30,10 +27,9 @@ export class Stage extends EventTarget {
   mode = "move";
   #pointers = new Map();
   #asked = 0;
+  #hasColours = false;
   #rest = 0;
   #named = 0;
-  #share = 1;
-  #last = 0;
   #isMoving = false;
   #moved = 0;
   #aim = -1;
@@ -50,7 +46,7 @@ export class Stage extends EventTarget {
     }, this.canvas, this.over, this.tip);
     this.renderer = rendererOf(this.canvas);
     this.overlay = new Overlay(this.over);
-    if (this.renderer === null) return;
+    this.overlay.setRatio(this.ratio);
     this.renderer.setPoints(points);
     this.canvas.addEventListener("restored", () => this.redraw(), { signal });
     this.camera.addEventListener("move", () => this.#onMove(), { signal });
@@ -66,25 +62,21 @@ export class Stage extends EventTarget {
   }
 
   setColours(colours) {
-    this.renderer.setColours(colours);
+    this.#hasColours = true;
+    this.renderer.setColours(colours, parsed(this.overlay.ground));
     this.redraw();
   }
 
-  /** The theme is another one. */
-  retheme() {
-    this.overlay.forget();
-    this.rename();
-  }
-
   redraw() {
-    if (this.#asked === 0) this.#asked = requestAnimationFrame((now) => this.#draw(now));
+    // Without colours there is nothing to draw yet.
+    if (this.#asked === 0 && this.#hasColours) this.#asked = requestAnimationFrame((now) => this.#draw(now));
   }
 
-  get ratio() { return Math.min(2, devicePixelRatio || 1); }
+  get ratio() { return this.renderer.drawsNames ? 1 : Math.min(2, devicePixelRatio || 1); }
 
   /** Choose anew which names are shown; returns the ids of tracks whose titles are wanted. */
   rename() {
-    this.scene.size = this.renderer.pointSize(this.camera);
+    this.scene.size = pointSize(this.camera, this.points.n);
     const { names, wanted } = chooseNames({
       camera: this.camera, grid: this.grid, points: this.points, size: this.scene.size,
       measure: (text, kind) => this.overlay.measure(text, kind), ...this.naming,
@@ -94,7 +86,7 @@ export class Stage extends EventTarget {
     if (wanted.length) this.dispatchEvent(new CustomEvent("wanted", { detail: wanted }));
   }
 
-  /** Mark a lasso's points, or whatever was chosen; null for none. */
+  /** "move" or "lasso": what a drag does. */
   setMode(mode) {
     this.mode = mode;
     this.element.dataset.mode = mode;
@@ -103,6 +95,7 @@ export class Stage extends EventTarget {
   #resize() {
     const { width, height } = this.element.getBoundingClientRect();
     if (width === 0) return;
+    this.overlay.setRatio(this.ratio);
     const isFirst = this.camera.width === 1;
     this.camera.resize(width, height);
     this.camera.setWhole(this.points.box);
@@ -123,7 +116,6 @@ export class Stage extends EventTarget {
 
   #settle() {
     this.#isMoving = false;
-    this.#last = 0;
     this.#showAim();
     this.rename();
     this.dispatchEvent(new Event("rest"));
@@ -131,31 +123,19 @@ export class Stage extends EventTarget {
 
   #draw(now) {
     this.#asked = 0;
-    if (this.#isMoving) {
-      this.#pace(now);
-      if (now - this.#named > RENAME_MS) {
-        this.#named = now;
-        this.rename();
-        cancelAnimationFrame(this.#asked);
-        this.#asked = 0;
-      }
+    if (this.#isMoving && now - this.#named > RENAME_MS) {
+      this.#named = now;
+      this.rename();
+      cancelAnimationFrame(this.#asked);
+      this.#asked = 0;
     }
-    const share = this.#isMoving ? this.#share : 1;
-    const ratio = share < 0.6 ? 1 : this.ratio;
-    this.scene.size = this.renderer.pointSize(this.camera);
-    this.renderer.draw(this.camera, ratio, Math.ceil(this.points.n * share));
-    this.overlay.draw(this.camera, this.ratio, this.scene);
+    const { scene, camera, ratio, overlay } = this;
+    const withNames = !this.renderer.drawsNames;
+    scene.size = pointSize(camera, this.points.n);
+    const names = withNames ? [] : scene.names.map((each) => ({ ...each, picture: overlay.pixels(each.text, each.kind) }));
+    this.renderer.draw(camera, ratio, scene.size, names);
+    overlay.draw(camera, ratio, scene, withNames);
   }
-
-  #pace(now) {
-    const took = this.#last ? now - this.#last : 0;
-    this.#last = now;
-    if (took > SLOW_MS && took < 500) this.#share = Math.max(LEAST_SHARE, this.#share * 0.8);
-    else if (took > 0 && took < QUICK_MS) this.#share = Math.min(1, this.#share * 1.06);
-  }
-
-  /** The share of the points that is drawn while the map moves. */
-  get share() { return this.#share; }
 
   pointAt(px, py) {
     const [x, y] = this.camera.toMap(px, py);

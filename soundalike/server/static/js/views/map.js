@@ -7,10 +7,9 @@ import { addKeys, openDialog } from "../keys.js";
 import { coloursOf, colouring, KINDS, legendOf, palette, rgb } from "../map/colours.js";
 import { mapMaker } from "../map/making.js";
 import { chosenPanel, pathPanel, selectedPanel, trackList } from "../map/panels.js";
-import { readPoints } from "../map/points.js";
+import { boxOf, readPoints } from "../map/points.js";
 import { Stage } from "../map/stage.js";
 import { navigate, rewrite } from "../navigation.js";
-import { heading } from "../parts.js";
 import { trackPicker } from "../picker.js";
 import { player } from "../player.js";
 import { keep, kept } from "../storage.js";
@@ -29,21 +28,7 @@ export async function show(view) {
   const answer = await api.ask("GET", "/map/points", { signal: view.signal });
   const points = readPoints(await answer.arrayBuffer());
   const stage = new Stage(points, view.signal);
-  if (stage.renderer === null) return showGroups(view, about);
   await new MapView(view, about, points, stage).start();
-}
-
-/** Where there is no WebGL: the groups, in words. */
-function showGroups(view, about) {
-  const play = (group) => tracksOf(group.typical.map((each) => each.track_id), view.signal).then((tracks) => player.play(tracks), showProblem);
-  fill(
-    view.root,
-    heading("Map", { line: "This browser cannot draw the map: it has no WebGL, or it is switched off. These are the groups that are on it." }),
-    el("ul", { class: "map-groups" }, about.groups.map((group) => el("li", { class: "card" },
-      el("h2", { class: "card-title" }, capital(group.name)),
-      el("p", { class: "soft" }, `${plural(group.size, "track")}, such as ${group.typical.slice(0, 3).map(name).join("; ")}`),
-      button("Play these", () => play(group), { symbol: "play" })))),
-  );
 }
 
 class MapView {
@@ -76,7 +61,7 @@ class MapView {
     on("pick", (i) => this.#onPick(i));
     on("hover", (i) => this.#onHover(i));
     on("aim", (i) => this.#onAim(i));
-    on("lasso", (found) => this.#choose(found, found.length === 0 ? null : `${plural(found.length, "track")} in the lasso`));
+    on("lasso", (found) => this.#chooseDrawn(found));
     on("wanted", (ids) => this.#want(ids));
     on("rest", () => this.#listShown());
     on("ready", () => this.#showFirst());
@@ -253,9 +238,10 @@ class MapView {
 
   #retheme() {
     this.#colouring.tones = palette(this.#colouring.names.length, this.#colouring.hasShades);
-    this.#stage.retheme();
+    this.#stage.overlay.forget();
     this.#showLegend();
     this.#paint();
+    this.#stage.rename();
   }
 
   // ---- choosing
@@ -316,6 +302,12 @@ class MapView {
     this.#showPanel(chosenPanel({ ids, text, suggested, onpick: (id) => this.#goTo(id).catch(showProblem), onclose: () => this.#close() }, signal));
   }
 
+  /** What was drawn around must not lie below the panel that lists it. */
+  #chooseDrawn(found) {
+    this.#choose(found, `${plural(found.length, "track")} in the lasso`);
+    if (found.length) this.#stage.camera.showBox(boxOf(this.#points, found));
+  }
+
   #inView() {
     const { camera, grid } = this.#stage;
     const { free, width, height } = camera;
@@ -358,9 +350,8 @@ class MapView {
       scene.path = stops.map((i) => ({ x: this.#points.x[i], y: this.#points.y[i] }));
       naming.first = stops;
       if (stops.length) {
-        const [xs, ys] = [scene.path.map(({ x }) => x), scene.path.map(({ y }) => y)];
         this.#measureFree();
-        camera.showBox({ left: Math.min(...xs), right: Math.max(...xs), top: Math.min(...ys), bottom: Math.max(...ys) });
+        camera.showBox(boxOf(this.#points, stops));
         this.#want(ids);
       }
       this.#stage.rename();
