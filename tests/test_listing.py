@@ -149,7 +149,7 @@ def test_any_text_may_be_typed(listed: Library, words: str) -> None:
 
 @pytest.mark.parametrize(
     "options",
-    [{"words": 3}, {"sort": "size"}, {"status": "fine"}, {"offset": -1}, {"limit": 0}],
+    [{"words": 3}, {"sort": "size"}, {"status": "fine"}, {"offset": -1}, {"limit": 0}, {"folder": "a\0"}],
 )
 def test_bad_values_are_named(listed: Library, options: dict[str, object]) -> None:
     with pytest.raises(InvalidArgument, match=next(iter(options))):
@@ -167,7 +167,7 @@ def test_the_file_of_a_track_is_played(listed: Library) -> None:
     assert path.read_bytes() == track.path.read_bytes()
     with pytest.raises(TrackNotFound, match="#4000"):
         listed.file_to_play(4000)
-    with pytest.raises(UnreadableFile, match="no such file any more .missing since"):
+    with pytest.raises(UnreadableFile, match="no such file any more"):
         listed.file_to_play(listed.track("gone").track_id)
 
 
