@@ -87,7 +87,7 @@ def find_by_words(
     scores = fits(probabilities, words, terms)
     scores[~(is_sure if sure else is_known)] = -np.inf
     chosen = view.select(scores, k, Limits(max_per_artist=max_per_artist)).chosen
-    rows = [row for each in chosen for row in (each.row, *each.copies)]
+    rows = [row for each in chosen for row in (each.row, *each.copies, *each.versions)]
     tracks = dict(zip(rows, view.tracks(rows), strict=True))
     matches = tuple(
         FindMatch(
@@ -107,6 +107,7 @@ def find_by_words(
                 embedding=index.embeddings[each.row],
                 content_id=int(index.content_ids[each.row]),
                 audio_id=int(index.audio_ids[each.row]),
+                versions=each.versions,
             ),
         )
         for each in chosen

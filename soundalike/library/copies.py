@@ -35,17 +35,19 @@ def copies_of(
     embedding: NDArray[np.float32],
     content_id: int | None,
     audio_id: int | None,
+    versions: Sequence[int] = (),
 ) -> tuple[Copy, ...]:
-    """Rows that hold a recording, as copies of one track of it.
+    """Rows that hold a recording, as copies of one track of it, and then other versions.
 
     Parameters
     ----------
     tracks : by row.
+    versions : rows of other recordings of the same music.
     embedding, content_id, audio_id : of that one.
     """
     found = []
-    for row in rows:
-        kind: CopyKind = "near"
+    for row in [*rows, *versions]:
+        kind: CopyKind = "version" if row in versions else "near"
         if index.content_ids[row] == content_id:
             kind = "copy"
         elif index.audio_ids[row] == audio_id:

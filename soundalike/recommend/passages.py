@@ -200,7 +200,7 @@ class _Search:
             view.select(scores, k, limits, exclude=own) if np.delete(is_there, own).any() else None
         )
         chosen = selection.chosen if selection else ()
-        rows = [row for each in chosen for row in (each.row, *each.copies)]
+        rows = [row for each in chosen for row in (each.row, *each.copies, *each.versions)]
         tracks = dict(zip(rows, view.tracks(rows), strict=True))
         usual = view.index.kept(("pairs of passages", len(self._passage), self._key), self._usual)
         excerpts = view.excerpts([*rows, *own])
@@ -224,6 +224,7 @@ class _Search:
                         embedding=view.index.embeddings[each.row],
                         content_id=int(view.index.content_ids[each.row]),
                         audio_id=int(view.index.audio_ids[each.row]),
+                        versions=each.versions,
                     ),
                 )
             )

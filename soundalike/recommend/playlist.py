@@ -30,7 +30,7 @@ from soundalike.recommend.spacing import Spacing
 from soundalike.recommend.surprise import surprised
 from soundalike.recommend.wishes import Wishes
 from soundalike.similarity.distribution import DECIMALS
-from soundalike.similarity.select import Selected, Selection
+from soundalike.similarity.select import COPY, VERSION, Selected, Selection
 
 __all__ = ["RECIPE_VERSION", "compose", "make_playlist"]
 
@@ -243,7 +243,9 @@ def _choose(
         rows, stopped_by = rows[:n], "minutes"
         selection = Selection(selection.chosen[:n])
     elif is_all:
-        stopped_by = "limits" if any(rule != "copy" for rule in selection.rest) else "library"
+        stopped_by = (
+            "limits" if any(rule not in (COPY, VERSION) for rule in selection.rest) else "library"
+        )
     by_score = np.sort(asked.scores[candidates])
     ranks = len(by_score) - np.searchsorted(by_score, asked.scores[rows], side="right") + 1
     return _Choice(selection, rows, ranks.tolist(), stopped_by)
@@ -300,7 +302,7 @@ def _items(
     index = view.index
     chosen: Sequence[Selected] = choice.selection.chosen
     rows = [
-        *(row for each in chosen for row in (each.row, *each.copies)),
+        *(row for each in chosen for row in (each.row, *each.copies, *each.versions)),
         *(over.row for each in chosen for over in each.passed_over),
     ]
     tracks = dict(zip(rows, view.tracks(rows), strict=True))
@@ -330,6 +332,7 @@ def _items(
                     embedding=index.embeddings[each.row],
                     content_id=int(index.content_ids[each.row]),
                     audio_id=int(index.audio_ids[each.row]),
+                    versions=each.versions,
                 ),
                 passed_over=passed_tracks(each.passed_over, tracks),
                 passed_counts=each.passed_counts,

@@ -48,8 +48,6 @@ Rows = Sequence[int] | NDArray[np.integer]
 
 # Candidates of a track: by all facets, and by harmony.
 _BY_ALL, _BY_HARMONY = 20, 40
-# Of these, where a list is gone through.
-_FEWER: Final = 0.4
 # The logarithm of (1 + score) of two tracks that have nothing in common: a constant, and by the
 # logarithms of the seconds of the shorter and of the longer; and the standard deviation around it.
 # Of 45,000 pairs of 300 game soundtracks.
@@ -153,26 +151,23 @@ class Versions:
         self._contours: OrderedDict[int, Contour | None] = OrderedDict()
         self._levels: dict[int, float] = {}
 
-    def of(self, row: int, among: Rows | None = None) -> list[Relation]:
+    def of(self, row: int) -> list[Relation]:
         """The rows with the music of a row, but for those with its very audio; near ones first,
-        then by evidence.
+        then by evidence."""
+        return self.of_rows([row])[0]
 
-        Parameters
-        ----------
-        among : only these rows, of which fewer are aligned; None for all.
-        """
-        own = self._subject(row)
-        left_out = self._left_out(row)
-        if among is None:
-            rows = self._candidates(own.embedding, left_out)
-        else:
-            others = np.ones(len(left_out), bool)
-            others[np.asarray(among, np.intp)] = False
-            rows = self._candidates(own.embedding, left_out | others, _FEWER)
-        scored = self._scored(own, rows)
-        if among is None:
+    def of_rows(self, rows: Sequence[int]) -> list[list[Relation]]:
+        """The same for several rows, of which the candidates are looked for together: of many rows
+        that is quicker than one by one."""
+        found = []
+        left_out = [self._left_out(row) for row in rows]
+        candidates = self._candidates(self._embeddings[np.asarray(rows, np.intp)], left_out)
+        for row, some in zip(rows, candidates, strict=True):
+            own = self._subject(row)
+            scored = self._scored(own, some)
             self._levels[row] = scored.level
-        return self._related(own, rows, scored)
+            found.append(self._related(own, some, scored))
+        return found
 
     def of_other(self, embedding: FloatArray, music: Music) -> list[Relation]:
         """The rows with the music of a track that is not among them.
@@ -182,7 +177,7 @@ class Versions:
         embedding : (D,), unit length.
         """
         own = _Subject(embedding, music.contour, lambda: music)
-        rows = self._candidates(embedding, self._repeats)
+        (rows,) = self._candidates(embedding[None], [self._repeats])
         return self._related(own, rows, self._scored(own, rows))
 
     def near(self, row: int, among: Rows) -> list[int]:
@@ -216,23 +211,19 @@ class Versions:
         return left_out
 
     def _candidates(
-        self, embedding: FloatArray, left_out: NDArray[np.bool_], share: float = 1.0
-    ) -> NDArray[np.intp]:
-        """Rows that may hold the same music, ascending.
-
-        Parameters
-        ----------
-        share : of how many there usually are.
-        """
+        self, embeddings: FloatArray, left_out: Sequence[NDArray[np.bool_]]
+    ) -> list[NDArray[np.intp]]:
+        """For each of some embeddings (n, D) rows that may hold the same music, ascending."""
         harmony = self._layout.slices.get("harmony")
-        wanted = [(slice(None), round(share * _BY_ALL))]
-        wanted += [] if harmony is None else [(harmony, round(share * _BY_HARMONY))]
-        found = []
+        wanted = [(slice(None), _BY_ALL)]
+        wanted += [] if harmony is None else [(harmony, _BY_HARMONY)]
+        found: list[list[NDArray[np.intp]]] = [[] for _ in left_out]
         for block, k in wanted:
-            cosines = self._embeddings[:, block] @ embedding[block]
-            cosines[left_out] = -np.inf
-            found.append(best_first(cosines, k))
-        return np.unique(np.concatenate(found))
+            cosines = embeddings[:, block] @ self._embeddings[:, block].T
+            for own, out, each in zip(cosines, left_out, found, strict=True):
+                own[out] = -np.inf
+                each.append(best_first(own, k))
+        return [np.unique(np.concatenate(each)) for each in found]
 
     def _scored(self, own: _Subject, rows: NDArray[np.intp]) -> _Scored:
         """How candidates align; none does where there are no fingerprints."""
@@ -259,7 +250,7 @@ class Versions:
         """What is taken from the evidence for a row."""
         if row not in self._levels:
             own = self._subject(row)
-            rows = self._candidates(own.embedding, self._left_out(row))
+            (rows,) = self._candidates(own.embedding[None], [self._left_out(row)])
             self._levels[row] = self._scored(own, rows).level
         return self._levels[row]
 
