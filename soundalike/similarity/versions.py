@@ -11,7 +11,9 @@ other grows with their lengths; what a score is above that, as a logarithm, is i
 is taken what most candidates of either track have, so that a library of pieces that are all alike,
 such as one pianist's, does not become one group: what counts is who stands out from a track's own
 neighbours. A version that is in the same key and at the same tempo, as one pair of strangers in a
-hundred is, needs a little less.
+hundred is, needs a little less; one in another key at another tempo, as most strangers are, more.
+
+`benchmarks/versions.py` counts the errors; docs/results.md has them.
 """
 
 from __future__ import annotations
@@ -62,8 +64,9 @@ LEAST_EVIDENCE: Final = 2.35
 """How far a version stands out at least."""
 # Seconds of the shorter: of less, harmony does not tell one piece from another.
 _LEAST_LENGTH_S: Final = 20
-# In the same key, and at the same tempo to one per cent, so much less is enough.
-_SAME_PACE, _LESS_EVIDENCE = 0.01, 0.4
+# The same tempo, to one per cent; in the same key as well, so much less is enough, and with neither
+# so much more is needed.
+_SAME_PACE, _LESS_EVIDENCE, _MORE_EVIDENCE = 0.01, 0.4, 0.5
 
 # Where cuts are looked for among the rows of a list: cosine from which on, and how many.
 _CUT_SIMILARITY, _MOST_CUTS = 0.88, 6
@@ -283,7 +286,7 @@ class Versions:
             if evidence < least or own.contour is None or other is None:
                 continue
             alignment = _aligned(own.contour, other, semitones)
-            if evidence >= self._least or _is_at_one_pace(alignment):
+            if evidence >= self._least + _more_evidence(alignment):
                 similarity = self._similarity(own, row)
                 found[row] = Relation(row, "version", similarity, evidence, alignment)
         return sorted(found.values(), key=lambda each: (each.kind, -each.evidence))
@@ -327,12 +330,15 @@ def _level(excess: NDArray[np.float64]) -> float:
     return float(np.clip((np.percentile(excess, _LOWER) + _SPREAD) * by_number, 0.0, _MOST_LEVEL))
 
 
-def _is_at_one_pace(alignment: Alignment | None) -> bool:
-    return (
-        alignment is not None
-        and alignment.semitones == 0
-        and abs(alignment.tempo_ratio - 1) <= _SAME_PACE
-    )
+def _more_evidence(alignment: Alignment | None) -> float:
+    """What a version needs beside the least evidence, by how it lies to the other."""
+    if alignment is None:
+        return 0.0
+    is_in_key = alignment.semitones == 0
+    is_at_pace = abs(alignment.tempo_ratio - 1) <= _SAME_PACE
+    if is_in_key and is_at_pace:
+        return -_LESS_EVIDENCE
+    return 0.0 if is_in_key or is_at_pace else _MORE_EVIDENCE
 
 
 def _aligned(a: Contour, b: Contour, semitones: int) -> Alignment | None:
