@@ -23,6 +23,7 @@ _LOSSLESS = frozenset(
 )
 _LOSSLESS_BEGINNINGS = ("pcm_", "dsd_")
 _LOSSLESS_ENDINGS = ("lossless", "_ls")
+_TAGS = [field.name for field in fields(Tags)]
 # Seconds of the longest of its recording, as a share, from which on a track is not cut.
 _WHOLE = 0.97
 
@@ -115,10 +116,11 @@ def best_first(
             is_cut = (track.duration_s or 0.0) < _WHOLE * longest_s[recordings[row]]
         return is_cut, *_goodness(track)
 
-    rows = sorted(tracks, key=key)
+    keys = {row: key(row) for row in tracks}
+    rows = sorted(keys, key=keys.__getitem__)
     if len(rows) < 2:
         return BestFirst(rows, "")
-    differing = [one != other for one, other in zip(key(rows[0]), key(rows[1]), strict=True)]
+    differing = [one != other for one, other in zip(keys[rows[0]], keys[rows[1]], strict=True)]
     reason = ("not cut", "lossless", "bit rate", "tags", "shorter path", "path")[
         differing.index(True)
     ]
@@ -135,6 +137,6 @@ def _goodness(track: Track) -> tuple[Any, ...]:
     )
     # Two files of one bit rate differ by their headers and pictures.
     bit_rate = round(8 * (track.size_bytes or 0) / max(track.duration_s or 0.0, 1.0) / 1000)
-    n_tags = sum(bool(getattr(track.tags, field.name)) for field in fields(Tags))
+    n_tags = sum(bool(getattr(track.tags, name)) for name in _TAGS)
     path = os.fsencode(track.path)
     return not is_lossless, -bit_rate, -n_tags, len(path), path
