@@ -15,7 +15,7 @@ from soundalike.library.index import Index
 from soundalike.library.records import Copy, CopyKind, DuplicateGroup, Track
 from soundalike.library.snapshot import Snapshot
 
-__all__ = ["BestFirst", "best_first", "copies_of", "duplicate_groups"]
+__all__ = ["BestFirst", "best_first", "copies_of", "copies_of_row", "duplicate_groups"]
 
 # As FFmpeg names them; "pcm" and "wma" have many forms.
 _LOSSLESS = frozenset(
@@ -58,6 +58,25 @@ def copies_of(
     return tuple(found)
 
 
+def copies_of_row(
+    index: Index,
+    row: int,
+    rows: Sequence[int],
+    tracks: Mapping[int, Track],
+    versions: Sequence[int] = (),
+) -> tuple[Copy, ...]:
+    """The same, of a track that has a row itself."""
+    return copies_of(
+        index,
+        rows,
+        tracks,
+        embedding=index.embeddings[row],
+        content_id=int(index.content_ids[row]),
+        audio_id=int(index.audio_ids[row]),
+        versions=versions,
+    )
+
+
 def duplicate_groups(index: Index, snapshot: Snapshot) -> tuple[DuplicateGroup, ...]:
     """All recordings that are there several times; see ``Library.duplicates``."""
     groups = index.recordings(snapshot).groups()
@@ -67,14 +86,7 @@ def duplicate_groups(index: Index, snapshot: Snapshot) -> tuple[DuplicateGroup, 
     for group in groups:
         tracks = {row: by_id[int(index.track_ids[row])] for row in group}
         best, *others = best_first(tracks).rows
-        copies = copies_of(
-            index,
-            others,
-            tracks,
-            embedding=index.embeddings[best],
-            content_id=int(index.content_ids[best]),
-            audio_id=int(index.audio_ids[best]),
-        )
+        copies = copies_of_row(index, best, others, tracks)
         found.append(DuplicateGroup(tracks[best], copies))
     return tuple(sorted(found, key=lambda group: os.fsencode(group.best.path)))
 

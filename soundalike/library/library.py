@@ -223,9 +223,9 @@ class Library(Scanning, Judging):
 
         Parameters
         ----------
-        query : one or several, as for :meth:`track`, or a folder (a path, or text with a
-            separator). A file that is not in the library is analysed for this. A text may end in a
-            passage, ``TRACK@1:10-1:40``, which is analysed for this, too.
+        query : one or several, as for :meth:`track`, or a folder (a path, or the
+            name of one here that has tracks). A file that is not in the library is analysed for
+            this. A text may end in a passage, ``TRACK@1:10-1:40``, which is analysed for this, too.
         k : how many at most.
         start_s, end_s : only this passage of the one query, in seconds.
         without : what the tracks are to be unlike, as for ``query``; left out, too.
@@ -407,8 +407,9 @@ class Library(Scanning, Judging):
     def resolve_playlist(self, playlist: Playlist) -> PlaylistResolution:
         """The tracks that the entries of a playlist mean, however it came about.
 
-        By path; else by content, where a file lies elsewhere now; by MusicBrainz id or ISRC; by
-        artist and title. What fits several tracks is not guessed. See ``library.playlist_entries``.
+        By path; else by content, where a file lies elsewhere now; by the end of the path, as
+        another computer has it; by MusicBrainz id or ISRC; by artist and title. What fits several
+        tracks is not guessed. See ``library.playlist_entries``.
 
         Parameters
         ----------

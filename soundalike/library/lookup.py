@@ -25,7 +25,16 @@ from soundalike.library.words import track_number_in
 from soundalike.plain import plain
 from soundalike.times import parse_span, split_span
 
-__all__ = ["Asked", "SeedQuery", "find", "find_part", "having_words", "is_copy", "not_found"]
+__all__ = [
+    "Asked",
+    "SeedQuery",
+    "find",
+    "find_part",
+    "has_id",
+    "having_words",
+    "is_copy",
+    "not_found",
+]
 
 # How many candidates a message lists.
 _LISTED = 10
@@ -90,7 +99,7 @@ def find_part(snapshot: Snapshot, asking: SeedQuery) -> Asked:
         raise InvalidArgument(f"{query!r}: {error}") from None
     if start_s is not None or end_s is not None:
         raise InvalidArgument(
-            f"{query!r} has a passage, and start_s is {start_s} and end_s is {end_s}: give one"
+            f"{query!r} has a passage, and there is another (start_s, end_s): give one of them"
         )
     return Asked(find(snapshot, apart[0]), span.start_s, span.end_s)
 
@@ -143,6 +152,14 @@ def not_found(snapshot: Snapshot, text: str) -> TrackNotFound:
     return TrackNotFound(
         "\n".join([f"{head}. Did you mean:", *_lines(offered)] if offered else [head])
     )
+
+
+def has_id(snapshot: Snapshot, text: str) -> bool:
+    """Whether a text is the id of a track."""
+    track_id = track_number_in(text)
+    if track_id is None or not 0 <= track_id < 2**63:
+        return False
+    return bool(snapshot.tracks_by_id([track_id]))
 
 
 def _by_id(snapshot: Snapshot, query: Query) -> Track | None:

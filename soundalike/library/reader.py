@@ -52,7 +52,7 @@ from soundalike.library.versions import all_versions, known_pairs, known_pieces,
 from soundalike.library.view import View, heard_from
 from soundalike.library.word_records import FindResult, KnownWord
 from soundalike.models import ModelInfo
-from soundalike.models.contract import Words, tag_words
+from soundalike.models.contract import Words
 from soundalike.models.lineage import EmbeddingSpace, Lineage
 from soundalike.playlists import Playlist
 from soundalike.similarity.passages import compare_analyses
@@ -394,14 +394,10 @@ class Reader:
                 f"{snapshot.space.id}, which answers until all tracks are analysed with "
                 f"{self._model.id}, tells no words: finish the upgrade (soundalike scan --upgrade)"
             )
-        if self._model.kind == "tags" and snapshot.space.id == self._model.id:
-            return tag_words(self._model.labels)
-        if not self._model.words:
-            raise ModelError(
-                f"{self._model.id} tells no words: choose a model that does, such as yamnet "
-                f"(`soundalike models pull yamnet`), and scan with --model yamnet"
-            )
-        return self._model.words
+        raise ModelError(
+            f"{self._model.id} tells no words: choose a model that does, such as yamnet "
+            f"(`soundalike models pull yamnet`), and scan with --model yamnet"
+        )
 
     def _tidy(self) -> None:
         """What a question leaves to do: keep the index, and name what was damaged in it."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
-from soundalike.library.copies import copies_of
+from soundalike.library.copies import copies_of, copies_of_row
 from soundalike.library.limits import Limits
 from soundalike.library.records import Copy, Track
 from soundalike.library.seed_scores import score_rows
@@ -40,7 +40,8 @@ def search(
     asked = score_rows(
         view, seeds, without, weights=weights, taste=taste, copies=not limits.versions
     )
-    index, ranking, distribution = view.index, asked.ranking, asked.ranking.distribution
+    index, ranking, listener = view.index, asked.ranking, asked.ranking.listener
+    distribution = listener.distribution
     own_copies = asked.own_copies
     left_out = asked.own | set(own_copies)
     selection = view.select(asked.scores, k, limits, exclude=sorted(left_out))
@@ -61,21 +62,13 @@ def search(
                 track=tracks[each.row],
                 similarity=similarity,
                 percentile=distribution.percentile(similarity),
-                copies=copies_of(
-                    index,
-                    each.copies,
-                    tracks,
-                    embedding=index.embeddings[each.row],
-                    content_id=int(index.content_ids[each.row]),
-                    audio_id=int(index.audio_ids[each.row]),
-                    versions=each.versions,
-                ),
+                copies=copies_of_row(index, each.row, each.copies, tracks, each.versions),
                 facets=ranking.cosines(asked.seeds[seed].embedding, each.row),
                 score=round(float(asked.scores[each.row]), DECIMALS),
                 seed=seed,
                 rank_before=each.rank_before,
                 rank_without_taste=ranks.get(each.row),
-                liking=ranking.liking_of(each.row),
+                liking=listener.liking_of(each.row),
                 passed_over=passed_tracks(each.passed_over, tracks),
                 passed_counts=each.passed_counts,
             )
@@ -91,7 +84,7 @@ def search(
         start_s=first.start_s,
         end_s=first.end_s,
         model=view.model,
-        weights=ranking.weights,
+        weights=listener.weights,
         matches=kept,
         min_percentile=min_percentile,
         cut=len(cut),
@@ -105,7 +98,7 @@ def search(
         without=tuple(heard.seed for heard in without),
         limits=limits.in_use,
         passed_counts=selection.passed_counts,
-        taste=ranking.use,
+        taste=listener.use,
     )
 
 

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
+import sqlalchemy as sa
 from numpy.typing import NDArray
 
 from soundalike.errors import (
@@ -24,7 +25,7 @@ from soundalike.library.artists import artist_sets
 from soundalike.library.filters import barred_by
 from soundalike.library.index import Index
 from soundalike.library.limits import NO_LIMITS, Limits
-from soundalike.library.lookup import Asked, SeedQuery, find, find_part
+from soundalike.library.lookup import Asked, SeedQuery, find, find_part, has_id
 from soundalike.library.pieces import PiecesOfRows
 from soundalike.library.records import Track
 from soundalike.library.similar_records import Heard, Seed
@@ -41,7 +42,7 @@ from soundalike.similarity.versions import Rows, Versions
 if TYPE_CHECKING:
     from soundalike.analysis import Analysis
 
-__all__ = ["View", "as_folder", "heard_from", "music_heard"]
+__all__ = ["View", "heard_from", "music_heard"]
 
 
 # Rows among which cuts and versions are looked for, by how many are wanted, and at least.
@@ -259,7 +260,7 @@ class View:
         """What a seed means: a track, a file, a passage (``TRACK@1:10-1:40``), or all tracks of a
         folder that can be found, by path.
 
-        A text is a folder only where it has a separator or begins with a dot: else it is words.
+        What is a folder says :meth:`folder_of`.
 
         Raises
         ------
@@ -267,7 +268,7 @@ class View:
         AmbiguousTrack, InvalidArgument : as :meth:`find`; or a passage that cannot be read, is
             given twice, or is one of a folder.
         """
-        folder = as_folder(asking.query)
+        folder = self.folder_of(asking.query)
         if folder is None:
             return [find_part(self.snapshot, asking)]
         if asking.start_s is not None or asking.end_s is not None:
@@ -281,6 +282,33 @@ class View:
             raise TrackNotFound(f"{printable(folder)}: no track of the library lies there")
         found.sort(key=lambda each: os.fsencode(each.path))
         return [Asked(each) for each in found]
+
+    def folder_of(self, query: Query) -> str | None:
+        """The folder that a query means, without symbolic links; None for anything else.
+
+        A path that is a folder on the disk is one; and, also while its disk is away, one that
+        tracks of the library lie in. A bare name (no separator, no dot before it) may be words or
+        an id as well: it is a folder only where that has tracks, and no track has such an id.
+        """
+        if not isinstance(query, (str, os.PathLike)):
+            return None
+        try:
+            path = Path(os.path.expanduser(os.fspath(query)))
+            if path.is_file():
+                return None
+            folder = os.path.realpath(path)
+            is_bare = isinstance(query, str) and os.sep not in query and query[:1] != "."
+            if path.is_dir():
+                if not is_bare:
+                    return folder
+            elif is_bare:
+                return None
+        except (ValueError, OSError):  # a null character in it, or longer than a name can be
+            return None
+        if is_bare and has_id(self.snapshot, os.fspath(query)):
+            return None
+        one = sa.select(tracks.c.id).where(below(tracks.c.path, folder)).limit(1)
+        return None if self.snapshot.connection.scalar(one) is None else folder
 
     def heard(
         self, asked: Asked, *, with_excerpts: bool = True, with_analysis: bool = False
@@ -380,17 +408,3 @@ def heard_from(asked: Asked, analysis: Analysis) -> Heard:
         analysis=analysis,
         fingerprint=analysis.fingerprint,
     )
-
-
-def as_folder(query: Query) -> str | None:
-    """The folder that a query is, without symbolic links; None for anything else."""
-    if isinstance(query, str):
-        if os.sep not in query and not query.startswith("."):
-            return None
-    elif not isinstance(query, os.PathLike):
-        return None
-    try:
-        path = Path(os.path.realpath(os.path.expanduser(os.fspath(query))))
-        return os.fspath(path) if path.is_dir() else None
-    except ValueError:
-        return None  # a null character in it

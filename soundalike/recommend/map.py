@@ -14,6 +14,7 @@ from typing import Any, Final
 import numpy as np
 from numpy.typing import NDArray
 
+from soundalike.arguments import whole_number
 from soundalike.errors import LibraryError, SoundalikeError
 from soundalike.library.index import Index
 from soundalike.library.storage.index_file import file_beside, read_arrays, write_arrays
@@ -21,7 +22,8 @@ from soundalike.recommend.affinity import affinities, shares
 from soundalike.recommend.communities import communities
 from soundalike.recommend.fidelity import kept_shares, nearest_in_plane, trustworthiness
 from soundalike.recommend.layout import NEAREST, lay_out, main_axes, place
-from soundalike.recommend.neighbours import Neighbours, Progress, best_columns, nearest
+from soundalike.similarity.best import best_columns
+from soundalike.similarity.neighbours import Neighbours, Progress, nearest
 
 __all__ = ["UNCLEAR", "Fidelity", "LibraryMap", "map_of"]
 
@@ -78,6 +80,7 @@ class LibraryMap:
     nearest : int32 (n, k), rows of the nearest by sound, the nearest first; -1 where there are no
         more, or where one is gone.
     fidelity : of the map when it was made.
+    was_there : whether it was made before, so that the seed and the like had no say.
     """
 
     model: str
@@ -89,6 +92,7 @@ class LibraryMap:
     is_new: NDArray[np.bool_]
     nearest: Rows
     fidelity: Fidelity
+    was_there: bool = False
 
     def __len__(self) -> int:
         return len(self.track_ids)
@@ -157,13 +161,16 @@ def map_of(
     Raises
     ------
     LibraryError : there is no track.
-    InvalidArgument : n_groups is no whole number from 1 on, or more than half of the tracks.
+    InvalidArgument : n_groups is no whole number from 1 on, or more than half of the tracks; or the
+        seed is none from 0 on.
     """
+    seed = whole_number("seed", seed, least=0)
     if not len(index):
         raise LibraryError("no track is analysed: scan a folder with music first")
     path = None if database is None else file_beside(database, index.model, "map")
     stored = None if again or path is None else _read(path, index.model)
     kept = None if stored is None else _with_new(stored[0], index)
+    was_there = kept is not None
     if stored is None or kept is None:
         kept, fidelity = _made(index, seed, progress)
     else:
@@ -172,7 +179,7 @@ def map_of(
         _write(path, kept, index.model, fidelity)
     if n_groups is not None:
         kept = _regrouped(kept, n_groups, seed, progress)
-    return _shown(kept, index, fidelity)
+    return replace(_shown(kept, index, fidelity), was_there=was_there)
 
 
 def _made(index: Index, seed: int, progress: Progress | None) -> tuple[_Kept, Fidelity]:

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from soundalike.arguments import whole_number
 from soundalike.errors import InvalidArgument, LibraryError
-from soundalike.library.copies import copies_of
+from soundalike.library.copies import copies_of_row
 from soundalike.library.limits import NO_LIMITS, Limits
 from soundalike.library.records import Copy, Track
 from soundalike.library.similar_records import Heard, Seed
@@ -217,15 +217,7 @@ class _Search:
                     percentile=usual.percentile(place.similarity),
                     facets=self._facets(excerpts[each.row][first:]),
                     others=tuple(others[: _PLACES - 1]),
-                    copies=copies_of(
-                        view.index,
-                        each.copies,
-                        tracks,
-                        embedding=view.index.embeddings[each.row],
-                        content_id=int(view.index.content_ids[each.row]),
-                        audio_id=int(view.index.audio_ids[each.row]),
-                        versions=each.versions,
-                    ),
+                    copies=copies_of_row(view.index, each.row, each.copies, tracks, each.versions),
                 )
             )
         there = int(np.count_nonzero(is_there))
