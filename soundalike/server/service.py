@@ -18,6 +18,7 @@ from soundalike.recommend.taste import taste_in_use
 from soundalike.server.guesses import Guesses
 from soundalike.server.jobs import Jobs
 from soundalike.server.kept import Kept
+from soundalike.server.maps import Maps
 from soundalike.server.metrics import Metrics
 from soundalike.server.outlines import Outlines
 from soundalike.server.settings import Settings
@@ -47,12 +48,13 @@ class Service:
     library : open; may be asked from any thread.
     desk : the processes that decode and analyse.
     uploads : what was heard in uploaded files.
-    outlines : what is drawn of tracks.
-    transcoders : the processes that encode for players.
-    sent_files : a folder for uploaded files while they are heard; it goes with the service.
+    maps : the map of the library.
     jobs : what goes on for longer than a request.
     guesses : wrong tokens that wait.
     metrics : what is counted.
+    outlines : what is drawn of tracks.
+    transcoders : the processes that encode for players.
+    sent_files : a folder for uploaded files while they are heard; it goes with the service.
     closing : set when the server ends: what streams or waits has to end, too.
 
     Raises
@@ -77,11 +79,8 @@ class Service:
             make_analyzer=lambda key: DeskAnalyzer(self.desk, key),
         )
         self.uploads = Uploads()
-        kept = Kept(settings.cache_folder, settings.most_cache_bytes)
-        self.outlines = Outlines(self.library, self.desk, kept)
-        self.transcoders = Transcoders(settings.most_streams, most_memory=settings.most_memory)
-        self._sent = tempfile.TemporaryDirectory(prefix="soundalike-", ignore_cleanup_errors=True)
-        self.sent_files = Path(self._sent.name)
+        self.jobs = Jobs()
+        self.maps = Maps(self.library)
         folder = settings.playlists
         if folder is None and self.library.path is not None:
             folder = self.library.path.with_name(f"{self.library.path.name}.playlists")
@@ -89,6 +88,11 @@ class Service:
         self.jobs = Jobs()
         self.guesses = Guesses()
         self.metrics = Metrics(self)
+        kept = Kept(settings.cache_folder, settings.most_cache_bytes)
+        self.outlines = Outlines(self.library, self.desk, kept)
+        self.transcoders = Transcoders(settings.most_streams, most_memory=settings.most_memory)
+        self._sent = tempfile.TemporaryDirectory(prefix="soundalike-", ignore_cleanup_errors=True)
+        self.sent_files = Path(self._sent.name)
 
     @property
     def playlists(self) -> PlaylistFolder:
@@ -108,11 +112,15 @@ class Service:
         """The listener's taste, where it is wanted and of use."""
         return taste_in_use(self.library) if wanted else None
 
+    def stop(self) -> None:
+        """Have everything end that streams or waits, without waiting for it."""
+        self.closing.set()
+        self.jobs.end()
+        self.transcoders.close()
+
     def end(self) -> None:
         """Have everything end that streams, waits or works; :meth:`close` comes after it."""
-        self.closing.set()
-        self.transcoders.close()
-        self.jobs.end()
+        self.stop()
         self.desk.close()
 
     def close(self) -> None:

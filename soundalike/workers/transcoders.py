@@ -82,7 +82,7 @@ class Transcoding:
     def __init__(self, owner: Transcoders, path: Path, arguments: list[str]) -> None:
         self._owner, self._path = owner, path
         self._reading = threading.Lock()
-        self._errors: IO[bytes] = tempfile.TemporaryFile()  # noqa: SIM115 - closed by close
+        self._errors: IO[bytes] = tempfile.TemporaryFile()  # noqa: SIM115
         try:
             self._process = subprocess.Popen(
                 [sys.executable, "-c", _BOOT, json.dumps(sys.path), *arguments],
