@@ -7,6 +7,7 @@ from typing import Any
 from pydantic import BaseModel, Field
 
 from soundalike.library.records import Track
+from soundalike.library.similar_records import TasteUse
 from soundalike.recommend.common import InCommon
 from soundalike.recommend.explain import Expected, FacetShare, Side, Standing
 from soundalike.server.schema import schema_of, stands_for
@@ -124,6 +125,7 @@ class ExplanationDocument(BaseModel):
     alone_b: schema_of(Alone) | None = None  # type: ignore[valid-type]
     common: schema_of(InCommon)  # type: ignore[valid-type]
     expected: schema_of(Expected) | None = None  # type: ignore[valid-type]
+    taste: schema_of(TasteUse) | None = None  # type: ignore[valid-type]
     similarity: float
     weights: dict[str, float]
     a_analysis: AnalysisDocument
