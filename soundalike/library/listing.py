@@ -23,7 +23,7 @@ from soundalike.library.naming import filled
 from soundalike.library.reader import Reader
 from soundalike.library.records import Track, TrackOrder, TrackPage, TrackStatus
 from soundalike.library.snapshot import Snapshot
-from soundalike.library.storage.schema import below, contents, tracks
+from soundalike.library.storage.schema import below, contents, folders, tracks
 from soundalike.plain import plain
 
 __all__ = ["Listing"]
@@ -149,8 +149,9 @@ class Listing:
 
     def is_scanned(self, path: Path) -> bool:
         """Whether a path without links lies in a folder that was scanned, or was itself."""
-        roots = (folder.path for folder in self._reader.folders())
-        return any(path.is_relative_to(os.path.realpath(root)) for root in roots)
+        with self._reader.snapshot() as snapshot:
+            roots = snapshot.connection.scalars(select(folders.c.path)).all()
+        return any(path.is_relative_to(os.path.realpath(os.fsdecode(root))) for root in roots)
 
     def _page(
         self,
@@ -170,7 +171,8 @@ class Listing:
         elif sort == "best":
             return best_first(snapshot, statement, words, offset, limit, ranked=_RANKED)
         else:
-            return self._in_order(snapshot, statement, sort)[offset : offset + limit].tolist()
+            in_order = self._in_order(snapshot, statement, sort)
+            return [int(each) for each in in_order[offset : offset + limit]]
         return list(scalars(statement.offset(offset).limit(limit)))
 
     def _in_order(
@@ -186,9 +188,9 @@ class Listing:
         if statement.whereclause is None and orders.position == snapshot.position:
             return orders.ids[sort]
         found = np.fromiter(snapshot.connection.scalars(statement), np.int64)
-        places = orders.places[sort]
-        known = np.where(found < len(places), places[np.minimum(found, len(places) - 1)], -1)
-        return found[np.lexsort((found, np.where(known < 0, len(places), known)))]
+        own = orders.places[sort]
+        known = np.where(found < len(own), own[np.minimum(found, len(own) - 1)], -1)
+        return found[np.lexsort((found, np.where(known < 0, len(own), known)))]
 
 
 _Arrays = dict[str, NDArray[np.int64]]

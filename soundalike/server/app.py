@@ -17,6 +17,7 @@ from soundalike.server.problems import PROBLEMS, add_handlers
 from soundalike.server.security import Security
 from soundalike.server.service import Service
 from soundalike.server.settings import Settings
+from soundalike.server.subsonic.router import router as subsonic_router
 
 __all__ = ["create_app"]
 
@@ -75,6 +76,7 @@ def create_app(settings: Settings, service: Service | None = None) -> FastAPI:
     add_handlers(app)
     for router in ROUTERS:
         app.include_router(router)
+    app.include_router(subsonic_router)
     app.router.routes.extend(page_routes())
     # The last is the outermost.
     app.add_middleware(Security, settings=settings)

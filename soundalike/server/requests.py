@@ -24,6 +24,7 @@ __all__ = [
     "Seconds",
     "SeedBody",
     "SeedList",
+    "UseTaste",
     "Weights",
     "queries_of",
     "query_of",
@@ -38,6 +39,11 @@ Weights = Annotated[
         description="What counts how much, by facet; one that is not named keeps its weight.",
         examples=[{"sound": 1, "rhythm": 2, "harmony": 0.5}],
     ),
+]
+
+
+UseTaste = Annotated[
+    bool, Field(description="Whether the listener's taste counts, where it is in use.")
 ]
 
 
