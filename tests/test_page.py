@@ -259,8 +259,8 @@ def test_a_click_seeks_and_a_drag_finds_a_passage(page: Page) -> None:
     page.mouse.up()
     page.get_by_role("button", name="Find this passage").click()
     expect(page).to_have_url(re.compile(r"\?from=\d+\.\d&to=\d+\.\d$"))
-    expect(page.locator(".similar h2")).to_have_text(re.compile(r"^Like \d:\d\d–\d:\d\d$"))
-    expect(page.locator(".match-place").first).to_have_text(re.compile(r"\d:\d\d–\d:\d\d"))
+    expect(page.locator(".similar h2")).to_have_text(re.compile(r"^Like \d:\d\d\u2013\d:\d\d$"))
+    expect(page.locator(".match-place").first).to_have_text(re.compile(r"\d:\d\d\u2013\d:\d\d"))
     page.go_back()
     expect(page.locator(".similar h2")).to_have_text("Sounds like this")
 
@@ -376,8 +376,11 @@ def test_it_fits_a_phone(browser: Browser, client: httpx.Client, path: str) -> N
     with opened(browser, str(client.base_url), **PHONE) as page:
         page.goto(path)
         expect(page.locator(".row[data-track], .match").first).to_be_visible()
-        wide = "[...document.querySelectorAll('#main, .bar, .tabs')].filter(each => each.scrollWidth > innerWidth)"
-        assert page.evaluate(f"{wide}.length") == 0
+        wide = page.evaluate(
+            """[...document.querySelectorAll('#main, .bar, .tabs')]
+            .filter(each => each.scrollWidth > innerWidth).map(each => each.id)"""
+        )
+        assert wide == []
         small = page.evaluate(
             """[...document.querySelectorAll('button, select, .tab, .button, input[type=search]')]
             .filter(each => each.offsetParent !== null && !each.closest('.row'))
