@@ -24,6 +24,7 @@ __all__ = [
     "Seconds",
     "SeedBody",
     "SeedList",
+    "UseTaste",
     "Weights",
     "queries_of",
     "query_of",
@@ -41,10 +42,16 @@ Weights = Annotated[
 ]
 
 
-class Body(BaseModel):
-    """A request: a name that is not known is refused, since it would be without effect."""
+UseTaste = Annotated[
+    bool, Field(description="Whether the listener's taste counts, where it is in use.")
+]
 
-    model_config = ConfigDict(extra="forbid")
+
+class Body(BaseModel):
+    """A request: a name that is not known is refused, since it would be without effect, and so is
+    what is no number but could be read as one."""
+
+    model_config = ConfigDict(extra="forbid", strict=True)
 
 
 class SeedBody(Body):

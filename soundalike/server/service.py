@@ -18,6 +18,7 @@ from soundalike.recommend.taste import taste_in_use
 from soundalike.server.guesses import Guesses
 from soundalike.server.jobs import Jobs
 from soundalike.server.kept import Kept
+from soundalike.server.maps import Maps
 from soundalike.server.metrics import Metrics
 from soundalike.server.outlines import Outlines
 from soundalike.server.settings import Settings
@@ -47,6 +48,7 @@ class Service:
     library : open; may be asked from any thread.
     desk : the processes that decode and analyse.
     uploads : what was heard in uploaded files.
+    maps : the map of the library.
     jobs : what goes on for longer than a request.
     guesses : wrong tokens that wait.
     metrics : what is counted.
@@ -77,6 +79,8 @@ class Service:
             make_analyzer=lambda key: DeskAnalyzer(self.desk, key),
         )
         self.uploads = Uploads()
+        self.jobs = Jobs()
+        self.maps = Maps(self.library)
         folder = settings.playlists
         if folder is None and self.library.path is not None:
             folder = self.library.path.with_name(f"{self.library.path.name}.playlists")

@@ -65,13 +65,13 @@ class Outline:
     Attributes
     ----------
     duration_s : of the track.
-    edges : float32 (n + 1,), from 0 to 1: where the columns of the waveform begin and end.
+    edges : int64 (n + 1,), samples: where the columns of the waveform begin and end.
     low, high : int16 (n,), the lowest and highest sample of each, full scale at 32,767.
     mel : uint8 (128, m), 255 for the loudest and 0 for 80 dB below it; low frequencies first.
     """
 
     duration_s: float
-    edges: NDArray[np.float32]
+    edges: NDArray[np.int64]
     low: NDArray[np.int16]
     high: NDArray[np.int16]
     mel: NDArray[np.uint8]
@@ -81,7 +81,7 @@ class Outline:
         n = len(self.low)
         points = min(points, n)
         # A column counts for each stretch that it touches.
-        wanted = np.linspace(0, 1, points + 1)
+        wanted = np.linspace(0, self.edges[-1], points + 1)
         first = np.searchsorted(self.edges, wanted[:-1], side="right") - 1
         last = np.maximum(np.searchsorted(self.edges, wanted[1:], side="left"), first + 1)
         spans = list(zip(first.tolist(), np.minimum(last, n).tolist(), strict=True))
@@ -161,7 +161,7 @@ def outline(path: StrPath) -> Outline:
     shown = np.clip(1 + (decibels - decibels.max()) / _FLOOR_DB, 0, 1)
     return Outline(
         duration_s=found.n_samples / rate,
-        edges=np.append(starts[kept] / found.n_samples, 1).astype(np.float32),
+        edges=np.append(starts[kept], found.n_samples),
         low=_as_int16(minima),
         high=_as_int16(maxima),
         mel=np.rint(255 * shown).astype(np.uint8),

@@ -3,13 +3,17 @@
 from soundalike.server.api import (
     compare,
     evaluation,
+    journeys,
+    maps,
     playlists,
     scan,
     similar,
     sound,
     state,
+    taste,
     tracks,
     uploads,
+    versions,
     words,
 )
 
@@ -23,6 +27,10 @@ ROUTERS = (
     compare.router,
     words.router,
     playlists.router,
+    journeys.router,
+    versions.router,
+    maps.router,
+    taste.router,
     scan.router,
     evaluation.router,
     state.router,

@@ -12,6 +12,7 @@ from starlette.responses import Response
 
 from soundalike.library.playlist_records import ResolvedBy
 from soundalike.library.records import Track
+from soundalike.library.similar_records import TasteUse
 from soundalike.playlists import render_playlist
 from soundalike.playlists.folder import KeptPlaylist, file_name_for
 from soundalike.recommend.playlist import make_playlist
@@ -30,6 +31,7 @@ from soundalike.server.requests import (
     LimitsBody,
     SeedBody,
     SeedList,
+    UseTaste,
     Weights,
     queries_of,
     uploads_among,
@@ -76,6 +78,7 @@ class _Wishes(Body):
     )
     random_seed: int = Field(0, ge=0, lt=2**63, description="Of the surprise.")
     order: OrderName = Field("smooth", description="Each like the next, or the nearest first.")
+    use_taste: UseTaste = True
 
     def wishes(self) -> dict[str, Any]:
         """As ``make_playlist`` takes them."""
@@ -112,6 +115,7 @@ class OrderBody(Body):
         1, ge=0, le=1000, description="So many others between two tracks of one artist, if it can."
     )
     weights: Weights | None = None
+    use_taste: UseTaste = True
 
 
 class ExportBody(Body):
@@ -141,6 +145,7 @@ class OrderDocument:
     total_step, largest_step, given_total_step, given_largest_step : sum and maximum of 1 -
         similarity of two in a row, now and before.
     n_too_close : pairs of tracks of one artist that are nearer than the gap that was asked for.
+    taste : what of a listener's taste had a say; None for nothing.
     not_placed : tracks that cannot be compared, by name.
     """
 
@@ -152,6 +157,7 @@ class OrderDocument:
     given_total_step: float
     given_largest_step: float
     n_too_close: int
+    taste: TasteUse | None
     not_placed: tuple[str, ...]
 
 
@@ -213,6 +219,7 @@ def make(asked: Asked, body: MakeBody) -> Any:
         queries_of(asked, body.seeds),
         without=queries_of(asked, body.without),
         with_seeds=body.with_seeds,
+        taste=asked.taste(body.use_taste),
         **body.wishes(),
     )
     return Answer(_told(made, [*body.seeds, *body.without]))
@@ -230,6 +237,7 @@ def extend(asked: Asked, body: ExtendBody) -> Any:
         playlist_of(asked.library, body.track_ids),
         also=queries_of(asked, body.also),
         without=queries_of(asked, body.without),
+        taste=asked.taste(body.use_taste),
         **body.wishes(),
     )
     return Answer(_told(made, [*body.also, *body.without]))
@@ -243,6 +251,7 @@ def order(asked: Asked, body: OrderBody) -> Any:
         playlist_of(asked.library, body.track_ids),
         artist_gap=body.artist_gap,
         weights=body.weights,
+        taste=asked.taste(body.use_taste),
     )
     return Answer(order_document(found))
 
