@@ -302,7 +302,7 @@ def _first_fit(
         copies = copies_of(rows) if copies_of is not None else [()] * 3
         return not any(other in own for own in copies for other in rows)
 
-    second = []
+    second: list[int] = []
     for place in np.argsort(is_known, kind="stable").tolist():
         rows = trios[place].tolist()
         if frozenset(rows) in asked:
