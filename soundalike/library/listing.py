@@ -5,12 +5,13 @@ from __future__ import annotations
 import os
 import time
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
 from typing import Any, get_args
 
 import numpy as np
 from numpy.typing import NDArray
-from sqlalchemy import func, select
+from sqlalchemy import Select, func, select
 from sqlalchemy.sql import ColumnElement
 
 from soundalike.arguments import whole_number
@@ -22,7 +23,7 @@ from soundalike.library.naming import filled
 from soundalike.library.reader import Reader
 from soundalike.library.records import Track, TrackOrder, TrackPage, TrackStatus
 from soundalike.library.snapshot import Snapshot
-from soundalike.library.storage.schema import below, contents, tracks
+from soundalike.library.storage.schema import below, contents, folders, tracks
 from soundalike.plain import plain
 
 __all__ = ["Listing"]
@@ -30,22 +31,24 @@ __all__ = ["Listing"]
 # So many tracks of a page at most.
 _MOST = 1000
 # Of those with the words, so many are put into order by how well they fit; the others follow.
-_RANKED = 200
+_RANKED = 100
 # Names are put in order anew for a twentieth of the time at most, whatever a scan changes.
 _SHARE_OF_TIME = 20
 
 
 @dataclass(frozen=True, eq=False)
 class _Orders:
-    """The places of all tracks in the orders that no index of the database has.
+    """All tracks in the orders that no index of the database has.
 
     Attributes
     ----------
-    places : int64 (largest id + 1,) by name of the order; one that is not there comes last.
+    ids : int64 (n,), in order, by the name of the order.
+    places : int64 (largest id + 1,), the place of each id; -1 where there is none.
     position : of the log of changes, when they were made.
     until : on the monotonic clock; so long they are used though something changed.
     """
 
+    ids: dict[str, NDArray[np.int64]]
     places: dict[str, NDArray[np.int64]]
     position: Position
     until: float
@@ -104,11 +107,14 @@ class Listing:
                 if condition is None:
                     return TrackPage(0, offset, ())
                 conditions.append(condition)
-            asked = snapshot.ids(status, *conditions)
-            total = snapshot.connection.scalar(select(func.count()).select_from(asked)) or 0
+            if status is not None:
+                conditions.append(snapshot.of_status(status))
+            count = select(func.count()).select_from(tracks).where(*conditions)
+            total = snapshot.connection.scalar(count) or 0
             # Behind the end there is nothing, however far; SQLite takes no larger number.
-            offset_there = min(offset, total)
-            ids = self._page(snapshot, asked.c.id, words, sort, offset_there, limit)
+            first = min(offset, total)
+            statement = select(tracks.c.id).where(*conditions)
+            ids = self._page(snapshot, statement, words, sort, first, limit)
             found = snapshot.tracks_by_id(ids)
         page = tuple(found[each] for each in ids if each in found)
         return TrackPage(total, offset, page)
@@ -143,21 +149,21 @@ class Listing:
 
     def is_scanned(self, path: Path) -> bool:
         """Whether a path without links lies in a folder that was scanned, or was itself."""
-        roots = (folder.path for folder in self._reader.folders())
-        return any(path.is_relative_to(os.path.realpath(root)) for root in roots)
+        with self._reader.snapshot() as snapshot:
+            roots = snapshot.connection.scalars(select(folders.c.path)).all()
+        return any(path.is_relative_to(os.path.realpath(os.fsdecode(root))) for root in roots)
 
     def _page(
         self,
         snapshot: Snapshot,
-        asked: ColumnElement[int],
+        statement: Select[tuple[int]],
         words: str,
         sort: TrackOrder,
         offset: int,
         limit: int,
     ) -> list[int]:
-        """The ids of a page; ``asked`` is the column with all that are asked for."""
+        """The ids of a page; ``statement`` selects those of all that are asked for."""
         scalars = snapshot.connection.scalars
-        statement = select(tracks.c.id).where(tracks.c.id.in_(select(asked)))
         if sort == "path":
             statement = statement.order_by(tracks.c.path)
         elif sort == "added":
@@ -165,49 +171,57 @@ class Listing:
         elif sort == "best":
             return best_first(snapshot, statement, words, offset, limit, ranked=_RANKED)
         else:
-            ids = np.fromiter(scalars(select(asked)), np.int64)
-            places = self._places(snapshot)[sort]
-            known = np.where(ids < len(places), places[np.minimum(ids, len(places) - 1)], -1)
-            last = np.where(known < 0, len(places), known)
-            return ids[np.lexsort((ids, last))][offset : offset + limit].tolist()
+            in_order = self._in_order(snapshot, statement, sort)
+            return [int(each) for each in in_order[offset : offset + limit]]
         return list(scalars(statement.offset(offset).limit(limit)))
 
-    def _places(self, snapshot: Snapshot) -> dict[str, NDArray[np.int64]]:
+    def _in_order(
+        self, snapshot: Snapshot, statement: Select[tuple[int]], sort: str
+    ) -> NDArray[np.int64]:
+        """All that a statement selects, in an order; what is newer than the order comes last."""
         orders = self._orders
         now = time.monotonic()
         if orders is None or (orders.position != snapshot.position and now > orders.until):
-            places = _places_of_all(snapshot)
-            took_s = time.monotonic() - now
-            until = now + took_s * (1 + _SHARE_OF_TIME)
-            self._orders = orders = _Orders(places, snapshot.position, until)
-        return orders.places
+            ids, places = _orders_of_all(snapshot)
+            until = now + (time.monotonic() - now) * (1 + _SHARE_OF_TIME)
+            self._orders = orders = _Orders(ids, places, snapshot.position, until)
+        if statement.whereclause is None and orders.position == snapshot.position:
+            return orders.ids[sort]
+        found = np.fromiter(snapshot.connection.scalars(statement), np.int64)
+        own = orders.places[sort]
+        known = np.where(found < len(own), own[np.minimum(found, len(own) - 1)], -1)
+        return found[np.lexsort((found, np.where(known < 0, len(own), known)))]
 
 
-def _places_of_all(snapshot: Snapshot) -> dict[str, NDArray[np.int64]]:
-    """See ``_Orders.places``."""
+_Arrays = dict[str, NDArray[np.int64]]
+
+
+def _orders_of_all(snapshot: Snapshot) -> tuple[_Arrays, _Arrays]:
+    """See ``_Orders.ids`` and ``places``."""
     rows = snapshot.connection.execute(
         select(tracks.c.id, tracks.c.path, contents.c.tags).outerjoin(
             contents, contents.c.id == tracks.c.content_id
         )
     ).all()
+    # Most names come often.
+    text = cache(_text)
     keys: dict[str, list[tuple[Any, ...]]] = {"artist": [], "album": [], "title": []}
     for row in rows:
         path = os.fsdecode(row.path)
         tags = filled(Tags.from_json(row.tags or {}), snapshot.roots.stand_ins(path))
-        by = _text(tags.album_artist or tags.artist)
-        album, title = _text(tags.album), _text(tags.title or os.path.basename(path))
-        in_album = (album, tags.disc_number or 0, tags.track_number or 0, title, row.id)
-        keys["artist"].append((_text(tags.artist), *in_album))
-        keys["album"].append((album, by, *in_album[1:]))
-        keys["title"].append((title, by, row.id))
+        artist, by = text(tags.artist), text(tags.album_artist or tags.artist)
+        album, title = text(tags.album), text(tags.title or os.path.basename(path))
+        place = (tags.disc_number or 0, tags.track_number or 0, title, row.id)
+        keys["artist"].append((*artist, *album, *place))
+        keys["album"].append((*album, *by, *place))
+        keys["title"].append((*title, *by, row.id))
     ids = np.array([row.id for row in rows], np.int64)
-    found = {}
+    in_order, places = {}, {}
     for name, own in keys.items():
-        places = np.full(int(ids.max(initial=0)) + 1, -1, np.int64)
-        order = sorted(range(len(own)), key=own.__getitem__)
-        places[ids[order]] = np.arange(len(own))
-        found[name] = places
-    return found
+        in_order[name] = ids[np.array(sorted(range(len(own)), key=own.__getitem__), np.int64)]
+        places[name] = np.full(int(ids.max(initial=0)) + 1, -1, np.int64)
+        places[name][in_order[name]] = np.arange(len(own))
+    return in_order, places
 
 
 def _text(text: str | None) -> tuple[bool, str]:

@@ -181,16 +181,25 @@ def best_first(
     in_order = tracks.c.words.contains(" ".join(words), autoescape=True)
     is_gone = tracks.c.missing_at.is_not(None)
     statement = statement.order_by(is_gone, in_order.desc(), tracks.c.id)
-    scalars = snapshot.connection.scalars
+
+    def ids(first: int, most: int) -> list[int]:
+        return list(snapshot.connection.scalars(statement.offset(first).limit(most)))
+
     page: list[int] = []
     if offset < ranked:
-        first = snapshot.tracks_by_id(scalars(statement.limit(ranked)).all()).values()
-        best = sorted(first, key=lambda track: (track.absence is not None, *_place(track, words)))
+        first = snapshot.tracks_by_id(ids(0, ranked)).values()
+        best = sorted(first, key=lambda track: _fit(track, words))
         page = [track.track_id for track in best[offset : offset + limit]]
     if len(page) < limit:
-        skipped = max(offset, ranked)
-        page += scalars(statement.offset(skipped).limit(limit - len(page))).all()
+        page += ids(max(offset, ranked), limit - len(page))
     return page
+
+
+def _fit(track: Track, words: Sequence[str]) -> tuple[bool, bool, int, int, int, int]:
+    """Low for a good match, as ``_place``; before that, for a file that is there, and for a title
+    that has the words one after the other."""
+    title = f" {plain(track.title or '')}"
+    return track.absence is not None, f" {' '.join(words)}" not in title, *_place(track, words)
 
 
 def not_found(snapshot: Snapshot, text: str) -> TrackNotFound:

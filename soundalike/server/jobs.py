@@ -223,14 +223,18 @@ class Jobs:
             self._listeners.setdefault(kind, set()).add(tell)
         try:
             told: JobState | None = None
-            while not self._is_closed:
+            while True:
                 changed.clear()
+                is_last = self._is_closed
                 state = self.state(kind)
                 if state is not told:
                     told = state
                     yield _event(state)
-                    await asyncio.sleep(_LEAST_BETWEEN_S)
+                if is_last:
+                    return
                 await changed.wait()
+                if not self._is_closed:
+                    await asyncio.sleep(_LEAST_BETWEEN_S)
         finally:
             with self._lock:
                 self._listeners[kind].discard(tell)

@@ -48,9 +48,10 @@ UseTaste = Annotated[
 
 
 class Body(BaseModel):
-    """A request: a name that is not known is refused, since it would be without effect."""
+    """A request: a name that is not known is refused, since it would be without effect, and so is
+    what is no number but could be read as one."""
 
-    model_config = ConfigDict(extra="forbid")
+    model_config = ConfigDict(extra="forbid", strict=True)
 
 
 class SeedBody(Body):

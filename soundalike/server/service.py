@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import tempfile
 import threading
+from pathlib import Path
 from typing import Annotated
 
 from fastapi import Depends, Request
@@ -15,13 +17,16 @@ from soundalike.playlists.folder import PlaylistFolder
 from soundalike.recommend.taste import taste_in_use
 from soundalike.server.guesses import Guesses
 from soundalike.server.jobs import Jobs
+from soundalike.server.kept import Kept
 from soundalike.server.maps import Maps
 from soundalike.server.metrics import Metrics
+from soundalike.server.outlines import Outlines
 from soundalike.server.settings import Settings
 from soundalike.server.uploads import Uploads
 from soundalike.similarity.taste import Taste
 from soundalike.workers.desk import Desk, DeskAnalyzer
 from soundalike.workers.jobs import Setup
+from soundalike.workers.transcoders import Transcoders
 
 __all__ = ["Asked", "Service"]
 
@@ -47,6 +52,9 @@ class Service:
     jobs : what goes on for longer than a request.
     guesses : wrong tokens that wait.
     metrics : what is counted.
+    outlines : what is drawn of tracks.
+    transcoders : the processes that encode for players.
+    sent_files : a folder for uploaded files while they are heard; it goes with the service.
     closing : set when the server ends: what streams or waits has to end, too.
 
     Raises
@@ -80,6 +88,11 @@ class Service:
         self.jobs = Jobs()
         self.guesses = Guesses()
         self.metrics = Metrics(self)
+        kept = Kept(settings.cache_folder, settings.most_cache_bytes)
+        self.outlines = Outlines(self.library, self.desk, kept)
+        self.transcoders = Transcoders(settings.most_streams, most_memory=settings.most_memory)
+        self._sent = tempfile.TemporaryDirectory(prefix="soundalike-", ignore_cleanup_errors=True)
+        self.sent_files = Path(self._sent.name)
 
     @property
     def playlists(self) -> PlaylistFolder:
@@ -99,10 +112,15 @@ class Service:
         """The listener's taste, where it is wanted and of use."""
         return taste_in_use(self.library) if wanted else None
 
-    def end(self) -> None:
-        """Have everything end that streams, waits or works; :meth:`close` comes after it."""
+    def stop(self) -> None:
+        """Have everything end that streams or waits, without waiting for it."""
         self.closing.set()
         self.jobs.end()
+        self.transcoders.close()
+
+    def end(self) -> None:
+        """Have everything end that streams, waits or works; :meth:`close` comes after it."""
+        self.stop()
         self.desk.close()
 
     def close(self) -> None:
@@ -110,6 +128,7 @@ class Service:
         self.end()
         self.jobs.join(_JOBS_GRACE_S)
         self.library.close()
+        self._sent.cleanup()
 
 
 def _service(request: Request) -> Service:

@@ -11,7 +11,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from fractions import Fraction
 from functools import cache
-from typing import TYPE_CHECKING, Any, Literal, cast
+from typing import Any, Literal
 
 import numpy as np
 from numpy.typing import NDArray
@@ -19,9 +19,6 @@ from numpy.typing import NDArray
 from soundalike.audio import AudioReader
 from soundalike.audio.source import StrPath
 from soundalike.show.sound import power
-
-if TYPE_CHECKING:
-    from av.video.codeccontext import VideoCodecContext
 
 __all__ = ["MOST_POINTS", "Outline", "Peaks", "Theme", "draw_mel", "outline", "outline_bytes"]
 
@@ -68,13 +65,13 @@ class Outline:
     Attributes
     ----------
     duration_s : of the track.
-    edges : float32 (n + 1,), from 0 to 1: where the columns of the waveform begin and end.
+    edges : int64 (n + 1,), samples: where the columns of the waveform begin and end.
     low, high : int16 (n,), the lowest and highest sample of each, full scale at 32,767.
     mel : uint8 (128, m), 255 for the loudest and 0 for 80 dB below it; low frequencies first.
     """
 
     duration_s: float
-    edges: NDArray[np.float32]
+    edges: NDArray[np.int64]
     low: NDArray[np.int16]
     high: NDArray[np.int16]
     mel: NDArray[np.uint8]
@@ -84,7 +81,7 @@ class Outline:
         n = len(self.low)
         points = min(points, n)
         # A column counts for each stretch that it touches.
-        wanted = np.linspace(0, 1, points + 1)
+        wanted = np.linspace(0, self.edges[-1], points + 1)
         first = np.searchsorted(self.edges, wanted[:-1], side="right") - 1
         last = np.maximum(np.searchsorted(self.edges, wanted[1:], side="left"), first + 1)
         spans = list(zip(first.tolist(), np.minimum(last, n).tolist(), strict=True))
@@ -164,7 +161,7 @@ def outline(path: StrPath) -> Outline:
     shown = np.clip(1 + (decibels - decibels.max()) / _FLOOR_DB, 0, 1)
     return Outline(
         duration_s=found.n_samples / rate,
-        edges=np.append(starts[kept] / found.n_samples, 1).astype(np.float32),
+        edges=np.append(starts[kept], found.n_samples),
         low=_as_int16(minima),
         high=_as_int16(maxima),
         mel=np.rint(255 * shown).astype(np.uint8),
@@ -202,14 +199,15 @@ def _palette(theme: Theme) -> NDArray[np.uint8]:
     stops = np.array([list(bytes.fromhex(colour)) for colour in _COLOURS[theme]])
     at = np.linspace(0, len(stops) - 1, 256)
     mixed = [np.interp(at, np.arange(len(stops)), channel) for channel in stops.T]
-    return np.rint(np.stack(mixed, axis=-1)).astype(np.uint8)
+    colours: NDArray[np.uint8] = np.rint(np.stack(mixed, axis=-1)).astype(np.uint8)
+    return colours
 
 
 def _png(pixels: NDArray[np.uint8]) -> bytes:
     """An encoded picture of (height, width, 3)."""
     import av
 
-    encoder = cast("VideoCodecContext", av.CodecContext.create("png", "w"))
+    encoder = av.CodecContext.create("png", "w")
     encoder.height, encoder.width = pixels.shape[:2]
     encoder.pix_fmt = "rgb24"
     encoder.time_base = Fraction(1, 1)
@@ -218,4 +216,5 @@ def _png(pixels: NDArray[np.uint8]) -> bytes:
 
 
 def _as_int16(samples: NDArray[np.floating]) -> NDArray[np.int16]:
-    return np.rint(np.clip(samples, -1, 1) * 32_767).astype(np.int16)
+    whole: NDArray[np.int16] = np.rint(np.clip(samples, -1, 1) * 32_767).astype(np.int16)
+    return whole

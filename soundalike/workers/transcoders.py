@@ -81,7 +81,8 @@ class Transcoding:
 
     def __init__(self, owner: Transcoders, path: Path, arguments: list[str]) -> None:
         self._owner, self._path = owner, path
-        self._errors: IO[bytes] = tempfile.TemporaryFile()  # noqa: SIM115 - closed by close
+        self._reading = threading.Lock()
+        self._errors: IO[bytes] = tempfile.TemporaryFile()  # noqa: SIM115
         try:
             self._process = subprocess.Popen(
                 [sys.executable, "-c", _BOOT, json.dumps(sys.path), *arguments],
@@ -116,10 +117,9 @@ class Transcoding:
         DecoderCrashed : the process died, or was ended.
         """
         assert self._process.stdout is not None
-        try:
-            data: bytes = self._process.stdout.read(_CHUNK) or b""
-        except ValueError:
-            data = b""  # closed by another thread
+        with self._reading:
+            is_open = not self._process.stdout.closed
+            data: bytes = (self._process.stdout.read(_CHUNK) or b"") if is_open else b""
         if not data and (code := self._process.wait()) != 0:
             raise self._error(code)
         return data
@@ -133,7 +133,9 @@ class Transcoding:
         self.kill()
         self._process.wait()
         assert self._process.stdout is not None
-        self._process.stdout.close()
+        # A thread that still reads has the end of it by now.
+        with self._reading:
+            self._process.stdout.close()
         self._errors.close()
         self._owner._forget(self)
 

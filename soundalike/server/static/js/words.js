@@ -18,11 +18,12 @@ export const plural = (n, one, many = `${one}s`) => `${number(n)} ${n === 1 ? on
 /** A probability or share of 1: 0.847 -> "85 %". */
 export const percent = (value) => `${Math.round(value * 100)} %`;
 
-/** A percentile (0 to 100) without claiming more than it knows: "99.9 %", never "100 %". */
+/** A percentile (0 to 100) that never claims more than it knows: 97.9 -> "97 %", 99.96 -> "99.96 %". */
 export function percentile(value) {
   if (value === null || value === undefined) return "";
-  if (value >= 99) return `${(Math.min(value, 99.9)).toFixed(1)} %`;
-  return `${Math.floor(value)} %`;
+  const decimals = value >= 99.9 ? 2 : value >= 99 ? 1 : 0;
+  const shown = Math.floor(Math.min(value, 99.99) * 10 ** decimals) / 10 ** decimals;
+  return `${shown.toFixed(decimals)} %`;
 }
 
 /** The title of a track, or what its file is called. */
