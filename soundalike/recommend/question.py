@@ -303,7 +303,8 @@ def _first_fit(
         return not any(other in own for own in copies for other in rows)
 
     second: list[int] = []
-    for place in np.argsort(is_known, kind="stable").tolist():
+    order: list[int] = np.argsort(is_known, kind="stable").tolist()
+    for place in order:
         rows = trios[place].tolist()
         if frozenset(rows) in asked:
             continue
