@@ -12,8 +12,15 @@ from soundalike.recommend.common import InCommon
 from soundalike.recommend.explain import Expected, FacetShare, Side, Standing
 from soundalike.server.schema import schema_of, stands_for
 from soundalike.similarity.passages import Alone, Passage
+from soundalike.similarity.taste import Taste
 
-__all__ = ["AnalysisDocument", "ComparisonDocument", "ExplanationDocument", "TrackDocument"]
+__all__ = [
+    "AnalysisDocument",
+    "ComparisonDocument",
+    "ExplanationDocument",
+    "TasteDocument",
+    "TrackDocument",
+]
 
 
 @stands_for(Track)
@@ -99,6 +106,20 @@ class ComparisonDocument(BaseModel):
     excerpt_similarity: list[list[float]] = Field(
         description="Cosines: a row for each excerpt of a, a column for each of b."
     )
+
+
+@stands_for(Taste)
+class TasteDocument(BaseModel):
+    """What of a listener's taste is in use, as numbers; what is not is not there."""
+
+    model: str
+    layout: list[dict[str, Any]] | None = Field(None, description="The facets of the metric.")
+    weights: dict[str, float] | None = Field(None, description="The share of each facet.")
+    stretches: dict[str, Any] | None = Field(
+        None, description="By facet, axes and by how much what lies along them counts more."
+    )
+    direction: list[float] | None = Field(None, description="Where what is liked lies.")
+    offset: float | None = None
 
 
 @stands_for(Side)
