@@ -25,7 +25,7 @@ import { mountShell, showPlace } from "./shell.js";
 import "./theme.js";
 import { showProblem } from "./toast.js";
 import "./uploads.js";
-import { capital } from "./words.js";
+import { sentence } from "./words.js";
 
 const main = document.getElementById("main");
 let leave = () => {};
@@ -98,7 +98,7 @@ function showFailure(root, error) {
   if (!(error instanceof api.Problem)) console.error(error);
   const text = error instanceof api.Problem ? error.message : "This part of the page does not work.";
   const action = error?.status === 404 ? { text: "To the library", href: "/" } : { text: "Try again", run: () => open() };
-  fill(root, empty({ symbol: "warning", heading: error?.status === 404 ? "Not found" : "That did not work", text: capital(text), action, level: 1 }));
+  fill(root, empty({ symbol: "warning", heading: error?.status === 404 ? "Not found" : "That did not work", text: sentence(text), action, level: 1 }));
 }
 
 addEventListener("navigate", ({ detail: { path, replace, state } }) => {
