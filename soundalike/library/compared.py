@@ -27,5 +27,4 @@ def not_compared(library: Library) -> int:
         snapshot = reader._snapshot(connection)
         index = reader._current(snapshot)
         compared = known_pairs(library.path, index, snapshot).compared
-    _, rows = np.unique(index.audio_ids, return_index=True)
-    return sum(track_id not in compared for track_id in index.track_ids[rows].tolist())
+    return sum(audio_id not in compared for audio_id in np.unique(index.audio_ids).tolist())
