@@ -265,6 +265,9 @@ def test_a_click_seeks_and_a_drag_finds_a_passage(page: Page) -> None:
     expect(page.locator(".match-place").first).to_have_text(re.compile(r"\d:\d\d\u2013\d:\d\d"))
     page.go_back()
     expect(page.locator(".similar h2")).to_have_text("Sounds like this")
+    matches(page)
+    stage.dblclick(position={"x": box["width"] / 2, "y": 20})
+    expect(page.locator(".similar h2")).to_have_text(re.compile("^Like "))
 
 
 def test_a_file_that_is_dropped_is_searched_by(page: Page) -> None:
