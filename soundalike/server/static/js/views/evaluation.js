@@ -41,7 +41,6 @@ export async function show(view) {
     }));
     if (found && !isRunning) fill(body, state.problem && failureNote(state.problem), report(found), againCard(found, depths(), start), footer(state));
     else if (!isRunning) fill(body, state.problem && failureNote(state.problem), firstCard(depths(), start));
-    else if (!body.querySelector(".first-measure")) fill(body, questions());
     else fill(body, questions());
   }
 
@@ -102,16 +101,17 @@ function report(found) {
 function neighbours(found) {
   const measured = found.answers.filter(({ figures }) => figures);
   const without = found.answers.filter(({ figures }) => !figures);
-  const best = measured.toSorted((a, b) => gain(b) - a.figures.precision.value / (a.figures.precision.chance || 1) || 0)[0];
+  const reasons = new Set(measured.map((each) => each.baseline_reason));
+  const shared = reasons.size === 1 ? [...reasons][0] : null;
+  const best = measured.toSorted((a, b) => gain(b) - gain(a))[0];
   const made = card("Do neighbours belong together?",
     measured.length === 0 && el("p", { class: "soft" }, "There is no tag or folder to ask about."),
     best && el("p", { class: "lead" }, leadOf(best, found.k)),
-    measured.length > 0 && scaleKey(measured.some((each) => sameTracks(each)), `Share of the ${found.k} nearest that are right`),
-    el("div", { class: "scales" }, measured.map((answer) => answerScale(answer, found.k))),
+    measured.length > 0 && scaleKey(measured.some(({ baseline }) => baseline), `Share of the ${found.k} nearest that are right`),
+    el("div", { class: "scales" }, measured.map((answer) => answerScale(answer, found.k, shared))),
     measured.length > 0 && axis(),
     without.length > 0 && el("ul", { class: "not-asked small soft" }, without.map((answer) => el("li", {}, el("b", {}, capital(answer.question)), `: ${answer.reason}`))));
-  const reason = [...new Set(measured.map((each) => each.baseline_reason).filter(Boolean))];
-  if (reason.length) made.append(el("p", { class: "small soft" }, `No baseline: ${reason.join("; ")}.`));
+  if (shared) made.append(el("p", { class: "small soft" }, `No baseline: ${shared}.`));
   made.classList.add("figures");
   return made;
 }
@@ -121,33 +121,44 @@ const gain = ({ figures: { precision } }) => precision.value / (precision.chance
 function leadOf({ question, figures }, k) {
   const { precision } = figures;
   const times = gain({ figures });
-  return [`Asked for ${question}: `, el("b", {}, `${(precision.value * k).toFixed(1)} of ${k} neighbours`), ` are right, ${times >= 9.5 ? number(Math.round(times)) : times.toFixed(1)} times as many as by chance.`];
+  return [`${capital(question)}: `, el("b", {}, `${(precision.value * k).toFixed(1)} of ${k} neighbours`), ` are right, ${times >= 9.5 ? number(Math.round(times)) : times.toFixed(1)} times as many as by chance.`];
 }
 
 /** On a sample of the tracks the figures are others, and so are chance and the best possible. */
-const sameTracks = ({ figures, baseline }) => baseline !== null && baseline.n_tracks > 0 && JSON.stringify(baseline.embedding) === JSON.stringify(figures);
+const sameTracks = ({ figures, baseline }) => JSON.stringify(baseline?.embedding) === JSON.stringify(figures);
 
-function answerScale(answer, k) {
+function answerScale(answer, k, shared) {
   const { precision } = answer.figures;
   const marks = { chance: precision.chance, best: precision.best };
-  if (sameTracks(answer)) marks.other = answer.baseline.mfcc.precision.value;
+  const isSample = answer.baseline !== null && !sameTracks(answer);
+  if (answer.baseline && !isSample) marks.other = answer.baseline.mfcc.precision.value;
   const times = gain(answer);
   return el("div", { class: "scale-row" },
     el("div", { class: "scale-name" }, el("h3", {}, capital(answer.question)), el("p", { class: "small soft" }, answer.meaning)),
     el("div", { class: "scale-value" }, el("b", {}, percent(precision.value)), el("span", { class: "small soft" }, `${percent(precision.low)} to ${percent(precision.high)}`)),
     scale(precision, marks, `${capital(answer.question)}: ${percent(precision.value)}, interval ${percent(precision.low)} to ${percent(precision.high)}; by chance ${percent(precision.chance)}, at best ${percent(precision.best)}`),
+    isSample && sampleScale(answer.baseline),
     el("p", { class: "scale-words small soft" },
       `${(precision.value * k).toFixed(1)} of ${k}; ${times >= 9.5 ? number(Math.round(times)) : times.toFixed(1)} × chance; ${plural(answer.figures.n_queries, "track")} asked`,
-      answer.baseline && ["; ", baselineWords(answer.baseline)]));
+      answer.baseline && ["; ", baselineWords(answer.baseline, isSample)],
+      !answer.baseline && !shared && answer.baseline_reason && `; no baseline: ${answer.baseline_reason}`));
 }
 
-function baselineWords({ gain: { value, low, high }, n_tracks: count, embedding, mfcc }) {
+/** Both on the tracks that the baseline was computed for, which are some of them. */
+function sampleScale({ embedding, mfcc, n_tracks: count }) {
+  const [ours, other] = [embedding.precision, mfcc.precision];
+  const made = scale(ours, { other: other.value, chance: ours.chance }, `On ${plural(count, "track")}: soundalike ${percent(ours.value)}, baseline ${percent(other.value)}`);
+  made.classList.add("sample");
+  return made;
+}
+
+function baselineWords({ gain: { value, low, high }, n_tracks: count, embedding, mfcc }, isSample) {
   const verdict = low > CLEAR ? "better than the baseline" : high < -CLEAR ? "worse than the baseline" : "no clear difference from the baseline";
   const kind = low > CLEAR ? "good" : high < -CLEAR ? "bad" : "";
-  return [el("b", { class: kind }, verdict), ` (${percent(embedding.precision.value)} against ${percent(mfcc.precision.value)} on ${plural(count, "track")}; ${signed(value)}, ${signed(low)} to ${signed(high)})`];
+  return [el("b", { class: kind }, verdict), ` (${percent(embedding.precision.value)} against ${percent(mfcc.precision.value)}${isSample ? ` on a sample of ${plural(count, "track")}, the second line` : ""}; ${signed(value)} points, ${signed(low)} to ${signed(high)})`];
 }
 
-const signed = (value) => `${value < 0 ? "−" : "+"}${Math.abs(value * 100).toFixed(Math.abs(value) < 0.0995 ? 1 : 0)} points`.replace(" points", "");
+const signed = (value) => `${value < 0 ? "−" : "+"}${Math.abs(value * 100).toFixed(Math.abs(value) < 0.0995 ? 1 : 0)}`;
 
 /** A line from 0 to 100 %: the figure, its interval, and what it is to be seen beside. */
 function scale({ value, low, high }, marks, label) {
@@ -183,6 +194,9 @@ function copies(found) {
   return made;
 }
 
+/** A share that may be small: 0.0034 -> "0.3 %". */
+const fine = (share) => (share < 0.0995 ? `${(share * 100).toFixed(1)} %` : percent(share));
+
 function hubs(found) {
   if (found.hubness.length === 0) return card("Does every track get its turn?", el("p", { class: "soft" }, `${capital(found.hubness_reason ?? "not measured")}.`));
   const [plain] = found.hubness;
@@ -193,11 +207,11 @@ function hubs(found) {
     return made;
   };
   return card("Does every track get its turn?",
-    el("p", { class: "lead" }, el("b", {}, percent(plain.antihub_share)), ` of the tracks are among the ${found.k} nearest of no other. The one that is there most often, `, el("a", { href: `/track/${plain.largest_hub.track_id}` }, title(plain.largest_hub)), `, is in the lists of ${plural(plain.largest_occurrences, "track")}; on average it is ${found.k}.`),
+    el("p", { class: "lead" }, el("b", {}, fine(plain.antihub_share)), ` of the tracks are among the ${found.k} nearest of no other. The one that is there most often, `, el("a", { href: `/track/${plain.largest_hub.track_id}` }, title(plain.largest_hub)), `, is in the lists of ${plural(plain.largest_occurrences, "track")}; on average it is ${found.k}.`),
     el("table", { class: "hubs" }, el("caption", { class: "hidden-text" }, "How evenly places among the neighbours are shared out"),
-      el("thead", {}, el("tr", {}, ["", "Never a neighbour", "Most often", "Skewness"].map((text) => el(text ? "th" : "td", text ? { scope: "col" } : {}, text)))),
-      el("tbody", {}, found.hubness.map((each) => el("tr", {}, el("th", { scope: "row" }, capital(each.method)), el("td", {}, bar(each.antihub_share), percent(each.antihub_share)), el("td", {}, number(each.largest_occurrences)), el("td", {}, each.skewness.toFixed(2)))))),
-    el("p", { class: "small soft" }, "Skewness 0 is even; above 1, a few tracks crowd out others. Local scaling and mutual proximity are corrections that make nearness mutual."));
+      el("thead", {}, el("tr", {}, ["", "Never listed", "Most often", "Skew"].map((text) => el(text ? "th" : "td", text ? { scope: "col" } : {}, text)))),
+      el("tbody", {}, found.hubness.map((each) => el("tr", {}, el("th", { scope: "row" }, capital(each.method)), el("td", {}, bar(each.antihub_share), fine(each.antihub_share)), el("td", {}, number(each.largest_occurrences)), el("td", {}, each.skewness.toFixed(2)))))),
+    el("p", { class: "small soft" }, "Skew 0 is even; above 1, a few tracks crowd out others. Local scaling and mutual proximity are corrections that make nearness mutual."));
 }
 
 function limits(found) {

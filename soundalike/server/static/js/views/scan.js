@@ -46,12 +46,13 @@ export async function show(view) {
     wasEmpty ||= isFirst;
     const again = button("Scan for changes", () => start({}), { kind: "primary", symbol: "refresh", disabled: isRunning });
     fill(head, heading(isFirst ? "Where is your music?" : "Scan", {
-      line: isFirst ? "Name a folder. Every piece in it and below it is listened to once; then all of them can be searched by their sound." : held(info),
+      line: isFirst ? "Name a folder. Every piece in it and below it is listened to once; then all of them can be searched by their sound." : held(info, isRunning),
       actions: isFirst ? [] : [again],
     }));
     form.show(isFirst);
-    fill(folders, !isFirst && folderList(info, start, form.edit), upgradeCard(info, start));
-    fill(failed, failureList(failures, info, () => start({}, "/failures/retry")), missingList(missing), libraryFoot(info));
+    form.hidden = isFirst && isRunning === true;
+    fill(folders, !isFirst && folderList(info, start, form.edit), !isRunning && upgradeCard(info, start));
+    fill(failed, isFirst && !isRunning && whatHappens(), failureList(failures, info, () => start({}, "/failures/retry")), missingList(missing), libraryFoot(info));
     form.enable(!isRunning);
     for (const each of view.root.querySelectorAll("[data-starts]")) each.disabled = isRunning;
   }
@@ -85,7 +86,7 @@ export async function show(view) {
     if (began || hasEnded || isLater) refresh().catch((error) => api.isAborted(error) || showProblem(error));
   }
 
-  fill(view.root, head, el("div", { class: "stack" }, wrong, progress, outcome, form, folders, failed));
+  fill(view.root, head, el("div", { class: "stack" }, wrong, progress, outcome, folders, form, failed));
   progress.hidden = true;
   await refresh();
   await new Promise((done) => {
@@ -94,10 +95,19 @@ export async function show(view) {
   });
 }
 
-const held = (info) => {
-  const parts = [`${plural(info.analysed, "track")} analysed`, info.duration_s ? `${roughly(info.duration_s)} of music` : null, info.pending ? `${number(info.pending)} waiting` : null];
+const held = (info, isRunning) => {
+  const parts = [`${plural(info.analysed, "track")} analysed`, info.duration_s ? `${roughly(info.duration_s)} of music` : null, info.pending && !isRunning ? `${number(info.pending)} waiting` : null];
   return `${parts.filter(Boolean).join(", ")}.`;
 };
+
+/** For whoever is here for the first time. */
+function whatHappens() {
+  const step = (symbol, name, text) => el("li", {}, el("span", { class: "asked-mark" }, icon(symbol)), el("div", {}, el("h2", {}, name), el("p", { class: "soft" }, text)));
+  return el("ol", { class: "asked first-steps" },
+    step("file", "Every file is listened to", "Once. You see how far it is, can stop at any time, and go on later where it stopped."),
+    step("check", "It all stays here", "The analysis runs on this computer, needs no internet and changes none of your files."),
+    step("similar", "Then you search by sound", "Tracks appear in the library while the scan runs. Look around before it is finished."));
+}
 
 // ---- folders
 
@@ -136,6 +146,7 @@ function folderForm(start) {
   el("p", { class: "small soft", id: "folder-help" }, "A path on the computer that ", el("code", {}, "soundalike serve"), " runs on, with all that is below it. Files are read there and stay as they are; nothing is sent anywhere."),
   options);
   made.show = (isFirst) => {
+    if (isFirst) path.focus({ preventScroll: true });
     name.hidden = isFirst;
     made.classList.toggle("is-first", isFirst);
     submit.querySelector("span").textContent = isFirst ? "Scan this folder" : "Scan it";
@@ -245,7 +256,7 @@ function failureGroup(kind, files, folders) {
     const root = folders.map(({ path }) => path).filter((path) => failure.path.startsWith(path)).sort((a, b) => b.length - a.length)[0];
     const short = root ? failure.path.slice(root.length).replace(/^[\\/]/, "") : failure.path;
     return el("li", {}, el("p", { class: "path", title: failure.path }, short || failure.path),
-      el("p", { class: "small soft" }, `${sentence(failure.reason)} · tried ${failure.attempts === 1 ? "once" : `${failure.attempts} times`}, last ${clock(failure.failed_at)}${failure.retry_at ? `; again from ${clock(failure.retry_at)}` : ""}`));
+      el("p", { class: "small soft" }, `${capital(failure.reason)} · tried ${failure.attempts === 1 ? "once" : `${failure.attempts} times`}, last ${clock(failure.failed_at)}${failure.retry_at ? `; again from ${clock(failure.retry_at)}` : ""}`));
   };
   const fillTo = (count) => fill(list, files.slice(0, count).map(row), files.length > count && el("li", {}, button(`Show all ${number(files.length)}`, () => fillTo(files.length), { kind: "quiet" })));
   const made = el("details", { class: "failure-group", open: files.length <= 5 },

@@ -1,7 +1,7 @@
 // Pieces that are there several times: copies, other encodings and cuts, other recordings.
 
 import * as api from "../api.js";
-import { bytes, plural } from "../amounts.js";
+import { bytes, plural, took } from "../amounts.js";
 import { button, el, fill, icon } from "../dom.js";
 import { failureNote, follow, progressCard } from "../job.js";
 import { empty, heading, keepMarked, markPlaying, menuButton, playCover, waiting } from "../parts.js";
@@ -102,7 +102,7 @@ export async function show(view) {
 }
 
 /** What is known of a file: "FLAC · 3:12 · 24 MB". */
-const fileLine = (track) => [track.codec?.toUpperCase(), track.duration_s === null ? null : time(track.duration_s), track.size_bytes === null ? null : bytes(track.size_bytes)].filter(Boolean).join(" · ");
+const fileLine = (track) => [track.codec?.toUpperCase(), track.duration_s === null ? null : track.duration_s < 1 ? took(track.duration_s) : time(track.duration_s), track.size_bytes === null ? null : bytes(track.size_bytes)].filter(Boolean).join(" · ");
 
 function groupCard({ best, reason, others }) {
   const tracks = [best, ...others.map(({ track }) => track)];
@@ -111,7 +111,7 @@ function groupCard({ best, reason, others }) {
     el("li", { class: "version", data: { track: track.track_id } },
       playCover(track, play(track)),
       el("div", { class: "version-what" },
-        el("p", { class: "version-title" }, el("a", { href: `/track/${track.track_id}`, class: "row-title" }, title(track)), badge),
+        el("div", { class: "version-title" }, el("a", { href: `/track/${track.track_id}`, class: "row-title" }, title(track)), badge),
         el("p", { class: "small soft" }, [artist(track), track.album].filter(Boolean).join(" · ")),
         el("p", { class: "small path soft" }, track.path)),
       el("div", { class: "version-facts small soft" }, el("p", {}, fileLine(track)), detail && el("p", {}, detail)),
