@@ -12,6 +12,11 @@ of their own, and gives another answer one time in ten:
 
 Then likes: a listener likes what is near to three random tracks and far from three others, the best
 eighth of the library, and names some of these, one time in ten a random track; or just any tracks.
+
+And lists: playlists and radios of 25 tracks from random tracks that were not judged, with what is
+fitted and without. For *rhythm* and *harmony*, how many other tracks those of a list go before by
+the listener's own similarity to the seed; for likes, how many of a list are liked and were not
+named. Beside it, the model's similarity to the seed: what is given up for it.
 """
 
 from __future__ import annotations
@@ -25,9 +30,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from soundalike.facets import Facets
-from soundalike.library import Library
+from soundalike.library import Filter, Library
 from soundalike.library.taste_records import Evidence
 from soundalike.recommend.answers import principal_axes
+from soundalike.recommend.defaults import PLAYLIST_LIMITS
+from soundalike.recommend.playlist import make_playlist
+from soundalike.recommend.station import start_radio
 from soundalike.recommend.taste import fit_taste
 from soundalike.similarity.taste import Metric, Stretch
 
@@ -36,6 +44,7 @@ Floats = NDArray[np.float32]
 
 JUDGEMENTS = (10, 30, 100, 300)
 LIKES = (5, 10, 30, 100)
+LISTED, LIST_JUDGEMENTS, LIST_LIKES, SEEDS = 25, (30, 100), (10, 30), 5
 WRONG = 0.1
 SHORTEST_S = 30.0
 UNSEEN = 1000
@@ -166,7 +175,20 @@ def ever(tracks: Tracks, n: int, draw: int, *, every: int = 10) -> tuple[float, 
 def like(tracks: Tracks, *, is_random: bool, n: int, draw: int) -> tuple[float, ...]:
     """One listener: whether the liking is used, and how often what is liked and was not named goes
     before other tracks by what is fitted (a half where it is off)."""
-    generator = np.random.default_rng([n, draw])
+    all_tracks, in_all = tracks.embeddings, len(tracks.embeddings)
+    liked, named = liked_and_named(tracks, is_random, n, np.random.default_rng([n, draw]))
+    liking = fit_taste(with_likes(tracks, named), now=time.time()).taste.liking
+    if liking is None:
+        return 0.0, 0.5
+    left = np.setdiff1d(np.arange(in_all), named)
+    found, is_liked = liking.of(all_tracks[left]), np.isin(left, liked)
+    return 1.0, float(np.mean(found[is_liked][:, None] > found[~is_liked][None]))
+
+
+def liked_and_named(
+    tracks: Tracks, is_random: bool, n: int, generator: np.random.Generator
+) -> tuple[Rows, Rows]:
+    """What a listener likes, and what they say that they like."""
     all_tracks, in_all = tracks.embeddings, len(tracks.embeddings)
     near, far = (all_tracks[generator.integers(0, in_all, 3)].sum(axis=0) for _ in range(2))
     scores = all_tracks @ (near - far)
@@ -175,19 +197,85 @@ def like(tracks: Tracks, *, is_random: bool, n: int, draw: int) -> tuple[float, 
     liked = np.argsort(-scores)[: in_all // 8]
     named = generator.choice(liked, min(n, len(liked)), replace=False)
     slips = generator.integers(0, in_all, len(named))
-    named = np.unique(np.where(generator.random(len(named)) < WRONG, slips, named))
-    evidence = replace(tracks.evidence, opinions=named, liked=np.ones(len(named), np.bool_))
-    report = fit_taste(evidence, now=time.time())
-    liking = report.taste.liking
-    if liking is None:
-        return 0.0, 0.5
-    left = np.setdiff1d(np.arange(in_all), named)
-    found, is_liked = liking.of(all_tracks[left]), np.isin(left, liked)
-    return 1.0, float(np.mean(found[is_liked][:, None] > found[~is_liked][None]))
+    return liked, np.unique(np.where(generator.random(len(named)) < WRONG, slips, named))
+
+
+def with_likes(tracks: Tracks, named: Rows) -> Evidence:
+    """What is known of somebody who named what they like."""
+    return replace(tracks.evidence, opinions=named, liked=np.ones(len(named), np.bool_))
+
+
+def lists(
+    library: Library, tracks: Tracks, name: str, n: int, draw: int
+) -> tuple[tuple[float, ...], tuple[float, ...]]:
+    """One listener: of playlists, and of radios, how far they go by the listener's own ranking
+    without a taste and with it, and the model's similarity to the seed likewise.
+
+    Parameters
+    ----------
+    name : a facet, or "likes".
+    """
+    generator = np.random.default_rng([n, draw])
+    liked = named = np.zeros(0, np.intp)
+    if name == "likes":
+        liked, named = liked_and_named(tracks, False, n, generator)
+        evidence, metric = with_likes(tracks, named), None
+    else:
+        metric = one_facet(tracks, name)
+        named = answers(metric, tracks, n, generator)
+        evidence = replace(tracks.evidence, triplets=named)
+    taste = fit_taste(evidence, now=time.time()).taste
+    left = np.setdiff1d(np.arange(len(tracks.embeddings)), named)
+    ids = tracks.evidence.index.track_ids
+    row_of = {int(track_id): row for row, track_id in enumerate(ids)}
+    limits = replace(PLAYLIST_LIMITS, only=Filter(track_ids=frozenset(row_of)))
+    radio_limits = replace(limits, max_per_artist=None, max_per_album=None)
+    found = []
+    for seed in generator.choice(left, SEEDS, replace=False).tolist():
+        own = tracks.embeddings if metric is None else metric.transform(tracks.embeddings)
+        places = np.argsort(np.argsort(own @ own[seed])) / len(own)
+        for used in (None, taste):
+            made = make_playlist(
+                library, int(ids[seed]), tracks=LISTED, limits=limits, order="similar", taste=used
+            )
+            part = start_radio(
+                library, int(ids[seed]), tracks=LISTED, limits=radio_limits, taste=used
+            )
+            for items in (made.items, part.items):
+                rows = [row_of[each.track.track_id] for each in items]
+                if metric is None:
+                    rows = [row for row in rows if row not in named]
+                    followed = float(np.isin(rows, liked).mean())
+                else:
+                    followed = float(places[rows].mean())
+                alike = float((tracks.embeddings[rows] @ tracks.embeddings[seed]).mean())
+                found.append((followed, alike))
+    # Seeds, without and with, playlist and radio, followed and alike.
+    means = np.array(found).reshape(SEEDS, 2, 2, 2).mean(axis=0)
+    playlist, radio = ((*means[:, kind, 0], *means[:, kind, 1]) for kind in (0, 1))
+    return playlist, radio
+
+
+def list_lines(place: str, tracks: Tracks, draws: int) -> Iterator[str]:
+    """The table of lists, as Markdown."""
+    yield (
+        "| listener | told | playlist, without | with | radio, without | with "
+        "| model's similarity: playlist, without | with | radio, without | with |"
+    )
+    yield "| --- " * 10 + "|"
+    asked = [(name, n) for name in ("rhythm", "harmony") for n in LIST_JUDGEMENTS]
+    with Library(place, create=False) as library:
+        for name, n in (*asked, *(("likes", n) for n in LIST_LIKES)):
+            found = np.array([lists(library, tracks, name, n, draw) for draw in range(draws)])
+            playlist, radio = found.mean(axis=0)
+            shares = (*playlist[:2], *radio[:2])
+            alike = (*playlist[2:], *radio[2:])
+            cells = [f"{100 * each:.0f} %" for each in shares] + [f"{each:.2f}" for each in alike]
+            yield f"| {name} | {n} | {' | '.join(cells)} |"
 
 
 def lines(tracks: Tracks, draws: int) -> Iterator[str]:
-    """The tables, as Markdown."""
+    """The tables of answers and likes, as Markdown."""
     model = Metric(tracks.layout, tracks.layout.weights())
     listeners: dict[str, Callable[[np.random.Generator], Metric]] = {
         name: lambda _, name=name: one_facet(tracks, name)  # type: ignore[misc]
@@ -220,10 +308,15 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("library", help="a scanned library")
     parser.add_argument("--draws", type=int, default=20, help="listeners for each line")
+    parser.add_argument("--lists", action="store_true", help="only the table of lists")
     options = parser.parse_args()
     tracks = read(options.library)
     print(f"{len(tracks.embeddings)} tracks, {options.draws} listeners a line", flush=True)
-    for line in lines(tracks, options.draws):
+    if not options.lists:
+        for line in lines(tracks, options.draws):
+            print(line, flush=True)
+        print()
+    for line in list_lines(options.library, tracks, options.draws):
         print(line, flush=True)
 
 

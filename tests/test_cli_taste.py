@@ -124,7 +124,7 @@ def test_a_taste_that_is_in_use(place: Path) -> None:
 
     found = call("similar", 1, *judged)
     assert "without taste" in found.stdout
-    assert "ranked by your taste (its weights); --no-taste leaves it out" in found.stderr
+    assert "by your taste (its weights); --no-taste leaves it out" in found.stderr
     assert f"weights: {fields['yours']}" in found.stderr
     data = call_json("similar", 1, *judged)
     assert data["taste"] == {"weights": True, "metric": False, "liking": False, "most": 0.0}

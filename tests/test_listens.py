@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import time
 import zipfile
 from collections.abc import Iterator
 from datetime import UTC, datetime
@@ -198,7 +199,7 @@ def test_no_file(tmp_path: Path) -> None:
 @given(
     st.lists(
         st.tuples(
-            st.integers(1, 10**10),
+            st.integers(1, AT),
             st.text(st.characters(exclude_categories=("Cs", "Cc")), min_size=1).map(str.strip),
             st.none() | st.floats(0, 1),
             st.booleans(),
@@ -224,6 +225,26 @@ def test_what_is_written_is_read(
         Listen(Music(artist=name, title=name), when, share, skipped)
         for when, name, share, skipped in rows
     ]
+
+
+def test_plays_of_the_future_do_not_count(library: Library, tmp_path: Path) -> None:
+    now = time.time()
+    # A time without a zone may be ahead of here; no place is more than a day ahead.
+    soon, later = int(now) + 3_600, int(now) + 3 * 86_400
+    path = tmp_path / "plays.csv"
+    lines = (f"{when},Somebody,Else" for when in (AT, soon, later))
+    path.write_text("\n".join(["played_at,artist,title", *lines, "9999-01-01,Somebody,Else"]))
+    found = library.import_listens(path)
+    assert [when for _, when, *_ in played(library)] == [AT, soon]
+    assert found.unreadable == (
+        f"plays.csv:4: '{later}' is in the future: it does not count",
+        "plays.csv:5: '9999-01-01' is in the future: it does not count",
+    )
+    other = tmp_path / "listens.json"
+    feedback = {"recording_mbid": RECORDING, "score": 1, "created": later}
+    other.write_text(json.dumps([listen("Somebody", "Else", later), feedback]))
+    again = library.import_listens(other)
+    assert (again.plays, again.opinions, len(again.unreadable)) == (0, 0, 2)
 
 
 # ListenBrainz

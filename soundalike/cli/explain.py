@@ -15,6 +15,7 @@ from soundalike.cli.missing import note_missing
 from soundalike.cli.output import Column, echo, note, print_fields, print_json, print_table
 from soundalike.cli.params import ExampleCommand, json_option, library_option, model_option
 from soundalike.cli.progress import decoding
+from soundalike.cli.taste_options import asked_taste, note_taste, taste_option
 from soundalike.cli.views import genre_words, note_upgrade
 from soundalike.errors import InvalidArgument, TrackNotFound, printable
 from soundalike.files import is_gone
@@ -23,14 +24,12 @@ from soundalike.show.documents import explanation_document
 from soundalike.show.times import show_time
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
-
     import numpy as np
     from numpy.typing import NDArray
 
     from soundalike.library import Library
     from soundalike.recommend.common import InCommon
-    from soundalike.recommend.explain import Explanation, FacetShare, Side, Standing
+    from soundalike.recommend.explain import Explanation, Side, Standing
     from soundalike.recommend.listen import PairSound
     from soundalike.similarity.passages import Alone
 
@@ -77,6 +76,7 @@ _RATIO_WORDS = {
     help="Draw both tracks, what matches in them, and the facets (PNG, SVG or PDF).",
 )
 @weight_options
+@taste_option
 @model_option
 @library_option
 @json_option
@@ -87,6 +87,7 @@ def explain(
     audio: Path | None,
     plot: Path | None,
     weights: dict[str, float] | None,
+    use_taste: bool | None,
     model: str | None,
     library: str | None,
     as_json: bool,
@@ -103,8 +104,9 @@ def explain(
     A share is the weight of a facet times its similarity; the shares add up to the similarity.
     "Closer than" tells the share of all pairs of tracks in the library that are less alike, in that
     facet or as a whole. With --not, the differences of the shares add up to the difference of the
-    two similarities; the largest is what pulls C apart. Your taste is left out: the places are
-    those of `similar --no-taste`.
+    two similarities; the largest is what pulls C apart. The places are those of `similar`: where
+    your taste is in use, weights and similarities are its, and what you like adds to what is ranked
+    by.
     """
     from soundalike.recommend.explain import explain as explain_tracks
 
@@ -121,7 +123,8 @@ def explain(
         if audio is not None:
             _check_no_track(opened, audio)
         with decoding(f"comparing {' and '.join(queries)}"):
-            found = explain_tracks(opened, a, b, expected=expected, weights=weights)
+            taste = asked_taste(opened, use_taste)
+            found = explain_tracks(opened, a, b, expected=expected, weights=weights, taste=taste)
         note_upgrade(opened.upgrade())
     sides = [found.a, found.b, *([found.expected.side] if found.expected else [])]
     for side in sides:
@@ -133,6 +136,7 @@ def explain(
         print_json(_document(found, sound))
     else:
         _print(found, sound)
+        note_taste(found.taste, use_taste)
     if audio is not None and sound is not None:
         note(f"sound: {printable(audio)}, {show_time(sound.duration_s)}")
     if plot is not None:
@@ -208,7 +212,7 @@ def _print(found: Explanation, sound: PairSound | None) -> None:
     echo()
     echo(f"B: {_standing_words(found.standing)}")
     echo()
-    _print_facets(found.facets, found.similarity)
+    _print_facets(found)
     echo()
     if shown := _common_fields(found):
         print_fields(shown)
@@ -255,12 +259,17 @@ def _standing_words(standing: Standing) -> str:
         return f"{text}; it holds the recording of A, so `similar` leaves it out"
     if standing.rank is None:
         return text
-    return f"{text}; {_ordinal(standing.rank)} of {show_count(standing.among, 'track')} like A"
+    text += f"; {_ordinal(standing.rank)} of {show_count(standing.among, 'track')} like A"
+    if standing.rank_without_taste is None:
+        return text
+    return f"{text}, without your taste {_ordinal(standing.rank_without_taste)}"
 
 
-def _print_facets(facets: Sequence[FacetShare], similarity: float) -> None:
+def _print_facets(found: Explanation) -> None:
     """What each facet says, and what of it is in the similarity: the last column adds up to it."""
+    facets, similarity = found.facets, found.similarity
     shares = rounded({each.name: each.share for each in facets}, similarity)
+    liked = _liked_rows(found, found.standing)
     print_table(
         [
             Column("facet"),
@@ -279,8 +288,21 @@ def _print_facets(facets: Sequence[FacetShare], similarity: float) -> None:
             ]
             for each in facets
         ]
-        + [["together", "", "", "", f"{similarity:.3f}"]],
+        + [["together", "", "", "", f"{similarity:.3f}"]]
+        + [[name, "", "", "", cell] for name, cell in liked],
     )
+
+
+def _liked_rows(found: Explanation, *standings: Standing) -> list[tuple[str, ...]]:
+    """What is added for what is liked, and what is ranked by, of each standing; two lines that add
+    up with the line above them. None where nothing is added."""
+    if found.taste is None or not found.taste.liking:
+        return []
+    scores = [round(each.similarity, 3) + round(each.bonus, 3) for each in standings]
+    return [
+        ("what you like", *(f"{each.bonus:+.3f}" for each in standings)),
+        ("ranked by", *(f"{score:.3f}" for score in scores)),
+    ]
 
 
 def _print_expected(found: Explanation) -> None:
@@ -309,6 +331,10 @@ def _print_expected(found: Explanation) -> None:
                 f"{expected.standing.similarity:.3f}",
                 f"{total:.3f}",
             ]
+        ]
+        + [
+            [name, b, c, f"{float(b) - float(c):+.3f}"]
+            for name, b, c in _liked_rows(found, found.standing, expected.standing)
         ],
     )
     if expected.pulled_by is None:

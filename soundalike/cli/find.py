@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Literal
 
 import click
 
@@ -26,6 +26,13 @@ if TYPE_CHECKING:
     from soundalike.library import FindMatch, FindResult, KnownWord, WordOfTrack
 
 __all__ = ["find"]
+
+# What each verdict is called, and what it means.
+_VERDICTS: dict[Literal["yes", "unsure", "no"], tuple[str, str]] = {
+    "yes": ("sure", "above what the word needs"),
+    "unsure": ("perhaps", "below that"),
+    "no": ("hardly", "probably not"),
+}
 
 
 @click.command(
@@ -71,9 +78,10 @@ def find(
     must hold. "no", "not" and "without" rule out what follows, up to a comma, "but" or "with". The
     words are heard in the audio; tags are not looked at.
 
-    For each word the table tells how probable it is that the track is as asked: with a "?" where
-    that is not sure, in brackets where it is probably not so. --words tells how often the model
-    was right where it was sure, by the measure of the large models that it learned from.
+    For each word the table tells whether the model is sure that the track is as asked, or whether
+    it is so perhaps, or hardly; and how probable it holds that. From which probability on it is
+    sure depends on the word: 46 % is much for one and little for another. --words tells how often
+    it was right where it was sure, by the measure of the large models that it learned from.
     """
     playlist = PlaylistTarget(m3u, relative, as_json, base=base)
     if list_words == bool(query):
@@ -117,9 +125,10 @@ def _print(result: FindResult, *, paths: bool, only_sure: bool) -> None:
     else:
         note("No tracks were found.")
     verdicts = Counter(word.verdict for match in result.matches for word in match.words)
-    marks = ("?: not sure" * bool(verdicts["unsure"]), "( ): probably not" * bool(verdicts["no"]))
-    if any(marks):
-        note(", ".join(filter(None, marks)))
+    shown = {name: words for name, words in _VERDICTS.items() if verdicts[name]}
+    if shown:
+        kinds = ", ".join(f"{word}: {meaning}" for word, meaning in shown.values())
+        note(f"{kinds}; % is what the model gives it, and each word has a bound of its own")
     for word in result.asked:
         if not word.is_ever_sure:
             note(f"The model is never sure of {word.word!r}: it only ranks by it.")
@@ -148,9 +157,7 @@ def _row(match: FindMatch, *, paths: bool) -> list[str]:
 
 def _word_cell(word: WordOfTrack) -> str:
     share = show_percent(word.probability if word.wanted else 1 - word.probability)
-    if word.verdict == "no":
-        return f"({share})"
-    return f"{share} ?" if word.verdict == "unsure" else share
+    return f"{_VERDICTS[word.verdict][0]} {share}"
 
 
 def _print_words(words: Sequence[KnownWord]) -> None:

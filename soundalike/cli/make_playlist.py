@@ -22,6 +22,7 @@ from soundalike.cli.progress import decoding
 from soundalike.cli.reasons import list_columns, note_made, playlist_rows, seed_names
 from soundalike.cli.rows import paths_option
 from soundalike.cli.seeds import seed_options
+from soundalike.cli.taste_options import asked_taste, note_taste, taste_option
 from soundalike.cli.views import note_upgrade
 from soundalike.show.amounts import show_count
 
@@ -50,6 +51,7 @@ _EXAMPLES = (
 @playlist_limit_options
 @only_playlist_options
 @weight_options
+@taste_option
 @surprise_options
 @click.option(
     "--with-seeds", is_flag=True, help="Put the TRACKs themselves first; they count for the length."
@@ -69,6 +71,7 @@ def make(
     only_playlists: tuple[str, ...],
     not_playlists: tuple[str, ...],
     weights: dict[str, float] | None,
+    use_taste: bool | None,
     surprise: float,
     seed: int,
     order: OrderName,
@@ -91,7 +94,8 @@ def make(
 
     It is chosen by the similarity to the nearest of several TRACKs, less what is too near to
     --without, and stands in a smooth order: each track close to the next, the first nearest to
-    TRACK. Of several versions of a recording, one comes.
+    TRACK. Of several versions of a recording, one comes. Where your taste is in use (`soundalike
+    taste`), it counts.
 
     A playlist that is written to a file remembers how it was made; refresh makes it again.
     """
@@ -120,6 +124,7 @@ def make(
             random_seed=seed,
             order=order,
             with_seeds=with_seeds,
+            taste=asked_taste(opened, use_taste),
         )
         upgrade = opened.upgrade()
     note_upgrade(upgrade)
@@ -136,6 +141,8 @@ def make(
             rows = playlist_rows(made, paths=paths, nearest=several)
             print_table(list_columns(paths=paths, nearest=several), rows)
         note_made(made, is_weighed=weights is not None)
+    if not as_json:
+        note_taste(made.taste, use_taste, made.weights)
     target.put(as_playlist(made, name))
 
 

@@ -15,6 +15,7 @@ from soundalike.cli.progress import decoding
 from soundalike.cli.reasons import list_cells, list_columns, seed_names, why_words
 from soundalike.cli.rows import paths_option
 from soundalike.cli.seeds import to_seeds
+from soundalike.cli.taste_options import asked_taste, note_taste, taste_option
 from soundalike.cli.views import note_not_searched, note_upgrade, weight_words
 from soundalike.errors import printable
 from soundalike.recommend.defaults import PATH_TRACKS
@@ -49,6 +50,7 @@ __all__ = ["path"]
 @gap_limit_options
 @only_playlist_options
 @weight_options
+@taste_option
 @playlist_options
 @click.option("--name", metavar="TEXT", help="The name of the playlist, for players.")
 @paths_option
@@ -62,6 +64,7 @@ def path(
     only_playlists: tuple[str, ...],
     not_playlists: tuple[str, ...],
     weights: dict[str, float] | None,
+    use_taste: bool | None,
     m3u: str | None,
     relative: bool,
     base: tuple[str, str] | None,
@@ -76,7 +79,8 @@ def path(
     It begins with the first TRACK, ends with the last, and goes through those between in their
     order. Each track is close to the one before it, and nearer to where it goes. TRACK is an audio
     file (in the library or not), the id of a track, or words from its artist and title, and may end
-    in a passage: @1:10-1:40. Put + between words of several.
+    in a passage: @1:10-1:40. Put + between words of several. Where your taste is in use
+    (`soundalike taste`), it counts.
     """
     from soundalike.library import Library
     from soundalike.library.playlist_records import entry_of
@@ -103,6 +107,7 @@ def path(
             only_playlists=only_playlists,
             not_playlists=not_playlists,
             weights=weights,
+            taste=asked_taste(opened, use_taste),
         )
         upgrade = opened.upgrade()
     note_upgrade(upgrade)
@@ -110,6 +115,8 @@ def path(
         print_json(made)
     elif not target.is_standard_output:
         _print(made, paths=paths, is_weighed=weights is not None)
+    if not as_json:
+        note_taste(made.taste, use_taste, made.weights)
     entries = [
         PlaylistEntry(made.waypoints[stop.waypoint or 0].path)
         if stop.track is None

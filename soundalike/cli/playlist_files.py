@@ -15,6 +15,7 @@ from soundalike.cli.playlist import PlaylistTarget, playlist_options
 from soundalike.cli.progress import decoding
 from soundalike.cli.reasons import list_columns, note_made, playlist_rows
 from soundalike.cli.rows import PATH_CELL, paths_option, track_cells, track_columns
+from soundalike.cli.taste_options import asked_taste, note_taste, taste_option
 from soundalike.cli.views import note_upgrade
 from soundalike.errors import printable
 from soundalike.show.amounts import show_count
@@ -108,6 +109,7 @@ _in_place_option = click.option(
 @playlist_limit_options
 @only_playlist_options
 @weight_options
+@taste_option
 @surprise_options
 @_in_place_option
 @playlist_options
@@ -125,6 +127,7 @@ def extend(
     only_playlists: tuple[str, ...],
     not_playlists: tuple[str, ...],
     weights: dict[str, float] | None,
+    use_taste: bool | None,
     surprise: float,
     seed: int,
     order: OrderName,
@@ -166,6 +169,7 @@ def extend(
             surprise=surprise,
             random_seed=seed,
             order=order,
+            taste=asked_taste(opened, use_taste),
             base=base,
         )
         upgrade = opened.upgrade()
@@ -180,6 +184,8 @@ def extend(
             rows = playlist_rows(made, paths=paths, nearest=True)
             print_table(list_columns(paths=paths, nearest=True), rows)
         note_made(made, is_weighed=weights is not None)
+    if not as_json:
+        note_taste(made.taste, use_taste, made.weights)
     target.put(extended(read_playlist(file, base=base), made))
 
 
@@ -201,6 +207,7 @@ def extend(
     help="Put N others between two tracks of one artist, where that can be had.",
 )
 @weight_options
+@taste_option
 @_in_place_option
 @playlist_options
 @paths_option
@@ -211,6 +218,7 @@ def order(
     file: str,
     artist_gap: int,
     weights: dict[str, float] | None,
+    use_taste: bool | None,
     in_place: bool,
     m3u: str | None,
     relative: bool,
@@ -230,13 +238,22 @@ def order(
 
     target = _target(file, in_place, m3u, relative, as_json, base)
     with Library(library, model=model, create=False) as opened:
-        found = order_playlist(opened, file, artist_gap=artist_gap, weights=weights, base=base)
+        found = order_playlist(
+            opened,
+            file,
+            artist_gap=artist_gap,
+            weights=weights,
+            taste=asked_taste(opened, use_taste),
+            base=base,
+        )
         upgrade = opened.upgrade()
     note_upgrade(upgrade)
     if as_json:
         print_json(_order_json(found))
     elif not target.is_standard_output:
         _print_order(found, paths=paths)
+    if not as_json:
+        note_taste(found.taste, use_taste)
     target.put(found.playlist)
 
 
@@ -255,6 +272,12 @@ def order(
     metavar="FOLDER THERE",
     help="As FILE was written: what lies below FOLDER here lies below THERE in it.",
 )
+@click.option(
+    "--taste/--no-taste",
+    "use_taste",
+    default=None,
+    help="Go by your taste from now on, or no longer. Default: as FILE was made.",
+)
 @model_option
 @library_option
 @json_option
@@ -262,6 +285,7 @@ def refresh(
     file: str,
     dry_run: bool,
     base: tuple[str, str] | None,
+    use_taste: bool | None,
     model: str | None,
     library: str | None,
     as_json: bool,
@@ -280,13 +304,14 @@ def refresh(
         Library(library, model=model, create=False) as opened,
         decoding(f"making {printable(file)} again"),
     ):
-        found = refresh_playlist(opened, file, write=not dry_run, base=base)
+        found = refresh_playlist(opened, file, write=not dry_run, taste=use_taste, base=base)
         upgrade = opened.upgrade()
     note_upgrade(upgrade)
     if as_json:
         print_json({"made": found.made, "came": found.came, "went": list(map(_named, found.went))})
     else:
         _print_refreshed(found)
+        note_taste(found.made.taste, found.made.recipe.get("taste"), found.made.weights)
     if not dry_run:
         note(f"playlist: {printable(file)}")
 
@@ -365,6 +390,7 @@ def _order_json(found: OrderedPlaylist) -> dict[str, Any]:
         "given_total_step",
         "given_largest_step",
         "n_too_close",
+        "taste",
     )
     whole = {name: getattr(found, name) for name in names}
     return {**whole, "not_placed": list(map(_named, found.not_placed))}

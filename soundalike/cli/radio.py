@@ -23,6 +23,7 @@ from soundalike.cli.progress import decoding
 from soundalike.cli.reasons import list_cells, list_columns, why_words
 from soundalike.cli.rows import paths_option
 from soundalike.cli.seeds import to_seeds
+from soundalike.cli.taste_options import asked_taste, note_taste, taste_option
 from soundalike.cli.views import note_not_searched, note_upgrade, weight_words
 from soundalike.errors import InvalidArgument, printable
 from soundalike.files import why, write_file
@@ -86,6 +87,7 @@ _NAMED = 4
 @gap_limit_options
 @only_playlist_options
 @weight_options
+@taste_option
 @click.option(
     "--seed",
     type=int,
@@ -110,6 +112,7 @@ def radio(
     only_playlists: tuple[str, ...],
     not_playlists: tuple[str, ...],
     weights: dict[str, float] | None,
+    use_taste: bool | None,
     seed: int,
     m3u: str | None,
     relative: bool,
@@ -125,7 +128,8 @@ def radio(
     rather than to what is near to everything, and lets an artist wait for a while. TRACK is as for
     `soundalike playlist`; of several, it is what lies between them.
 
-    With --state it goes on where it was, and takes what you skip and like. Nothing comes twice
+    Where your taste is in use (`soundalike taste`), it counts; --skip and --like are for this radio
+    alone. With --state it goes on where it was, with the taste of that time. Nothing comes twice
     before all that may come has come.
     """
     from soundalike.library import Library
@@ -145,7 +149,8 @@ def radio(
         kinds |= {"not_playlists": not_playlists, "random_seed": seed}
 
         def first(opened: Library, n: int) -> RadioPart:
-            return start_radio(opened, begun, tracks=n, **told, **kinds)  # type: ignore[arg-type]
+            taste = asked_taste(opened, use_taste)
+            return start_radio(opened, begun, tracks=n, taste=taste, **told, **kinds)  # type: ignore[arg-type]
 
     else:
         if seeds:
@@ -154,10 +159,10 @@ def radio(
                 f"delete the file to begin another"
             )
         is_other = limits != PLAYLIST_LIMITS or weights or only_playlists or not_playlists or seed
-        if is_other:
+        if is_other or use_taste is not None:
             raise click.UsageError(
-                "limits, weights and --seed are those that the radio began with: leave them out, "
-                "or begin another"
+                "limits, weights, taste and --seed are those that the radio began with: leave them "
+                "out, or begin another"
             )
         before = known
 
@@ -172,12 +177,15 @@ def radio(
             upgrade = opened.upgrade()
         note_upgrade(upgrade)
         if endless:
+            note_taste(part.taste, use_taste, part.weights)
             _go_on(opened, part, target, state, continue_radio)
             return
     if as_json:
         print_json(part)
     elif not target.is_standard_output:
         _print(part, paths=paths, is_weighed=weights is not None)
+    if not as_json:
+        note_taste(part.taste, use_taste, part.weights)
     _put(part, target, is_first=True)
     _write_state(state, part)
 

@@ -27,6 +27,7 @@ from soundalike.cli.rows import (
     track_columns,
 )
 from soundalike.cli.seeds import seed_options
+from soundalike.cli.taste_options import asked_taste, note_taste, taste_option
 from soundalike.cli.views import UNFAMILIAR, note_not_searched, note_upgrade, weight_words
 from soundalike.errors import printable
 from soundalike.show.amounts import COPY_WORDS, show_count, show_percentile
@@ -34,7 +35,7 @@ from soundalike.show.amounts import COPY_WORDS, show_count, show_percentile
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from soundalike.library import Copy, Limits, SimilarResult, TasteUse
+    from soundalike.library import Copy, Limits, SimilarResult
     from soundalike.times import Span
 
 __all__ = ["similar"]
@@ -78,12 +79,7 @@ __all__ = ["similar"]
 @weight_options
 @limit_options
 @click.option("--facets", is_flag=True, help="Also show how alike each facet is.")
-@click.option(
-    "--taste/--no-taste",
-    "use_taste",
-    default=None,
-    help="Rank by your taste. Default: where `soundalike taste` says that it is in use.",
-)
+@taste_option
 @playlist_options
 @with_query_option
 @paths_option
@@ -131,7 +127,6 @@ def similar(
     are missing, folders stand in for artist and title.
     """
     from soundalike.library import Library
-    from soundalike.recommend.taste import taste_in_use
 
     playlist = PlaylistTarget(m3u, relative, as_json, with_query, base)
     with (
@@ -147,12 +142,12 @@ def similar(
             min_percentile=min_percentile,
             weights=weights,
             limits=limits,
-            taste=None if use_taste is False else taste_in_use(opened),
+            taste=asked_taste(opened, use_taste),
         )
         upgrade = opened.upgrade()
     note_upgrade(upgrade)
     if use_taste and result.taste is None:
-        note("No taste is in use: `soundalike taste` says why. The model's own ranking follows.")
+        note_taste(None, use_taste)
     for seed in (*result.seeds, *result.without):
         note_missing(seed.track)
     if as_json:
@@ -212,7 +207,7 @@ def _print(
     else:
         note("closer than: share of all pairs of tracks in the library that are less alike")
     if result.taste is not None:
-        note(f"ranked by your taste ({_taste_words(result.taste)}); --no-taste leaves it out")
+        note_taste(result.taste, None)
     if shown or is_weighed or (result.taste is not None and result.taste.weights):
         note(f"weights: {weight_words(result.weights)}")
     elif facets:
@@ -267,9 +262,3 @@ def _nothing_words(result: SimilarResult) -> str:
         f"{show_percentile(result.best_cut.percentile)} (similarity "
         f"{result.best_cut.similarity:.3f})."
     )
-
-
-def _taste_words(use: TasteUse) -> str:
-    """``its weights, what you like``."""
-    parts = {"its weights": use.weights, "a finer metric": use.metric, "what you like": use.liking}
-    return ", ".join(name for name, is_used in parts.items() if is_used)

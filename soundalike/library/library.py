@@ -420,8 +420,9 @@ class Library(Scanning, Judging):
     def resolve_playlist(self, playlist: Playlist) -> PlaylistResolution:
         """The tracks that the entries of a playlist mean, however it came about.
 
-        By path; else by content, where a file lies elsewhere now; by MusicBrainz id or ISRC; by
-        artist and title. What fits several tracks is not guessed. See ``library.playlist_entries``.
+        By path; else by content, where a file lies elsewhere now; by the end of the path, as
+        another computer has it; by MusicBrainz id or ISRC; by artist and title. What fits several
+        tracks is not guessed. See ``library.playlist_entries``.
 
         Parameters
         ----------

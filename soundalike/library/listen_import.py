@@ -4,22 +4,20 @@ from __future__ import annotations
 
 import os
 from collections import Counter
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from contextlib import AbstractContextManager
 from pathlib import Path
 from typing import Any
 
 from sqlalchemy import Connection
 
-from soundalike.library.artists import artists_in
 from soundalike.library.judgements import Piece, add_judgement, add_pieces, add_plays, is_said
 from soundalike.library.listens import Listen, ListenFile, Opinion, read_listens
+from soundalike.library.matching import Sought, match_tracks
 from soundalike.library.records import Track
-from soundalike.library.scan.walk import canonical
 from soundalike.library.snapshot import Snapshot
 from soundalike.library.storage.database import Database
 from soundalike.library.taste_records import JudgementKind, ListenImport, Music, Unmatched
-from soundalike.plain import plain
 
 __all__ = ["import_listens"]
 
@@ -27,64 +25,14 @@ __all__ = ["import_listens"]
 _AT_ONCE = 2000
 
 
-class _Tracks:
-    """The tracks of a library by what lists of plays call them."""
-
-    def __init__(self, snapshot: Snapshot) -> None:
-        self._by_path: dict[str, Track] = {}
-        self._by_id: dict[str, list[Track]] = {}
-        self._by_name: dict[tuple[str, str], list[Track]] = {}
-        for track in _each_track(snapshot):
-            if track.content_hash is None:
-                continue
-            self._by_path[os.fspath(track.path)] = track
-            if recording := track.tags.musicbrainz_recording_id:
-                self._by_id.setdefault(recording.lower(), []).append(track)
-            for key in _names(track):
-                self._by_name.setdefault(key, []).append(track)
-
-    def find(self, music: Music) -> Track | None:
-        """By path, else by the id of the recording, else by artist and title.
-
-        Of several, one of the same album is meant, then one that is there, then the oldest.
-        """
-        if music.path and (track := self._by_path.get(canonical(os.path.expanduser(music.path)))):
-            return track
-        found = [track for each in music.recording_ids for track in self._by_id.get(each, ())]
-        if not found and music.artist and music.title:
-            for artist in (music.artist, *artists_in(music.artist, lambda _: False)):
-                found = self._by_name.get((plain(artist), plain(music.title)), [])
-                if found:
-                    break
-        album = plain(music.album or "")
-        return min(
-            found,
-            key=lambda track: (
-                bool(album) and plain(track.album or "") != album,
-                track.missing_since is not None,
-                track.track_id,
-            ),
-            default=None,
-        )
-
-
-def _each_track(snapshot: Snapshot) -> Iterator[Track]:
-    last: bytes | None = None
-    while found := snapshot.tracks_after(last):
-        yield from found
-        last = os.fsencode(found[-1].path)
-
-
-def _names(track: Track) -> set[tuple[str, str]]:
-    """Artist and title, for each way to name the artist."""
-    if not track.title:
-        return set()
-    artists = {each for each in (track.artist, track.album_artist, *track.tags.artists) if each}
-    named = {
-        name for artist in artists for name in (artist, artists_in(artist, lambda _: False)[0])
-    }
-    title = plain(track.title)
-    return {(key, title) for name in named if (key := plain(name)) and title}
+def _sought(music: Music) -> Sought:
+    return Sought(
+        path=os.path.expanduser(music.path) if music.path else None,
+        title=music.title,
+        artist=music.artist,
+        album=music.album,
+        recording_ids=music.recording_ids,
+    )
 
 
 def import_listens(
@@ -97,8 +45,12 @@ def import_listens(
     asked = dict.fromkeys(each.music for each in found.listens)
     asked |= dict.fromkeys(each.music for each in found.opinions)
     with snapshots() as snapshot:
-        known = _Tracks(snapshot)
-        track_of = {music: known.find(music) for music in asked}
+        matches = match_tracks(snapshot, list(map(_sought, asked)), missing=True, guess=True)
+    # A track whose file was never read is no piece of music yet.
+    track_of = {
+        music: each.track if each.track and each.track.content_hash else None
+        for music, each in zip(asked, matches, strict=True)
+    }
     added_plays = 0
     listens = [each for each in found.listens if track_of[each.music]]
     for start in range(0, len(listens), _AT_ONCE):

@@ -16,6 +16,7 @@ import io
 import json
 import math
 import os
+import time
 import zipfile
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -52,7 +53,8 @@ _YES = frozenset({"1", "true", "yes", "y", "x"})
 _NO = frozenset({"", "0", "false", "no", "n"})
 # Seconds since 1970 that are more than this are milliseconds.
 _MILLISECONDS = 1e11
-_LATEST = datetime(9000, 1, 1, tzinfo=UTC).timestamp()
+# A time without a zone may be ahead of UTC; what is later than this is no time of a play.
+_AHEAD_S = 86_400.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -256,7 +258,7 @@ def _time(value: Any) -> float:
 
     Raises
     ------
-    ValueError : neither a number nor ISO 8601.
+    ValueError : neither a number nor ISO 8601, or in the future.
     """
     try:
         seconds = float(value)
@@ -268,8 +270,10 @@ def _time(value: Any) -> float:
         except ValueError:
             raise ValueError(f"{value!r} is no time") from None
         seconds = (moment if moment.tzinfo else moment.replace(tzinfo=UTC)).timestamp()
-    if not (math.isfinite(seconds) and 0 < seconds < _LATEST):
+    if not (math.isfinite(seconds) and seconds > 0):
         raise ValueError(f"{value!r} is no time after 1970")
+    if seconds > time.time() + _AHEAD_S:
+        raise ValueError(f"{value!r} is in the future: it does not count")
     return float(math.floor(seconds))
 
 

@@ -5,32 +5,27 @@ The rules, in their order; each looks only at what those before left over:
 1. the path, under whatever name the file is reached;
 2. the content: a file that is gone has a copy that is there, the same bytes or the same audio with
    other tags; or the entry's file has the bytes of a track that lies elsewhere;
-3. the MusicBrainz id of the recording, then the ISRC;
-4. artist and title, and the length within two seconds where both are known. A title alone counts
-   only with the length. Of several tracks, one of the same album goes first. Without a title, the
-   names of folder and file count.
-
-Several tracks that fit are one if it does not matter which of them is meant (``lookup.is_copy``);
-else nothing is guessed.
+3. those of ``matching``: the end of the path, identifiers, names. What the library knows of a file
+   that is gone counts as if the entry said it.
 """
 
 from __future__ import annotations
 
 import os
-from collections import Counter
-from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from contextlib import AbstractContextManager
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import Any
 
-from sqlalchemy import and_, func, or_, select
-from sqlalchemy.sql import ColumnElement
-
-from soundalike.errors import printable
 from soundalike.files import content_digest
-from soundalike.library.lookup import is_copy
-from soundalike.library.naming import short_name
+from soundalike.library.matching import (
+    Matched,
+    Sought,
+    best_of,
+    match_tracks,
+    tracks_at,
+    tracks_where,
+)
 from soundalike.library.playlist_records import (
     PlaylistResolution,
     ResolvedBy,
@@ -38,26 +33,14 @@ from soundalike.library.playlist_records import (
     entry_of,
 )
 from soundalike.library.records import Track
-from soundalike.library.scan.walk import canonical
 from soundalike.library.snapshot import Snapshot
 from soundalike.library.storage.schema import contents, tracks
-from soundalike.library.storage.sqlite import word_starts
-from soundalike.plain import plain
 from soundalike.playlists import Playlist, PlaylistEntry
 
 __all__ = ["resolve"]
 
 Snapshots = Callable[[], AbstractContextManager[Snapshot]]
 """Opens a transaction and looks at the library in it."""
-
-# Values of one statement, well under the number of parameters that one may have.
-_BATCH = 500
-# How many tracks with the words of an entry are looked at.
-_CANDIDATES = 1000
-# So few entries are looked for by the index of words.
-_FEW = 16
-_SAME_LENGTH_S = 2.0
-_LISTED = 3
 
 
 @dataclass
@@ -69,7 +52,7 @@ class _Open:
     said : the entry, with what the library knows of its file, if that is gone.
     gone : the track with its path, whose file is gone.
     is_there : whether there is a file at its path.
-    several : tracks that fit, of which it could be any.
+    matched : by the rules of ``matching``.
     """
 
     entry: PlaylistEntry
@@ -78,19 +61,26 @@ class _Open:
     by: ResolvedBy | None = None
     gone: Track | None = None
     is_there: bool = False
-    several: Sequence[Track] = ()
+    matched: Matched = field(default_factory=Matched)
 
-    def choose(self, fitting: Iterable[Track], by: ResolvedBy) -> None:
-        """Take the best of some tracks, unless it could be any of several."""
-        best = sorted(fitting, key=lambda track: (*self._distance(track), track.track_id))
-        if not best:
-            return
-        alike = [track for track in best if self._distance(track)[0] == self._distance(best[0])[0]]
-        # An identifier is that of one recording, however many files hold it.
-        if by == "names" and not all(is_copy(track, best[0]) for track in alike):
-            self.several = alike
-        else:
-            self.track, self.by = best[0], by
+    @property
+    def sought(self) -> Sought:
+        said = self.said
+        recording = said.musicbrainz_recording_id
+        return Sought(
+            path=None if said.path is None else os.fspath(said.path),
+            title=said.title,
+            artist=said.artist,
+            album=said.album,
+            duration_s=said.duration_s,
+            recording_ids=(recording,) if recording else (),
+            isrc=said.isrc,
+        )
+
+    def take_copy(self, fitting: Iterable[Track]) -> None:
+        best = best_of(self.sought, fitting)
+        if best:
+            self.track, self.by = best[0], "content"
 
     def set_gone(self, track: Track) -> None:
         known = entry_of(track)
@@ -98,10 +88,9 @@ class _Open:
         more = {name: getattr(self.said, name) or getattr(known, name) for name in names}
         self.gone, self.said = track, replace(self.said, **more)
 
-    def _distance(self, track: Track) -> tuple[bool, float]:
-        album = plain(self.said.album or "")
-        is_other_album = bool(album) and album != plain(track.album or "")
-        return is_other_album, _seconds_apart(self.said, track) or 0.0
+    def set_matched(self, matched: Matched) -> None:
+        self.matched = matched
+        self.track, self.by = matched.track, matched.by
 
     def resolved(self) -> ResolvedEntry:
         return ResolvedEntry(self.entry, self.track, self.by, self._reason())
@@ -109,10 +98,8 @@ class _Open:
     def _reason(self) -> str | None:
         if self.track is not None:
             return None
-        if self.several:
-            some = ", ".join(f"#{track.track_id}" for track in self.several[:_LISTED])
-            more = len(self.several) - _LISTED
-            return f"several tracks fit: {some}{f' and {more:,} more' if more > 0 else ''}"
+        if self.matched.several:
+            return self.matched.reason
         if self.entry.path is None:
             return f"{self.entry.why_no_file}; no track has its names"
         if self.is_there:
@@ -135,9 +122,11 @@ def resolve(playlist: Playlist, snapshots: Snapshots) -> PlaylistResolution:
         _by_file(each, candidates)
     with snapshots() as snapshot:
         _by_copy(snapshot, found)
-        _by_tag(snapshot, found, "musicbrainz")
-        _by_tag(snapshot, found, "isrc")
-        _by_names(snapshot, found)
+        left = _left(found)
+        for each, matched in zip(
+            left, match_tracks(snapshot, [each.sought for each in left]), strict=True
+        ):
+            each.set_matched(matched)
     return PlaylistResolution(playlist, tuple(each.resolved() for each in found))
 
 
@@ -146,17 +135,13 @@ def _left(found: Iterable[_Open]) -> list[_Open]:
 
 
 def _by_path(snapshot: Snapshot, found: Sequence[_Open]) -> None:
-    names: dict[bytes, list[_Open]] = {}
+    at = tracks_at(snapshot, {os.fspath(each.entry.path) for each in found if each.entry.path})
     for each in found:
-        if each.entry.path is not None:
-            for name in (canonical(each.entry.path), os.path.realpath(each.entry.path)):
-                names.setdefault(os.fsencode(name), []).append(each)
-    for track in _where_in(snapshot, tracks.c.path, names):
-        for each in names[os.fsencode(track.path)]:
-            if track.status == "missing":
-                each.set_gone(track)
-            else:
-                each.track, each.by = track, "path"
+        track = at.get(os.fspath(each.entry.path)) if each.entry.path else None
+        if track is not None and track.status == "missing":
+            each.set_gone(track)
+        elif track is not None:
+            each.track, each.by = track, "path"
 
 
 def _of_same_size(snapshot: Snapshot, found: Sequence[_Open]) -> list[tuple[_Open, list[Track]]]:
@@ -171,7 +156,7 @@ def _of_same_size(snapshot: Snapshot, found: Sequence[_Open]) -> list[tuple[_Ope
             each.is_there = True
             sizes.setdefault(size, []).append(each)
     tracks_of: dict[int | None, list[Track]] = {}
-    for track in _where_in(snapshot, tracks.c.size_bytes, sizes, tracks.c.missing_at.is_(None)):
+    for track in tracks_where(snapshot, tracks.c.size_bytes, sizes, tracks.c.missing_at.is_(None)):
         tracks_of.setdefault(track.size_bytes, []).append(track)
     return [(each, tracks_of[size]) for size in sizes if size in tracks_of for each in sizes[size]]
 
@@ -188,7 +173,7 @@ def _by_file(each: _Open, candidates: Sequence[Track]) -> None:
         digest = content_digest(os.fspath(path)).hex()
     except OSError:
         return  # whoever plays it will find out
-    each.choose([track for track in candidates if track.content_hash == digest], "content")
+    each.take_copy(track for track in candidates if track.content_hash == digest)
 
 
 def _is_same_file(a: Path, b: Path) -> bool:
@@ -210,110 +195,8 @@ def _by_copy(snapshot: Snapshot, found: Sequence[_Open]) -> None:
             if digest is not None:
                 wanted.setdefault(bytes.fromhex(digest), []).append(each)
         copies: dict[bytes, list[Track]] = {}
-        for track in _where_in(snapshot, column, wanted, tracks.c.missing_at.is_(None)):
+        for track in tracks_where(snapshot, column, wanted, tracks.c.missing_at.is_(None)):
             copies.setdefault(bytes.fromhex(getattr(track, name)), []).append(track)
         for digest in copies:
             for each in wanted[digest]:
-                each.choose(copies[digest], "content")
-
-
-def _by_tag(snapshot: Snapshot, found: Sequence[_Open], by: ResolvedBy) -> None:
-    """By the identifier that the tags of a recording have."""
-    name = "isrc" if by == "isrc" else "musicbrainz_recording_id"
-    wanted: dict[str, list[_Open]] = {}
-    for each in _left(found):
-        if key := _identifier(getattr(each.said, name)):
-            wanted.setdefault(key, []).append(each)
-    column = func.lower(func.replace(contents.c.tags[name].as_string(), "-", ""))
-    having: dict[str, list[Track]] = {}
-    for track in _where_in(snapshot, column, wanted, tracks.c.missing_at.is_(None)):
-        having.setdefault(_identifier(getattr(track.tags, name)), []).append(track)
-    for key in having:
-        for each in wanted[key]:
-            each.choose(having[key], by)
-
-
-def _identifier(text: str | None) -> str:
-    return (text or "").replace("-", "").lower()
-
-
-def _by_names(snapshot: Snapshot, found: Sequence[_Open]) -> None:
-    having = list(_having_words(snapshot, _left(found)))
-    known = snapshot.tracks_by_id(sorted({number for _, numbers in having for number in numbers}))
-    for each, numbers in having:
-        candidates = (known[number] for number in numbers)
-        each.choose((track for track in candidates if _fits(each.said, track)), "names")
-
-
-def _having_words(
-    snapshot: Snapshot, found: Sequence[_Open]
-) -> Iterator[tuple[_Open, Sequence[int]]]:
-    """For each entry, the tracks that have all words of its names.
-
-    One look at the words of all tracks answers for all entries. Each entry waits at the rarest of
-    its words, so that few tracks are compared with it.
-    """
-    words = [frozenset(_words(each.said)) for each in found]
-    wanted = frozenset().union(*words)
-    if not wanted:
-        return iter(())
-    statement = select(tracks.c.id, tracks.c.words).where(tracks.c.missing_at.is_(None))
-    if len(found) <= _FEW:
-        statement = statement.where(or_(*(word_starts(sorted(some)) for some in words if some)))
-    rows = [tuple(row) for row in snapshot.connection.execute(statement.order_by(tracks.c.id))]
-    count: Counter[str] = Counter()
-    for _, text in rows:
-        count.update(wanted.intersection(text.split()))
-    waiting: dict[str, list[int]] = {}
-    for number, some in enumerate(words):
-        if some:
-            waiting.setdefault(min(some, key=lambda word: (count[word], word)), []).append(number)
-    having: list[list[int]] = [[] for _ in found]
-    for track_id, text in rows:
-        own = frozenset(text.split())
-        for word in own & waiting.keys():
-            for number in waiting[word]:
-                if words[number] <= own and len(having[number]) < _CANDIDATES:
-                    having[number].append(track_id)
-    return zip(found, having, strict=True)
-
-
-def _words(said: PlaylistEntry) -> list[str]:
-    title = said.title or (printable(said.path.stem) if said.path else "")
-    return plain(f"{said.artist or ''} {title}").split()
-
-
-def _fits(said: PlaylistEntry, track: Track) -> bool:
-    """Whether the names and the length of an entry are those of a track."""
-    apart = _seconds_apart(said, track)
-    if apart is not None and apart > _SAME_LENGTH_S:
-        return False
-    titles = {plain(track.title or ""), plain(printable(track.path.stem))} - {""}
-    if said.title and said.artist:
-        artists = {track.artist, track.album_artist, *track.tags.artists} - {None}
-        # "a - b - c" may be by "a" or by "a - b": the words are the same.
-        own = plain(f"{said.artist} {said.title}")
-        return own in {plain(f"{artist} {title}") for artist in artists for title in titles}
-    if said.path and plain(short_name(said.path)) == plain(short_name(track.path)):
-        return True
-    # "Intro" says nothing, "Intro" of 81 seconds does.
-    return apart is not None and plain(said.title or "") in titles
-
-
-def _seconds_apart(said: PlaylistEntry, track: Track) -> float | None:
-    if said.duration_s is None or track.duration_s is None:
-        return None
-    return abs(said.duration_s - track.duration_s)
-
-
-def _where_in(
-    snapshot: Snapshot,
-    column: ColumnElement[Any],
-    values: Collection[bytes] | Collection[str] | Collection[int],
-    *conditions: ColumnElement[bool],
-) -> Iterator[Track]:
-    """The tracks for which a column has one of some values, as many as they may be."""
-    listed = list(values)
-    for start in range(0, len(listed), _BATCH):
-        some = column.in_(listed[start : start + _BATCH])
-        yield from snapshot.where(and_(some, *conditions))
+                each.take_copy(copies[digest])

@@ -5,12 +5,13 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Literal
 
+from soundalike.library.matching import MatchedBy
 from soundalike.library.records import Track
 from soundalike.playlists import Playlist, PlaylistEntry
 
 __all__ = ["PlaylistResolution", "ResolvedBy", "ResolvedEntry", "entry_of"]
 
-ResolvedBy = Literal["path", "content", "musicbrainz", "isrc", "names"]
+ResolvedBy = Literal[MatchedBy, "content"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -21,8 +22,8 @@ class ResolvedEntry:
     ----------
     track : None where the library has none that it could mean.
     by : how it was found: by its "path"; by its "content", where the file lies elsewhere now; by
-        the id of "musicbrainz" or the "isrc" in its tags; by "names", of artist and title, or
-        of folder and file.
+        the "tail" of its path; by the id of "musicbrainz" or the "isrc" in its tags; by "names", of
+        artist and title, or of folder and file.
     reason : why there is no track; None where there is one.
     """
 

@@ -40,7 +40,8 @@ def search(
     asked = score_rows(
         view, seeds, without, weights=weights, taste=taste, copies=not limits.versions
     )
-    index, ranking, distribution = view.index, asked.ranking, asked.ranking.distribution
+    index, ranking, listener = view.index, asked.ranking, asked.ranking.listener
+    distribution = listener.distribution
     own_copies = asked.own_copies
     left_out = asked.own | set(own_copies)
     selection = view.select(asked.scores, k, limits, exclude=sorted(left_out))
@@ -74,7 +75,7 @@ def search(
                 seed=seed,
                 rank_before=each.rank_before,
                 rank_without_taste=ranks.get(each.row),
-                liking=ranking.liking_of(each.row),
+                liking=listener.liking_of(each.row),
                 passed_over=passed_tracks(each.passed_over, tracks),
                 passed_counts=each.passed_counts,
             )
@@ -90,7 +91,7 @@ def search(
         start_s=first.start_s,
         end_s=first.end_s,
         model=view.model,
-        weights=ranking.weights,
+        weights=listener.weights,
         matches=kept,
         min_percentile=min_percentile,
         cut=len(cut),
@@ -104,7 +105,7 @@ def search(
         without=tuple(heard.seed for heard in without),
         limits=limits.in_use,
         passed_counts=selection.passed_counts,
-        taste=ranking.use,
+        taste=listener.use,
     )
 
 

@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from soundalike.errors import InvalidArgument
+from soundalike.library.listener import Listener
 from soundalike.library.ranking import Ranking
 from soundalike.library.similar_records import Heard
 from soundalike.library.view import View
@@ -86,8 +87,7 @@ def score_rows(
         view,
         np.stack([seeds[place].embedding for place in telling.tolist()]),
         np.stack([each.embedding for each in without]) if without else None,
-        weights,
-        taste,
+        Listener(view, weights, taste),
     )
     own, own_copies = own_rows(view, (*seeds, *without), copies=copies)
     return ScoredRows(

@@ -8,6 +8,9 @@ and for a third track, the difference of two similarities is the sum of the diff
 shares. The facet with the largest difference is what pulls the third one apart. (Cosines of two
 facets cannot be compared as such: around 0.3 may be much for one and little for another. That is
 what the percentile of each facet tells.)
+
+By a listener's taste the weights and the cosines are those of the taste's metric, which adds up in
+the same way; to the similarity comes a bonus for what is liked, and their sum is what is ranked by.
 """
 
 from __future__ import annotations
@@ -18,10 +21,14 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from soundalike.errors import InvalidArgument
+from soundalike.library.checks import checked_taste
+from soundalike.library.listener import Listener
+from soundalike.library.ranking import Ranking
 from soundalike.library.records import Track
-from soundalike.library.similar_records import Heard, Seed
+from soundalike.library.similar_records import Heard, Seed, TasteUse
 from soundalike.library.snapshot import Query
 from soundalike.library.view import View
 from soundalike.recommend.common import InCommon, in_common
@@ -34,7 +41,7 @@ from soundalike.similarity.passages import (
     excerpt_spans_s,
     least_matched,
 )
-from soundalike.similarity.rank import similarities
+from soundalike.similarity.taste import Taste
 
 if TYPE_CHECKING:
     from soundalike.analysis import Analysis
@@ -109,6 +116,10 @@ class Standing:
         out, and in an empty library.
     among : tracks that it stands among.
     is_copy : whether it holds the recording of the other track.
+    bonus : what it gains or loses for what the listener likes, beside the similarity; 0 without.
+    liking : from -1 (surely disliked) to 1; None where no liking is used, and for what is not in
+        the library.
+    rank_without_taste : the rank if there were no taste; None where there is none.
     """
 
     similarity: float
@@ -116,6 +127,14 @@ class Standing:
     rank: int | None
     among: int
     is_copy: bool
+    bonus: float = 0.0
+    liking: float | None = None
+    rank_without_taste: int | None = None
+
+    @property
+    def score(self) -> float:
+        """What is ranked by: the similarity and the bonus."""
+        return self.similarity + self.bonus
 
 
 @dataclass(frozen=True, slots=True)
@@ -174,6 +193,7 @@ class Explanation:
     common : words, genre, tempo and key.
     expected : why not another one; None where none was named.
     comparison : the same as arrays; its times count from the beginnings of what was heard.
+    taste : what of a listener's taste had a say; None for nothing.
     """
 
     a: Side
@@ -187,6 +207,7 @@ class Explanation:
     common: InCommon
     expected: Expected | None
     comparison: Comparison = field(repr=False)
+    taste: TasteUse | None = None
 
     @property
     def similarity(self) -> float:
@@ -201,7 +222,7 @@ class Explanation:
     def to_json(self) -> dict[str, Any]:
         """All but the arrays."""
         names = ("a", "b", "model", "standing", "facets", "passages", "alone_a", "alone_b")
-        return {name: getattr(self, name) for name in (*names, "common", "expected")}
+        return {name: getattr(self, name) for name in (*names, "common", "expected", "taste")}
 
 
 def explain(
@@ -211,6 +232,7 @@ def explain(
     *,
     expected: Query | None = None,
     weights: Mapping[str, float] | None = None,
+    taste: Taste | None = None,
     passages: int = 5,
 ) -> Explanation:
     """Why two tracks are alike, and why not a third.
@@ -220,6 +242,7 @@ def explain(
     a, b : each a track or a file, as for ``Library.similar``, or a passage (``so what@1:10-1:40``).
     expected : the third: what somebody would have expected in place of B.
     weights : what counts how much, by facet, as for ``Library.similar``.
+    taste : of a listener, as for ``Library.similar``, where the rank is.
     passages : how many matching passages at most.
 
     Raises
@@ -228,6 +251,7 @@ def explain(
     InvalidArgument : a facet that the model does not have, a value out of range, or a track that is
         to be explained by itself.
     """
+    taste = checked_taste(taste)
     queries = [a, b] if expected is None else [a, b, expected]
     heard = [library.hear(query, with_analysis=True) for query in queries]
     if len({each.seed.key for each in heard}) < len(heard):
@@ -235,18 +259,17 @@ def explain(
         raise InvalidArgument(f"{names}: two of these are the same; name different ones")
     with library.view() as view:
         view.check(*heard)
-        return _Explainer(view, heard[0], weights).explanation(heard[1:], passages)
+        listener = Listener(view, weights, taste)
+        return _Explainer(view, heard[0], listener).explanation(heard[1:], passages)
 
 
 class _Explainer:
     """All that is said about one track, A, in one state of a library."""
 
-    def __init__(self, view: View, a: Heard, weights: Mapping[str, float] | None) -> None:
-        self._view, self._a, self._asked = view, a, weights
-        self._weights = view.layout.weights(weights)
-        self._distribution = view.index.weighed(view.layout.factors(weights) if weights else None)
-        towards = view.layout.reweight(a.embedding, weights)
-        self._scores = similarities(towards, view.index.embeddings)
+    def __init__(self, view: View, a: Heard, listener: Listener) -> None:
+        self._view, self._a, self._listener = view, a, listener
+        # The same to the last bit as in `similar`: it decides whether a pair is below itself.
+        self._ranking = Ranking(view, a.embedding[None], None, listener)
         self._own = _rows(view, a)
 
     def explanation(self, others: Sequence[Heard], passages: int) -> Explanation:
@@ -259,9 +282,10 @@ class _Explainer:
             b=b_side.name,
             a_path=a_side.path,
             b_path=b_side.path,
-            distribution=self._distribution,
+            distribution=self._listener.distribution,
             passages=passages,
-            weights=self._asked,
+            weights=self._listener.asked,
+            metric=self._listener.metric,
         )
         matrix = comparison.excerpt_similarity
         facets = self._facets(b)
@@ -277,6 +301,7 @@ class _Explainer:
             common=in_common(a_side.analysis, b_side.analysis),
             expected=self._expected(others[1], facets) if others[1:] else None,
             comparison=comparison,
+            taste=self._listener.use,
         )
 
     def _expected(self, c: Heard, b_facets: tuple[FacetShare, ...]) -> Expected:
@@ -296,13 +321,11 @@ class _Explainer:
         )
 
     def _facets(self, other: Heard) -> tuple[FacetShare, ...]:
-        layout, index = self._view.layout, self._view.index
+        listener = self._listener
         found = []
-        for name, cosine in layout.cosines(self._a.embedding, other.embedding).items():
-            alone = {each: float(each == name) for each in layout.names}
-            distribution = index.weighed(layout.factors(alone)) if len(layout) > 1 else None
-            percentile = (distribution or index.distribution).percentile(cosine)
-            weight = self._weights[name]
+        for name, cosine in listener.cosines(self._a.embedding, other.embedding).items():
+            percentile = listener.distribution_of(name).percentile(cosine)
+            weight = listener.weights[name]
             found.append(FacetShare(name, cosine, percentile, weight, weight * cosine))
         return tuple(found)
 
@@ -311,26 +334,39 @@ class _Explainer:
         others_own = _rows(view, other)
         is_copy = bool(set(self._own) & set(others_own))
         row = view.row_of(other) if other.seed.is_whole else None
-        # The same to the last bit as in `similar`: it decides whether a pair is below itself.
-        score = similarity if row is None else float(self._scores[row])
+        listener, ranking = self._listener, self._ranking
+        alike = similarity if row is None else float(ranking.scored.similarities[row])
+        bonus = 0.0 if row is None or listener.bonus is None else float(listener.bonus[row])
+        is_ranked = not is_copy and len(view) > 0
+        rank = without = None
+        if is_ranked:
+            score = alike if row is None else float(ranking.scores[row])
+            rank = self._rank(ranking.scores, score, others_own)
+        if is_ranked and listener.use is not None:
+            scores = ranking.scores_without_taste()
+            plain = Listener(view, listener.asked).similarity(self._a.embedding, other.embedding)
+            without = self._rank(scores, plain if row is None else float(scores[row]), others_own)
         return Standing(
             similarity=similarity,
-            percentile=self._distribution.percentile(score),
-            rank=None if is_copy or not len(view) else self._rank(score, others_own),
+            percentile=listener.distribution.percentile(alike),
+            rank=rank,
             among=len(view) - len(self._own) + (not others_own),
             is_copy=is_copy,
+            bonus=bonus,
+            liking=None if row is None else listener.liking_of(row),
+            rank_without_taste=without,
         )
 
-    def _rank(self, score: float, others_own: Sequence[int]) -> int:
-        """1 and the recordings that are more alike."""
+    def _rank(self, scores: NDArray[np.float32], score: float, others_own: Sequence[int]) -> int:
+        """1 and the recordings that rank higher than what has a score."""
         view = self._view
         left_out = sorted({*self._own, *others_own})
         least = round(score, DECIMALS)
-        ahead = view.select(self._scores, _RANKED, exclude=left_out).chosen
-        n = sum(round(float(self._scores[each.row]), DECIMALS) > least for each in ahead)
+        ahead = view.select(scores, _RANKED, exclude=left_out).chosen
+        n = sum(round(float(scores[each.row]), DECIMALS) > least for each in ahead)
         if n < _RANKED:
             return 1 + n
-        is_ahead = np.round(self._scores.astype(np.float64), DECIMALS) > least
+        is_ahead = np.round(scores.astype(np.float64), DECIMALS) > least
         is_ahead[left_out] = False
         return 1 + len(np.unique(view.index.audio_ids[is_ahead]))
 

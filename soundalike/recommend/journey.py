@@ -9,14 +9,15 @@ import numpy as np
 
 from soundalike.arguments import whole_number
 from soundalike.errors import InvalidArgument
-from soundalike.library.checks import checked_weights
+from soundalike.library.checks import checked_taste, checked_weights
 from soundalike.library.library import Library
 from soundalike.library.limits import Limits
+from soundalike.library.listener import Listener
 from soundalike.library.similar_records import Heard
 from soundalike.library.snapshot import Query
 from soundalike.library.view import View
 from soundalike.recommend.defaults import PATH_TRACKS, PLAYLIST_LIMITS
-from soundalike.recommend.likeness import Likenesses, weighed_rows
+from soundalike.recommend.likeness import Likenesses
 from soundalike.recommend.path import Path, listening_path
 from soundalike.recommend.records import MadePath, PathStop
 from soundalike.recommend.rules import (
@@ -26,6 +27,7 @@ from soundalike.recommend.rules import (
     soft_gap,
     taken_words,
 )
+from soundalike.similarity.taste import Taste
 
 __all__ = ["make_path"]
 
@@ -39,6 +41,7 @@ def make_path(
     only_playlists: Sequence[str | os.PathLike[str]] = (),
     not_playlists: Sequence[str | os.PathLike[str]] = (),
     weights: Mapping[str, float] | None = None,
+    taste: Taste | None = None,
 ) -> MadePath:
     """A path from a track to another in small, even steps, by way of others if there are more.
 
@@ -52,6 +55,7 @@ def make_path(
     tracks : with the waypoints.
     limits : of what comes between: lengths, folders, genres, years, tracks, and the gap between
         artists, 1 where none is asked for. A path has no limit on how many of an artist or album.
+    taste : of a listener, as for ``make_playlist``; a step to what is liked counts as smaller.
     others : as for ``make_playlist``.
 
     Raises
@@ -71,7 +75,7 @@ def make_path(
             f"many tracks"
         )
     check_no_counts(limits, "a path")
-    weights = checked_weights(weights)
+    weights, taste = checked_weights(weights), checked_taste(taste)
     check_library(library)
     heard = [library.hear(waypoint) for waypoint in waypoints]
     keys = [each.seed.key for each in heard]
@@ -81,7 +85,7 @@ def make_path(
     limits = limits_with_playlists(library, limits, only_playlists, not_playlists)
     with library.view() as view:
         view.check(*heard)
-        return _path(view, heard, tracks, limits, weights)
+        return _path(view, heard, tracks, limits, Listener(view, weights, taste))
 
 
 def _path(
@@ -89,7 +93,7 @@ def _path(
     heard: Sequence[Heard],
     tracks: int,
     limits: Limits,
-    weights: Mapping[str, float] | None,
+    listener: Listener,
 ) -> MadePath:
     n = len(view)
     embeddings = view.index.embeddings
@@ -123,20 +127,24 @@ def _path(
         known = iter(view.recordings.copies_of([row for row in some if row < n]))
         return [next(known) if row < n else () for row in some]
 
+    bonus = listener.bonus
+    if bonus is not None:
+        bonus = np.concatenate([bonus, np.zeros(len(others), np.float32)])
     found = listening_path(
-        weighed_rows(view, embeddings, weights),
+        listener.transform(embeddings),
         rows,
         tracks,
         allowed=allowed,
         artists_of=artists_of,
         artist_gap=soft_gap(limits),
         copies_of=None if limits.versions else copies_of,
+        bonus=bonus,
     )
     return MadePath(
         model=view.model,
         waypoints=tuple(each.seed for each in heard),
-        weights=view.layout.weights(weights),
-        stops=_stops(view, found, dict(zip(rows, heard, strict=True)), weights),
+        weights=listener.weights,
+        stops=_stops(view, found, dict(zip(rows, heard, strict=True)), listener),
         largest_step=found.largest_step,
         variation=found.variation,
         straight_largest_step=found.straight_largest_step,
@@ -145,16 +153,17 @@ def _path(
         limits=limits.in_use,
         searched=int(np.count_nonzero(allowed)),
         not_searched=view.index.counts["pending"],
+        taste=listener.use,
     )
 
 
 def _stops(
-    view: View, found: Path, heard: Mapping[int, Heard], weights: Mapping[str, float] | None
+    view: View, found: Path, heard: Mapping[int, Heard], listener: Listener
 ) -> tuple[PathStop, ...]:
     rows = found.rows.tolist()
     inside = [row for row in rows if row < len(view)]
     tracks = dict(zip(inside, view.tracks(inside), strict=True))
-    likenesses = Likenesses(view, inside, weights)
+    likenesses = Likenesses(view, inside, listener)
     sides = [row if row < len(view) else heard[row] for row in rows]
     places = list(heard)
     stops = []
@@ -168,6 +177,7 @@ def _stops(
                 waypoint=None if waypoint is None else places.index(row),
                 likeness=likeness,
                 step=None if likeness is None else 1.0 - likeness.similarity,
+                liking=listener.liking_of(row) if row in tracks else None,
             )
         )
     return tuple(stops)

@@ -2,31 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
+from soundalike.library.listener import Listener
 from soundalike.library.similar_records import Heard
 from soundalike.library.view import View
 from soundalike.recommend.records import Likeness
 from soundalike.similarity.distribution import DECIMALS
 from soundalike.similarity.passages import Passage, best_passages, excerpt_spans
 
-__all__ = ["Likenesses", "weighed_rows"]
-
-
-def weighed_rows(
-    view: View, embeddings: NDArray[np.float32], weights: Mapping[str, float] | None
-) -> NDArray[np.float32]:
-    """Embeddings (n, D) of which the products are similarities under weights: unit length as well.
-
-    ``Facets.reweight`` puts all of the weights on one side of a product, this half on each.
-    """
-    if not weights:
-        return embeddings
-    return embeddings * np.sqrt(view.layout.factors(weights))
+__all__ = ["Likenesses"]
 
 
 class _Side(NamedTuple):
@@ -43,16 +32,12 @@ class Likenesses:
     Parameters
     ----------
     rows : all rows that will be asked about; their excerpts are read at once.
-    weights : of facets, as ``Facets.weights`` takes them.
+    listener : who compares them.
     """
 
-    def __init__(
-        self, view: View, rows: Sequence[int], weights: Mapping[str, float] | None
-    ) -> None:
+    def __init__(self, view: View, rows: Sequence[int], listener: Listener) -> None:
         self._view = view
-        self._weights = weights
-        layout = view.layout
-        self._distribution = view.index.weighed(layout.factors(weights) if weights else None)
+        self._listener = listener
         once = list(dict.fromkeys(rows))
         self._excerpts = view.excerpts(once)
         self._starts_s = view.excerpt_starts_s(once)
@@ -60,17 +45,17 @@ class Likenesses:
     def between(self, a: Heard | int, b: Heard | int) -> Likeness:
         """How ``b`` is like ``a``; each is what was heard, or one of the rows."""
         one, other = self._side(a), self._side(b)
-        layout = self._view.layout
-        shares = layout.shares(one.embedding, other.embedding, self._weights)
+        listener = self._listener
+        shares = listener.shares(one.embedding, other.embedding)
         similarity = round(sum(shares.values()), DECIMALS)
         passage: Passage | None = None
         if len(one.excerpts) and len(other.excerpts):
-            matrix = layout.reweight(one.excerpts, self._weights) @ other.excerpts.T
+            matrix = listener.matrix(one.excerpts, other.excerpts)
             passage = next(iter(best_passages(matrix, one.spans_s, other.spans_s, limit=1)), None)
         return Likeness(
             similarity=similarity,
-            percentile=self._distribution.percentile(similarity),
-            facets=layout.cosines(one.embedding, other.embedding),
+            percentile=listener.distribution.percentile(similarity),
+            facets=listener.cosines(one.embedding, other.embedding),
             shares=shares,
             passage=passage,
         )

@@ -72,6 +72,7 @@ def listening_path(
     artists_of: ArtistsOf | None = None,
     artist_gap: int = 0,
     copies_of: CopiesOf | None = None,
+    bonus: NDArray[np.float32] | None = None,
     seed: int = 0,
 ) -> Path:
     """A path of so many tracks through waypoints, in their order.
@@ -101,12 +102,15 @@ def listening_path(
         is found; see ``n_too_close``.
     copies_of : for some rows, the others that hold the same recording as each; of these one comes
         at most. Asked for few rows.
+    bonus : (n,), by how much smaller a step to each row counts than it is, such as to what is
+        liked; None for 0. What is told of a path is its steps as they are.
     seed : of the random paths.
 
     Raises
     ------
     InvalidArgument : waypoints that are too few, not there, or named twice; ``n_tracks`` below
-        their number; fewer allowed tracks than are needed; a gap without artists.
+        their number; fewer allowed tracks than are needed; a gap without artists; a bonus of
+        another shape.
     """
     check_matrix(embeddings)
     points = _check_waypoints(waypoints, len(embeddings))
@@ -118,6 +122,10 @@ def listening_path(
         )
     gap = check_gap(artist_gap, artists_of is not None)
     n = len(embeddings)
+    if bonus is None:
+        bonus = np.zeros(n, np.float32)
+    elif bonus.shape != (n,):
+        raise InvalidArgument(f"bonus has shape {bonus.shape}: it must be ({n},), one for each row")
     free = np.ones(n, np.bool_) if allowed is None else check_allowed(allowed, n)
     free[points] = False
     straight_free = free.copy()
@@ -131,7 +139,7 @@ def listening_path(
         )
     angles = _angles(embeddings, embeddings[points])
     places = _places(angles[points[:-1], np.arange(1, len(points))], n_tracks)
-    finder = _Finder(embeddings, free, artists_of, gap, copies_of)
+    finder = _Finder(embeddings, free, artists_of, gap, copies_of, bonus)
     rows = np.empty(n_tracks, np.int64)
     rows[places] = points
     finder.place(places.tolist(), points)
@@ -192,8 +200,10 @@ class _Finder:
         artists_of: ArtistsOf | None,
         gap: int,
         copies_of: CopiesOf | None,
+        bonus: NDArray[np.float32],
     ) -> None:
         self._embeddings = embeddings
+        self._bonus = bonus
         self._free = free
         self._artists_of = artists_of if gap else None
         self._gap = gap
@@ -246,7 +256,7 @@ class _Finder:
         self, start: int, end: int, candidates: NDArray[np.int64], first: int, last: int
     ) -> _Leg:
         if self._artists_of is None:
-            return _Leg(self._embeddings, start, end, candidates, last - first - 1)
+            return _Leg(self._embeddings, self._bonus, start, end, candidates, last - first - 1)
         artists = self._artists_of(candidates.tolist())
         tracks_of = tracks_by_artist(artists)
 
@@ -260,6 +270,7 @@ class _Finder:
 
         return _Leg(
             self._embeddings,
+            self._bonus,
             start,
             end,
             candidates,
@@ -317,6 +328,7 @@ class _Leg:
     def __init__(
         self,
         embeddings: NDArray[np.float32],
+        bonus: NDArray[np.float32],
         start: int,
         end: int,
         candidates: NDArray[np.int64],
@@ -327,7 +339,8 @@ class _Leg:
         gap: int = 0,
     ) -> None:
         self._embeddings = embeddings[candidates]
-        self._first = _cost(self._embeddings @ embeddings[start])
+        self._bonus = bonus[candidates]
+        self._first = _cost(self._embeddings @ embeddings[start] + self._bonus)
         self._last = _cost(self._embeddings @ embeddings[end])
         self._shared = None if artists is None else shared_artists(artists)
         self._crowd = crowd
@@ -340,7 +353,7 @@ class _Leg:
         self._k = k
         onward = graph.neighbours < graph.rows
         self._from, self._to = graph.neighbours[onward], graph.rows[onward]
-        self._costs = _cost(graph.similarities[onward])
+        self._costs = _cost(graph.similarities[onward] + self._bonus[self._to])
         if self._shared is not None:
             self._costs += _TOO_CLOSE * self._shared[self._from, self._to]
         # Edges are in the order of where they lead.

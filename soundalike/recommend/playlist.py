@@ -11,17 +11,18 @@ import numpy as np
 from numpy.typing import NDArray
 
 from soundalike.errors import InvalidArgument
-from soundalike.library.checks import checked_weights
+from soundalike.library.checks import checked_taste, checked_weights
 from soundalike.library.copies import copies_of
 from soundalike.library.library import Library
 from soundalike.library.limits import Limits
+from soundalike.library.listener import Listener
 from soundalike.library.search import passed_tracks
 from soundalike.library.seed_scores import ScoredRows, score_rows
 from soundalike.library.similar_records import Heard
 from soundalike.library.snapshot import Query
 from soundalike.library.view import View
 from soundalike.recommend.defaults import PLAYLIST_LIMITS
-from soundalike.recommend.likeness import Likenesses, weighed_rows
+from soundalike.recommend.likeness import Likenesses
 from soundalike.recommend.order import smooth_order
 from soundalike.recommend.records import MadePlaylist, OrderName, PlaylistItem, StoppedBy
 from soundalike.recommend.rules import check_library, limits_with_playlists, soft_gap
@@ -31,6 +32,7 @@ from soundalike.recommend.surprise import surprised
 from soundalike.recommend.wishes import Wishes
 from soundalike.similarity.distribution import DECIMALS
 from soundalike.similarity.select import Selected, Selection
+from soundalike.similarity.taste import Taste
 
 __all__ = ["RECIPE_VERSION", "compose", "make_playlist"]
 
@@ -52,6 +54,7 @@ def make_playlist(
     random_seed: int = 0,
     order: OrderName = "smooth",
     with_seeds: bool = False,
+    taste: Taste | None = None,
 ) -> MadePlaylist:
     """Make a playlist of what sounds like some seeds.
 
@@ -65,6 +68,8 @@ def make_playlist(
     Parameters
     ----------
     seeds, without : as for ``Library.similar``; the file of a playlist stands for its tracks.
+    taste : of a listener, as for ``Library.similar``: its metric compares, also from track to
+        track, and what it likes gains something.
     others : see ``wishes.Wishes``. Where no gap between artists is asked for, none comes twice in a
         row in a smooth order that can do without.
 
@@ -74,6 +79,7 @@ def make_playlist(
     InvalidArgument : a value out of range, limits that contradict each other or leave nothing, or
         an empty library.
     """
+    taste = checked_taste(taste)
     wishes = Wishes(
         tracks=tracks,
         minutes=minutes,
@@ -85,11 +91,12 @@ def make_playlist(
         random_seed=random_seed,
         order=order,
         with_seeds=with_seeds,
+        taste=bool(taste),
     )
     check_library(library)
     found = hear_seeds(library, seeds, name="seeds")
     away = hear_seeds(library, without, name="without")
-    return compose(library, found, away, wishes)
+    return compose(library, found, away, wishes, taste=taste)
 
 
 def compose(
@@ -98,6 +105,7 @@ def compose(
     without: Seeds,
     wishes: Wishes,
     *,
+    taste: Taste | None = None,
     before_ids: Sequence[int] | None = None,
     recipe: Mapping[str, Any] | None = None,
 ) -> MadePlaylist:
@@ -116,8 +124,14 @@ def compose(
     )
     with library.view() as view:
         asked = score_rows(
-            view, seeds.heard, without.heard, weights=wishes.weights, copies=not limits.versions
+            view,
+            seeds.heard,
+            without.heard,
+            weights=wishes.weights,
+            taste=taste,
+            copies=not limits.versions,
         )
+        listener = asked.ranking.listener
         own = [view.row_of(heard) if heard.seed.is_whole else None for heard in asked.seeds]
         first = [row for row in own if row is not None] if wishes.with_seeds else []
         if before_ids is None:
@@ -126,16 +140,13 @@ def compose(
             rows = (view.index.row_of(track_id) for track_id in before_ids)
             before = [row for row in rows if row is not None]
         choice = _choose(view, asked, limits, wishes, before, counted=before_ids is None)
-        ordered, n_too_close = _ordered(view, choice, limits, wishes, before)
-        items = _items(view, asked, choice, ordered, wishes)
+        ordered, n_too_close = _ordered(view, listener, choice, limits, wishes, before)
+        items = _items(view, asked, choice, ordered)
         if before_ids is None:
             items = [*_seed_items(view, asked, first), *items]
-        items, steps = _with_steps(view, items, before if before_ids is not None else [], wishes)
+        standing = before if before_ids is not None else []
+        items, steps = _with_steps(view, listener, items, standing)
         best = max((each.likeness.percentile or 0.0 for each in items if each.likeness), default=0)
-        layout = view.layout
-        distribution = view.index.weighed(
-            layout.factors(wishes.weights) if wishes.weights else None
-        )
         left_out = asked.own | set(asked.own_copies) | set(before)
         return MadePlaylist(
             model=view.model,
@@ -147,7 +158,7 @@ def compose(
                 for heard, row in zip(asked.seeds, own, strict=True)
                 if wishes.with_seeds and row is None
             ),
-            weights=layout.weights(wishes.weights),
+            weights=listener.weights,
             items=tuple(items),
             before=len(before_ids or ()),
             duration_s=sum(each.track.duration_s or 0.0 for each in items),
@@ -165,7 +176,7 @@ def compose(
             surprise=wishes.surprise,
             random_seed=wishes.random_seed,
             is_unfamiliar=all(heard.is_unfamiliar for heard in asked.seeds),
-            is_poor=distribution.is_poor(best or None),
+            is_poor=listener.distribution.is_poor(best or None),
             recipe={
                 "version": RECIPE_VERSION,
                 **(recipe or {"make": "playlist"}),
@@ -173,6 +184,7 @@ def compose(
                 "without": list(without.recipe),
                 **wishes.to_json(),
             },
+            taste=listener.use,
         )
 
 
@@ -184,11 +196,13 @@ class _Choice:
     ----------
     rows : of ``selection``, as many as fit the length.
     ranks_before : of these, by score among all candidates.
+    ranks_without_taste : of these, if there were none; empty where there is none.
     """
 
     selection: Selection
     rows: list[int]
     ranks_before: list[int]
+    ranks_without_taste: Mapping[int, int]
     stopped_by: StoppedBy
 
 
@@ -226,7 +240,7 @@ def _choose(
     target_s = None if wishes.minutes is None else 60.0 * wishes.minutes
     if (most is not None and most < 1) or (target_s is not None and filled_s >= target_s):
         stopped: StoppedBy = "tracks" if most is not None and most < 1 else "minutes"
-        return _Choice(Selection(()), [], [], stopped)
+        return _Choice(Selection(()), [], [], {}, stopped)
     k = max(1, wishes.about if most is None else min(wishes.about, most))
     while True:
         selection = view.select(scores, k, limits, exclude=left_out, before=before)
@@ -246,7 +260,8 @@ def _choose(
         stopped_by = "limits" if any(rule != "copy" for rule in selection.rest) else "library"
     by_score = np.sort(asked.scores[candidates])
     ranks = len(by_score) - np.searchsorted(by_score, asked.scores[rows], side="right") + 1
-    return _Choice(selection, rows, ranks.tolist(), stopped_by)
+    without_taste = asked.ranking.ranks_without(rows, np.flatnonzero(~candidates).tolist())
+    return _Choice(selection, rows, ranks.tolist(), without_taste, stopped_by)
 
 
 def _nearest_length(ends_s: NDArray[np.float64], target_s: float, filled_s: float) -> int:
@@ -258,7 +273,12 @@ def _nearest_length(ends_s: NDArray[np.float64], target_s: float, filled_s: floa
 
 
 def _ordered(
-    view: View, choice: _Choice, limits: Limits, wishes: Wishes, before: Sequence[int]
+    view: View,
+    listener: Listener,
+    choice: _Choice,
+    limits: Limits,
+    wishes: Wishes,
+    before: Sequence[int],
 ) -> tuple[list[int], int]:
     """The places of the chosen in the order of the list, and how many artists are too near."""
     rows, tail = choice.rows, list(before)
@@ -278,7 +298,7 @@ def _ordered(
 
     if wishes.order == "similar" or n < 2:
         return in_rank, n_too_close(in_rank)
-    embeddings = weighed_rows(view, view.index.embeddings[[*tail[-1:], *rows]], wishes.weights)
+    embeddings = listener.transform(view.index.embeddings[[*tail[-1:], *rows]])
     shift = len(tail[-1:])
     found = smooth_order(
         embeddings, start=0, artists=artists[len(last) - shift :], artist_gap=gap
@@ -295,7 +315,6 @@ def _items(
     asked: ScoredRows,
     choice: _Choice,
     ordered: Sequence[int],
-    wishes: Wishes,
 ) -> list[PlaylistItem]:
     index = view.index
     chosen: Sequence[Selected] = choice.selection.chosen
@@ -308,7 +327,7 @@ def _items(
     likenesses = Likenesses(
         view,
         [*choice.rows, *(row for heard in nearest if (row := view.row_of(heard)) is not None)],
-        wishes.weights,
+        asked.ranking.listener,
     )
     items = []
     for place, at in enumerate(ordered, start=1):
@@ -333,6 +352,8 @@ def _items(
                 ),
                 passed_over=passed_tracks(each.passed_over, tracks),
                 passed_counts=each.passed_counts,
+                rank_without_taste=choice.ranks_without_taste.get(each.row),
+                liking=asked.ranking.listener.liking_of(each.row),
             )
         )
     return items
@@ -356,13 +377,13 @@ def _seed_items(view: View, asked: ScoredRows, rows: Sequence[int]) -> list[Play
 
 
 def _with_steps(
-    view: View, items: Sequence[PlaylistItem], before: Sequence[int], wishes: Wishes
+    view: View, listener: Listener, items: Sequence[PlaylistItem], before: Sequence[int]
 ) -> tuple[list[PlaylistItem], list[float]]:
     """The items with their places and steps, and 1 - each step."""
     found_rows = (view.index.row_of(each.track.track_id) for each in items)
     rows = [row for row in found_rows if row is not None]
     tail = list(before[-1:])
-    embeddings = weighed_rows(view, view.index.embeddings[[*tail, *rows]], wishes.weights)
+    embeddings = listener.transform(view.index.embeddings[[*tail, *rows]])
     similarities = np.einsum("nd,nd->n", embeddings[:-1], embeddings[1:]).astype(np.float64)
     steps: list[float | None] = [round(float(each), DECIMALS) for each in similarities]
     if not tail:

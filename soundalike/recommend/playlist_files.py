@@ -9,9 +9,10 @@ from itertools import pairwise
 from typing import Any
 
 from soundalike.errors import InvalidArgument, printable
-from soundalike.library.checks import checked_weights
+from soundalike.library.checks import checked_taste, checked_weights
 from soundalike.library.library import Library
 from soundalike.library.limits import Limits
+from soundalike.library.listener import Listener
 from soundalike.library.playlist_records import entry_of
 from soundalike.library.snapshot import Query
 from soundalike.playlists import (
@@ -23,7 +24,6 @@ from soundalike.playlists import (
     write_playlist,
 )
 from soundalike.recommend.defaults import PLAYLIST_LIMITS
-from soundalike.recommend.likeness import weighed_rows
 from soundalike.recommend.order import smooth_order
 from soundalike.recommend.playlist import RECIPE_VERSION, compose
 from soundalike.recommend.records import (
@@ -34,8 +34,10 @@ from soundalike.recommend.records import (
 )
 from soundalike.recommend.rules import check_library
 from soundalike.recommend.seeds import Seeds, findable, hear_recipe, hear_seeds, nothing_in
+from soundalike.recommend.taste import taste_in_use
 from soundalike.recommend.wishes import Wishes
 from soundalike.similarity.distribution import DECIMALS
+from soundalike.similarity.taste import Taste
 
 __all__ = ["as_playlist", "extend_playlist", "extended", "order_playlist", "refresh_playlist"]
 
@@ -63,6 +65,7 @@ def extend_playlist(
     surprise: float = 0.0,
     random_seed: int = 0,
     order: OrderName = "smooth",
+    taste: Taste | None = None,
     base: BasePair | None = None,
 ) -> MadePlaylist:
     """What goes on with a playlist in its own spirit: its tracks are the seeds.
@@ -89,6 +92,7 @@ def extend_playlist(
     TrackNotFound : none of its tracks is in the library.
     Others as ``make_playlist``.
     """
+    taste = checked_taste(taste)
     wishes = Wishes(
         tracks=tracks,
         minutes=minutes,
@@ -99,12 +103,13 @@ def extend_playlist(
         surprise=surprise,
         random_seed=random_seed,
         order=order,
+        taste=bool(taste),
     )
     check_library(library)
     content = _content(library, file, base)
     more = hear_seeds(library, also, name="also")
     away = hear_seeds(library, without, name="without")
-    return _go_on(library, content, more, away, wishes)
+    return _go_on(library, content, more, away, wishes, taste)
 
 
 def extended(playlist: Playlist, made: MadePlaylist) -> Playlist:
@@ -119,6 +124,7 @@ def order_playlist(
     *,
     artist_gap: int = 1,
     weights: Mapping[str, float] | None = None,
+    taste: Taste | None = None,
     base: BasePair | None = None,
 ) -> OrderedPlaylist:
     """The tracks of a playlist in an order in which each sounds like the one before it.
@@ -132,6 +138,7 @@ def order_playlist(
     ----------
     file : a playlist in any format that ``read_playlist`` knows; it is not changed.
     artist_gap : so many others stand between two tracks of one artist, where that can be had.
+    taste : of a listener, whose metric compares them; what it likes makes no difference.
     base : see ``read_playlist``.
 
     Raises
@@ -150,7 +157,9 @@ def order_playlist(
             if row is not None:
                 placed.append(at)
                 rows.append(row)
-        embeddings = weighed_rows(view, view.index.embeddings[rows], checked_weights(weights))
+        listener = Listener(view, checked_weights(weights), _metric_of(checked_taste(taste)))
+        embeddings = listener.transform(view.index.embeddings[rows])
+        use = listener.use
         artists = view.artists(rows)
         tracks = view.tracks(rows)
     found = smooth_order(embeddings, artists=artists, artist_gap=artist_gap)
@@ -173,11 +182,17 @@ def order_playlist(
         given_total_step=found.given_total_step,
         given_largest_step=found.given_largest_step,
         n_too_close=found.n_too_close,
+        taste=use,
     )
 
 
 def refresh_playlist(
-    library: Library, file: StrPath, *, write: bool = True, base: BasePair | None = None
+    library: Library,
+    file: StrPath,
+    *,
+    write: bool = True,
+    taste: bool | None = None,
+    base: BasePair | None = None,
 ) -> RefreshedPlaylist:
     """Make a playlist again, by its own recipe, over the library as it is now.
 
@@ -189,6 +204,8 @@ def refresh_playlist(
     ----------
     file : a playlist that soundalike made, or extended.
     write : whether to write it, whole or not at all; else it is left as it is.
+    taste : whether the listener's taste counts, as far as it is in use now; None as it did when the
+        playlist was made.
     base : see ``read_playlist``.
 
     Raises
@@ -205,15 +222,18 @@ def refresh_playlist(
         seeds = hear_recipe(library, recipe.pop("seeds", []))
         away = hear_recipe(library, recipe.pop("without", []))
         wishes = Wishes.from_json(recipe)
+        if taste is not None:
+            wishes = replace(wishes, taste=taste)
     except InvalidArgument as error:
         raise InvalidArgument(
             f"{printable(file)}: its recipe cannot be followed: {error}. Mend it in the file, or "
             f"make the playlist anew"
         ) from error
+    in_use = taste_in_use(library) if wishes.taste else None
     if kind == "extension":
         kept = replace(playlist, entries=playlist.entries[:n_kept])
         content = _resolved(library, kept, file)
-        made = _go_on(library, content, seeds, away, wishes)
+        made = _go_on(library, content, seeds, away, wishes, in_use)
         old = playlist.entries[n_kept:]
     elif not seeds.heard:
         gone = f"none of its seeds is there any more: {', '.join(seeds.gone)}"
@@ -222,7 +242,7 @@ def refresh_playlist(
             f"Make the playlist anew: soundalike playlist"
         )
     else:
-        made = compose(library, seeds, away, wishes)
+        made = compose(library, seeds, away, wishes, taste=in_use)
         old = playlist.entries
     entry_by_id: dict[int, PlaylistEntry] = {}
     ids = findable(library, library.resolve_playlist(replace(playlist, entries=old)))
@@ -268,7 +288,12 @@ def _resolved(library: Library, playlist: Playlist, file: StrPath) -> _Content:
 
 
 def _go_on(
-    library: Library, content: _Content, also: Seeds, away: Seeds, wishes: Wishes
+    library: Library,
+    content: _Content,
+    also: Seeds,
+    away: Seeds,
+    wishes: Wishes,
+    taste: Taste | None,
 ) -> MadePlaylist:
     ids = [each for each in content.ids if each is not None]
     heard = library.hear_all(list(dict.fromkeys(ids)), with_excerpts=False)
@@ -277,7 +302,12 @@ def _go_on(
     own = [each for each in heard if each.seed.key not in unwanted]
     seeds = Seeds((*own, *also.heard), also.recipe, also.gone)
     recipe = {"make": "extension", "keep": len(content.playlist.entries)}
-    return compose(library, seeds, away, wishes, before_ids=ids, recipe=recipe)
+    return compose(library, seeds, away, wishes, taste=taste, before_ids=ids, recipe=recipe)
+
+
+def _metric_of(taste: Taste | None) -> Taste | None:
+    """A taste without what it likes."""
+    return None if taste is None else replace(taste, liking=None)
 
 
 def _recipe(playlist: Playlist, file: StrPath) -> tuple[str, int, dict[str, Any]]:

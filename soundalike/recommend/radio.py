@@ -103,6 +103,8 @@ class Radio:
     breadth : from 0 on; with 0 the nearest always comes.
     popularity : float32 (n,), where it is known already; zeros for the plain cosine. None measures
         it, which takes as long as the next 256 tracks.
+    bonus : float32 (n,), what each row gains beside its cosine, such as for what is liked; None for
+        nothing.
 
     Raises
     ------
@@ -124,6 +126,7 @@ class Radio:
         breadth: float = 4.0,
         memory: float = 0.85,
         popularity: NDArray[np.floating] | None = None,
+        bonus: NDArray[np.floating] | None = None,
     ) -> None:
         check_matrix(embeddings)
         n = len(embeddings)
@@ -141,6 +144,13 @@ class Radio:
                 f"{n} tracks"
             )
         self._handicap = (_POPULARITY_WEIGHT * popularity).astype(np.float32)
+        if bonus is not None:
+            if bonus.shape != (n,):
+                raise InvalidArgument(
+                    f"bonus has shape {bonus.shape}: it must have one value for each of the {n} "
+                    f"tracks"
+                )
+            self._handicap -= bonus.astype(np.float32)
         self._draws = whole_number("seed", seed, least=0)
         self._drift = number("drift", drift, least=0, most=1)
         self._pull = number("pull", pull, least=0, most=1)
@@ -275,6 +285,7 @@ class Radio:
         allowed: NDArray[np.bool_] | None = None,
         copies_of: CopiesOf | None = None,
         popularity: NDArray[np.floating] | None = None,
+        bonus: NDArray[np.floating] | None = None,
     ) -> Radio:
         """The radio of a state, over the same embeddings; see the class for the arguments.
 
@@ -301,6 +312,7 @@ class Radio:
                 allowed=allowed,
                 copies_of=copies_of,
                 popularity=popularity,
+                bonus=bonus,
             )
             size = embeddings.shape[1]
             radio._seed = _finite(state["seed_embedding"], size)

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from typing import Any, Literal
 
 from soundalike.library.records import Copy, Track
-from soundalike.library.similar_records import PassedTrack, Seed
+from soundalike.library.similar_records import PassedTrack, Seed, TasteUse
 from soundalike.playlists import Playlist, PlaylistEntry
 from soundalike.similarity.passages import Passage
 
@@ -69,6 +69,9 @@ class PlaylistItem:
         this, best first; the first twenty at most. With surprise, their ranks are among the
         surprised.
     passed_counts : how many these are in all, by limit.
+    rank_without_taste : its place if there were neither taste nor limits; None where there is no
+        taste.
+    liking : from -1 (surely disliked) to 1; None where no liking is used.
     """
 
     place: int
@@ -82,6 +85,8 @@ class PlaylistItem:
     copies: tuple[Copy, ...] = ()
     passed_over: tuple[PassedTrack, ...] = ()
     passed_counts: Mapping[str, int] = field(default_factory=dict, hash=False)
+    rank_without_taste: int | None = None
+    liking: float | None = None
 
     @property
     def is_seed(self) -> bool:
@@ -120,6 +125,7 @@ class MadePlaylist:
     is_unfamiliar : whether the seeds are unlike all music that the model knows.
     is_poor : whether even the nearest is far away for this library.
     recipe : how to make it again; see ``refresh_playlist``.
+    taste : what of a listener's taste had a say; None for nothing.
     """
 
     model: str
@@ -147,6 +153,7 @@ class MadePlaylist:
     is_unfamiliar: bool
     is_poor: bool
     recipe: dict[str, Any] = field(hash=False)
+    taste: TasteUse | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -163,6 +170,7 @@ class OrderedPlaylist:
     total_step, largest_step, given_total_step, given_largest_step : sum and maximum of 1 -
         similarity of two in a row, now and before, without the entries that cannot be compared.
     n_too_close : pairs of tracks of one artist that are nearer than the gap that was asked for.
+    taste : what of a listener's taste had a say; None for nothing.
     """
 
     playlist: Playlist
@@ -175,6 +183,7 @@ class OrderedPlaylist:
     given_total_step: float
     given_largest_step: float
     n_too_close: int
+    taste: TasteUse | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -206,6 +215,8 @@ class PathStop:
     waypoint : the place in ``MadePath.waypoints``; None for a track between them.
     likeness : to the track before it; None for the first.
     step : 1 - that similarity.
+    liking : from -1 (surely disliked) to 1; None where no liking is used, and for a waypoint that
+        is not in the library.
     """
 
     place: int
@@ -213,6 +224,7 @@ class PathStop:
     waypoint: int | None
     likeness: Likeness | None
     step: float | None
+    liking: float | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -233,6 +245,7 @@ class MadePath:
     limits : the names of the limits that were set.
     searched : tracks that might have come.
     not_searched : tracks that are not analysed with this model (yet).
+    taste : what of a listener's taste had a say; None for nothing.
     """
 
     model: str
@@ -247,6 +260,7 @@ class MadePath:
     limits: tuple[str, ...]
     searched: int
     not_searched: int
+    taste: TasteUse | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -265,6 +279,7 @@ class RadioItem:
         "artist" or "skipped artist", who came or was skipped lately; "copy", of which the recording
         has come; or "chance", as another was drawn.
     passed_counts : how many these are in all, by rule.
+    liking : from -1 (surely disliked) to 1; None where no liking is used.
     """
 
     place: int
@@ -275,6 +290,7 @@ class RadioItem:
     round: int
     passed_over: tuple[PassedTrack, ...] = ()
     passed_counts: Mapping[str, int] = field(default_factory=dict, hash=False)
+    liking: float | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -291,6 +307,7 @@ class RadioPart:
     searched : tracks that may come.
     not_searched : tracks that are not analysed with this model (yet).
     state : JSON, for ``continue_radio``.
+    taste : what of a listener's taste had a say; None for nothing.
     """
 
     model: str
@@ -301,3 +318,4 @@ class RadioPart:
     searched: int
     not_searched: int
     state: dict[str, Any] = field(hash=False)
+    taste: TasteUse | None = None

@@ -17,15 +17,16 @@ from numpy.typing import NDArray
 
 from soundalike.arguments import whole_number
 from soundalike.errors import InvalidArgument, ModelMismatch
-from soundalike.library.checks import checked_weights
+from soundalike.library.checks import checked_taste, checked_weights
 from soundalike.library.library import Library
 from soundalike.library.limits import Limits
+from soundalike.library.listener import Listener
 from soundalike.library.seed_scores import own_rows
 from soundalike.library.similar_records import Heard, PassedTrack
 from soundalike.library.snapshot import Query
 from soundalike.library.view import View
 from soundalike.recommend.defaults import PLAYLIST_LIMITS, RADIO_TRACKS
-from soundalike.recommend.likeness import Likenesses, weighed_rows
+from soundalike.recommend.likeness import Likenesses
 from soundalike.recommend.radio import Pick, Radio
 from soundalike.recommend.records import RadioItem, RadioPart
 from soundalike.recommend.rules import (
@@ -38,6 +39,7 @@ from soundalike.recommend.seeds import hear_seeds
 from soundalike.recommend.wishes import limits_from_json, limits_to_json
 from soundalike.similarity.distribution import DECIMALS
 from soundalike.similarity.hubness import popularity
+from soundalike.similarity.taste import Taste
 
 __all__ = ["continue_radio", "start_radio"]
 
@@ -60,6 +62,7 @@ def start_radio(
     not_playlists: Sequence[str | os.PathLike[str]] = (),
     weights: Mapping[str, float] | None = None,
     random_seed: int = 0,
+    taste: Taste | None = None,
 ) -> RadioPart:
     """The first tracks of a radio from some seeds, and how to go on.
 
@@ -76,13 +79,15 @@ def start_radio(
         artist where there are enough, by default four. A radio has no end, so no limit on how many
         of an artist or album.
     random_seed : the same gives the same.
+    taste : of a listener, as for ``make_playlist``; the state keeps it, so that the radio goes on
+        as it began.
     others : as for ``make_playlist``.
 
     Raises
     ------
     As ``make_playlist``.
     """
-    weights = checked_weights(weights)
+    weights, taste = checked_weights(weights), checked_taste(taste) or None
     check_no_counts(limits, "a radio, which has no end,")
     random_seed = whole_number("random_seed", random_seed, least=0)
     check_library(library)
@@ -96,14 +101,15 @@ def start_radio(
             settings["memory"] = 0.5 ** (1.0 / (limits.artist_gap + 0.5))
         own = [view.row_of(each) if each.seed.is_whole else None for each in heard]
         rows = [row for row in own if row is not None]
-        embeddings = _embeddings(view, weights)
+        listener = Listener(view, weights, taste)
+        embeddings = listener.transform(view.index.embeddings)
         given: Any = list(dict.fromkeys(rows))
         if len(rows) < len(heard):
-            stacked = np.stack([each.embedding for each in heard])
-            given = weighed_rows(view, stacked, weights)
+            given = listener.transform(np.stack([each.embedding for each in heard]))
         own_tracks, own_copies = own_rows(view, heard)
         closed = own_tracks | set(own_copies)
-        radio = Radio(embeddings, given, **settings, **_given(view, allowed, weights, closed))
+        told = _given(view, allowed, listener, embeddings, closed)
+        radio = Radio(embeddings, given, **settings, **told)
         kept = {
             "seeds": [each.name for each in heard],
             "seed_ids": view.index.track_ids[sorted(closed)].tolist(),
@@ -111,8 +117,9 @@ def start_radio(
             "only_playlists": [os.path.abspath(os.path.expanduser(f)) for f in only_playlists],
             "not_playlists": [os.path.abspath(os.path.expanduser(f)) for f in not_playlists],
             "weights": None if weights is None else {k: float(v) for k, v in weights.items()},
+            "taste": None if taste is None else taste.to_json(),
         }
-        return _part(view, radio, kept, tracks, like, skip, allowed, weights, heard)
+        return _part(view, radio, kept, tracks, like, skip, allowed, listener, heard)
 
 
 def continue_radio(
@@ -145,6 +152,9 @@ def continue_radio(
         )
     try:
         kept = {name: state[name] for name in _KEPT}
+        # A radio of before there was any has none.
+        kept["taste"] = state.get("taste")
+        taste = None if kept["taste"] is None else Taste.from_json(kept["taste"])
         limits = limits_from_json(kept["limits"])
         allowed = limits_with_playlists(
             library, limits, kept["only_playlists"], kept["not_playlists"]
@@ -152,7 +162,7 @@ def continue_radio(
         weights = checked_weights(kept["weights"])
         if not all(isinstance(kept[name], list) for name in ("seeds", "seed_ids")):
             raise TypeError("its seeds are no list")
-    except (KeyError, TypeError) as error:
+    except (KeyError, TypeError, ValueError) as error:
         raise InvalidArgument(
             f"the state of the radio cannot be read ({error!r}): begin a new one"
         ) from error
@@ -163,24 +173,24 @@ def continue_radio(
                 f"{view.model}: begin a new one"
             )
         closed = set(_rows(view, kept["seed_ids"]))
-        embeddings = _embeddings(view, weights)
-        radio = Radio.from_state(
-            _with_rows(view, state["radio"]), embeddings, **_given(view, allowed, weights, closed)
-        )
-        return _part(view, radio, kept, tracks, like, skip, allowed, weights, ())
+        listener = Listener(view, weights, taste)
+        embeddings = listener.transform(view.index.embeddings)
+        told = _given(view, allowed, listener, embeddings, closed)
+        radio = Radio.from_state(_with_rows(view, state["radio"]), embeddings, **told)
+        return _part(view, radio, kept, tracks, like, skip, allowed, listener, ())
 
 
 _KEPT = ("seeds", "seed_ids", "limits", "only_playlists", "not_playlists", "weights")
 
 
-def _embeddings(view: View, weights: Mapping[str, float] | None) -> NDArray[np.float32]:
-    return weighed_rows(view, view.index.embeddings, weights)
-
-
 def _given(
-    view: View, limits: Limits, weights: Mapping[str, float] | None, closed: Set[int]
+    view: View,
+    limits: Limits,
+    listener: Listener,
+    embeddings: NDArray[np.float32],
+    closed: Set[int],
 ) -> dict[str, Any]:
-    """What a radio is told of a view's tracks."""
+    """What a radio is told of a view's tracks, with their embeddings as the listener has them."""
     barred = view.barred(limits)
     allowed = barred.allowed.copy()
     allowed[list(closed)] = False
@@ -188,12 +198,12 @@ def _given(
         raise InvalidArgument(
             f"none of the {len(view):,} tracks may come{taken_words(barred)}: allow more"
         )
-    key = ("popularity", tuple(sorted((weights or {}).items())))
     return {
         "allowed": allowed,
         "artists_of": view.artists,
         "copies_of": None if limits.versions else view.recordings.copies_of,
-        "popularity": view.index.kept(key, lambda: popularity(_embeddings(view, weights))),
+        "popularity": view.index.kept(("popularity", listener.key), lambda: popularity(embeddings)),
+        "bonus": listener.bonus,
     }
 
 
@@ -205,7 +215,7 @@ def _part(
     like: Sequence[Query],
     skip: Sequence[Query],
     limits: Limits,
-    weights: Mapping[str, float] | None,
+    listener: Listener,
     heard: Sequence[Heard],
 ) -> RadioPart:
     tracks = whole_number("tracks", tracks, least=0)
@@ -218,8 +228,8 @@ def _part(
     return RadioPart(
         model=view.model,
         seeds=tuple(kept["seeds"]),
-        weights=view.layout.weights(weights),
-        items=_items(view, picks, before, weights, heard),
+        weights=listener.weights,
+        items=_items(view, picks, before, listener, heard),
         limits=limits.in_use,
         searched=int(np.count_nonzero(view.barred(limits).allowed)),
         not_searched=view.index.counts["pending"],
@@ -229,6 +239,7 @@ def _part(
             **kept,
             "radio": _with_ids(view, state),
         },
+        taste=listener.use,
     )
 
 
@@ -236,14 +247,14 @@ def _items(
     view: View,
     picks: Sequence[Pick],
     before: Mapping[str, Any],
-    weights: Mapping[str, float] | None,
+    listener: Listener,
     heard: Sequence[Heard],
 ) -> tuple[RadioItem, ...]:
     rows = [pick.row for pick in picks]
     previous = before["previous"]
     seeds = [row for each in heard if (row := view.row_of(each)) is not None]
     here = [*rows, *([previous] if previous is not None else []), *seeds]
-    likenesses = Likenesses(view, here, weights)
+    likenesses = Likenesses(view, here, listener)
     over = [each.row for pick in picks for each in pick.passed_over[:_NAMED]]
     tracks = dict(zip([*rows, *over], view.tracks([*rows, *over]), strict=True))
     items = []
@@ -251,7 +262,7 @@ def _items(
         other: Heard | int | None = previous
         if other is None and heard:
             own = view.index.embeddings[pick.row]
-            other = max(heard, key=lambda each: float(each.embedding @ own))
+            other = max(heard, key=lambda each: listener.similarity(each.embedding, own))
         items.append(
             RadioItem(
                 place=place,
@@ -265,6 +276,7 @@ def _items(
                     for rank, each in enumerate(pick.passed_over[:_NAMED], start=1)
                 ),
                 passed_counts=dict(Counter(each.rule for each in pick.passed_over)),
+                liking=listener.liking_of(pick.row),
             )
         )
         previous = pick.row

@@ -190,7 +190,8 @@ def taste_of(library: Library, *, now: float | None = None) -> TasteReport:
             if not is_stale:
                 return TasteReport.from_json(kept.fitted)
     evidence = library.taste_evidence()
-    report = fit_taste(evidence, now=now)
+    # As it is kept, so that it is the same to the last bit now and when it is read.
+    report = TasteReport.from_json(fit_taste(evidence, now=now).to_json())
     if evidence.stamp != NOTHING:
         library.keep_taste(evidence, report.to_json())
     return report

@@ -35,6 +35,7 @@ class Wishes:
     random_seed : of the surprise.
     order : "smooth", or "similar": the nearest first.
     with_seeds : whether the seeds come first.
+    taste : whether a listener's taste is to count.
 
     Raises
     ------
@@ -51,6 +52,7 @@ class Wishes:
     random_seed: int = 0
     order: OrderName = "smooth"
     with_seeds: bool = False
+    taste: bool = False
 
     def __post_init__(self) -> None:
         if self.tracks is not None:
@@ -71,6 +73,8 @@ class Wishes:
             object.__setattr__(self, name, absolute)
         object.__setattr__(self, "surprise", number("surprise", self.surprise, least=0, most=1))
         whole_number("random_seed", self.random_seed, least=0)
+        if not isinstance(self.taste, bool):
+            raise InvalidArgument(f"taste is {self.taste!r}: it must be true or false")
         if self.order not in get_args(OrderName):
             raise InvalidArgument(
                 f"order is {self.order!r}: it must be {' or '.join(get_args(OrderName))}"
@@ -85,7 +89,15 @@ class Wishes:
     def to_json(self) -> dict[str, Any]:
         """What :meth:`from_json` reads; only what is not as by default."""
         found: dict[str, Any] = {"limits": limits_to_json(self.limits)}
-        for name in ("tracks", "minutes", "surprise", "random_seed", "order", "with_seeds"):
+        for name in (
+            "tracks",
+            "minutes",
+            "surprise",
+            "random_seed",
+            "order",
+            "with_seeds",
+            "taste",
+        ):
             if getattr(self, name) != getattr(_DEFAULTS, name):
                 found[name] = getattr(self, name)
         found.setdefault("tracks", self.tracks)

@@ -18,6 +18,7 @@ from soundalike.errors import InvalidArgument, ModelMismatch, printable
 if TYPE_CHECKING:
     from soundalike.analysis import Analysis
     from soundalike.similarity.distribution import PairDistribution
+    from soundalike.similarity.taste import Metric
 
 __all__ = [
     "Alone",
@@ -166,6 +167,7 @@ def compare_analyses(
     distribution: PairDistribution | None = None,
     passages: int = 5,
     weights: Mapping[str, float] | None = None,
+    metric: Metric | None = None,
 ) -> Comparison:
     """Compare two analyses under the given names; see ``compare``.
 
@@ -173,6 +175,7 @@ def compare_analyses(
     ----------
     distribution : of pairs under the same weights.
     weights : what counts how much, by facet, as ``Facets.weights`` takes it.
+    metric : to compare by, in place of the weights.
 
     Raises
     ------
@@ -185,19 +188,23 @@ def compare_analyses(
             "analyse both with the same model"
         )
     layout = a_analysis.layout
-    shares = layout.shares(a_analysis.embedding, b_analysis.embedding, weights)
+    embeddings = a_analysis.embedding, b_analysis.embedding
+    cosines = layout.cosines(*embeddings) if metric is None else metric.cosines(*embeddings)
+    shares_of = layout.weights(weights) if metric is None else metric.weights
+    shares = {name: share * cosines[name] for name, share in shares_of.items()}
     similarity = math.fsum(shares.values())
-    matrix = np.asarray(
-        layout.reweight(a_analysis.excerpt_embeddings, weights)
-        @ b_analysis.excerpt_embeddings.astype(np.float32).T
-    )
+    excerpts = a_analysis.excerpt_embeddings, b_analysis.excerpt_embeddings.astype(np.float32)
+    if metric is None:
+        matrix = np.asarray(layout.reweight(excerpts[0], weights) @ excerpts[1].T)
+    else:
+        matrix = metric.transform(excerpts[0]) @ metric.transform(excerpts[1]).T
     return Comparison(
         a=a,
         b=b,
         a_path=a_path,
         b_path=b_path,
         similarity=similarity,
-        facets=layout.cosines(a_analysis.embedding, b_analysis.embedding),
+        facets=cosines,
         shares=shares,
         percentile=distribution.percentile(similarity) if distribution else None,
         passages=best_passages(

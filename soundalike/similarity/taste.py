@@ -39,8 +39,8 @@ Floats = NDArray[np.float32]
 LIKING_SHARE = 0.5
 """Of the standard deviation of similarities: what a track gains that is surely liked."""
 
-# Numbers are kept with so many digits.
-_DIGITS = 7
+# So many digits keep a float32 to the last bit: the same taste gives the same lists.
+_DIGITS = 9
 
 
 @dataclass(frozen=True, eq=False)
