@@ -20,6 +20,7 @@
     ├── MissingExtra             an optional dependency is not installed
     ├── DataError                a data set that is missing, damaged or laid out differently
     ├── PlaylistError            a playlist file that cannot be read
+    ├── ServerError              a music server that cannot be reached, or refuses, or is none
     ├── Busy                     too much is asked for at once; carries when to come again
     └── OutputError              a file or folder cannot be written
 
@@ -48,6 +49,7 @@ __all__ = [
     "OutputError",
     "PlaylistError",
     "ProtectedAudio",
+    "ServerError",
     "SilentAudio",
     "SoundalikeError",
     "TooShort",
@@ -203,6 +205,11 @@ class DataError(SoundalikeError):
 
 class PlaylistError(SoundalikeError):
     """A playlist file that cannot be read; the message names it, the place in it and what to do."""
+
+
+class ServerError(SoundalikeError):
+    """A music server that cannot be reached, refuses, or answers otherwise than it should; the
+    message names it and what to do."""
 
 
 class Busy(SoundalikeError):

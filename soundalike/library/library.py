@@ -22,6 +22,7 @@ from soundalike.library.forget import forget
 from soundalike.library.index import Index
 from soundalike.library.judging import Judging
 from soundalike.library.limits import NO_LIMITS, Limits
+from soundalike.library.linking import Linking
 from soundalike.library.reader import Reader
 from soundalike.library.records import (
     DuplicateGroup,
@@ -63,7 +64,7 @@ def _load(analyzer: str, model: ModelKey) -> AnalyzerLike:
     return load_analyzer(analyzer, model)
 
 
-class Library(Scanning, Judging):
+class Library(Scanning, Judging, Linking):
     """Tracks with their analyses, in a database.
 
     Parameters
