@@ -30,11 +30,10 @@ class Links:
     server : its name.
     rows : the row of the index of each linked song that can be found; by the song's id.
     unheard : the ids of linked songs that cannot be found now: missing, or not analysed.
-    items : the song's id by row; of several that are one track, the first.
+    items : the song's id by the id of its track; of several that are one track, the first.
     names : of the artists, by their ids.
     rows_of_artist : rows (n,) of each artist's songs, ascending.
     rows_of_album_artist : the same for whom albums are by.
-    track_ids : of all rows.
     """
 
     server: str
@@ -44,12 +43,11 @@ class Links:
     names: Mapping[str, str] = field(repr=False)
     rows_of_artist: Mapping[str, NDArray[np.intp]] = field(repr=False)
     rows_of_album_artist: Mapping[str, NDArray[np.intp]] = field(repr=False)
-    track_ids: frozenset[int] = field(repr=False)
 
     @cached_property
     def limits(self) -> Limits:
         """Which allow the linked tracks alone."""
-        return Limits(only=Filter(track_ids=self.track_ids))
+        return Limits(only=Filter(track_ids=frozenset(self.items)))
 
     def row(self, item_id: str) -> int:
         """
@@ -147,7 +145,7 @@ def _read(view: View, server: Row[Any]) -> Links:
         if own is None:
             unheard.add(each.item_id)
             continue
-        items.setdefault(own, each.item_id)
+        items.setdefault(int(index.track_ids[own]), each.item_id)
         for artist_id in each.artist_ids:
             by.setdefault(artist_id, []).append(own)
         for artist_id in each.album_artist_ids:
@@ -157,7 +155,6 @@ def _read(view: View, server: Row[Any]) -> Links:
             server_artists.c.server_id == server.id
         )
     )
-    ids = index.track_ids[np.fromiter(items, np.intp, len(items))].tolist()
     return Links(
         server=str(server.name),
         rows=found,
@@ -166,7 +163,6 @@ def _read(view: View, server: Row[Any]) -> Links:
         names={row.artist_id: row.name for row in named},
         rows_of_artist=dict(_as_rows(by)),
         rows_of_album_artist=dict(_as_rows(by_album)),
-        track_ids=frozenset(ids),
     )
 
 

@@ -9,6 +9,7 @@ import anyio
 from fastapi import FastAPI
 
 from soundalike import __version__
+from soundalike.server import plugins
 from soundalike.server.api import ROUTERS
 from soundalike.server.problems import PROBLEMS, add_handlers
 from soundalike.server.security import Security
@@ -60,7 +61,7 @@ def create_app(settings: Settings) -> FastAPI:
         responses=PROBLEMS,
     )
     add_handlers(app)
-    for router in ROUTERS:
+    for router in (*ROUTERS, plugins.router):
         app.include_router(router)
     app.add_middleware(Security, settings=settings)
     return app
