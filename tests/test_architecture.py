@@ -30,7 +30,7 @@ LAYERS = [
     ["library"],
     ["recommend"],
     ["show"],
-    ["evaluate"],
+    ["evaluate", "integrations"],
     ["research"],
     ["server"],
     ["cli", "__main__"],
@@ -46,6 +46,7 @@ HEAVY = (
     "rich",
     "jinja2",
     "fastapi",
+    "httpx",
     "uvicorn",
 )
 
