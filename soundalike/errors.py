@@ -209,7 +209,20 @@ class PlaylistError(SoundalikeError):
 
 class ServerError(SoundalikeError):
     """A music server that cannot be reached, refuses, or answers otherwise than it should; the
-    message names it and what to do."""
+    message names it and what to do.
+
+    Parameters
+    ----------
+    reason : the message.
+    code : the number that the server has for what is wrong; None where it did not say.
+    """
+
+    def __init__(self, reason: str, code: int | None = None) -> None:
+        super().__init__(reason, code)
+        self.code = code
+
+    def __str__(self) -> str:
+        return str(self.args[0])
 
 
 class Busy(SoundalikeError):

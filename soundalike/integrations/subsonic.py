@@ -40,15 +40,6 @@ _MISSING, _SERVER_TOO_OLD, _WRONG, _NO_TOKENS, _KEYS_ONLY, _WRONG_KEY = 10, 30, 
 _FORBIDDEN, _NOT_FOUND = 50, 70
 
 
-class _Refused(ServerError):
-    """The server says that it failed, with a number."""
-
-    def __init__(self, message: str, code: int, version: str) -> None:
-        super().__init__(message)
-        self.code = code
-        self.version = version
-
-
 class Subsonic:
     """A server, as one of its users sees it.
 
@@ -73,7 +64,8 @@ class Subsonic:
         # Whether the server takes passwords only as they are; it is asked on the first request.
         self._as_is = False
         self._facts: ServerFacts | None = None
-        self._is_open = False
+        # Of the API, as the last answer has it.
+        self._version = ""
         self._http = httpx.Client(
             timeout=timeout_s, headers={"User-Agent": _CLIENT, "Accept": "application/json"}
         )
@@ -97,13 +89,11 @@ class Subsonic:
         """
         if self._facts is None:
             answer = self._connect()
-            version = str(answer.get("version", ""))
-            if _numbers(version) < _numbers(_LEAST):
+            if _numbers(self._version) < _numbers(_LEAST):
                 raise ServerError(
-                    f"{self.url}: speaks version {version or 'unknown'} of the Subsonic API, and "
-                    f"{_LEAST} is the oldest that can be linked: upgrade the server"
+                    f"{self.url}: speaks version {self._version or 'unknown'} of the Subsonic API, "
+                    f"and {_LEAST} is the oldest that can be linked: upgrade the server"
                 )
-            self._is_open = answer.get("openSubsonic") is True
             named = [_text(answer.get("type")), _text(answer.get("serverVersion"))]
             self._facts = ServerFacts(
                 kind="subsonic",
@@ -146,8 +136,8 @@ class Subsonic:
     def _connect(self) -> dict[str, Any]:
         try:
             return self._ask("ping")
-        except _Refused as refused:
-            is_old = _numbers(refused.version) < _numbers(_WITH_TOKENS)
+        except ServerError as refused:
+            is_old = _numbers(self._version) < _numbers(_WITH_TOKENS)
             asks_as_is = refused.code in (_SERVER_TOO_OLD, _NO_TOKENS) or (
                 refused.code in (_MISSING, _WRONG) and is_old
             )
@@ -211,16 +201,16 @@ class Subsonic:
             status = found["status"]
         except (ValueError, KeyError, TypeError, RecursionError):
             raise ServerError(self._no_answer(response, body)) from None
+        self._version = str(found.get("version", ""))
         if status == "ok":
             answer: dict[str, Any] = found
             return answer
         problem = found.get("error")
         problem = problem if isinstance(problem, dict) else {}
         code = problem.get("code")
-        raise _Refused(
+        raise ServerError(
             f"{self.url}: {self._refusal(code, _text(problem.get('message')), endpoint)}",
             code if isinstance(code, int) else 0,
-            str(found.get("version", "")),
         )
 
     def _refusal(self, code: object, message: str | None, endpoint: str) -> str:
@@ -270,8 +260,8 @@ class Subsonic:
         while True:
             try:
                 answer = self._ask("search3", {**parameters, "songOffset": offset})
-            except _Refused:
-                if offset:
+            except ServerError as refused:
+                if offset or refused.code is None:
                     raise
                 return  # a search for nothing is not allowed here
             page = _listed(answer, "searchResult3", "song")
@@ -294,7 +284,7 @@ class Subsonic:
             for album in page:
                 try:
                     answer = self._ask("getAlbum", {"id": str(album.get("id"))})
-                except _Refused as refused:
+                except ServerError as refused:
                     if refused.code == _NOT_FOUND:
                         continue  # deleted meanwhile
                     raise
