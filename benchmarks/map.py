@@ -27,7 +27,8 @@ from soundalike.recommend.affinity import affinities, shares
 from soundalike.recommend.communities import communities
 from soundalike.recommend.fidelity import kept_shares, nearest_in_plane, trustworthiness
 from soundalike.recommend.layout import lay_out, main_axes, place
-from soundalike.recommend.neighbours import Neighbours, best_columns, nearest
+from soundalike.similarity.best import best_columns
+from soundalike.similarity.neighbours import Neighbours, nearest
 
 Floats = NDArray[np.float32]
 

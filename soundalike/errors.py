@@ -20,6 +20,7 @@
     ├── MissingExtra             an optional dependency is not installed
     ├── DataError                a data set that is missing, damaged or laid out differently
     ├── PlaylistError            a playlist file that cannot be read
+    │   └── PlaylistNotFound     no playlist is kept by this name
     ├── ServerError              a music server that cannot be reached, or refuses, or is none
     ├── Busy                     too much is asked for at once; carries when to come again
     └── OutputError              a file or folder cannot be written
@@ -48,6 +49,7 @@ __all__ = [
     "ModelMismatch",
     "OutputError",
     "PlaylistError",
+    "PlaylistNotFound",
     "ProtectedAudio",
     "ServerError",
     "SilentAudio",
@@ -205,6 +207,10 @@ class DataError(SoundalikeError):
 
 class PlaylistError(SoundalikeError):
     """A playlist file that cannot be read; the message names it, the place in it and what to do."""
+
+
+class PlaylistNotFound(PlaylistError):
+    """No playlist is kept by this name or id."""
 
 
 class ServerError(SoundalikeError):

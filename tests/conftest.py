@@ -40,10 +40,11 @@ if signal.getsignal(signal.SIGINT) == signal.SIG_IGN:
 
 @pytest.fixture(scope="session", autouse=True)
 def nothing_of_the_user(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
-    """No test sees the library of its user, or the models that were pulled."""
+    """No test sees the library of its user, the models that were pulled, or what is cached."""
     with pytest.MonkeyPatch.context() as patch:
         library = tmp_path_factory.mktemp("data") / "none.db"
         patch.setenv("SOUNDALIKE_LIBRARY", str(library))
+        patch.setenv("SOUNDALIKE_CACHE", str(tmp_path_factory.mktemp("cache") / "none"))
         patch.setenv("SOUNDALIKE_MODELS", str(tmp_path_factory.mktemp("models") / "none"))
         patch.delenv("SOUNDALIKE_MODEL", raising=False)
         yield

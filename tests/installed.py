@@ -217,7 +217,7 @@ def from_python(folder: Path, bands: list[Path]) -> None:
 def main() -> None:
     checkout = Path(__file__).resolve().parent.parent
     assert checkout not in Path(soundalike.__file__).resolve().parents, soundalike.__file__
-    names = ("av", "numpy", "onnxruntime", "sqlalchemy", "alembic", "click", "mutagen", "rich")
+    names = ("av", "numpy", "onnxruntime", "sqlalchemy", "alembic", "click", "mutagen")
     print(" ", ", ".join(f"{name} {importlib.metadata.version(name)}" for name in names))
     with tempfile.TemporaryDirectory(prefix="soundalike-") as place:
         folder = Path(place).resolve()

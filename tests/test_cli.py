@@ -22,6 +22,7 @@ from soundalike.cli.app import SECTIONS
 from soundalike.cli.output import Column
 from soundalike.errors import TrackNotFound
 from soundalike.show import amounts, text, times
+from soundalike.show.cells import cell_length
 from soundalike.times import Span, parse_time
 
 HEAVY = {
@@ -31,7 +32,6 @@ HEAVY = {
     "mutagen",
     "numpy",
     "onnxruntime",
-    "rich",
     "sqlalchemy",
     "torch",
 }
@@ -419,11 +419,9 @@ def test_a_piped_table_is_whole(monkeypatch: pytest.MonkeyPatch) -> None:
 
 @pytest.mark.parametrize("width", [40, 50, 60, 80])
 def test_a_table_fits_the_terminal(width: int, monkeypatch: pytest.MonkeyPatch) -> None:
-    from rich.cells import cell_len
-
     lines = printed_table(width, monkeypatch)
     assert len(lines) == 3
-    assert max(map(cell_len, lines)) <= width
+    assert max(map(cell_length, lines)) <= width
 
 
 def test_the_least_important_column_goes_first(monkeypatch: pytest.MonkeyPatch) -> None:

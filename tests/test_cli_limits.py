@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import re
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -129,14 +131,14 @@ def test_the_text_says_what_limits_took(place: Path) -> None:
 @pytest.mark.parametrize(
     ("options", "code", "message"),
     [
-        (["--max-per-artist", 0], 1, "InvalidArgument: max_per_artist is 0"),
+        (["--max-per-artist", 0], 1, "InvalidArgument: --max-per-artist is 0"),
         (
             ["--min-length", "2:00", "--max-length", "60s"],
             1,
-            "min_length_s is 120 and max_length_s",
+            "--min-length is 120 and --max-length",
         ),
         (["--genre", "jaz"], 1, "no track has the genre 'jaz'. Did you mean 'jazz'?"),
-        (["--genre", "jazz", "--not-genre", "Jazz"], 1, "only.genres has 'jazz', and never.genres"),
+        (["--genre", "jazz", "--not-genre", "Jazz"], 1, "--genre has 'jazz', and --not-genre"),
         (["--year", "94"], 2, "'94' is no year: write 1994, 1990-1999"),
         (["--folder", "nowhere"], 1, "no track of the library lies in"),
         (["--min-length", "26"], 1, "the limits leave nothing of 11 tracks: length takes 11"),
@@ -252,3 +254,78 @@ def test_lengths(text: str, seconds: float) -> None:
 def test_what_is_no_length(text: str) -> None:
     with pytest.raises(click.BadParameter, match="is not a time: write seconds"):
         to_length(text)
+
+
+def commands(group: click.Group, *names: str) -> Iterator[tuple[tuple[str, ...], click.Command]]:
+    """All commands below a group, and the names by which they are called."""
+    context = click.Context(group)
+    for name in group.list_commands(context):
+        command = group.get_command(context, name)
+        assert command is not None
+        if isinstance(command, click.Group):
+            yield from commands(command, *names, name)
+        yield (*names, name), command
+
+
+# What these are about; the others look at a library, or write much.
+TRACKS = {"path": (1, 2), "compare": (1, 2), "explain": (1, 2), "alike": (1, 2)}
+ELSEWHERE = {
+    "scan",
+    "train",
+    "data",
+    "reproduce",
+    "models",
+    "completion",
+    "evaluate",
+    "plot",
+    "find",
+}
+
+
+def numeric_options() -> list[tuple[tuple[str, ...], str, bool]]:
+    """Commands, options, and whether all tracks must be let in first."""
+    found = []
+    for names, command in commands(cli):
+        its = getattr(command, "default", command)
+        if names[0] not in ELSEWHERE:
+            found += [
+                (names, max(each.opts, key=len), any(p.name == "min_length" for p in its.params))
+                for each in its.params
+                if isinstance(each, click.Option)
+                and isinstance(each.type, click.types.IntParamType | click.types.FloatParamType)
+            ]
+    return found
+
+
+@pytest.mark.parametrize(("names", "option", "has_lengths"), numeric_options())
+def test_a_wrong_value_is_told_with_its_option(
+    place: Path, tmp_path: Path, names: tuple[str, ...], option: str, has_lengths: bool
+) -> None:
+    mix = tmp_path / "mix.m3u8"
+    mix.write_text("".join(f"{place}/music/{n % 3}/piece {n}.wav\n" for n in range(4)))
+    what = [mix] if names[0] == "playlist" and names[1:] else TRACKS.get(names[0], [1])
+    if names[0] in ("info", "clusters", "map", "versions", "duplicates", "list", "taste"):
+        what = []
+    if has_lengths:
+        what = [*what, "--min-length", 0]
+    for value in (-7, "nan"):
+        result = call(*names, *what, option, value)
+        if option == "--seed" and value == -7 and result.exit_code == 0:
+            continue  # any whole number is one
+        assert result.exit_code in (1, 2), result.output
+        last = result.stderr.splitlines()[-1]
+        assert option in last, last
+        assert not re.search(r"\b[a-z]+_[a-z_]+\b", last), last
+
+
+def test_limits_that_contradict_each_other_are_told_as_options(place: Path) -> None:
+    for arguments, words in (
+        (("--min-length", 60, "--max-length", 30), "--min-length is 60 and --max-length is 30"),
+        (("--genre", "Rock", "--not-genre", "rock"), "--genre has 'Rock', and --not-genre has"),
+        (("--year", 1990, "--not-year", "1980-"), "--year has 1990, and --not-year has 1980-"),
+        (("--folder", "music/1", "--not-folder", "music"), "--not-folder has"),
+    ):
+        result = call("similar", 1, *arguments)
+        assert words in result.stderr
+    both = call("similar", 1, 2, "--at", "0:00-0:05")
+    assert "--at is a passage of one track, and there are 2" in both.stderr

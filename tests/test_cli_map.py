@@ -132,7 +132,7 @@ def test_as_many_clusters_as_are_asked_for(place: Path) -> None:
     assert points_of() == before  # it was a question, and changes nothing
     result = call("clusters", "--groups", 22)
     assert result.exit_code == 1
-    assert f"n_groups is 22: {N} tracks make {N // 2} groups at most" in result.stderr
+    assert f"--groups is 22: {N} tracks make {N // 2} groups at most" in result.stderr
     assert call("clusters", "--groups", 0).exit_code == 2
 
 
@@ -195,6 +195,19 @@ def test_a_track_with_other_audio_is_new(place: Path, use: Use) -> None:
     assert found["path"] == str(path)
     waltzes = {each["group"] for each in before.values() if "waltz" in each["path"]}
     assert found["group"] in waltzes
+
+
+def test_a_seed_that_has_no_say_is_told(place: Path) -> None:
+    words = "--seed 3 had no say; to make it anew with it: soundalike map --again --seed 3"
+    for arguments, is_told in (
+        (("--seed", 3), False),
+        ((), False),
+        (("--seed", 3), True),
+        (("--seed", 3, "--again"), False),
+    ):
+        result = call("map", *arguments)
+        assert result.exit_code == 0
+        assert (words in result.stderr) == is_told, arguments
 
 
 def test_many_new_tracks_are_told(place: Path, use: Use) -> None:
@@ -290,7 +303,8 @@ def test_the_page_asks_for_nothing_and_has_everything(place: Path) -> None:
 
 def test_a_hostile_title_is_shown_and_nothing_more(place: Path) -> None:
     with open_library(place, name=FACETED, analyzer="test_cli_map:KindAnalyzer") as library:
-        heard = heard_in(library)
+        with library.view() as view:
+            heard = heard_in(view)
         found = map_of(heard.index, library.path)
     groups = groups_of(heard, found)
     pages = []

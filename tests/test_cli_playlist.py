@@ -204,6 +204,18 @@ def test_a_radio_goes_on_where_it_was(place: Path, tmp_path: Path) -> None:
     refused = call("radio", "--state", tmp_path / "empty.json")
     assert refused.exit_code == 1
     assert "empty.json" in refused.stderr
+    for name, value in (
+        ("version", 99),
+        ("seed_ids", None),
+        ("limits", {"max_pigs": 3}),
+        ("model", "other@1"),
+        ("not_playlists", [str(tmp_path / "gone.m3u8")]),
+        ("radio", {"version": 1}),
+    ):
+        (tmp_path / "bad.json").write_text(json.dumps({**json.loads(before), name: value}))
+        refused = call("radio", "--state", tmp_path / "bad.json")
+        assert refused.exit_code == 1
+        assert f": {tmp_path}/bad.json: " in refused.stderr, name
     # Three of eleven are left; then all come again.
     rest = call("radio", "--tracks", 5, "--state", state)
     assert "come again" in rest.stderr
@@ -241,3 +253,52 @@ def test_tables_fit_the_terminal(
     shown = call(*command.split(), *ALL)
     assert max(map(len, shown.stdout.splitlines())) <= width
     assert max(map(len, shown.stderr.splitlines())) <= 80
+
+
+def test_a_playlist_to_leave_out_that_is_empty_is_told(place: Path, tmp_path: Path) -> None:
+    empty = tmp_path / "empty.m3u8"
+    empty.write_text("#EXTM3U\n")
+    mix = tmp_path / "mix.m3u8"
+    call("playlist", 1, "--tracks", 3, *ALL, "--out", mix)
+    for command in (("playlist", 1), ("radio", 1), ("path", 1, 12), ("playlist", "extend", mix)):
+        found = call(*command, *ALL, "--not-playlist", empty)
+        assert found.exit_code == 0, found.output
+        told = f"--not-playlist {empty}: none of its tracks is in the library"
+        assert told in found.stderr
+        assert told not in call(*command, *ALL, "--not-playlist", mix).stderr
+        refused = call(*command, *ALL, "--only-playlist", empty)
+        assert (refused.exit_code, "it has no tracks" in refused.stderr) == (1, True)
+
+
+def test_the_folder_of_a_base_that_holds_nothing_of_the_list(place: Path, tmp_path: Path) -> None:
+    mix = tmp_path / "mix.m3u8"
+    made = ("playlist", 1, "--tracks", 3, *ALL, "--out", mix, "--base")
+    refused = call(*made, place / "mucis", "/mnt")
+    assert refused.exit_code == 1
+    assert "nothing of the playlist lies below this folder" in refused.stderr
+    assert f"{place}/mucis" in refused.stderr
+    assert not mix.exists()
+    assert call(*made, place / "music", "/mnt").exit_code == 0
+    # Some of it elsewhere: told, a line each.
+    outside = f"{tmp_path}/a.flac"
+    mix.write_text(f"{mix.read_text()}{outside}\n")
+    told = call("playlist", "order", mix, "--in-place", "--base", place / "music", "/mnt")
+    assert f"'{outside}': its path: it does not lie below {place}/music" in told.stderr
+    assert outside in mix.read_text().splitlines()
+
+
+def test_a_playlist_in_utf_16_stays_in_it(place: Path, tmp_path: Path) -> None:
+    mix = tmp_path / "mix.m3u8"
+    call("playlist", 1, "--tracks", 3, *ALL, "--out", mix)
+    mix.write_bytes(mix.read_text().encode("utf-16"))
+    for command in (("refresh", mix), ("extend", mix, "--in-place", *ALL)):
+        assert call("playlist", *command).exit_code == 0
+        assert mix.read_bytes().startswith("\ufeff#EXTM3U\n".encode("utf-16-le"))
+    shown = call("playlist", "order", mix, "--out", "-")
+    assert shown.stdout.startswith("#EXTM3U\n")
+    assert len(read_playlist(mix).entries) > 3
+    # Into a file of its own code page goes what it can hold.
+    old = tmp_path / "old.m3u"
+    old.write_bytes(f"#EXTM3U\n#PLAYLIST:\xe9t\xe9\n{place}/music/00.flac\n".encode("cp1252"))
+    assert "UTF-8" not in call("playlist", "extend", old, "--in-place", *ALL).stderr
+    assert "été" in old.read_text("cp1252")

@@ -248,7 +248,7 @@ def test_passages_that_cannot_be_read(library: Library, query: str, message: str
 
 
 def test_a_passage_is_given_once(library: Library, place: Path) -> None:
-    with pytest.raises(InvalidArgument, match="has a passage, and start_s is 1"):
+    with pytest.raises(InvalidArgument, match=r"has a passage, and there is another \(start_s"):
         library.hear("piece 3@10-20", start_s=1)
     with pytest.raises(InvalidArgument, match="a passage of one track, and there are 2"):
         library.similar(["piece 3", "piece 4"], start_s=1)
@@ -293,14 +293,43 @@ def test_a_folder_means_its_tracks(library: Library, place: Path, tmp_path: Path
         library.similar(tmp_path)
 
 
-def test_text_without_a_separator_is_no_folder(
+def test_the_name_of_a_folder_is_one_if_tracks_lie_there(
     library: Library, place: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.chdir(place / "music")
+    for name in ("calm", "calm/", "./calm"):
+        assert len(library.similar(name).seeds) == 5, name
+    assert len(library.similar(".", without=()).seeds) == N
+    # Elsewhere, and where no track lies in it, it is words.
+    monkeypatch.chdir(place)
+    (place / "calm").mkdir()
     with pytest.raises(AmbiguousTrack):
         library.similar("calm")
-    assert len(library.similar("calm/").seeds) == len(library.similar("./calm").seeds) == 5
-    assert len(library.similar(".", without=()).seeds) == N
+    with pytest.raises(TrackNotFound, match="no track of the library lies there"):
+        library.similar("./calm")
+
+
+def test_an_id_goes_before_a_folder_that_is_called_so(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name in ("1", "1994"):
+        for number in range(2):
+            write_track(tmp_path / "music" / name / f"piece {number}.wav", f"{name} {number}")
+    with open_library(tmp_path, name=FACETED) as library:
+        library.scan([tmp_path / "music"])
+        monkeypatch.chdir(tmp_path / "music")
+        assert [seed.track for seed in library.similar("1").seeds] == [library.track(1)]
+        assert len(library.similar("1994").seeds) == 2
+
+
+def test_a_folder_whose_disk_is_away_is_one(tmp_path: Path) -> None:
+    for number in range(3):
+        write_track(tmp_path / "music" / f"piece {number}.wav", f"text {number}")
+    with open_library(tmp_path, name=FACETED) as library:
+        library.scan([tmp_path / "music"])
+        (tmp_path / "music").rename(tmp_path / "away")
+        assert len(library.hear_all(tmp_path / "music", with_excerpts=False)) == 3
+        assert len(library.hear_all(f"{tmp_path}/music", with_excerpts=False)) == 3
 
 
 # Several seeds

@@ -70,7 +70,7 @@ LIVE = "live/Tool/Lateralus/01 - Schism.wav"
         (Sought("b/come.mp3"), ("b/come.wav", "tail")),
         (Sought("b/come.mp3", duration_s=219.9), ("b/come.wav", "tail")),
         # Two that fit as well, and no way to tell.
-        (Sought("Tool/Lateralus/01 - Schism.wav"), ("several tracks fit: #13, #14", None)),
+        (Sought("Tool/Lateralus/01 - Schism.wav"), ("several tracks fit: #14, #15", None)),
         (Sought("come.wav"), ("no track fits", None)),
         (Sought("other/01 - Schism.wav"), ("no track fits", None)),
         (Sought("b/come.mp3", duration_s=300.0), ("no track fits", None)),

@@ -30,6 +30,7 @@ MUSIC = [
     ("b/hydra.wav", "Toto", "99", "Hydra", 315.0),
     ("b/best.wav", "Toto", "99", "Past to Present", 314.5),
     ("c/Untitled Tape_03.wav", None, None, None, 100.0),
+    ("e/bare - name.wav", None, None, None, 70.0),
     ("d/intro.wav", "X", "Intro", "One", 81.0),
     ("d/long.wav", "Y - Z", "A - B", None, 50.0),
 ]
@@ -195,6 +196,17 @@ def test_by_identifiers(asked: Library) -> None:
         (PlaylistEntry(None, "!!!", "???"), None),
         (PlaylistEntry(Path("/old/c/untitled tape 03.mp3")), "c/Untitled Tape_03.wav"),
         (PlaylistEntry(Path("/old/e/untitled tape 03.mp3")), None),
+        (  # in another folder its length tells that it is the same
+            PlaylistEntry(Path("/old/e/untitled tape 03.mp3"), duration_s=100.4),
+            "c/Untitled Tape_03.wav",
+        ),
+        (
+            PlaylistEntry(Path("/old/e/untitled tape 03.mp3"), None, "old", 100.0, "e"),
+            "c/Untitled Tape_03.wav",
+        ),
+        (PlaylistEntry(Path("/old/e/untitled tape 03.mp3"), duration_s=107.0), None),
+        (PlaylistEntry(Path("/old/e/bare - name.mp3"), "name", "bare", 70.0), "e/bare - name.wav"),
+        (PlaylistEntry(Path("/old/e/bare - name.mp3"), "name", "bare"), None),
         (
             PlaylistEntry(Path("/old/x.mp3"), "Untitled Tape_03", None, 100.0),
             "c/Untitled Tape_03.wav",

@@ -61,6 +61,7 @@ tops = st.sampled_from(
     [b"/", b"/no such folder/", b"/no such folder/lists/", b"/music/", b"/mnt/music/", b"/C:/"]
 )
 paths = st.builds(lambda top, rest: Path(os.fsdecode(top + rest)), tops, inside)
+AS_HERE = "and is written as it is here"
 each_format = pytest.mark.parametrize("format", WRITTEN)
 
 
@@ -74,7 +75,7 @@ def back(format: str, rendered: Rendered, base: BasePair | None = None) -> Playl
     return replace(_FORMATS[format].parse(source), format=format)
 
 
-def check(format: str, path: Path, **how: Any) -> None:
+def check(format: str, path: Path, *, lacks: str | None = None, **how: Any) -> None:
     entries = (PlaylistEntry(path, "one"), PlaylistEntry(Path("/music/y.mp3"), "two"))
     rendered = render_playlist(Playlist(entries=entries), format, folder=FOLDER, **how)
     found = back(format, rendered, how.get("base"))
@@ -83,7 +84,8 @@ def check(format: str, path: Path, **how: Any) -> None:
         assert "line break" in rendered.left_out[0].reason
         entries = entries[1:]
     else:
-        assert rendered.left_out == ()
+        told = [each.reason for each in rendered.left_out]
+        assert told == ([] if lacks is None else [lacks])
     assert [entry.path for entry in found.entries] == [entry.path for entry in entries]
     # Read and written again, nothing changes.
     again = render_playlist(found, format, folder=FOLDER, base=how.get("base"))
@@ -144,10 +146,25 @@ def test_paths_of_windows(format: str, there: str, rest: bytes) -> None:
 def test_paths_that_the_base_does_not_concern(format: str, path: Path) -> None:
     base = ("/music", "/mnt/music")
     if path.is_relative_to(base[1]):
-        rendered = render_playlist(Playlist(entries=(PlaylistEntry(path),)), format, base=base)
+        entries = (PlaylistEntry(path), PlaylistEntry(Path("/music/y.mp3")))
+        rendered = render_playlist(Playlist(entries=entries), format, base=base)
         assert "it lies below /mnt/music, which stands for /music" in rendered.left_out[0].reason
-    else:
+    elif path.is_relative_to(base[0]):
         check(format, path, base=base)
+    else:
+        check(format, path, base=base, lacks=f"it does not lie below {base[0]}, {AS_HERE}")
+
+
+@each_format
+def test_a_base_below_which_nothing_lies_is_the_wrong_one(format: str, tmp_path: Path) -> None:
+    playlist = Playlist(entries=(PlaylistEntry(Path("/music/a.mp3")), PlaylistEntry(title="b")))
+    file = tmp_path / f"list.{format}"
+    words = r"base /muisc: nothing of the playlist lies below this folder \(its first file is "
+    with pytest.raises(InvalidArgument, match=rf"{words}/music/a\.mp3\)"):
+        write_playlist(file, playlist, base=("/muisc", "/mnt/music"))
+    assert not file.exists()
+    # Where there is no file, none can lie elsewhere.
+    render_playlist(Playlist(entries=(PlaylistEntry(title="b"),)), format, base=("/muisc", "/x"))
 
 
 @each_format

@@ -378,6 +378,31 @@ def test_what_is_no_playlist(format: str, tmp_path: Path) -> None:
         read_playlist(file)
 
 
+@pytest.mark.parametrize("format", ["m3u", "m3u8"])
+@pytest.mark.parametrize("encoding", ["utf-8", "utf-16-le", "utf-16-be", "utf-32-le"])
+def test_a_marked_encoding_is_kept(format: str, encoding: str, tmp_path: Path) -> None:
+    file = tmp_path / f"mix.{format}"
+    data = f"\ufeff#EXTM3U\n#EXTINF:5,Müller - 夏\n{tmp_path}/été.mp3\n".encode(encoding)
+    file.write_bytes(data)
+    found = read_playlist(file)
+    more = replace(found, entries=(*found.entries, PlaylistEntry(tmp_path / "東京.mp3")))
+    assert write_playlist(file, more) == ()
+    added = f"#EXTINF:-1,東京\n{tmp_path}/東京.mp3\n".encode(encoding)
+    assert file.read_bytes() == data + added
+    # Another format, or what a player reads from a pipe, is in its own.
+    assert write_playlist(tmp_path / "mix.xspf", found) == ()
+    assert render_playlist(found, format, encoding="utf-8").content.startswith(b"#EXTM3U\n")
+    other = {"m3u": "m3u8", "m3u8": "m3u"}[format]
+    if other == "m3u8":
+        assert render_playlist(found, other).content.startswith(b"#EXTM3U\n")
+    # A name that no text can have makes it UTF-8, which is told.
+    raw = replace(found, entries=(PlaylistEntry(tmp_path / os.fsdecode(b"caf\xe9.mp3")),))
+    (told,) = write_playlist(file, raw)
+    assert (told.entry, told.field) == (None, "encoding")
+    assert told.reason == f"{encoding} cannot hold all of it, so it is in UTF-8 now"
+    assert read_playlist(file).entries[0].path == raw.entries[0].path
+
+
 @pytest.mark.skipif(not os.path.exists("/dev/zero"), reason="it has no such file")
 def test_a_file_without_end_is_refused(tmp_path: Path) -> None:
     file = tmp_path / "mix.xspf"

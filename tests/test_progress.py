@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import math
+import re
 import sys
 import threading
 from collections.abc import Callable
@@ -13,10 +14,13 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from soundalike.cli import progress
+from soundalike.cli.bar import Bar
+from soundalike.cli.output import note
 from soundalike.evaluate.records import EvaluationProgress
 from soundalike.library import ScanProgress
 from soundalike.pace import Pace
 from soundalike.show import times
+from soundalike.show.cells import cell_length, cut_to_cells
 
 Wait = Callable[[float], None]
 
@@ -206,6 +210,95 @@ def test_where_nothing_is_told_a_terminal_gets_nothing(monkeypatch: pytest.Monke
     with progress.bytes_progress():
         pass
     assert stream.getvalue() == ""
+
+
+def screen(written: str) -> list[str]:
+    """What a terminal shows of it: only the bar's own codes move about in a line."""
+    lines = [""]
+    for piece in re.findall(r"\x1b\[2K|[^\x1b]", written):
+        if piece == "\x1b[2K":
+            lines[-1] = ""
+        elif piece == "\n":
+            lines.append("")
+        elif piece != "\r":
+            lines[-1] += piece
+    return lines
+
+
+def test_what_is_written_meanwhile_stands_above_the_bar(monkeypatch: pytest.MonkeyPatch) -> None:
+    stream = terminal(monkeypatch)
+    with progress.work_progress() as show:
+        show("decoding", 3, 12)
+        note("a line")
+        print("two", "parts", file=sys.stderr)  # two writes and more
+        assert screen(stream.getvalue())[:2] == ["a line", "two parts"]
+        sys.stderr.write("half of ")
+        threading.Event().wait(0.25)  # the bar would be drawn twice
+        sys.stderr.write("a line\n")
+        show("decoding", 6, 12)
+        wait_for(lambda: "6 of 12" in screen(stream.getvalue())[-1])
+    assert screen(stream.getvalue()) == ["a line", "two parts", "half of a line", ""]
+    assert sys.stderr is stream
+
+
+@pytest.mark.parametrize("words", ["short", "名前" * 60, "x" * 500])
+@pytest.mark.parametrize("total", [None, 0, 3, 4])
+def test_a_bar_stays_in_its_line(
+    words: str, total: int | None, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    stream = terminal(monkeypatch)
+    Bar(words, 3, total).close()
+    shown = stream.getvalue().split("\x1b[2K")[1].removesuffix("\r")
+    assert cell_length(shown) <= 99
+    drawn = shown.count("━")
+    if words == "short":
+        assert shown.endswith("  short")
+        assert drawn == {None: 0, 0: 0, 3: 90, 4: 68}[total]
+
+
+def test_a_terminal_of_ascii_gets_ascii(monkeypatch: pytest.MonkeyPatch) -> None:
+    stream = terminal(monkeypatch)
+    monkeypatch.setattr(stream, "encoding", "ascii")
+    Bar("words", 1, 2).close()
+    assert stream.getvalue().isascii()
+    assert stream.getvalue().count("#") > 50
+
+
+def test_a_terminal_that_is_gone_stops_no_work(monkeypatch: pytest.MonkeyPatch) -> None:
+    stream = terminal(monkeypatch)
+    with progress.work_progress() as show:
+        show("decoding", 3, 12)
+        stream.close()
+        show("decoding", 4, 12)
+
+
+@pytest.mark.parametrize(
+    ("text", "cells"),
+    [
+        ("plain", 5),
+        ("Björk", 5),
+        ("Bjo\u0308rk", 5),  # o and a diaeresis
+        ("椎名林檎", 8),
+        ("\uff21\uff22", 4),
+        ("\u1112\u1161\u11ab", 2),  # a syllable of three letters
+        ("हिन्दी", 3),
+        ("a\u200bb", 2),
+        ("🎵", 2),
+        ("👍🏽", 2),
+        ("", 0),
+    ],
+)
+def test_the_columns_that_text_takes_up(text: str, cells: int) -> None:
+    assert cell_length(text) == cells
+
+
+@given(st.text(alphabet="ab椎名\u0308ö🎵"), st.integers(-1, 30))
+def test_text_is_cut_where_no_more_fits(text: str, width: int) -> None:
+    found = cut_to_cells(text, width)
+    assert text.startswith(found)
+    assert cell_length(found) <= max(width, 0)
+    longer = text[: len(found) + 1]
+    assert found == text or cell_length(longer) > width
 
 
 @pytest.mark.parametrize(

@@ -11,7 +11,6 @@ from soundalike.facets import Facet, Facets
 from soundalike.models.contract import Word, Words, tag_words
 from soundalike.recommend.affinity import Affinities, affinities, from_edges
 from soundalike.recommend.communities import communities, modularity
-from soundalike.recommend.neighbours import nearest
 from soundalike.recommend.traits import (
     Trait,
     closeness,
@@ -22,6 +21,7 @@ from soundalike.recommend.traits import (
     rare_words,
     traits_of,
 )
+from soundalike.similarity.neighbours import nearest
 
 # Zachary's karate club (1977): who met whom outside of it.
 KARATE = (

@@ -10,6 +10,7 @@ from pathlib import Path
 from urllib.parse import unquote
 
 import pytest
+from fakes import write_track
 from listening import add_track, artists_of, make_listening, open_listening
 
 from soundalike.errors import InvalidArgument, PlaylistError, TrackNotFound
@@ -224,6 +225,29 @@ def test_seeds_that_moved_are_found_and_those_that_are_gone_are_named(
     own.scan([tmp_path / "music"])
     with pytest.raises(InvalidArgument, match="none of its seeds is there any more"):
         refresh_playlist(own, file)
+
+
+def test_a_folder_without_tags_that_is_renamed(tmp_path: Path) -> None:
+    with open_listening(tmp_path) as library:
+        old, new = tmp_path / "music" / "old", tmp_path / "music" / "new"
+        for number in range(6):
+            write_track(old / f"Band - Piece {number}.wav", f"sound {number}")
+        library.scan([old])
+        anything = Limits(min_length_s=0)
+        file, of_folder = tmp_path / "mix.m3u8", tmp_path / "folder.m3u8"
+        seed = old / "Band - Piece 3.wav"
+        made = make_playlist(library, seed, tracks=4, limits=anything)
+        write_playlist(file, as_playlist(made))
+        extension = extend_playlist(library, file, tracks=1, also=old, limits=anything)
+        write_playlist(of_folder, extended(read_playlist(file), extension))
+        old.rename(new)
+        library.scan([new])
+        found = refresh_playlist(library, file)
+        assert (found.came, found.went, found.made.gone) == ((), (), ())
+        assert {entry.path.parent for entry in found.playlist.entries if entry.path} == {new}
+        # Where a folder went, nobody knows.
+        gone = refresh_playlist(library, of_folder).made.gone
+        assert gone == (f"{old}: there is no such folder any more",)
 
 
 def test_of_an_extension_what_was_there_before_stays(own: Library, tmp_path: Path) -> None:

@@ -9,11 +9,12 @@ from hypothesis import strategies as st
 from numpy.typing import NDArray
 
 from soundalike.errors import InvalidArgument
-from soundalike.recommend import neighbours
 from soundalike.recommend.affinity import affinities, shares
 from soundalike.recommend.fidelity import kept_shares, nearest_in_plane, trustworthiness
 from soundalike.recommend.layout import Repulsion, attraction, lay_out, main_axes, place
-from soundalike.recommend.neighbours import best_columns, nearest
+from soundalike.similarity import neighbours
+from soundalike.similarity.best import best_columns
+from soundalike.similarity.neighbours import nearest
 
 Floats = NDArray[np.float32]
 

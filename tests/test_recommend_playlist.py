@@ -236,6 +236,11 @@ def test_only_or_none_of_a_playlist(library: Library, tmp_path: Path) -> None:
             make_playlist(library, 7, only_playlists=[nothing])
         with pytest.raises(TrackNotFound, match=rf"nothing\.m3u8: {words}"):
             make_playlist(library, nothing)
+        # To leave out nothing is no mistake.
+        found = make_playlist(library, 7, tracks=9, not_playlists=[nothing])
+        assert ids(found) == ids(make_playlist(library, 7, tracks=9))
+        both = make_playlist(library, 7, tracks=40, not_playlists=[nothing, favourites])
+        assert ids(both) == ids(never)
 
 
 def test_what_is_pushed_away_stays_away(library: Library) -> None:

@@ -121,6 +121,43 @@ def test_the_file_is_one_small_file_that_tells_nothing_of_this_machine(exported:
     ]
 
 
+def test_large_convolutions_can_be_stored_in_eight_bits(
+    exported: Path, run: Path, data: LogMelSet, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    import onnxruntime
+
+    monkeypatch.setattr(export, "_LARGE", 1000)
+    other = export.export(
+        run, data, tmp_path, version="7", description="", half=True, eight_bits=True
+    ).path
+    graph = onnx.load(exported).graph
+    weights = {each.name: onnx.numpy_helper.to_array(each) for each in graph.initializer}
+    stored = {
+        each.name: onnx.numpy_helper.to_array(each) for each in onnx.load(other).graph.initializer
+    }
+    convolved = {node.input[1] for node in graph.node if node.op_type == "Conv"}
+    large = {name for name in convolved if weights[name].size >= 1000}
+    assert {f"{name}.int8" for name in large} == {each for each in stored if ".int8" in each}
+    assert 2 < len(large) < len(convolved)
+    for name in large:
+        step = stored[f"{name}.scale"]
+        found = stored[f"{name}.int8"]
+        assert found.dtype == np.int8
+        assert step.shape == (len(found), 1, 1, 1)
+        assert (np.abs(found * step - weights[name]) <= step * 0.501).all()
+    inputs = {"log_mel": np.random.default_rng(1).uniform(-80, 0, (3, N_MELS, EXCERPT_FRAMES))}
+    inputs = {name: values.astype(np.float32) for name, values in inputs.items()}
+    embeddings = [
+        onnxruntime.InferenceSession(path, providers=["CPUExecutionProvider"]).run(None, inputs)[1]
+        for path in (exported, other)
+    ]
+    # With the mean, which is most of what noise has.
+    _, network = checkpoints.load_checkpoint(run)
+    whole = [each + export.mean_embedding(network, data) for each in embeddings]
+    before, after = (each / np.linalg.norm(each, axis=1, keepdims=True) for each in whole)
+    assert (before * after).sum(axis=1).min() > 0.999
+
+
 def test_the_product_runs_it_and_calibrates_as_was_fitted(
     analyzer: Analyzer, run: Path, data: LogMelSet
 ) -> None:

@@ -44,19 +44,12 @@ def clusters(
     The groups are those of `soundalike map`, and stay as they are when tracks are added, until
     --again.
     """
-    from soundalike.show.map_data import group_document
+    from soundalike.show.map_data import clusters_document
     from soundalike.show.map_words import new_words, unclear_words
 
     _, found, groups = mapped(library, model, n_groups=n_groups, again=again)
     if as_json:
-        print_json(
-            {
-                "model": found.model,
-                "tracks": len(found),
-                "unclear": int(found.is_unclear.sum()),
-                "groups": [group_document(group) for group in groups],
-            }
-        )
+        print_json(clusters_document(found, groups))
         return
     of_all = f"{show_count(len(groups), 'group')} of {show_count(len(found), 'track')}"
     echo(bold(f"{of_all}; {unclear_words(found)}"))

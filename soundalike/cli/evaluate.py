@@ -28,12 +28,9 @@ from soundalike.cli.progress import evaluation_progress
 from soundalike.errors import printable
 from soundalike.files import write_file
 from soundalike.show.amounts import show_count, show_percent
-from soundalike.show.documents import to_json
 from soundalike.show.times import show_duration
 
 if TYPE_CHECKING:
-    from typing import Any
-
     from soundalike.evaluate.records import LibraryEvaluation
 
 __all__ = ["evaluate"]
@@ -140,7 +137,9 @@ def evaluate(
 
         write_file(html, evaluation_page(evaluation))
     if as_json:
-        print_json(_json(evaluation))
+        from soundalike.evaluate.words import evaluation_document
+
+        print_json(evaluation_document(evaluation))
     else:
         _print(evaluation)
     if html is not None:
@@ -149,12 +148,6 @@ def evaluate(
         note("Stopped. Nothing is lost: run the same command again to go on from there.")
         ctx.exit(INTERRUPTED)
     ctx.exit(1 if evaluation.unreadable else 0)
-
-
-def _json(evaluation: LibraryEvaluation) -> Any:
-    from soundalike.evaluate.words import CANNOT_SAY
-
-    return to_json(evaluation) | {"cannot_say": list(CANNOT_SAY)}
 
 
 def _print(evaluation: LibraryEvaluation) -> None:

@@ -131,6 +131,11 @@ _data_option = click.option(
     "from these.",
 )
 @click.option("--half", is_flag=True, help="Store large weights as float16.")
+@click.option(
+    "--eight-bits",
+    is_flag=True,
+    help="Store the weights of the largest convolutions as 8 bits, with a scale for each channel.",
+)
 @json_option
 def export(
     run: Path,
@@ -149,6 +154,7 @@ def export(
     without: tuple[str, ...],
     unheard: Path | None,
     half: bool,
+    eight_bits: bool,
     as_json: bool,
 ) -> None:
     """Export a training run as a model that soundalike runs.
@@ -205,6 +211,7 @@ def export(
                 unheard=read_pool(unheard) if unheard is not None else None,
             ),
             half=half,
+            eight_bits=eight_bits,
         )
     if as_json:
         print_json({"id": model.id, "path": model.path, "size_bytes": model.size_bytes})

@@ -21,9 +21,9 @@ from soundalike.cli.playlist_files import extend, length_options, order, refresh
 from soundalike.cli.progress import decoding
 from soundalike.cli.reasons import list_columns, note_made, playlist_rows, seed_names
 from soundalike.cli.rows import paths_option
-from soundalike.cli.seeds import seed_options
+from soundalike.cli.seeds import seed_options, seed_words
 from soundalike.cli.taste_options import asked_taste, note_taste, taste_option
-from soundalike.cli.views import note_upgrade
+from soundalike.cli.views import note_not_playlists, note_upgrade
 from soundalike.show.amounts import show_count
 
 if TYPE_CHECKING:
@@ -108,7 +108,7 @@ def make(
         raise click.UsageError("--name needs --out FILE")
     with (
         Library(library, model=model, create=False) as opened,
-        decoding(f"looking for what sounds like {' + '.join(seeds)}"),
+        decoding(f"looking for what sounds like {seed_words(seeds)}"),
     ):
         made = make_playlist(
             opened,
@@ -127,6 +127,7 @@ def make(
             taste=asked_taste(opened, use_taste),
         )
         upgrade = opened.upgrade()
+        note_not_playlists(opened, not_playlists)
     note_upgrade(upgrade)
     for each in (*made.seeds, *made.without):
         note_missing(each.track)

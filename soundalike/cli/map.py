@@ -73,7 +73,10 @@ def again_option(command: Decorated) -> Decorated:
 @groups_option
 @again_option
 @click.option(
-    "--seed", default=0, show_default=True, metavar="N", help="Random seed of a map that is made."
+    "--seed",
+    type=int,
+    metavar="N",
+    help="Random seed of a map that is made; of one that is there with --again. Default: 0.",
 )
 @model_option
 @library_option
@@ -82,7 +85,7 @@ def map_command(
     out: tuple[Path, ...],
     n_groups: int | None,
     again: bool,
-    seed: int,
+    seed: int | None,
     model: str | None,
     library: str | None,
     as_json: bool,
@@ -117,7 +120,7 @@ def mapped(
     *,
     n_groups: int | None = None,
     again: bool = False,
-    seed: int = 0,
+    seed: int | None = None,
 ) -> tuple[Heard, LibraryMap, tuple[Group, ...]]:
     """A library, its map, and the groups on it, with progress where that takes long."""
     from soundalike.library import Library
@@ -127,17 +130,23 @@ def mapped(
 
     with Library(library, model=model, create=False) as opened:
         note_upgrade(opened.upgrade())
-        heard = heard_in(opened)
+        with opened.view() as view:
+            heard = heard_in(view)
         with work_progress() as progress:
             found = map_of(
                 heard.index,
                 opened.path,
                 n_groups=n_groups,
                 again=again,
-                seed=seed,
+                seed=seed or 0,
                 progress=progress if len(heard.index) > _QUICK else None,
             )
         note_not_searched(heard.index.counts["pending"], found.model, "placed")
+    if found.was_there and seed is not None:
+        note(
+            f"The map is the one that was made before, so --seed {seed} had no say; to make it "
+            f"anew with it: soundalike map --again --seed {seed}"
+        )
     if found.is_new.mean() > _MANY_NEW:
         note(
             f"{show_percent(float(found.is_new.mean()))} of the tracks are new since the map was "

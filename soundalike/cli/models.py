@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sys
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import click
 
@@ -14,10 +14,10 @@ from soundalike.cli.params import PATH, ExampleCommand, ExampleGroup, json_optio
 from soundalike.cli.progress import bytes_progress
 from soundalike.errors import printable
 from soundalike.show.amounts import show_bytes
-from soundalike.show.documents import to_json
+from soundalike.show.documents import model_document
 
 if TYPE_CHECKING:
-    from soundalike.models import ModelInfo
+    pass
 
 __all__ = ["models"]
 
@@ -45,7 +45,7 @@ def models(ctx: click.Context, as_json: bool) -> None:
 
     found = installed_models()
     if as_json:
-        print_json([_as_json(model) for model in found])
+        print_json([model_document(model) for model in found])
         return
     print_table(
         [
@@ -80,7 +80,7 @@ def show(name: str, as_json: bool) -> None:
 
     model = find_model(name)
     if as_json:
-        print_json(_as_json(model) | {"card": model.card})
+        print_json(model_document(model) | {"card": model.card})
     else:
         echo(model.card.rstrip())
 
@@ -163,7 +163,7 @@ def pull(
             pulled = pulling.pull_url(url, sha256, force=force, progress=progress("model"))
     model = pulled.model
     if as_json:
-        print_json(_as_json(model) | {"was_there": pulled.was_there})
+        print_json(model_document(model) | {"was_there": pulled.was_there})
     elif pulled.was_there:
         echo(f"{model.id} is already installed; --force downloads it again")
     else:
@@ -186,7 +186,7 @@ def remove(name: str, as_json: bool) -> None:
 
     model = pulling.remove(name)
     if as_json:
-        print_json(_as_json(model))
+        print_json(model_document(model))
     else:
         echo(f"{model.id} is removed")
 
@@ -194,7 +194,3 @@ def remove(name: str, as_json: bool) -> None:
 models.add_command(export)
 models.add_command(familiarity)
 models.add_command(card)
-
-
-def _as_json(model: ModelInfo) -> dict[str, Any]:
-    return {"id": model.id, **to_json(model)}

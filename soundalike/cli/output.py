@@ -19,6 +19,7 @@ import click
 
 from soundalike.errors import OutputError
 from soundalike.files import why
+from soundalike.show.cells import cell_length, cut_to_cells
 from soundalike.show.documents import as_text
 from soundalike.show.text import clean
 
@@ -40,6 +41,7 @@ __all__ = [
     "print_table",
     "print_whole",
     "terminal_width",
+    "write_raw",
 ]
 
 # A pipe or a file has no width: nothing is cut there.
@@ -124,6 +126,11 @@ def print_whole(data: bytes) -> None:
         _write_result(data, line_end=False)
 
 
+def write_raw(text: str, stream: TextIO) -> None:
+    """Codes that move about on a terminal, which an old Windows console is given translated."""
+    click.echo(text, file=stream, nl=False, color=True)
+
+
 def discard(stream: TextIO | None) -> None:
     """Let what is still to be written to a stream go nowhere: Python would complain at its end."""
     with contextlib.suppress(OSError, ValueError, AttributeError):
@@ -202,13 +209,11 @@ def print_table(columns: Sequence[Column], rows: Sequence[Sequence[str]]) -> Non
 
     No cell is ever broken over two lines. A column that is empty in every row is left out.
     """
-    from rich.cells import cell_len, set_cell_size
-
     # Before they are measured: what is cut may not come back when the line is cleaned.
     cells = [[one_line(cell) for cell in row] for row in rows]
     kept = [i for i in range(len(columns)) if not cells or any(row[i] for row in cells)]
     natural = {
-        i: max([cell_len(columns[i].header), *(cell_len(row[i]) for row in cells)]) for i in kept
+        i: max(map(cell_length, (columns[i].header, *(row[i] for row in cells)))) for i in kept
     }
     widths = _fit(columns, natural, terminal_width())
 
@@ -216,10 +221,10 @@ def print_table(columns: Sequence[Column], rows: Sequence[Sequence[str]]) -> Non
         shown = []
         for i, width in widths.items():
             text = row[i]
-            if cell_len(text) > width:
+            if cell_length(text) > width:
                 ending = "…" if can_show_unicode() else "~"
-                text = set_cell_size(text, width - 1).rstrip() + ending
-            space = " " * (width - cell_len(text))
+                text = cut_to_cells(text, width - 1).rstrip() + ending
+            space = " " * (width - cell_length(text))
             shown.append(space + text if columns[i].justify == "right" else text + space)
         return (" " * _GAP).join(shown).rstrip()
 

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import os
+import re
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from difflib import get_close_matches
 from pathlib import Path
 from typing import Any, TypeVar
@@ -34,6 +35,23 @@ __all__ = [
 ]
 
 Decorated = TypeVar("Decorated", bound=Callable[..., Any])
+
+# What the library calls some options; of the others, the names are the same.
+_ARGUMENTS = {
+    "min_length_s": "--min-length",
+    "max_length_s": "--max-length",
+    "random_seed": "--seed",
+    "tracks": "--steps",
+    "start_s, end_s": "--at",
+    "only.genres": "--genre",
+    "never.genres": "--not-genre",
+    "only.years": "--year",
+    "never.years": "--not-year",
+    "only.folders": "--folder",
+    "never.folders": "--not-folder",
+    "only.track_ids": "--only-playlist",
+    "never.track_ids": "--not-playlist",
+}
 
 # Not checked here: what opens it says better what is wrong with it, and may go on with the others.
 PATH = click.Path(path_type=Path)
@@ -95,7 +113,7 @@ def to_weights(text: str) -> dict[str, float]:
 
 
 class _Examples(click.Command):
-    """Prints the examples of a command under its options.
+    """Prints the examples of a command under its options, and names options in its errors.
 
     ``examples`` holds pairs of a command line and what it does.
     """
@@ -105,6 +123,13 @@ class _Examples(click.Command):
     ) -> None:
         super().__init__(*args, **extra)
         self.examples = examples
+
+    def invoke(self, ctx: click.Context) -> Any:
+        """As click does, but what the library says of its arguments is said of the options."""
+        try:
+            return super().invoke(ctx)
+        except InvalidArgument as error:
+            raise InvalidArgument(_with_options(str(error), self.params)) from error
 
     def get_help_option(self, ctx: click.Context) -> click.Option | None:
         """As click does, but written by :func:`echo`, which says why it cannot be written."""
@@ -119,6 +144,21 @@ class _Examples(click.Command):
                 for line, purpose in self.examples:
                     formatter.write(f"{'':>{formatter.current_indent}}{line}\n")
                     formatter.write(f"{'':>{formatter.current_indent}}    {purpose}\n")
+
+
+def _with_options(message: str, params: Sequence[click.Parameter]) -> str:
+    """A message of the library, with the options of a command in place of its arguments."""
+    options = {max(each.opts, key=len): each for each in params if isinstance(each, click.Option)}
+    called = {name: option for name, option in _ARGUMENTS.items() if option in options}
+    for option, param in options.items():
+        called[str(param.name)] = called[option.lstrip("-").replace("-", "_")] = option
+    for name, option in called.items():
+        word = re.escape(name)
+        if "_" in name or "." in name:
+            message = re.sub(rf"(?<![\w./'\"-]){word}(?![\w/'\"-])", option, message)
+        else:  # a plain word is an argument only where the message is about it
+            message = re.sub(rf"^{word}(?= (is|holds)\b)", option, message)
+    return message
 
 
 def _print_help(ctx: click.Context, _param: click.Parameter, wanted: bool) -> None:

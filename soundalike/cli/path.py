@@ -16,7 +16,7 @@ from soundalike.cli.reasons import list_cells, list_columns, seed_names, why_wor
 from soundalike.cli.rows import paths_option
 from soundalike.cli.seeds import to_seeds
 from soundalike.cli.taste_options import asked_taste, note_taste, taste_option
-from soundalike.cli.views import note_not_searched, note_upgrade, weight_words
+from soundalike.cli.views import note_not_playlists, note_not_searched, note_upgrade, weight_words
 from soundalike.errors import printable
 from soundalike.recommend.defaults import PATH_TRACKS
 from soundalike.show.amounts import show_count
@@ -110,6 +110,7 @@ def path(
             taste=asked_taste(opened, use_taste),
         )
         upgrade = opened.upgrade()
+        note_not_playlists(opened, not_playlists)
     note_upgrade(upgrade)
     if as_json:
         print_json(made)

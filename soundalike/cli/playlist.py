@@ -26,11 +26,13 @@ from soundalike.show.amounts import show_count
 if TYPE_CHECKING:
     from soundalike.library import Track
 
-__all__ = ["PlaylistTarget", "playlist_options", "with_query_option"]
+__all__ = ["PlaylistTarget", "note_left_out", "playlist_options", "with_query_option"]
 
 Decorated = TypeVar("Decorated", bound=Callable[..., Any])
 
 _STANDARD_OUTPUT = "-"
+# So many tracks that are not in the file as they are get a line each.
+_TOLD = 10
 
 
 def playlist_options(command: Decorated) -> Decorated:
@@ -159,7 +161,9 @@ class PlaylistTarget:
         # None keeps what was read from a file as it was written there.
         relative = self.relative or None
         if self.is_standard_output:
-            rendered = render_playlist(playlist, "m3u8", relative=relative, base=self.base)
+            rendered = render_playlist(
+                playlist, "m3u8", relative=relative, base=self.base, encoding="utf-8"
+            )
             lines = rendered.content.split(b"\n", 1)
             print_whole(lines[1] if goes_on else rendered.content)
             left_out = rendered.left_out
@@ -173,14 +177,25 @@ class PlaylistTarget:
                 base=self.base,
             )
             note(f"playlist: {printable(self.file)}")
-        _tell([each for each in left_out if each.field is None], "left out of the playlist")
-        _tell([each for each in left_out if each.field is not None], "not whole in the playlist")
+        note_left_out(left_out)
+
+
+def note_left_out(left_out: Sequence[LeftOut]) -> None:
+    """Say what the file of a playlist does not hold as it is."""
+    for each in left_out:
+        if each.entry is None:
+            note(f"the {each.field} of the playlist: {each.reason}")
+    of_tracks = [each for each in left_out if each.entry is not None]
+    _tell([each for each in of_tracks if each.field is None], "left out of the playlist")
+    _tell([each for each in of_tracks if each.field is not None], "not whole in the playlist")
 
 
 def _tell(left_out: Sequence[LeftOut], how: str) -> None:
     if left_out:
         note(f"{show_count(len(left_out), 'track')} {how}:")
-    for each in left_out:
+    for each in left_out[:_TOLD]:
         path = each.entry.path if each.entry else None
         what = f"its {each.field}: " if each.field else ""
         note(f"  {printable(path or '')!r}: {what}{each.reason}")
+    if len(left_out) > _TOLD:
+        note(f"  and {len(left_out) - _TOLD:,} more")

@@ -11,18 +11,18 @@ from soundalike.cli.completion import complete_track
 from soundalike.cli.limits import only_playlist_options, playlist_limit_options, weight_options
 from soundalike.cli.output import Column, note, print_json, print_table
 from soundalike.cli.params import ExampleCommand, json_option, library_option, model_option
-from soundalike.cli.playlist import PlaylistTarget, playlist_options
+from soundalike.cli.playlist import PlaylistTarget, note_left_out, playlist_options
 from soundalike.cli.progress import decoding
 from soundalike.cli.reasons import list_columns, note_made, playlist_rows
 from soundalike.cli.rows import PATH_CELL, paths_option, track_cells, track_columns
 from soundalike.cli.taste_options import asked_taste, note_taste, taste_option
-from soundalike.cli.views import note_upgrade
+from soundalike.cli.views import note_not_playlists, note_upgrade
 from soundalike.errors import printable
 from soundalike.show.amounts import show_count
+from soundalike.show.documents import entry_name, order_document, refresh_document
 
 if TYPE_CHECKING:
     from soundalike.library import Limits
-    from soundalike.playlists import PlaylistEntry
     from soundalike.recommend.records import OrderedPlaylist, OrderName, RefreshedPlaylist
 
 __all__ = ["extend", "length_options", "order", "refresh", "surprise_options"]
@@ -173,6 +173,7 @@ def extend(
             base=base,
         )
         upgrade = opened.upgrade()
+        note_not_playlists(opened, not_playlists)
     note_upgrade(upgrade)
     if as_json:
         print_json(made)
@@ -249,7 +250,7 @@ def order(
         upgrade = opened.upgrade()
     note_upgrade(upgrade)
     if as_json:
-        print_json(_order_json(found))
+        print_json(order_document(found))
     elif not target.is_standard_output:
         _print_order(found, paths=paths)
     if not as_json:
@@ -308,12 +309,13 @@ def refresh(
         upgrade = opened.upgrade()
     note_upgrade(upgrade)
     if as_json:
-        print_json({"made": found.made, "came": found.came, "went": list(map(_named, found.went))})
+        print_json(refresh_document(found))
     else:
         _print_refreshed(found)
         note_taste(found.made.taste, found.made.recipe.get("taste"), found.made.weights)
     if not dry_run:
         note(f"playlist: {printable(file)}")
+        note_left_out(found.left_out)
 
 
 def _target(
@@ -351,7 +353,7 @@ def _print_order(found: OrderedPlaylist, *, paths: bool) -> None:
         are = "is" if len(found.not_placed) == 1 else "are"
         note(f"{entries} at the end, which {are} not in the library or not analysed:")
         for entry in found.not_placed:
-            note(f"  {_named(entry)}")
+            note(f"  {entry_name(entry)}")
     if found.smoother_percent < 0.05:
         note("It is as smooth as can be already.")
     else:
@@ -368,7 +370,7 @@ def _print_order(found: OrderedPlaylist, *, paths: bool) -> None:
 def _print_refreshed(found: RefreshedPlaylist) -> None:
     for sign, names in (
         ("+", [track.name for track in found.came]),
-        ("-", [_named(entry) for entry in found.went]),
+        ("-", [entry_name(entry) for entry in found.went]),
     ):
         for name in names:
             note(f"{sign} {name}")
@@ -378,26 +380,3 @@ def _print_refreshed(found: RefreshedPlaylist) -> None:
     else:
         note(f"all {show_count(n_stay, 'track')} stay")
     note_made(found.made, is_weighed=False, is_shown=False)
-
-
-def _order_json(found: OrderedPlaylist) -> dict[str, Any]:
-    names = (
-        "tracks",
-        "steps",
-        "smoother_percent",
-        "total_step",
-        "largest_step",
-        "given_total_step",
-        "given_largest_step",
-        "n_too_close",
-        "taste",
-    )
-    whole = {name: getattr(found, name) for name in names}
-    return {**whole, "not_placed": list(map(_named, found.not_placed))}
-
-
-def _named(entry: PlaylistEntry) -> str:
-    """What to call an entry of a playlist."""
-    if entry.title:
-        return f"{entry.artist} - {entry.title}" if entry.artist else entry.title
-    return printable(entry.path or entry.location or "an entry without a name")

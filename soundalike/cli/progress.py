@@ -10,6 +10,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
+from soundalike.cli.bar import Bar
 from soundalike.cli.output import note
 from soundalike.pace import Pace
 from soundalike.show.amounts import show_count
@@ -17,8 +18,6 @@ from soundalike.show.text import clean
 from soundalike.show.times import show_duration, show_time
 
 if TYPE_CHECKING:
-    from rich.progress import Progress, TaskID
-
     from soundalike.evaluate.records import EvaluationProgress
     from soundalike.library import ScanProgress
     from soundalike.research.train import TrainProgress
@@ -266,12 +265,11 @@ class _Bar:
     """A bar that is gone when the work is done; it appears when there is something to tell."""
 
     def __init__(self) -> None:
-        self._shown: tuple[Progress, TaskID] | None = None
-        self._total: int | None = None
+        self._shown: Bar | None = None
 
     def wait(self, words: str) -> None:
         """While it is not known how much there is to do."""
-        self._update(words, 0, None)
+        self.show(words, 0, None)
 
     def tell(self, words: str) -> None:
         """A line that stays."""
@@ -281,40 +279,17 @@ class _Bar:
     def show(
         self, words: str, done: int, total: int | None, *, step: str = "", head: str = ""
     ) -> None:
-        self._update(words, done, total)
+        words = clean(words)
+        if self._shown is None:
+            self._shown = Bar(words, done, total)
+        else:
+            self._shown.show(words, done, total)
 
     def close(self) -> None:
         """Take it away; the next that is told brings it back."""
         shown, self._shown = self._shown, None
         if shown is not None:
-            shown[0].stop()
-
-    def _update(self, words: str, done: int, total: int | None) -> None:
-        words = clean(words)
-        display, task = self._shown = self._shown or self._start(words)
-        if total is None and self._total is not None:
-            display.reset(task, total=None)
-        self._total = total
-        display.update(task, completed=done, total=total, words=words)
-
-    @staticmethod
-    def _start(words: str) -> tuple[Progress, TaskID]:
-        from rich.console import Console
-        from rich.progress import BarColumn, Progress, SpinnerColumn, TextColumn
-
-        display = Progress(
-            SpinnerColumn("line"),
-            BarColumn(bar_width=None),
-            TextColumn("{task.fields[words]}", markup=False),
-            console=Console(stderr=True, highlight=False, soft_wrap=False),
-            transient=True,
-            expand=True,
-            # Results go to standard output, where rich would take them from.
-            redirect_stdout=False,
-        )
-        task = display.add_task("work", total=None, words=words)
-        display.start()
-        return display, task
+            shown.close()
 
 
 class _Lines:

@@ -24,7 +24,7 @@ from soundalike.cli.reasons import list_cells, list_columns, why_words
 from soundalike.cli.rows import paths_option
 from soundalike.cli.seeds import to_seeds
 from soundalike.cli.taste_options import asked_taste, note_taste, taste_option
-from soundalike.cli.views import note_not_searched, note_upgrade, weight_words
+from soundalike.cli.views import note_not_playlists, note_not_searched, note_upgrade, weight_words
 from soundalike.errors import InvalidArgument, printable
 from soundalike.files import why, write_file
 from soundalike.recommend.defaults import PLAYLIST_LIMITS, RADIO_TRACKS
@@ -167,7 +167,7 @@ def radio(
         before = known
 
         def first(opened: Library, n: int) -> RadioPart:
-            return continue_radio(opened, before, tracks=n, **told)
+            return continue_radio(opened, before, tracks=n, file=state, **told)
 
     if state is not None:
         check_output(state, "the state of a radio")
@@ -176,6 +176,7 @@ def radio(
             part = first(opened, _AT_ONCE if endless else tracks)
             upgrade = opened.upgrade()
         note_upgrade(upgrade)
+        note_not_playlists(opened, not_playlists)
         if endless:
             note_taste(part.taste, use_taste, part.weights)
             _go_on(opened, part, target, state, continue_radio)
@@ -208,7 +209,7 @@ def _go_on(
                 reason = why_words(item.likeness, part.weights)
                 echo(f"{item.place}. {item.track.name} ({length}): {reason}")
         _write_state(state, part)
-        part, is_first = more(opened, part.state, tracks=_AT_ONCE), False
+        part, is_first = more(opened, part.state, tracks=_AT_ONCE, file=state), False
 
 
 def _put(part: RadioPart, target: PlaylistTarget, *, is_first: bool) -> None:

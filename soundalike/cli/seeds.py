@@ -13,9 +13,11 @@ from soundalike.cli.completion import SEPARATOR, complete_track
 from soundalike.library.words import track_number_in
 from soundalike.times import split_span
 
-__all__ = ["seed_options", "to_seeds"]
+__all__ = ["seed_options", "seed_words", "to_seeds"]
 
 Decorated = TypeVar("Decorated", bound=Callable[..., Any])
+
+_NAMED = 4
 
 
 def to_seeds(words: Sequence[str]) -> list[str]:
@@ -47,6 +49,16 @@ def to_seeds(words: Sequence[str]) -> list[str]:
     if all(map(_is_seed, words)):
         return list(words)
     return [" ".join(words)]
+
+
+def seed_words(seeds: Sequence[str]) -> str:
+    """Some seeds in a line: the first of them, and how many more.
+
+    >>> seed_words(["1", "2", "3", "4", "5", "6"])
+    '1 + 2 + 3 + 4 + 2 more'
+    """
+    more = [f"{len(seeds) - _NAMED:,} more"] if len(seeds) > _NAMED else []
+    return " + ".join([*seeds[:_NAMED], *more])
 
 
 def seed_options(command: Decorated) -> Decorated:
@@ -83,6 +95,6 @@ def _is_seed(word: str) -> bool:
     return (
         " " in whole.strip()
         or track_number_in(whole) is not None
-        or (os.sep in whole and os.path.isdir(os.path.expanduser(whole)))
+        or os.path.isdir(os.path.expanduser(whole))
         or any(os.path.isfile(os.path.expanduser(each)) for each in (word, whole))
     )

@@ -4,18 +4,15 @@ from __future__ import annotations
 
 import os
 import socket
+from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
+from urllib.parse import urlsplit
 
 import click
 
 from soundalike.cli.output import echo, note
 from soundalike.cli.params import ExampleCommand, library_option, model_option
 from soundalike.errors import InvalidArgument, MissingExtra
-from soundalike.files import why
-
-if TYPE_CHECKING:
-    from soundalike.server.settings import Settings
 
 __all__ = ["serve"]
 
@@ -24,6 +21,7 @@ __all__ = ["serve"]
     cls=ExampleCommand,
     examples=(
         ("soundalike serve", "then open the address that it prints"),
+        ("soundalike serve --open", "or have it opened"),
         ("soundalike serve --host 0.0.0.0", "for other devices, with a token that is shown once"),
         (
             "soundalike serve --name music.example.org",
@@ -70,6 +68,7 @@ __all__ = ["serve"]
     show_default=True,
     help="Files that are decoded at the same time.",
 )
+@click.option("--open", "opens", is_flag=True, help="Open the page in the browser.")
 @click.option("--log", is_flag=True, help="Print a line for each request.")
 @library_option
 @model_option
@@ -82,80 +81,120 @@ def serve(
     with_token: bool | None,
     playlists: Path | None,
     jobs: int,
+    opens: bool,
     log: bool,
     library: str | None,
     model: str | None,
 ) -> None:
-    """Open a page for the library in the browser, and answer programs over HTTP.
+    """Serve a page for the library to the browser, and answer programs over HTTP.
 
     Only this computer can reach it by default. At any other address it asks for a token, which is
     shown once, when it is made. Ctrl-C ends it. The environment may have SOUNDALIKE_TOKEN (a token
     of your own) and SOUNDALIKE_SUBSONIC_PASSWORD (for players that speak Subsonic).
     """
     try:
-        from soundalike.server.running import server_of
+        from soundalike.server.running import listening, server_of
         from soundalike.server.settings import Settings
     except ImportError as error:
         raise MissingExtra("the server", "server") from error
-    token_hash, token = _token(host, new_token, with_token)
-    settings = Settings(
-        library=library,
-        model=model,
-        host=host,
-        port=port,
-        token_hash=token_hash,
-        names=names,
-        origins=origins,
-        jobs=jobs,
-        playlists=playlists,
-        subsonic_password=os.environ.get("SOUNDALIKE_SUBSONIC_PASSWORD") or None,
-    )
-    _check_free(settings)
-    address = f"http://{_shown_host(host)}:{port}/"
-    if token is not None:
-        echo(f"token: {token}")
-        note("It is shown this once, and asked for from now on; --new-token makes another.")
-        address += f"#token={token}"
-    echo(f"soundalike is at {address}")
-    note("Ctrl-C ends it.")
-    server_of(settings, log_level="debug" if log else "warning").run()
-
-
-def _token(host: str, new: bool, wanted: bool | None) -> tuple[str | None, str | None]:
-    """The hash of the token that is asked for, and the token itself where it was made now."""
-    from soundalike.server.security import is_local
-    from soundalike.server.tokens import hash_of, keep, kept_hash, new_token
-
-    if wanted is False and not is_local(host):
-        raise InvalidArgument(
-            f"--no-token with --host {host}: everybody who can reach that address could read and "
-            f"change the library; leave --no-token out, or listen at 127.0.0.1"
+    if new_token and with_token is False:
+        raise click.UsageError("--new-token and --no-token cannot be combined")
+    if not host.strip():
+        raise click.UsageError("--host is empty: give an address, such as 0.0.0.0 for all")
+    with listening(Settings(host=host, port=port)) as listener:
+        token = _token(host, new_token, with_token)
+        port = listener.getsockname()[1]
+        settings = Settings(
+            library=library,
+            model=model,
+            host=host,
+            port=port,
+            token_hash=token.hash,
+            names=names,
+            origins=tuple(_origin(each) for each in origins),
+            jobs=jobs,
+            playlists=playlists,
+            subsonic_password=os.environ.get("SOUNDALIKE_SUBSONIC_PASSWORD") or None,
         )
+        address = f"http://{_shown_host(host)}:{port}/"
+
+        def tell() -> None:
+            echo(f"soundalike is at {address}")
+            if token.new is not None:
+                echo(f"token: {token.new}")
+                note("It is shown this once, and asked for from now on; --new-token makes another.")
+            elif token.hash is not None:
+                note(f"It asks for {token.source}.")
+            note("Ctrl-C ends it.")
+            if opens:
+                click.launch(f"{address}#token={token.new}" if token.new else address)
+
+        server_of(settings, log_level="debug" if log else "warning", on_start=tell).run([listener])
+
+
+@dataclass(frozen=True)
+class _Token:
+    """The token that is asked for.
+
+    Attributes
+    ----------
+    hash : None where none is asked for.
+    new : itself, where it was made now.
+    source : where the user has it from.
+    """
+
+    hash: str | None = None
+    new: str | None = None
+    source: str = ""
+
+
+def _token(host: str, new: bool, wanted: bool | None) -> _Token:
+    from soundalike.server.security import is_local
+    from soundalike.server.tokens import checked, hash_of, keep, kept_hash, new_token
+
+    if wanted is False:
+        if not is_local(host):
+            raise InvalidArgument(
+                f"--no-token with --host {host}: everybody who can reach that address could read "
+                f"and change the library; leave --no-token out, or listen at 127.0.0.1"
+            )
+        return _Token()
     given = os.environ.get("SOUNDALIKE_TOKEN")
     if given:
-        return hash_of(given), None
-    is_needed = wanted or new or (wanted is None and not is_local(host))
-    if not is_needed:
-        return None, None
+        if new:
+            raise click.UsageError("--new-token cannot be combined with SOUNDALIKE_TOKEN: unset it")
+        return _Token(hash_of(checked("SOUNDALIKE_TOKEN", given)), None, "SOUNDALIKE_TOKEN")
+    if not (wanted or new or not is_local(host)):
+        return _Token()
     kept = None if new else kept_hash()
     if kept is not None:
-        return kept, None
+        source = "the token that was shown when it was made; --new-token makes another"
+        return _Token(kept, None, source)
     token = new_token()
     keep(token)
-    return hash_of(token), token
+    return _Token(hash_of(token), token)
 
 
-def _check_free(settings: Settings) -> None:
-    family = socket.AF_INET6 if ":" in settings.host else socket.AF_INET
+def _origin(text: str) -> str:
+    """An origin as browsers send it.
+
+    Raises
+    ------
+    UsageError : it is none.
+    """
     try:
-        with socket.socket(family, socket.SOCK_STREAM) as probe:
-            probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-            probe.bind((settings.host, settings.port))
-    except OSError as error:
-        raise InvalidArgument(
-            f"cannot listen at {settings.host}, port {settings.port}: {why(error)}; choose another "
-            f"with --host or --port"
-        ) from error
+        apart = urlsplit(text.strip().lower())
+        is_origin = apart.scheme in ("http", "https") and bool(apart.hostname)
+        is_origin = is_origin and apart.path in ("", "/") and "@" not in apart.netloc
+        is_origin = is_origin and not (apart.query or apart.fragment) and apart.port != -1
+    except ValueError:
+        is_origin = False
+    if not is_origin:
+        raise click.UsageError(
+            f"--allow-origin {text!r} is no origin: give the scheme, the host and perhaps the "
+            f"port, such as https://player.example.org"
+        )
+    return f"{apart.scheme}://{apart.netloc}"
 
 
 def _shown_host(host: str) -> str:

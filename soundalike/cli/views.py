@@ -5,19 +5,21 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from soundalike.cli.output import note
+from soundalike.errors import printable
 from soundalike.show.amounts import show_count, show_percent
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Mapping, Sequence
 
     from soundalike.analysis import Analysis
-    from soundalike.library import Upgrade
+    from soundalike.library import Library, Upgrade
 
 __all__ = [
     "FINISH_UPGRADE",
     "UNFAMILIAR",
     "genre_words",
     "music_words",
+    "note_not_playlists",
     "note_not_searched",
     "note_upgrade",
     "set_words",
@@ -83,6 +85,15 @@ def set_words(analysis: Analysis) -> str:
     if analysis.confidence < 0.5:
         return f"{found} (no genre has half of the probability)"
     return f"{found} (too many genres to be sure)"
+
+
+def note_not_playlists(library: Library, files: Sequence[str]) -> None:
+    """Say which playlists of ``--not-playlist`` take nothing away."""
+    from soundalike.recommend.seeds import playlist_ids
+
+    for file in files:
+        if not playlist_ids(library, [file], may_lack=True):
+            note(f"--not-playlist {printable(file)}: none of its tracks is in the library")
 
 
 def note_upgrade(upgrade: Upgrade | None) -> None:

@@ -7,6 +7,7 @@ on what was done, and the next evaluation goes on from there.
 from __future__ import annotations
 
 import os
+import threading
 import time
 from collections import defaultdict
 from collections.abc import Callable, Sequence
@@ -114,6 +115,7 @@ def listen(
     *,
     jobs: int | None,
     tell: Callable[[EvaluationProgress], None],
+    stop: threading.Event | None = None,
 ) -> Heard:
     """Decode what has to be decoded and is not known from an earlier evaluation.
 
@@ -124,6 +126,7 @@ def listen(
     seed : of the samples, and of where excerpts are cut.
     jobs : processes.
     tell : called with the progress; ``left_s`` is known as soon as a first file is done.
+    stop : set it, in any thread, to end early, as Ctrl-C does.
     """
     generator = np.random.default_rng(seed)
     plain = _by_folders(tracks, baseline_tracks, generator)
@@ -146,7 +149,8 @@ def listen(
                 left.append(task)
             else:
                 _add(heard, task, arrays)
-        _run(library, left, heard, kept, n_known=len(tasks) - len(left), jobs=jobs, tell=tell)
+        n_known = len(tasks) - len(left)
+        _run(library, left, heard, kept, n_known=n_known, jobs=jobs, tell=tell, stop_event=stop)
     return heard
 
 
@@ -159,6 +163,7 @@ def _run(
     n_known: int,
     jobs: int | None,
     tell: Callable[[EvaluationProgress], None],
+    stop_event: threading.Event | None,
 ) -> None:
     """Decode the files of the tasks into ``heard`` and ``kept``."""
     known = f" ({n_known:,} more known from an earlier run)" if n_known else ""
@@ -187,7 +192,7 @@ def _run(
             raise KeyboardInterrupt
 
     try:
-        with StopOnInterrupt() as stop:
+        with StopOnInterrupt(stop_event) as stop:
             tell(EvaluationProgress(step, 0, len(tasks)))
             library.run_calls([task.call for task in tasks], jobs=jobs, result=take, progress=show)
     except KeyboardInterrupt:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 import time
 from collections import Counter, defaultdict
 from collections.abc import Callable, Sequence
@@ -69,6 +70,7 @@ def evaluate_library(
     robustness_tracks: int = ROBUSTNESS_TRACKS,
     jobs: int | None = None,
     progress: Progress | None = None,
+    stop: threading.Event | None = None,
 ) -> LibraryEvaluation:
     """Measure how good a library's neighbours are, without a listening test.
 
@@ -88,6 +90,7 @@ def evaluate_library(
     robustness_tracks : how many tracks copies are made of; 0 leaves it out.
     jobs : processes that decode; by default one for each core.
     progress : called now and then in this thread.
+    stop : set it, in any thread, to stop as Ctrl-C does.
 
     Raises
     ------
@@ -137,6 +140,7 @@ def evaluate_library(
             *(library, collection.tracks, baseline_tracks, copied_tracks, seed),
             jobs=jobs,
             tell=tell,
+            stop=stop,
         )
         if enough
         else Heard()

@@ -2,9 +2,19 @@
 
 from __future__ import annotations
 
-from soundalike.evaluate.records import Answer, BaselineComparison, LibraryEvaluation
+from typing import Any
 
-__all__ = ["CANNOT_SAY", "answer_words", "baseline_words", "left_out_words", "untagged_words"]
+from soundalike.evaluate.records import Answer, BaselineComparison, LibraryEvaluation
+from soundalike.show.documents import to_json
+
+__all__ = [
+    "CANNOT_SAY",
+    "answer_words",
+    "baseline_words",
+    "evaluation_document",
+    "left_out_words",
+    "untagged_words",
+]
 
 CANNOT_SAY = (
     "Tags and folders stand in for your ears. A neighbour from another album may sound just right "
@@ -16,6 +26,11 @@ CANNOT_SAY = (
     "Changed copies are a sample, and changed by a machine. They say nothing about live versions, "
     "covers and remasters.",
 )
+
+
+def evaluation_document(evaluation: LibraryEvaluation) -> dict[str, Any]:
+    """All figures by name, and in words what they cannot say."""
+    return {**to_json(evaluation), "cannot_say": list(CANNOT_SAY)}
 
 
 def answer_words(answer: Answer, k: int) -> str:

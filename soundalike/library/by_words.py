@@ -6,7 +6,7 @@ import numpy as np
 from numpy.typing import NDArray
 from sqlalchemy import select
 
-from soundalike.library.copies import copies_of
+from soundalike.library.copies import copies_of_row
 from soundalike.library.index import Index
 from soundalike.library.limits import Limits
 from soundalike.library.snapshot import Snapshot
@@ -20,7 +20,8 @@ from soundalike.library.word_records import (
     KnownWord,
     WordOfTrack,
 )
-from soundalike.models.contract import TAG, Words
+from soundalike.models import ModelInfo
+from soundalike.models.contract import TAG, Words, tag_words
 from soundalike.words.query import parse
 from soundalike.words.rank import fits, verdicts
 
@@ -28,11 +29,14 @@ __all__ = ["find_by_words", "known_words", "vocabulary_of", "word_probabilities"
 
 
 def vocabulary_of(snapshot: Snapshot) -> Words:
-    """The words of the model that answers, as it analysed the library with them; empty for a model
-    without, or one that has analysed nothing yet."""
+    """The words of the model that answers: those that it analysed the library with, or else its
+    own; empty for a model without, or one that has analysed nothing and is not installed."""
     space = snapshot.space
     is_it = (models.c.name == space.name) & (models.c.version == space.version)
-    return Words.from_json(snapshot.connection.scalar(select(models.c.words).where(is_it)) or ())
+    stored = snapshot.connection.scalar(select(models.c.words).where(is_it))
+    if stored or not isinstance(space, ModelInfo):
+        return Words.from_json(stored or ())
+    return tag_words(space.labels) if space.kind == "tags" else space.words
 
 
 def known_words(index: Index, snapshot: Snapshot, vocabulary: Words) -> tuple[KnownWord, ...]:
@@ -87,7 +91,7 @@ def find_by_words(
     scores = fits(probabilities, words, terms)
     scores[~(is_sure if sure else is_known)] = -np.inf
     chosen = view.select(scores, k, Limits(max_per_artist=max_per_artist)).chosen
-    rows = [row for each in chosen for row in (each.row, *each.copies)]
+    rows = [row for each in chosen for row in (each.row, *each.copies, *each.versions)]
     tracks = dict(zip(rows, view.tracks(rows), strict=True))
     matches = tuple(
         FindMatch(
@@ -100,14 +104,7 @@ def find_by_words(
                     terms, asked[each.row].tolist(), is_so[each.row].tolist(), strict=True
                 )
             ),
-            copies=copies_of(
-                index,
-                each.copies,
-                tracks,
-                embedding=index.embeddings[each.row],
-                content_id=int(index.content_ids[each.row]),
-                audio_id=int(index.audio_ids[each.row]),
-            ),
+            copies=copies_of_row(index, each.row, each.copies, tracks, each.versions),
         )
         for each in chosen
     )

@@ -41,8 +41,8 @@ def seed_queries(
             )
     if len(queries) > 1 and (start_s is not None or end_s is not None):
         raise InvalidArgument(
-            f"start_s and end_s are a passage of one track, and there are {len(queries)}: name it "
-            f"with the track, such as 'so what@1:10-1:40'"
+            f"start_s, end_s is a passage of one track, and there are {len(queries)}: name it with "
+            f"the track, such as 'so what@1:10-1:40'"
         )
     return [SeedQuery(each, start_s, end_s) for each in queries]
 

@@ -3,25 +3,21 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
 from sqlalchemy import select
 
-from soundalike.errors import ModelError
 from soundalike.facets import Facets
-from soundalike.library.by_words import word_probabilities
+from soundalike.library.by_words import vocabulary_of, word_probabilities
 from soundalike.library.index import Index
 from soundalike.library.records import Track
 from soundalike.library.snapshot import Snapshot
 from soundalike.library.storage.encoding import decode_probabilities
 from soundalike.library.storage.schema import analyses, models, tracks
+from soundalike.library.view import View
 from soundalike.models import ModelInfo
-from soundalike.models.contract import NO_WORDS, Words
-
-if TYPE_CHECKING:
-    from soundalike.library.library import Library
+from soundalike.models.contract import Words
 
 __all__ = ["Heard", "heard_in"]
 
@@ -50,37 +46,22 @@ class Heard:
     genre_probabilities: NDArray[np.float32]
 
 
-def heard_in(library: Library) -> Heard:
-    """All of a library.
-
-    Raises
-    ------
-    ModelMismatch : the whole library is analysed with another model only.
-    """
-    reader = library._reader
-    with reader._database.read() as connection:
-        snapshot = reader._snapshot(connection)
-        index = reader._current(snapshot)
-        try:
-            words = reader._vocabulary(snapshot)
-        except ModelError:
-            words = NO_WORDS
-        ids = index.track_ids.tolist()
-        by_id = snapshot.tracks_by_id(ids)
-        genres, probabilities = _genres(index, snapshot)
-        found = Heard(
-            index=index,
-            tracks=tuple(by_id[each] for each in ids),
-            layout=snapshot.space.layout,
-            words=words,
-            word_probabilities=word_probabilities(index, snapshot, words)
-            if words
-            else np.empty((len(index), 0), np.float32),
-            genres=genres,
-            genre_probabilities=probabilities,
-        )
-    reader._tidy()
-    return found
+def heard_in(view: View) -> Heard:
+    """All of a library, as it is in a view of it."""
+    index, snapshot = view.index, view.snapshot
+    words = vocabulary_of(snapshot)
+    genres, probabilities = _genres(index, snapshot)
+    return Heard(
+        index=index,
+        tracks=tuple(view.tracks(range(len(view)))),
+        layout=view.layout,
+        words=words,
+        word_probabilities=word_probabilities(index, snapshot, words)
+        if words
+        else np.empty((len(index), 0), np.float32),
+        genres=genres,
+        genre_probabilities=probabilities,
+    )
 
 
 def _genres(index: Index, snapshot: Snapshot) -> tuple[tuple[str, ...], NDArray[np.float32]]:

@@ -23,6 +23,7 @@ from soundalike.library.index import Index
 from soundalike.library.judging import Judging
 from soundalike.library.limits import NO_LIMITS, Limits
 from soundalike.library.linking import Linking
+from soundalike.library.listing import Listing
 from soundalike.library.reader import Reader
 from soundalike.library.records import (
     DuplicateGroup,
@@ -64,7 +65,7 @@ def _load(analyzer: str, model: ModelKey) -> AnalyzerLike:
     return load_analyzer(analyzer, model)
 
 
-class Library(Scanning, Judging, Linking):
+class Library(Listing, Scanning, Judging, Linking):
     """Tracks with their analyses, in a database.
 
     Parameters
@@ -237,9 +238,9 @@ class Library(Scanning, Judging, Linking):
 
         Parameters
         ----------
-        query : one or several, as for :meth:`track`, or a folder (a path, or text with a
-            separator). A file that is not in the library is analysed for this. A text may end in a
-            passage, ``TRACK@1:10-1:40``, which is analysed for this, too.
+        query : one or several, as for :meth:`track`, or a folder (a path, or the
+            name of one here that has tracks). A file that is not in the library is analysed for
+            this. A text may end in a passage, ``TRACK@1:10-1:40``, which is analysed for this, too.
         k : how many at most.
         start_s, end_s : only this passage of the one query, in seconds.
         without : what the tracks are to be unlike, as for ``query``; left out, too.

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from difflib import SequenceMatcher
 from pathlib import Path
 
-from sqlalchemy import select
+from sqlalchemy import Select, select
 from sqlalchemy.sql import ColumnElement
 
 from soundalike.arguments import as_whole_number
@@ -26,7 +26,17 @@ from soundalike.library.words import track_number_in
 from soundalike.plain import plain
 from soundalike.times import parse_span, split_span
 
-__all__ = ["Asked", "SeedQuery", "find", "find_part", "having_words", "is_copy", "not_found"]
+__all__ = [
+    "Asked",
+    "SeedQuery",
+    "best_first",
+    "find",
+    "find_part",
+    "has_id",
+    "having_words",
+    "is_copy",
+    "not_found",
+]
 
 # How many candidates a message lists.
 _LISTED = 10
@@ -100,7 +110,7 @@ def find_part(snapshot: Snapshot, asking: SeedQuery) -> Asked:
         raise InvalidArgument(f"{query!r}: {error}") from None
     if start_s is not None or end_s is not None:
         raise InvalidArgument(
-            f"{query!r} has a passage, and start_s is {start_s} and end_s is {end_s}: give one"
+            f"{query!r} has a passage, and there is another (start_s, end_s): give one of them"
         )
     return Asked(find(snapshot, apart[0]), span.start_s, span.end_s)
 
@@ -128,19 +138,68 @@ def find(snapshot: Snapshot, query: Query) -> Found:
     return Found(track, track.path, snapshot.content_of(track.track_id))
 
 
-def having_words(snapshot: Snapshot, text: str) -> ColumnElement[bool] | None:
+def having_words(
+    snapshot: Snapshot, text: str, *, is_typed: bool = False
+) -> ColumnElement[bool] | None:
     """What holds for the tracks that have all words of a text, at the starts of their own words,
-    or else inside them; None where it holds for none."""
+    or else inside them; None where it holds for none.
+
+    Parameters
+    ----------
+    is_typed : whether the last word may go on: a letter begins any word then.
+    """
     words = _words(text)
     if not words:
         return None
-    ways = [word_starts(words)]
+    ways = [word_starts(words, is_typed=is_typed)]
     if all(len(word) >= 3 or not word.isascii() for word in words):
         ways.append(word_parts(words))
     for condition in ways:
         if snapshot.connection.scalar(select(tracks.c.id).where(condition).limit(1)) is not None:
             return condition
     return None
+
+
+def best_first(
+    snapshot: Snapshot,
+    statement: Select[tuple[int]],
+    text: str,
+    offset: int,
+    limit: int,
+    *,
+    ranked: int,
+) -> list[int]:
+    """A page of the ids that a statement selects, what fits a text best first.
+
+    Parameters
+    ----------
+    statement : of tracks that have the words.
+    ranked : so many are put into order by how well they fit; those after them have all words
+        somewhere. Those with the words in this order go first in either, missing ones last.
+    """
+    words = _words(text)
+    in_order = tracks.c.words.contains(" ".join(words), autoescape=True)
+    is_gone = tracks.c.missing_at.is_not(None)
+    statement = statement.order_by(is_gone, in_order.desc(), tracks.c.id)
+
+    def ids(first: int, most: int) -> list[int]:
+        return list(snapshot.connection.scalars(statement.offset(first).limit(most)))
+
+    page: list[int] = []
+    if offset < ranked:
+        first = snapshot.tracks_by_id(ids(0, ranked)).values()
+        best = sorted(first, key=lambda track: _fit(track, words))
+        page = [track.track_id for track in best[offset : offset + limit]]
+    if len(page) < limit:
+        page += ids(max(offset, ranked), limit - len(page))
+    return page
+
+
+def _fit(track: Track, words: Sequence[str]) -> tuple[bool, bool, int, int, int, int]:
+    """Low for a good match, as ``_place``; before that, for a file that is there, and for a title
+    that has the words one after the other."""
+    title = f" {plain(track.title or '')}"
+    return track.absence is not None, f" {' '.join(words)}" not in title, *_place(track, words)
 
 
 def not_found(snapshot: Snapshot, text: str) -> TrackNotFound:
@@ -155,6 +214,14 @@ def not_found(snapshot: Snapshot, text: str) -> TrackNotFound:
     return TrackNotFound(
         "\n".join([f"{head}. Did you mean:", *_lines(offered)] if offered else [head])
     )
+
+
+def has_id(snapshot: Snapshot, text: str) -> bool:
+    """Whether a text is the id of a track."""
+    track_id = track_number_in(text)
+    if track_id is None or not 0 <= track_id < 2**63:
+        return False
+    return bool(snapshot.tracks_by_id([track_id]))
 
 
 def _by_id(snapshot: Snapshot, query: Query) -> Track | None:

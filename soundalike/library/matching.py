@@ -333,10 +333,14 @@ def _having_words(
 
 
 def _words(sought: Sought) -> list[str]:
-    """Those that a track must have. Of several artists, it may name one alone."""
-    title = sought.title or (printable(Path(sought.path).stem) if sought.path else "")
-    is_one = len(_artists_in(sought.artist)) < 2
-    return plain(f"{(is_one and sought.artist) or ''} {title}").split()
+    """Those that a track must have. Of several artists, it may name one alone; without a title the
+    artist, too, may be what a folder was called."""
+    is_sure = sought.title and len(_artists_in(sought.artist)) < 2
+    return plain(f"{(is_sure and sought.artist) or ''} {_title(sought)}").split()
+
+
+def _title(sought: Sought) -> str:
+    return sought.title or (printable(Path(sought.path).stem) if sought.path else "")
 
 
 def _artists_in(artist: str | None) -> tuple[str, ...]:
@@ -368,12 +372,17 @@ class _Names:
                 return 0
             artists |= {_artists_in(name)[0] for name in artists}
             own = {plain(f"{name} {title}") for name in artists for title in titles}
-            return None if own.isdisjoint(self._parts) else 1
-        if sought.path and plain(short_name(sought.path)) == plain(short_name(track.path)):
+            if not own.isdisjoint(self._parts):
+                return 1
+            # A file called "a - b" may have no artist.
+            own_title = self._whole
+        elif sought.path and plain(short_name(sought.path)) == plain(short_name(track.path)):
             return 0
+        else:
+            own_title = plain(_title(sought))
         # "Intro" says nothing, "Intro" of 81 seconds does.
         is_told = _seconds_apart(sought, track) is not None
-        return 0 if is_told and plain(sought.title or "") in titles else None
+        return 0 if is_told and own_title in titles else None
 
 
 def _is_other_album(sought: Sought, track: Track) -> bool:

@@ -48,11 +48,11 @@ from soundalike.library.storage.database import Database
 from soundalike.library.storage.schema import below, tracks
 from soundalike.library.upgrade import query_space, to_reanalyse, upgrade_state
 from soundalike.library.version_records import VersionKind, VersionsResult
-from soundalike.library.versions import all_versions, known_pairs, versions_of
+from soundalike.library.versions import all_versions, known_pairs, known_pieces, versions_of
 from soundalike.library.view import View, heard_from
 from soundalike.library.word_records import FindResult, KnownWord
 from soundalike.models import ModelInfo, ModelKey
-from soundalike.models.contract import Words, tag_words
+from soundalike.models.contract import Words
 from soundalike.models.lineage import EmbeddingSpace, Lineage
 from soundalike.playlists import Playlist
 from soundalike.similarity.passages import compare_analyses
@@ -276,7 +276,8 @@ class Reader:
         return cast("Answer", result)
 
     def _view(self, snapshot: Snapshot, index: Index) -> View:
-        return View(snapshot, index, was_chosen=self._was_chosen(snapshot))
+        pieces = known_pieces(self._database.path, index)
+        return View(snapshot, index, was_chosen=self._was_chosen(snapshot), pieces=pieces)
 
     def _stored(self, snapshot: Snapshot, found: Found) -> Analysis | None:
         return snapshot.stored(found, was_chosen=self._was_chosen(snapshot))
@@ -400,14 +401,10 @@ class Reader:
                 f"{snapshot.space.id}, which answers until all tracks are analysed with "
                 f"{self._model.id}, tells no words: finish the upgrade (soundalike scan --upgrade)"
             )
-        if self._model.kind == "tags" and snapshot.space.id == self._model.id:
-            return tag_words(self._model.labels)
-        if not self._model.words:
-            raise ModelError(
-                f"{self._model.id} tells no words: choose a model that does, such as yamnet "
-                f"(`soundalike models pull yamnet`), and scan with --model yamnet"
-            )
-        return self._model.words
+        raise ModelError(
+            f"{self._model.id} tells no words: choose a model that does, such as yamnet "
+            f"(`soundalike models pull yamnet`), and scan with --model yamnet"
+        )
 
     def _tidy(self) -> None:
         """What a question leaves to do: keep the index, and name what was damaged in it."""

@@ -24,12 +24,15 @@ __all__ = [
     "ScanReport",
     "ScannedFolder",
     "Track",
+    "TrackOrder",
+    "TrackPage",
     "TrackStatus",
     "Upgrade",
 ]
 
 TrackStatus = Literal["analysed", "failed", "missing", "pending"]
-CopyKind = Literal["copy", "audio", "near"]
+TrackOrder = Literal["best", "path", "artist", "album", "title", "added"]
+CopyKind = Literal["copy", "audio", "near", "version"]
 ScanPhase = Literal["walking", "analysing", "reading tags", "re-analysing"]
 
 
@@ -146,6 +149,22 @@ class Track:
 
 
 @dataclass(frozen=True, slots=True)
+class TrackPage:
+    """A page of tracks.
+
+    Attributes
+    ----------
+    total : how many there are in all pages.
+    offset : how many there are before this page.
+    tracks : in order; none behind the end.
+    """
+
+    total: int
+    offset: int
+    tracks: tuple[Track, ...]
+
+
+@dataclass(frozen=True, slots=True)
 class Failure:
     """A file that could not be analysed, or a folder that could not be read.
 
@@ -245,13 +264,14 @@ class ScanReport:
 
 @dataclass(frozen=True, slots=True)
 class Copy:
-    """A track with the recording of another.
+    """A track with the music of another.
 
     Attributes
     ----------
     kind : "copy", the same bytes; "audio", the same audio with other tags; "near", a
         near-duplicate, such as another encoding (``similarity.duplicates`` tells by which rules,
-        and how often these err).
+        and how often these err); "version", another recording of it that ``Library.versions`` has
+        found.
     similarity : cosine of the two.
     """
 

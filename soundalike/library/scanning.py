@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import threading
 from collections.abc import Callable, Sequence
 from contextlib import suppress
 from dataclasses import replace
@@ -42,6 +43,7 @@ class Scanning:
         pattern: str | None = None,
         tag_encoding: str | None = None,
         progress: Callable[[ScanProgress], None] | None = None,
+        stop: threading.Event | None = None,
     ) -> ScanReport:
         """Bring the library up to date with the audio files below some folders.
 
@@ -70,6 +72,7 @@ class Scanning:
         tag_encoding : of text in tags that does not state it, such as "cp1251", remembered with
             these folders; "auto" is the default. The tags below are read anew if it changes.
         progress : called now and then, and after each step, in this thread.
+        stop : set it, in any thread, to stop the scan as Ctrl-C does.
 
         Raises
         ------
@@ -81,7 +84,7 @@ class Scanning:
         """
         settings = FolderSettings(exclude, pattern, tag_encoding)
         paths, notes = folders_to_scan(self._database, folders, settings)
-        report = self._scan(paths, jobs, retry, progress, full=full, settings=settings)
+        report = self._scan(paths, jobs, retry, progress, stop, full=full, settings=settings)
         return replace(report, notes=(*notes, *report.notes))
 
     def retry_failures(
@@ -89,16 +92,18 @@ class Scanning:
         *,
         jobs: int | None = None,
         progress: Callable[[ScanProgress], None] | None = None,
+        stop: threading.Event | None = None,
     ) -> ScanReport:
         """Scan again what failed, now, and nothing else; see :meth:`scan`."""
         paths = [os.fspath(failure.path) for failure in self._reader.failures()]
-        return self._scan(paths, jobs, True, progress)
+        return self._scan(paths, jobs, True, progress, stop)
 
     def reanalyse(
         self,
         *,
         jobs: int | None = None,
         progress: Callable[[ScanProgress], None] | None = None,
+        stop: threading.Event | None = None,
     ) -> ScanReport:
         """Go on with an upgrade, wherever the tracks are that remain, and nothing else.
 
@@ -106,7 +111,7 @@ class Scanning:
         the report says so. See :meth:`scan`.
         """
         there, notes = files_there(self._reader.to_reanalyse())
-        report = self._scan(there, jobs, False, progress)
+        report = self._scan(there, jobs, False, progress, stop)
         return replace(report, notes=(*report.notes, *notes))
 
     def _scan(
@@ -115,6 +120,7 @@ class Scanning:
         jobs: int | None,
         retry: bool,
         progress: Callable[[ScanProgress], None] | None,
+        stop: threading.Event | None,
         *,
         full: bool = False,
         settings: FolderSettings | None = None,
@@ -132,7 +138,10 @@ class Scanning:
             pool=self._pool,
             settings=settings,
         )
-        report = scan.run(jobs=jobs, retry=retry, full=full, progress=progress)
+        report = scan.run(jobs=jobs, retry=retry, full=full, progress=progress, stop_event=stop)
+        if report.interrupted:
+            # Whoever stopped it does not want to wait.
+            return report
         with suppress(ModelMismatch):
             # So that the next question, from whichever process, finds the index made.
             self._reader.index()

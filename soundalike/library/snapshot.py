@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any, TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
-from sqlalchemy import Connection, Row, Select, func, select
+from sqlalchemy import Connection, Row, Select, and_, exists, func, select
 from sqlalchemy.sql import ColumnElement
 
 from soundalike.analysis import is_unfamiliar
@@ -24,7 +24,7 @@ from soundalike.errors import LibraryError, ModelMismatch, printable
 from soundalike.facets import Facets
 from soundalike.library.changes import Position, position
 from soundalike.library.naming import Roots
-from soundalike.library.records import Track
+from soundalike.library.records import Track, TrackStatus
 from soundalike.library.roots import read_roots
 from soundalike.library.statements import (
     CONTENT_OF_TRACK,
@@ -52,6 +52,7 @@ from soundalike.library.storage.schema import (
     excerpts,
     failures,
     models,
+    own_analysis,
     own_failure,
     searchable_tracks,
     tracks,
@@ -194,6 +195,15 @@ class Snapshot:
         """The tracks for which something holds, by id."""
         statement = self._every_track.where(where).order_by(tracks.c.id)
         return self._to_tracks(self.connection.execute(statement))
+
+    def of_status(self, status: TrackStatus) -> ColumnElement[bool]:
+        """Whether a track has a status, as ``every_track`` tells it."""
+        if status == "missing":
+            return tracks.c.missing_at.is_not(None)
+        failing = exists().where(own_failure(self._model_id))
+        told = exists().where(own_analysis(self._model_id))
+        ways = {"failed": (failing,), "analysed": (~failing, told), "pending": (~failing, ~told)}
+        return and_(tracks.c.missing_at.is_(None), *ways[status])
 
     def in_content(self, digest: bytes) -> int | None:
         """The row of the content with this hash."""

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
+import sqlalchemy as sa
 from numpy.typing import NDArray
 
 from soundalike.errors import (
@@ -24,7 +25,8 @@ from soundalike.library.artists import artist_sets
 from soundalike.library.filters import barred_by
 from soundalike.library.index import Index
 from soundalike.library.limits import NO_LIMITS, Limits
-from soundalike.library.lookup import Asked, SeedQuery, find, find_part
+from soundalike.library.lookup import Asked, SeedQuery, find, find_part, has_id
+from soundalike.library.pieces import PiecesOfRows
 from soundalike.library.records import Track
 from soundalike.library.similar_records import Heard, Seed
 from soundalike.library.snapshot import Found, Query, Snapshot
@@ -40,7 +42,7 @@ from soundalike.similarity.versions import Rows, Versions
 if TYPE_CHECKING:
     from soundalike.analysis import Analysis
 
-__all__ = ["View", "as_folder", "heard_from", "music_heard"]
+__all__ = ["View", "heard_from", "music_heard"]
 
 
 # Rows among which cuts and versions are looked for, by how many are wanted, and at least.
@@ -64,11 +66,20 @@ class View:
     index : embeddings, ids, artist and album codes, and lengths of all tracks that can be found.
     recordings : which rows hold the same recording, and are as long.
     versions : which hold the same music: other cuts and other versions.
+    pieces : the same, as far as it was found and kept by ``Library.versions``; None for nothing.
     """
 
-    def __init__(self, snapshot: Snapshot, index: Index, *, was_chosen: bool = True) -> None:
+    def __init__(
+        self,
+        snapshot: Snapshot,
+        index: Index,
+        *,
+        was_chosen: bool = True,
+        pieces: PiecesOfRows | None = None,
+    ) -> None:
         self.snapshot = snapshot
         self.index = index
+        self.pieces = pieces
         self._was_chosen = was_chosen
         self.recordings: Recordings = index.recordings(snapshot)
         self.versions: Versions = index.versions(snapshot)
@@ -148,7 +159,6 @@ class View:
         *,
         exclude: Sequence[int] = (),
         before: Sequence[int] = (),
-        one_version: bool = False,
     ) -> Selection:
         """The rows with the highest scores that limits allow; see ``similarity.select``.
 
@@ -157,9 +167,8 @@ class View:
         scores : (n,), one for each row of the index; minus infinity for what is no candidate.
         exclude : rows that must not come out, such as the seeds and their copies.
         before : rows that stand before in the list; they count for the limits.
-        one_version : of several versions of a piece, such as a live one and a cover, one may come;
-            by default of copies and cuts of a recording alone one stands for all.
-            ``limits.versions`` lets all of either come.
+        limits : without ``limits.versions`` one of the copies, cuts and known versions of a piece
+            comes, and stands for all.
 
         Raises
         ------
@@ -167,9 +176,9 @@ class View:
         """
         copies_of: CopiesOf | None = None
         if not limits.versions:
-            pool = self.pool(scores, k)
-            holding = self.versions_of if one_version else self.copies_of
-            copies_of = partial(holding, among=pool)
+            # What is known of all need not be looked for.
+            is_known = self.pieces is not None and self.pieces.is_whole
+            copies_of = partial(self.copies_of, among=() if is_known else self.pool(scores, k))
         return select(
             scores,
             k,
@@ -183,6 +192,7 @@ class View:
             album_codes=self.index.album_codes,
             max_per_album=limits.max_per_album,
             copies_of=copies_of,
+            versions_of=None if limits.versions else self.versions_of,
         )
 
     def pool(self, scores: NDArray[np.floating], k: int) -> NDArray[np.intp]:
@@ -192,19 +202,23 @@ class View:
 
     def copies_of(self, rows: Sequence[int], among: Rows = ()) -> list[list[int]]:
         """For each of some rows the others that hold its recording, ascending: copies as long as
-        it, of all rows, and other cuts, of some."""
-        return [
-            self._with_cuts(row, copies, among)
-            for row, copies in zip(rows, self.recordings.copies_of(rows), strict=True)
-        ]
+        it, and other cuts that are known, of all rows; others of some."""
+        found = []
+        for row, copies in zip(rows, self.recordings.copies_of(rows), strict=True):
+            known = [] if self.pieces is None else self.pieces.recording(row)
+            own = sorted({*copies, *known}) if known else copies
+            found.append(self._with_cuts(row, own, among))
+        return found
 
-    def versions_of(self, rows: Sequence[int], among: Rows) -> list[list[int]]:
-        """For each of some rows the others that hold the same music, ascending: its copies, of all
-        rows, and other cuts and versions, of some. For lists that are to have no piece twice."""
-        return [
-            self._with_audio([*copies, *(each.row for each in self.versions.of(row, among))], row)
-            for row, copies in zip(rows, self.recordings.copies_of(rows), strict=True)
-        ]
+    def versions_of(self, rows: Sequence[int]) -> list[list[int]]:
+        """For each of some rows the others that are known to hold the same music in another
+        recording, ascending: what ``Library.versions`` has found and kept."""
+        return [[] if self.pieces is None else self.pieces.versions(row) for row in rows]
+
+    def same_music(self, rows: Sequence[int]) -> list[list[int]]:
+        """For each of some rows its copies, and what is known to be a cut or version of it."""
+        both = zip(self.copies_of(rows), self.versions_of(rows), strict=True)
+        return [sorted({*copies, *versions}) for copies, versions in both]
 
     def cuts_of(self, heard: Heard, among: Rows) -> list[int]:
         """Those of some rows that hold another cut of what was heard, ascending; of a passage
@@ -246,7 +260,7 @@ class View:
         """What a seed means: a track, a file, a passage (``TRACK@1:10-1:40``), or all tracks of a
         folder that can be found, by path.
 
-        A text is a folder only where it has a separator or begins with a dot: else it is words.
+        What is a folder says :meth:`folder_of`.
 
         Raises
         ------
@@ -254,7 +268,7 @@ class View:
         AmbiguousTrack, InvalidArgument : as :meth:`find`; or a passage that cannot be read, is
             given twice, or is one of a folder.
         """
-        folder = as_folder(asking.query)
+        folder = self.folder_of(asking.query)
         if folder is None:
             return [find_part(self.snapshot, asking)]
         if asking.start_s is not None or asking.end_s is not None:
@@ -268,6 +282,33 @@ class View:
             raise TrackNotFound(f"{printable(folder)}: no track of the library lies there")
         found.sort(key=lambda each: os.fsencode(each.path))
         return [Asked(each) for each in found]
+
+    def folder_of(self, query: Query) -> str | None:
+        """The folder that a query means, without symbolic links; None for anything else.
+
+        A path that is a folder on the disk is one; and, also while its disk is away, one that
+        tracks of the library lie in. A bare name (no separator, no dot before it) may be words or
+        an id as well: it is a folder only where that has tracks, and no track has such an id.
+        """
+        if not isinstance(query, (str, os.PathLike)):
+            return None
+        try:
+            path = Path(os.path.expanduser(os.fspath(query)))
+            if path.is_file():
+                return None
+            folder = os.path.realpath(path)
+            is_bare = isinstance(query, str) and os.sep not in query and query[:1] != "."
+            if path.is_dir():
+                if not is_bare:
+                    return folder
+            elif is_bare:
+                return None
+        except (ValueError, OSError):  # a null character in it, or longer than a name can be
+            return None
+        if is_bare and has_id(self.snapshot, os.fspath(query)):
+            return None
+        one = sa.select(tracks.c.id).where(below(tracks.c.path, folder)).limit(1)
+        return None if self.snapshot.connection.scalar(one) is None else folder
 
     def heard(
         self, asked: Asked, *, with_excerpts: bool = True, with_analysis: bool = False
@@ -370,17 +411,3 @@ def heard_from(asked: Asked, analysis: Analysis) -> Heard:
         analysis=analysis,
         fingerprint=analysis.fingerprint,
     )
-
-
-def as_folder(query: Query) -> str | None:
-    """The folder that a query is, without symbolic links; None for anything else."""
-    if isinstance(query, str):
-        if os.sep not in query and not query.startswith("."):
-            return None
-    elif not isinstance(query, os.PathLike):
-        return None
-    try:
-        path = Path(os.path.realpath(os.path.expanduser(os.fspath(query))))
-        return os.fspath(path) if path.is_dir() else None
-    except ValueError:
-        return None  # a null character in it

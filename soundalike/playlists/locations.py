@@ -181,13 +181,21 @@ class Place:
                 text = os.path.relpath(text, self.folder)
         return _to_uri(text, windows) if is_uri else _guarded(text, windows)
 
+    def is_outside(self, path: str | os.PathLike[str]) -> bool:
+        """Whether there is a base, and a path does not lie below its folder here."""
+        return self.base is not None and self._below_base(os.path.abspath(path)) is None
+
+    def _below_base(self, path: str) -> str | None:
+        assert self.base is not None
+        here = os.path.expanduser(self.base[0])
+        inside = _below(path, os.path.abspath(here), os.sep)
+        return _below(path, os.path.realpath(here), os.sep) if inside is None else inside
+
     def _based(self, path: str) -> tuple[str, bool]:
         """A path as the other side of the base has it, and whether that is Windows."""
         assert self.base is not None
         here, there = os.path.expanduser(self.base[0]), self.base[1]
-        inside = _below(path, os.path.abspath(here), os.sep)
-        if inside is None:
-            inside = _below(path, os.path.realpath(here), os.sep)
+        inside = self._below_base(path)
         if inside is None:
             if there.startswith("/") and _below(path, there, "/") is not None:
                 raise CannotHold(f"it lies below {there}, which stands for {printable(here)}")

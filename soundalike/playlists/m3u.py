@@ -40,11 +40,11 @@ _RAW_PATHS = "#SOUNDALIKE-PATHS:bytes"
 _LINE_END = re.compile(r"\r\n|\r|\n")
 # UTF-32 first: its mark begins with that of UTF-16.
 _MARKS = (
-    (codecs.BOM_UTF8, "utf-8-sig"),
-    (codecs.BOM_UTF32_LE, "utf-32"),
-    (codecs.BOM_UTF32_BE, "utf-32"),
-    (codecs.BOM_UTF16_LE, "utf-16"),
-    (codecs.BOM_UTF16_BE, "utf-16"),
+    (codecs.BOM_UTF8, "utf-8"),
+    (codecs.BOM_UTF32_LE, "utf-32-le"),
+    (codecs.BOM_UTF32_BE, "utf-32-be"),
+    (codecs.BOM_UTF16_LE, "utf-16-le"),
+    (codecs.BOM_UTF16_BE, "utf-16-be"),
 )
 # Of "-1 tvg-name="a, b" group="x",Title" all up to the comma.
 _BEFORE_LABEL = re.compile(r'(?:[^",]|"[^"]*")*,')
@@ -53,12 +53,14 @@ _SECONDS = re.compile(r"\s*(-?\d+(?:\.\d+)?)")
 
 @dataclass(frozen=True)
 class _Kept:
-    """Of a whole file: its first line, what stands before and after all entries, its encoding."""
+    """Of a whole file: its first line, what stands before and after all entries, its encoding,
+    and the mark of that at its beginning."""
 
     header: str = _HEADER
     before: tuple[str, ...] = ()
     after: tuple[str, ...] = ()
     encoding: str = "utf-8"
+    mark: bytes = b""
 
 
 @dataclass(frozen=True)
@@ -88,7 +90,7 @@ def parse(source: Source) -> Playlist:
     ------
     Damaged : it is in another encoding than its suffix says, or its recipe is no JSON.
     """
-    encoding, lines = _decoded(source)
+    encoding, mark, lines = _decoded(source)
     header, name, recipe = _HEADER, None, None
     before: list[str] = []
     comments: list[str] = []
@@ -129,7 +131,7 @@ def parse(source: Source) -> Playlist:
                 if not (entries or before):  # what came before is about the whole
                     before, comments = comments, []
             comments.append(line)
-    kept = _Kept(header, tuple(before), tuple(comments), encoding)
+    kept = _Kept(header, tuple(before), tuple(comments), encoding, mark)
     return Playlist(name, tuple(entries), recipe, kept=kept)
 
 
@@ -139,7 +141,11 @@ def render(playlist: Playlist, target: Target) -> Rendered:
     Each entry is ``#EXTINF:<whole seconds>,<artist> - <title>`` and the path on the next line;
     -1 seconds mean that the length is unknown, and the file's name stands for a title. It is in
     UTF-8, but a file name that is no valid UTF-8 keeps its own bytes, because a player has to open
-    exactly those. A file that was read in another encoding keeps it, unless it is an M3U8.
+    exactly those.
+
+    A file that was read in another encoding keeps it where that can hold all of it: whatever plays
+    it reads that one. So does the mark at its beginning. An M3U8 is in UTF-8 unless a mark says
+    otherwise.
 
     Album and identifiers have no place in it.
     """
@@ -164,30 +170,38 @@ def render(playlist: Playlist, target: Target) -> Rendered:
         lines += map(_Line, _comments(entry))
         lines.append(_Line(location, is_path=True))
     lines += map(_Line, kept.after)
-    encoding = "utf-8" if target.format == "m3u8" else kept.encoding
-    return Rendered(_encoded(lines, encoding), tuple(left_out))
+    encoding, mark = kept.encoding, kept.mark
+    if target.encoding is not None:
+        encoding, mark = target.encoding, b""
+    elif target.format == "m3u8" and not (mark and playlist.format == "m3u8"):
+        encoding, mark = "utf-8", b""
+    content, lacks = _encoded(lines, encoding, mark)
+    if lacks:
+        left_out.append(LeftOut(None, "encoding", lacks))
+    return Rendered(content, tuple(left_out))
 
 
 def _is(line: str, directive: str) -> bool:
     return line[: len(directive)].upper() == directive
 
 
-def _decoded(source: Source) -> tuple[str, list[str]]:
-    """The encoding of a file, and its lines.
+def _decoded(source: Source) -> tuple[str, bytes, list[str]]:
+    """The encoding of a file, its mark, and its lines.
 
     Raises
     ------
     Damaged : the encoding that was given, or stated by a mark, or that all M3U8 have, is not that
         of the file.
     """
-    data = source.data
-    stated = source.encoding or next((name for mark, name in _MARKS if data.startswith(mark)), None)
+    data, mark, stated = source.data, b"", source.encoding
+    if stated is None:
+        mark, stated = next((each for each in _MARKS if data.startswith(each[0])), (b"", None))
     encoding = stated or "utf-8"
     try:
-        lines = _LINE_END.split(data.decode(encoding).removeprefix("\ufeff"))
+        lines = _LINE_END.split(data[len(mark) :].decode(encoding).removeprefix("\ufeff"))
     except UnicodeError as error:
         if stated is not None:
-            at = getattr(error, "start", 0)
+            at = len(mark) + getattr(error, "start", 0)
             raise Damaged(
                 f"byte {data[at : at + 1].hex()} at position {at:,} is no {stated}; name the "
                 f"encoding that it is in"
@@ -201,7 +215,7 @@ def _decoded(source: Source) -> tuple[str, list[str]]:
             "it holds NUL characters: no M3U, or one in UTF-16 without a mark; in Python, "
             "encoding='utf-16-le' reads the latter"
         )
-    return encoding, lines
+    return encoding, mark, lines
 
 
 def _with_raw_paths(source: Source) -> list[str]:
@@ -246,18 +260,21 @@ def _western(source: Source) -> list[str]:
     return lines
 
 
-def _encoded(lines: Sequence[_Line], encoding: str) -> bytes:
-    """Lines in an encoding if it can hold them, else in UTF-8."""
-    if encoding != "utf-8":
+def _encoded(lines: Sequence[_Line], encoding: str, mark: bytes) -> tuple[bytes, str | None]:
+    """Lines in an encoding if it can hold them, else in UTF-8; and that it cannot."""
+    is_other = bool(mark) or encoding != "utf-8"
+    if is_other:
         with suppress(UnicodeEncodeError):
-            return "".join(f"{line.text}\n" for line in lines).encode(encoding)
+            text = "".join(f"{line.text}\n" for line in lines)
+            return mark + text.encode(encoding), None
     encoded = [
         os.fsencode(line.text) if line.is_path else line.text.encode("utf-8", "backslashreplace")
         for line in lines
     ]
     if any(line.is_path and printable(line.text) != line.text for line in lines):
         encoded.insert(1, _RAW_PATHS.encode())
-    return b"".join(line + b"\n" for line in encoded)
+    lacks = f"{encoding} cannot hold all of it, so it is in UTF-8 now" if is_other else None
+    return b"".join(line + b"\n" for line in encoded), lacks
 
 
 def _parsed_info(line: str) -> _Info:

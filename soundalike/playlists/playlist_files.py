@@ -137,6 +137,7 @@ def render_playlist(
     folder: StrPath = "",
     relative: bool | None = None,
     base: BasePair | None = None,
+    encoding: str | None = None,
 ) -> Rendered:
     """The file of a playlist, as bytes.
 
@@ -145,10 +146,12 @@ def render_playlist(
     format : one of :data:`FORMATS`.
     folder : that it will lie in; by default the current one.
     relative, base : as for :func:`write_playlist`.
+    encoding : of an M3U; by default the one that it was read in, see ``m3u.render``.
 
     Raises
     ------
-    InvalidArgument : an unknown format, or ``relative`` and a base.
+    InvalidArgument : an unknown format; ``relative`` and a base; or a base below whose folder
+        nothing of the playlist lies.
     """
     if relative and base is not None:
         raise InvalidArgument("relative paths have no base: give one of the two")
@@ -160,8 +163,33 @@ def render_playlist(
         playlist = replace(playlist, recipe={**playlist.recipe, BASE_KEY: pair})
     elif base is None and not relative:
         base = playlist.base
-    target = Target(playlist, name, Place(os.path.abspath(folder), base), relative)
-    return _FORMATS[name].render(playlist, target)
+    place = Place(os.path.abspath(folder), base)
+    rendered = _FORMATS[name].render(playlist, Target(playlist, name, place, relative, encoding))
+    return replace(rendered, left_out=(*rendered.left_out, *_outside(playlist, place, rendered)))
+
+
+def _outside(playlist: Playlist, place: Place, rendered: Rendered) -> list[LeftOut]:
+    """What lies outside of the folder of a base, and is written with its path here.
+
+    Raises
+    ------
+    InvalidArgument : all of it: then it is not the folder that was meant.
+    """
+    files = [entry for entry in playlist.entries if entry.path is not None]
+    outside = [entry for entry in files if entry.path and place.is_outside(entry.path)]
+    if not outside:
+        return []
+    assert place.base is not None
+    here = printable(os.path.abspath(os.path.expanduser(place.base[0])))
+    if len(outside) == len(files):
+        raise InvalidArgument(
+            f"base {here}: nothing of the playlist lies below this folder (its first file is "
+            f"{printable(outside[0].path or '')}), so no path can begin with "
+            f"{place.base[1] or 'what is in it'!r}; name the folder here that holds the music"
+        )
+    absent = {id(each.entry) for each in rendered.left_out if each.field is None}
+    why_here = f"it does not lie below {here}, and is written as it is here"
+    return [LeftOut(each, "path", why_here) for each in outside if id(each) not in absent]
 
 
 def write_playlist(
@@ -195,7 +223,8 @@ def write_playlist(
     Raises
     ------
     OutputError : the file cannot be written.
-    InvalidArgument : no format; ``relative`` and a base; or a base that is none.
+    InvalidArgument : no format; ``relative`` and a base; a base that is none; or one below whose
+        folder nothing of the playlist lies.
     """
     rendered = render_playlist(
         playlist, format_of(file, format), folder=_folder(file), relative=relative, base=base

@@ -21,12 +21,19 @@ class Target:
     format : of the file.
     relative : paths relative to its folder, or absolute; None leaves those as they are that were
         read from such a file, and writes others like most of these.
+    encoding : of an M3U; None for the one that it was read in.
     """
 
     def __init__(
-        self, playlist: Playlist, format: str, place: Place, relative: bool | None
+        self,
+        playlist: Playlist,
+        format: str,
+        place: Place,
+        relative: bool | None,
+        encoding: str | None = None,
     ) -> None:
         self.format = format
+        self.encoding = encoding
         self.place = place
         self.is_uri = format in _WITH_URIS
         was_read = playlist.format is not None and family(playlist.format) == family(format)

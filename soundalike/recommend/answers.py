@@ -28,7 +28,7 @@ from numpy.typing import NDArray
 from soundalike.facets import Facets
 from soundalike.similarity.taste import Metric, Stretch
 
-__all__ = ["Answers", "Problem", "principal_axes"]
+__all__ = ["FIRST_SURENESS", "LAPSES", "WEIGHT_SPREAD", "Answers", "Problem", "principal_axes"]
 
 Floats = NDArray[np.float64]
 Rows = NDArray[np.intp]
@@ -38,11 +38,12 @@ AXES: Final = (12, 6)
 
 # Standard deviations of the priors: how sure answers are (a logarithm), from which similarity on a
 # pair is alike (in units of that), logarithms of the weights, entries of the matrix.
-_SURENESS, _OFFSET, _WEIGHT, _ENTRY = 1.0, 2.0, 1.0, 0.4
+_SURENESS, _OFFSET, _ENTRY = 1.0, 2.0, 0.4
+WEIGHT_SPREAD: Final = 1.0
 # How sure answers are before any: two units between similarities a standard deviation apart.
-_FIRST_SURENESS = 2.0
+FIRST_SURENESS: Final = 2.0
 # The share of answers that are given at random.
-_LAPSES = 0.1
+LAPSES: Final = 0.1
 # No direction counts for less than this share of what it did.
 _LEAST_GAIN = -0.95
 _MOST_STEPS, _TOLERANCE = 40, 1e-6
@@ -146,7 +147,7 @@ class Problem:
         self.n_entries = sum(len(rows) for rows, _ in self._triangles)
         self._background = self._of(self._split(background[:, 0]), self._split(background[:, 1]))
         spread = float(np.std(self._background.cosines @ self._defaults)) or 1.0
-        self._first_sureness = np.log(_FIRST_SURENESS / max(spread, 1e-3))
+        self._first_sureness = np.log(FIRST_SURENESS / max(spread, 1e-3))
 
     def _split(self, embeddings: NDArray[np.floating]) -> list[tuple[Floats, Floats]]:
         """Blocks of unit length, and along the axes."""
@@ -279,7 +280,7 @@ class Problem:
         matrix : fit the matrices over the axes as well.
         """
         precision = [1 / _SURENESS**2, 1 / _OFFSET**2]
-        precision += [1 / _WEIGHT**2] * self.n_weights
+        precision += [1 / WEIGHT_SPREAD**2] * self.n_weights
         for rows, columns in self._triangles:
             precision += np.where(rows == columns, 1.0, 2.0).tolist()
         prior = np.array(precision)
@@ -343,8 +344,8 @@ class Problem:
 
 def _lapsed(losses: Floats, n_answers: int) -> tuple[Floats, Floats]:
     """Losses where one answer in ten is given at random, and how much each still counts."""
-    given = (1 - _LAPSES) * np.exp(-losses)
-    any_way = given + _LAPSES / n_answers
+    given = (1 - LAPSES) * np.exp(-losses)
+    any_way = given + LAPSES / n_answers
     return -np.log(any_way), given / any_way
 
 

@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 from soundalike.arguments import whole_number
 from soundalike.errors import InvalidArgument
 from soundalike.recommend.affinity import Affinities, from_edges
-from soundalike.recommend.neighbours import Progress
+from soundalike.similarity.neighbours import Progress
 
 __all__ = ["communities", "modularity"]
 

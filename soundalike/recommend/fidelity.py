@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 
 from soundalike.arguments import whole_number
 from soundalike.errors import InvalidArgument
-from soundalike.recommend.neighbours import best_columns
+from soundalike.similarity.best import best_columns
 
 __all__ = ["kept_shares", "nearest_in_plane", "trustworthiness"]
 

@@ -8,8 +8,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from soundalike.similarity.distribution import check_matrix
-from soundalike.similarity.hubness import neighbours
 from soundalike.similarity.matrix import CosineSimilarities
+from soundalike.similarity.neighbours import nearest_exact
 
 __all__ = ["NeighbourGraph", "neighbour_graph"]
 
@@ -63,7 +63,7 @@ def neighbour_graph(
     """
     check_matrix(embeddings)
     n = len(embeddings)
-    nearest = neighbours(CosineSimilarities(embeddings), k)
+    nearest = nearest_exact(CosineSimilarities(embeddings), k).rows.astype(np.int64)
     rows, others = np.repeat(np.arange(n), nearest.shape[1]), nearest.ravel()
     keys = np.minimum(rows, others) * n + np.maximum(rows, others)
     pairs, times = np.unique(keys, return_counts=True)

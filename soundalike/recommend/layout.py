@@ -18,7 +18,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from soundalike.recommend.affinity import Affinities, affinities
-from soundalike.recommend.neighbours import Progress
+from soundalike.similarity.neighbours import Progress
 
 __all__ = ["NEAREST", "Repulsion", "attraction", "lay_out", "main_axes", "place"]
 

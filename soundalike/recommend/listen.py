@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -17,7 +18,7 @@ from soundalike.errors import InvalidArgument
 from soundalike.files import check_writable, write_file
 from soundalike.similarity.passages import Passage
 
-__all__ = ["PairSound", "check_sound", "pair_sound", "save_sound"]
+__all__ = ["PairSound", "check_sound", "pair_mp3", "pair_sound", "save_sound"]
 
 Samples = NDArray[np.float32]
 
@@ -113,6 +114,12 @@ def check_sound(path: str | os.PathLike[str]) -> None:
 def save_sound(sound: PairSound, path: str | os.PathLike[str]) -> Path:
     """Write it; the suffix says in which format. Raises as :func:`check_sound`."""
     return write_file(path, encode(sound.samples, sound.sample_rate, format_of(path)))
+
+
+def pair_mp3(a: str, _load: Callable[..., Any], b: str, passages: Sequence[Passage]) -> bytes:
+    """:func:`pair_sound` as the bytes of an MP3, as workers call it."""
+    sound = pair_sound(passages, a, b)
+    return encode(sound.samples, sound.sample_rate, "mp3")
 
 
 def _stretches(

@@ -14,6 +14,7 @@ from typing import Any, Final
 import numpy as np
 from numpy.typing import NDArray
 
+from soundalike.arguments import whole_number
 from soundalike.errors import LibraryError, SoundalikeError
 from soundalike.library.index import Index
 from soundalike.library.storage.index_file import file_beside, read_arrays, write_arrays
@@ -21,9 +22,10 @@ from soundalike.recommend.affinity import affinities, shares
 from soundalike.recommend.communities import communities
 from soundalike.recommend.fidelity import kept_shares, nearest_in_plane, trustworthiness
 from soundalike.recommend.layout import NEAREST, lay_out, main_axes, place
-from soundalike.recommend.neighbours import Neighbours, Progress, best_columns, nearest
+from soundalike.similarity.best import best_columns
+from soundalike.similarity.neighbours import Neighbours, Progress, nearest
 
-__all__ = ["UNCLEAR", "Fidelity", "LibraryMap", "map_of"]
+__all__ = ["UNCLEAR", "Fidelity", "LibraryMap", "kept_map", "map_file", "map_of"]
 
 Floats = NDArray[np.float32]
 Rows = NDArray[np.int32]
@@ -78,6 +80,7 @@ class LibraryMap:
     nearest : int32 (n, k), rows of the nearest by sound, the nearest first; -1 where there are no
         more, or where one is gone.
     fidelity : of the map when it was made.
+    was_there : whether it was made before, so that the seed and the like had no say.
     """
 
     model: str
@@ -89,6 +92,7 @@ class LibraryMap:
     is_new: NDArray[np.bool_]
     nearest: Rows
     fidelity: Fidelity
+    was_there: bool = False
 
     def __len__(self) -> int:
         return len(self.track_ids)
@@ -96,6 +100,11 @@ class LibraryMap:
     @property
     def n_groups(self) -> int:
         return int(self.groups.max(initial=-1)) + 1
+
+    def row_of(self, track_id: int) -> int | None:
+        """Where a track is; None where it is not on the map."""
+        found = np.flatnonzero(self.track_ids == track_id)
+        return int(found[0]) if len(found) else None
 
     @property
     def is_unclear(self) -> NDArray[np.bool_]:
@@ -157,22 +166,49 @@ def map_of(
     Raises
     ------
     LibraryError : there is no track.
-    InvalidArgument : n_groups is no whole number from 1 on, or more than half of the tracks.
+    InvalidArgument : n_groups is no whole number from 1 on, or more than half of the tracks; or the
+        seed is none from 0 on.
     """
+    seed = whole_number("seed", seed, least=0)
     if not len(index):
         raise LibraryError("no track is analysed: scan a folder with music first")
-    path = None if database is None else file_beside(database, index.model, "map")
-    stored = None if again or path is None else _read(path, index.model)
-    kept = None if stored is None else _with_new(stored[0], index)
-    if stored is None or kept is None:
-        kept, fidelity = _made(index, seed, progress)
-    else:
-        fidelity = stored[1]
-    if path is not None and (stored is None or kept is not stored[0]):
-        _write(path, kept, index.model, fidelity)
+    path = None if database is None else map_file(database, index.model)
+    found = None if again else _up_to_date(path, index)
+    was_there = found is not None
+    if found is None:
+        found = _made(index, seed, progress)
+        if path is not None:
+            _write(path, found[0], index.model, found[1])
+    kept, fidelity = found
     if n_groups is not None:
         kept = _regrouped(kept, n_groups, seed, progress)
-    return _shown(kept, index, fidelity)
+    return replace(_shown(kept, index, fidelity), was_there=was_there)
+
+
+def kept_map(index: Index, database: Path | None) -> LibraryMap | None:
+    """The map that was made before, with what is new placed on it; None where none was, or where
+    too little of it is left. See :func:`map_of`."""
+    path = None if database is None else map_file(database, index.model)
+    found = _up_to_date(path, index) if len(index) else None
+    if found is None:
+        return None
+    return replace(_shown(found[0], index, found[1]), was_there=True)
+
+
+def map_file(database: Path, model: str) -> Path:
+    """Where the map of a library lies, by the model whose embeddings are compared."""
+    return file_beside(database, model, "map")
+
+
+def _up_to_date(path: Path | None, index: Index) -> tuple[_Kept, Fidelity] | None:
+    """What is in the file, with the tracks that are not on the map yet."""
+    stored = None if path is None else _read(path, index.model)
+    kept = None if stored is None else _with_new(stored[0], index)
+    if path is None or stored is None or kept is None:
+        return None
+    if kept is not stored[0]:
+        _write(path, kept, index.model, stored[1])
+    return kept, stored[1]
 
 
 def _made(index: Index, seed: int, progress: Progress | None) -> tuple[_Kept, Fidelity]:

@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 from itertools import pairwise
 from typing import Any
 
-from soundalike.errors import InvalidArgument, printable
+from soundalike.errors import InvalidArgument, TrackNotFound, printable
 from soundalike.library.checks import checked_taste, checked_weights
 from soundalike.library.library import Library
 from soundalike.library.limits import Limits
@@ -39,9 +39,43 @@ from soundalike.recommend.wishes import Wishes
 from soundalike.similarity.distribution import DECIMALS
 from soundalike.similarity.taste import Taste
 
-__all__ = ["as_playlist", "extend_playlist", "extended", "order_playlist", "refresh_playlist"]
+__all__ = [
+    "as_playlist",
+    "extend_playlist",
+    "extended",
+    "order_playlist",
+    "playlist_of",
+    "refresh_playlist",
+]
 
 StrPath = str | os.PathLike[str]
+
+
+def playlist_of(
+    library: Library,
+    track_ids: Sequence[int],
+    name: str | None = None,
+    recipe: dict[str, Any] | None = None,
+) -> Playlist:
+    """Tracks of the library as a playlist.
+
+    Parameters
+    ----------
+    track_ids : in their order; one may come several times.
+    recipe : how it was made, as ``MadePlaylist.recipe`` has it; none, or an empty one, for a
+        playlist that somebody put together.
+
+    Raises
+    ------
+    TrackNotFound : the library has no such track.
+    InvalidArgument : the recipe is not made of what JSON has.
+    """
+    with library.view() as view:
+        found = view.snapshot.tracks_by_id(list(dict.fromkeys(track_ids)))
+    for track_id in track_ids:
+        if track_id not in found:
+            raise TrackNotFound(f"there is no track #{track_id} in the library")
+    return Playlist(name, tuple(entry_of(found[each]) for each in track_ids), recipe or None)
 
 
 def as_playlist(made: MadePlaylist, name: str | None = None) -> Playlist:
@@ -52,7 +86,7 @@ def as_playlist(made: MadePlaylist, name: str | None = None) -> Playlist:
 
 def extend_playlist(
     library: Library,
-    file: StrPath,
+    file: StrPath | Playlist,
     *,
     tracks: int | None = None,
     minutes: float | None = None,
@@ -76,7 +110,7 @@ def extend_playlist(
 
     Parameters
     ----------
-    file : a playlist in any format that ``read_playlist`` knows.
+    file : a playlist, or its file in any format that ``read_playlist`` knows.
     tracks, minutes : of what is added.
     also : more seeds.
     base : see ``read_playlist``.
@@ -120,7 +154,7 @@ def extended(playlist: Playlist, made: MadePlaylist) -> Playlist:
 
 def order_playlist(
     library: Library,
-    file: StrPath,
+    file: StrPath | Playlist,
     *,
     artist_gap: int = 1,
     weights: Mapping[str, float] | None = None,
@@ -136,7 +170,7 @@ def order_playlist(
 
     Parameters
     ----------
-    file : a playlist in any format that ``read_playlist`` knows; it is not changed.
+    file : a playlist, or its file in any format that ``read_playlist`` knows, which is not changed.
     artist_gap : so many others stand between two tracks of one artist, where that can be had.
     taste : of a listener, whose metric compares them; what it likes makes no difference.
     base : see ``read_playlist``.
@@ -256,8 +290,7 @@ def refresh_playlist(
     )
     before = playlist.entries[:n_kept] if kind == "extension" else ()
     fresh = replace(playlist, entries=(*before, *entries), recipe=_renewed(playlist, made))
-    if write:
-        write_playlist(os.path.expanduser(file), fresh, base=base)
+    left_out = write_playlist(os.path.expanduser(file), fresh, base=base) if write else ()
     return RefreshedPlaylist(
         playlist=fresh,
         made=made,
@@ -265,6 +298,7 @@ def refresh_playlist(
         went=tuple(
             entry for entry, each in zip(old, ids, strict=True) if each is None or each not in now
         ),
+        left_out=left_out,
     )
 
 
@@ -276,7 +310,9 @@ class _Content:
     ids: list[int | None]
 
 
-def _content(library: Library, file: StrPath, base: BasePair | None) -> _Content:
+def _content(library: Library, file: StrPath | Playlist, base: BasePair | None) -> _Content:
+    if isinstance(file, Playlist):
+        return _resolved(library, file, file.name or "the playlist")
     return _resolved(library, read_playlist(os.path.expanduser(file), base=base), file)
 
 

@@ -8,7 +8,7 @@ from typing import Any, Literal
 
 from soundalike.library.records import Copy, Track
 from soundalike.library.similar_records import PassedTrack, Seed, TasteUse
-from soundalike.playlists import Playlist, PlaylistEntry
+from soundalike.playlists import LeftOut, Playlist, PlaylistEntry
 from soundalike.similarity.passages import Passage
 
 __all__ = [
@@ -196,12 +196,14 @@ class RefreshedPlaylist:
     made : what was made.
     came : tracks that were not there before, in their order.
     went : entries that are not there any more, in theirs.
+    left_out : what its file does not hold as it is; see ``write_playlist``.
     """
 
     playlist: Playlist
     made: MadePlaylist
     came: tuple[Track, ...]
     went: tuple[PlaylistEntry, ...]
+    left_out: tuple[LeftOut, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -276,8 +278,8 @@ class RadioItem:
     rank_before : its place among all tracks near to where the radio is, hubs lowered.
     round : 1 until all that may come have come, then 2, and so on.
     passed_over : tracks of a higher place, best first, the first twenty at most; ``rule`` is
-        "artist" or "skipped artist", who came or was skipped lately; "copy", of which the recording
-        has come; or "chance", as another was drawn.
+        "artist" or "skipped artist", who came or was skipped lately; "copy" or "version", of which
+        the recording, or another, has come; or "chance", as another was drawn.
     passed_counts : how many these are in all, by rule.
     liking : from -1 (surely disliked) to 1; None where no liking is used.
     """

@@ -51,7 +51,9 @@ def limits_with_playlists(
 
     Raises
     ------
-    PlaylistError, TrackNotFound : as ``seeds.playlist_ids``.
+    PlaylistError : one cannot be read.
+    TrackNotFound : none of the tracks of one of the former is in the library. One of the latter
+        may be empty: it takes nothing away.
     InvalidArgument : that leaves nothing.
     """
     if only:
@@ -60,8 +62,8 @@ def limits_with_playlists(
             ids &= limits.only.track_ids
         limits = replace(limits, only=replace(limits.only, track_ids=ids))
     if never:
-        ids = playlist_ids(library, never) | (limits.never.track_ids or frozenset())
-        limits = replace(limits, never=replace(limits.never, track_ids=ids))
+        ids = playlist_ids(library, never, may_lack=True) | (limits.never.track_ids or frozenset())
+        limits = replace(limits, never=replace(limits.never, track_ids=ids or None))
     return limits
 
 

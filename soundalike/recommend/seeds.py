@@ -9,6 +9,7 @@ from __future__ import annotations
 import os
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from itertools import groupby
 from pathlib import Path
 from typing import Any
 
@@ -17,18 +18,21 @@ from soundalike.library.library import Library
 from soundalike.library.playlist_records import PlaylistResolution, entry_of
 from soundalike.library.similar_records import Heard
 from soundalike.library.snapshot import Query
-from soundalike.library.view import as_folder
 from soundalike.playlists import FORMATS, Playlist, PlaylistEntry, read_playlist
 
 __all__ = [
     "Seeds",
     "as_playlist_file",
+    "check_seeds",
     "findable",
     "hear_recipe",
     "hear_seeds",
     "nothing_in",
     "playlist_ids",
 ]
+
+
+_TEXTS = ("playlist", "folder", "path", "title", "artist", "album")
 
 
 @dataclass(frozen=True, eq=False)
@@ -66,17 +70,23 @@ def hear_seeds(library: Library, queries: Query | Sequence[Query], *, name: str)
     listed: list[Any] = [queries] if is_one else list(queries)  # type: ignore[arg-type]
     heard: list[Heard] = []
     recipe: list[dict[str, Any]] = []
-    for query in listed:
-        file = as_playlist_file(query)
-        folder = None if file else as_folder(query)
+    files = [as_playlist_file(query) for query in listed]
+    with library.view() as view:
+        folders = [
+            None if file else view.folder_of(query)
+            for file, query in zip(files, listed, strict=True)
+        ]
+    named = zip(listed, files, folders, strict=True)
+    for (file, folder), group in groupby(named, lambda each: each[1:]):
         if file is not None:
             heard += _hear_playlist(library, file)
             recipe.append({"playlist": os.path.abspath(file)})
         elif folder is not None:
-            heard += library.hear_all([query], with_excerpts=False)
+            heard += library.hear_all([Path(folder)], with_excerpts=False)
             recipe.append({"folder": folder})
         else:
-            found = library.hear_all([query], with_excerpts=False)
+            # All that stand in a row at once: one by one takes much longer.
+            found = library.hear_all([query for query, *_ in group], with_excerpts=False)
             heard += found
             recipe += map(_track_recipe, found)
     if not heard and listed and name == "seeds":
@@ -94,19 +104,13 @@ def hear_recipe(library: Library, recipe: Sequence[dict[str, Any]]) -> Seeds:
     heard: list[Heard] = []
     kept: list[dict[str, Any]] = []
     gone: list[str] = []
-    if not isinstance(recipe, Sequence):
-        raise InvalidArgument(f"{recipe!r} is no list of seeds")
+    check_seeds(recipe)
     for each in recipe:
-        if not isinstance(each, Mapping) or any(
-            not isinstance(each.get(name, ""), str) for name in ("playlist", "folder", "path")
-        ):
-            raise InvalidArgument(f"{each!r} is no seed of a recipe")
         try:
             if "playlist" in each:
                 heard += _hear_playlist(library, Path(each["playlist"]))
             elif "folder" in each:
-                folder = os.path.join(each["folder"], "")
-                heard += library.hear_all([folder], with_excerpts=False)
+                heard += _hear_folder(library, Path(each["folder"]))
             else:
                 found = _hear_track(library, each)
                 heard.append(found)
@@ -116,6 +120,20 @@ def hear_recipe(library: Library, recipe: Sequence[dict[str, Any]]) -> Seeds:
             gone.append(str(error))
         kept.append(each)
     return Seeds(tuple(heard), tuple(kept), tuple(gone))
+
+
+def check_seeds(recipe: Any) -> None:
+    """
+    Raises
+    ------
+    InvalidArgument : no list of seeds of a recipe.
+    """
+    if not isinstance(recipe, (list, tuple)):
+        raise InvalidArgument(f"{recipe!r} is no list of seeds")
+    for each in recipe:
+        texts = [each.get(name, "") for name in _TEXTS] if isinstance(each, Mapping) else [None]
+        if not all(isinstance(text, str) and "\0" not in text for text in texts):
+            raise InvalidArgument(f"{each!r} is no seed of a recipe")
 
 
 def as_playlist_file(query: Any) -> Path | None:
@@ -141,18 +159,24 @@ def findable(library: Library, resolution: PlaylistResolution) -> list[int | Non
     ]
 
 
-def playlist_ids(library: Library, files: Sequence[str | os.PathLike[str]]) -> frozenset[int]:
+def playlist_ids(
+    library: Library, files: Sequence[str | os.PathLike[str]], *, may_lack: bool = False
+) -> frozenset[int]:
     """The ids of all tracks of some playlists.
+
+    Parameters
+    ----------
+    may_lack : whether there may be one of which no track is in the library.
 
     Raises
     ------
     PlaylistError : one cannot be read.
-    TrackNotFound : none of the tracks of one is in the library.
+    TrackNotFound : none of the tracks of one is in the library, and that may not be.
     """
     found: set[int] = set()
     for file in files:
         resolution = library.resolve_playlist(read_playlist(os.path.expanduser(file)))
-        if not resolution.tracks:
+        if not (resolution.tracks or may_lack):
             raise nothing_in(file, len(resolution.entries))
         found.update(track.track_id for track in resolution.tracks)
     return frozenset(found)
@@ -175,6 +199,14 @@ def _hear_playlist(library: Library, file: Path) -> list[Heard]:
     if not ids:
         raise nothing_in(file, len(resolution.entries))
     return library.hear_all(list(dict.fromkeys(ids)), with_excerpts=False)
+
+
+def _hear_folder(library: Library, folder: Path) -> list[Heard]:
+    with library.view() as view:
+        is_there = view.folder_of(folder) is not None
+    if not is_there:
+        raise TrackNotFound(f"{printable(folder)}: there is no such folder any more")
+    return library.hear_all([folder], with_excerpts=False)
 
 
 def _track_recipe(heard: Heard) -> dict[str, Any]:

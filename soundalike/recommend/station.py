@@ -8,7 +8,8 @@ from __future__ import annotations
 
 import os
 from collections import Counter
-from collections.abc import Mapping, Sequence, Set
+from collections.abc import Iterator, Mapping, Sequence, Set
+from contextlib import contextmanager
 from itertools import islice
 from typing import Any
 
@@ -16,7 +17,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from soundalike.arguments import whole_number
-from soundalike.errors import InvalidArgument, ModelMismatch
+from soundalike.errors import InvalidArgument, ModelMismatch, SoundalikeError, printable
 from soundalike.library.checks import checked_taste, checked_weights
 from soundalike.library.library import Library
 from soundalike.library.limits import Limits
@@ -27,7 +28,7 @@ from soundalike.library.snapshot import Query
 from soundalike.library.view import View
 from soundalike.recommend.defaults import PLAYLIST_LIMITS, RADIO_TRACKS
 from soundalike.recommend.likeness import Likenesses
-from soundalike.recommend.radio import Pick, Radio
+from soundalike.recommend.radio import PassedOver, Pick, Radio
 from soundalike.recommend.records import RadioItem, RadioPart
 from soundalike.recommend.rules import (
     check_library,
@@ -39,15 +40,16 @@ from soundalike.recommend.seeds import hear_seeds
 from soundalike.recommend.wishes import limits_from_json, limits_to_json
 from soundalike.similarity.distribution import DECIMALS
 from soundalike.similarity.hubness import popularity
+from soundalike.similarity.select import VERSION
 from soundalike.similarity.taste import Taste
 
 __all__ = ["continue_radio", "start_radio"]
 
-_STATE_VERSION = 1
+_STATE_VERSION = 2
 # Tracks that are named before one; the others are counted.
 _NAMED = 20
 # What a radio has by rows, and its state by ids.
-_BY_ROW = ("liked", "skipped", "came", "copies")
+_BY_ROW = ("liked", "skipped", "came")
 
 
 def start_radio(
@@ -129,6 +131,7 @@ def continue_radio(
     tracks: int = RADIO_TRACKS,
     like: Sequence[Query] = (),
     skip: Sequence[Query] = (),
+    file: str | os.PathLike[str] | None = None,
 ) -> RadioPart:
     """The next tracks of a radio.
 
@@ -137,6 +140,7 @@ def continue_radio(
     state : of the part before.
     like : tracks that are liked: more like these comes.
     skip : tracks that were skipped: less like these comes, and their artists not for a while.
+    file : that the state was read from, for messages about it.
 
     Raises
     ------
@@ -145,39 +149,52 @@ def continue_radio(
     InvalidArgument : no state of a radio; or what is liked or skipped is not analysed.
     """
     check_library(library)
-    if state.get("version") != _STATE_VERSION or not isinstance(state.get("radio"), dict):
-        raise InvalidArgument(
-            f"this is no state of a radio that can be read (version {state.get('version')!r}): "
-            f"begin a new one"
-        )
-    try:
-        kept = {name: state[name] for name in _KEPT}
-        # A radio of before there was any has none.
-        kept["taste"] = state.get("taste")
-        taste = None if kept["taste"] is None else Taste.from_json(kept["taste"])
-        limits = limits_from_json(kept["limits"])
-        allowed = limits_with_playlists(
-            library, limits, kept["only_playlists"], kept["not_playlists"]
-        )
-        weights = checked_weights(kept["weights"])
-        if not all(isinstance(kept[name], list) for name in ("seeds", "seed_ids")):
-            raise TypeError("its seeds are no list")
-    except (KeyError, TypeError, ValueError) as error:
-        raise InvalidArgument(
-            f"the state of the radio cannot be read ({error!r}): begin a new one"
-        ) from error
-    with library.view() as view:
-        if state.get("model") != view.model:
-            raise ModelMismatch(
-                f"the radio began with {state.get('model')}, and the library answers with "
-                f"{view.model}: begin a new one"
+    with _naming(file):
+        if state.get("version") != _STATE_VERSION or not isinstance(state.get("radio"), dict):
+            raise InvalidArgument(
+                f"this is no state of a radio that can be read (version "
+                f"{state.get('version')!r}): begin a new one"
             )
-        closed = set(_rows(view, kept["seed_ids"]))
-        listener = Listener(view, weights, taste)
-        embeddings = listener.transform(view.index.embeddings)
-        told = _given(view, allowed, listener, embeddings, closed)
-        radio = Radio.from_state(_with_rows(view, state["radio"]), embeddings, **told)
+        try:
+            kept = {name: state[name] for name in _KEPT}
+            # A radio of before there was any has none.
+            kept["taste"] = state.get("taste")
+            taste = None if kept["taste"] is None else Taste.from_json(kept["taste"])
+            limits = limits_from_json(kept["limits"])
+            allowed = limits_with_playlists(
+                library, limits, kept["only_playlists"], kept["not_playlists"]
+            )
+            weights = checked_weights(kept["weights"])
+            if not all(isinstance(kept[name], list) for name in ("seeds", "seed_ids")):
+                raise TypeError("its seeds are no list")
+        except (KeyError, TypeError, ValueError) as error:
+            raise InvalidArgument(
+                f"the state of the radio cannot be read ({error!r}): begin a new one"
+            ) from error
+    with library.view() as view:
+        with _naming(file):
+            if state.get("model") != view.model:
+                raise ModelMismatch(
+                    f"the radio began with {state.get('model')}, and the library answers with "
+                    f"{view.model}: begin a new one"
+                )
+            closed = set(_rows(view, kept["seed_ids"]))
+            listener = Listener(view, weights, taste)
+            embeddings = listener.transform(view.index.embeddings)
+            told = _given(view, allowed, listener, embeddings, closed)
+            radio = Radio.from_state(_with_rows(view, state["radio"]), embeddings, **told)
         return _part(view, radio, kept, tracks, like, skip, allowed, listener, ())
+
+
+@contextmanager
+def _naming(file: str | os.PathLike[str] | None) -> Iterator[None]:
+    """Begin messages about a state with the file that it is from."""
+    try:
+        yield
+    except SoundalikeError as error:
+        if file is None:
+            raise
+        raise type(error)(f"{printable(file)}: {error}") from error
 
 
 _KEPT = ("seeds", "seed_ids", "limits", "only_playlists", "not_playlists", "weights")
@@ -201,7 +218,7 @@ def _given(
     return {
         "allowed": allowed,
         "artists_of": view.artists,
-        "copies_of": None if limits.versions else view.recordings.copies_of,
+        "copies_of": None if limits.versions else view.same_music,
         "popularity": view.index.kept(("popularity", listener.key), lambda: popularity(embeddings)),
         "bonus": listener.bonus,
     }
@@ -255,8 +272,13 @@ def _items(
     seeds = [row for each in heard if (row := view.row_of(each)) is not None]
     here = [*rows, *([previous] if previous is not None else []), *seeds]
     likenesses = Likenesses(view, here, listener)
-    over = [each.row for pick in picks for each in pick.passed_over[:_NAMED]]
-    tracks = dict(zip([*rows, *over], view.tracks([*rows, *over]), strict=True))
+    over = [each for pick in picks for each in pick.passed_over[:_NAMED]]
+    named = [
+        *rows,
+        *(each.row for each in over),
+        *(each.of for each in over if each.of is not None),
+    ]
+    tracks = dict(zip(named, view.tracks(named), strict=True))
     items = []
     for place, pick in enumerate(picks, start=before["n_picked"] + 1):
         other: Heard | int | None = previous
@@ -272,15 +294,27 @@ def _items(
                 rank_before=len(pick.passed_over) + 1,
                 round=pick.round,
                 passed_over=tuple(
-                    PassedTrack(tracks[each.row].track_id, tracks[each.row].name, rank, each.rule)
+                    PassedTrack(
+                        tracks[each.row].track_id,
+                        tracks[each.row].name,
+                        rank,
+                        _rule(view, each),
+                        None if each.of is None else tracks[each.of].name,
+                    )
                     for rank, each in enumerate(pick.passed_over[:_NAMED], start=1)
                 ),
-                passed_counts=dict(Counter(each.rule for each in pick.passed_over)),
+                passed_counts=dict(Counter(_rule(view, each) for each in pick.passed_over)),
                 liking=listener.liking_of(pick.row),
             )
         )
         previous = pick.row
     return tuple(items)
+
+
+def _rule(view: View, over: PassedOver) -> str:
+    """What kept a track from coming."""
+    is_version = over.of is not None and over.row in view.versions_of([over.of])[0]
+    return VERSION if is_version else over.rule
 
 
 def _row(view: View, query: Query) -> int:
@@ -304,6 +338,7 @@ def _with_ids(view: View, state: Mapping[str, Any]) -> dict[str, Any]:
     found = dict(state)
     for name in _BY_ROW:
         found[name] = ids[np.asarray(state[name], np.intp)].tolist()
+    found["copies"] = [ids[both].tolist() for both in state["copies"]]
     if state["previous"] is not None:
         found["previous"] = int(ids[state["previous"]])
     return found
@@ -319,6 +354,8 @@ def _with_rows(view: View, state: Mapping[str, Any]) -> dict[str, Any]:
     try:
         for name in _BY_ROW:
             found[name] = _rows(view, state[name])
+        both = (_rows(view, pair) for pair in state["copies"])
+        found["copies"] = [pair for pair in both if len(pair) == 2]
         previous = state["previous"]
         found["previous"] = next(iter(_rows(view, [] if previous is None else [previous])), None)
     except (KeyError, TypeError) as error:

@@ -76,6 +76,9 @@ __all__ = [
 OPSET = 18
 COVERAGE = 0.9
 _SMALL = 1024  # weights; fewer are not worth storing in another way
+_LARGE = (
+    500_000  # weights of a convolution; the fewer there are, the more does each rounding matter
+)
 
 
 class _Centred(nn.Module):
@@ -114,6 +117,7 @@ def to_onnx(
     properties: Mapping[str, str],
     *,
     half: bool = False,
+    eight_bits: bool = False,
     descriptors: Mapping[str, int] | None = None,
     tells_words: bool = False,
 ) -> bytes:
@@ -126,6 +130,8 @@ def to_onnx(
     properties : metadata of the file.
     half : store large weights as float16, rounded to 11 bits. ONNX Runtime turns them back when it
         loads the file, so that nothing is slower.
+    eight_bits : store the weights of convolutions that have 500,000 and more as whole numbers from
+        -127 to 127, with a scale for each channel that comes out; likewise turned back.
     descriptors : the further inputs, in their order, and how many numbers each has.
     """
     exported = network.cpu().eval()
@@ -154,6 +160,8 @@ def to_onnx(
     assert program is not None  # what the exporter gives with dynamo
     model = program.model_proto
     _strip_traces(model)
+    if eight_bits:
+        _store_as_int8(model)
     if half:
         _store_as_float16(model)
     onnx.helper.set_model_props(model, dict(properties))
@@ -186,6 +194,33 @@ def _store_as_float16(model: onnx.ModelProto) -> None:
         tensor.CopyFrom(onnx.numpy_helper.from_array(values.astype(np.float16), half))
         casts.append(onnx.helper.make_node("Cast", [half], [name], to=onnx.TensorProto.FLOAT))
     nodes = [*casts, *graph.node]
+    del graph.node[:]
+    graph.node.extend(nodes)
+
+
+def _store_as_int8(model: onnx.ModelProto) -> None:
+    """Keep the weights of large convolutions as int8, multiplied by scales before each use."""
+    graph = model.graph
+    convolved = {node.input[1] for node in graph.node if node.op_type == "Conv"}
+    scales, nodes = [], []
+    for tensor in graph.initializer:
+        values = onnx.numpy_helper.to_array(tensor)
+        if tensor.name not in convolved or values.dtype != np.float32 or values.size < _LARGE:
+            continue
+        name, stored, steps, scale = (
+            f"{tensor.name}{ending}" for ending in ("", ".int8", ".steps", ".scale")
+        )
+        largest = np.abs(values).max(axis=tuple(range(1, values.ndim)), keepdims=True)
+        step = (np.maximum(largest, np.finfo(np.float32).tiny) / 127).astype(np.float32)
+        rounded = np.clip(np.rint(values / step), -127, 127).astype(np.int8)
+        tensor.CopyFrom(onnx.numpy_helper.from_array(rounded, stored))
+        scales.append(onnx.numpy_helper.from_array(step, scale))
+        nodes += [
+            onnx.helper.make_node("Cast", [stored], [steps], to=onnx.TensorProto.FLOAT),
+            onnx.helper.make_node("Mul", [steps, scale], [name]),
+        ]
+    graph.initializer.extend(scales)
+    nodes += graph.node
     del graph.node[:]
     graph.node.extend(nodes)
 
@@ -292,6 +327,7 @@ def export(
     projection: ProjectionConfig | None = None,
     references: References | None = None,
     half: bool = False,
+    eight_bits: bool = False,
 ) -> ModelInfo:
     """Export a run's network as ``<name>.onnx``; returns it as it is entered in the registry.
 
@@ -304,7 +340,7 @@ def export(
     description : one line for ``soundalike models``.
     projection : what the embedding is made of, if it is not the layer under the logits.
     references : what that is fitted on, besides the training tracks.
-    half : store large weights as float16.
+    half, eight_bits : how large weights are stored; see :func:`to_onnx`.
 
     Raises
     ------
@@ -342,6 +378,7 @@ def export(
         exported,
         properties,
         half=half,
+        eight_bits=eight_bits,
         descriptors={name: DESCRIPTORS[name] for name in descriptors},
         tells_words=bool(metadata.words),
     )

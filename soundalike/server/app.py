@@ -11,10 +11,14 @@ from fastapi import FastAPI
 from soundalike import __version__
 from soundalike.server import plugins
 from soundalike.server.api import ROUTERS
+from soundalike.server.head import Head
+from soundalike.server.metrics import Measured
+from soundalike.server.pages import page_routes
 from soundalike.server.problems import PROBLEMS, add_handlers
 from soundalike.server.security import Security
 from soundalike.server.service import Service
 from soundalike.server.settings import Settings
+from soundalike.server.subsonic.router import router as subsonic_router
 
 __all__ = ["create_app"]
 
@@ -30,8 +34,12 @@ prints. Errors are problem documents (RFC 9457).
 """
 
 
-def create_app(settings: Settings) -> FastAPI:
+def create_app(settings: Settings, service: Service | None = None) -> FastAPI:
     """The app of a server, which opens its library when it starts.
+
+    Parameters
+    ----------
+    service : what is open already; the app closes it when it ends.
 
     Raises
     ------
@@ -42,12 +50,16 @@ def create_app(settings: Settings) -> FastAPI:
     async def lifespan(app: FastAPI) -> AsyncIterator[None]:
         limiter = anyio.to_thread.current_default_thread_limiter()
         limiter.total_tokens = _THREADS + settings.jobs + settings.most_waiting
-        service = await anyio.to_thread.run_sync(Service, settings)
-        app.state.service = service
+        opened = service
+        if opened is None:
+            opened = await anyio.to_thread.run_sync(Service, settings)
+        app.state.service = opened
         try:
             yield
         finally:
-            await anyio.to_thread.run_sync(service.close)
+            # Not one of the threads that answer requests, which may all be busy still.
+            apart = anyio.CapacityLimiter(1)
+            await anyio.to_thread.run_sync(opened.close, limiter=apart)
 
     app = FastAPI(
         title="soundalike",
@@ -63,5 +75,10 @@ def create_app(settings: Settings) -> FastAPI:
     add_handlers(app)
     for router in (*ROUTERS, plugins.router):
         app.include_router(router)
+    app.include_router(subsonic_router)
+    app.router.routes.extend(page_routes())
+    # The last is the outermost.
     app.add_middleware(Security, settings=settings)
+    app.add_middleware(Measured)
+    app.add_middleware(Head)
     return app

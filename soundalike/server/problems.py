@@ -24,6 +24,7 @@ from soundalike.errors import (
     ModelError,
     OutputError,
     PlaylistError,
+    PlaylistNotFound,
     SoundalikeError,
     TrackNotFound,
     UnreadableFile,
@@ -32,7 +33,7 @@ from soundalike.errors import (
 )
 from soundalike.show.documents import as_text
 
-__all__ = ["PROBLEMS", "Problem", "add_handlers", "problem"]
+__all__ = ["PROBLEMS", "Problem", "add_handlers", "document_of", "problem"]
 
 _log = logging.getLogger(__name__)
 
@@ -41,6 +42,7 @@ _STATUS: tuple[tuple[type[SoundalikeError], HTTPStatus], ...] = (
     (TrackNotFound, HTTPStatus.NOT_FOUND),
     (AmbiguousTrack, HTTPStatus.CONFLICT),
     (InvalidArgument, HTTPStatus.UNPROCESSABLE_ENTITY),
+    (PlaylistNotFound, HTTPStatus.NOT_FOUND),
     (PlaylistError, HTTPStatus.UNPROCESSABLE_ENTITY),
     (UnreadableFile, HTTPStatus.NOT_FOUND),
     (UnsupportedAudio, HTTPStatus.UNSUPPORTED_MEDIA_TYPE),
@@ -74,9 +76,11 @@ PROBLEMS: dict[int | str, dict[str, Any]] = {
         (403, "The request comes from another site, or by an unknown host name."),
         (404, "There is no such track, or its file is gone."),
         (409, "The state of the library forbids it: it is empty, locked, or of another model."),
+        (408, "The request was sent too slowly."),
         (413, "Too large."),
         (415, "Not a kind of audio that can be read."),
         (422, "A value is out of range, or contradicts another one."),
+        (429, "Too many wrong tokens come at once."),
         (501, "An extra is not installed."),
         (503, "Too much is asked for at once, or the server ends: come again."),
     )
@@ -92,30 +96,45 @@ def problem(
     advice: str | None = None,
     headers: Mapping[str, str] | None = None,
 ) -> Response:
-    """A problem document."""
-    document = {
+    """A problem document as a response."""
+    return _response(_document(status, title, detail, advice), headers)
+
+
+def document_of(error: Exception) -> dict[str, Any]:
+    """The problem document of an error; one that is not ours is a fault of the program."""
+    title = type(error).__name__
+    if not isinstance(error, SoundalikeError):
+        detail = f"{with_place(error)}: a fault of soundalike or of its dependencies"
+        return _document(HTTPStatus.INTERNAL_SERVER_ERROR, title, detail, "please report it")
+    status = next((s for kind, s in _STATUS if isinstance(error, kind)), HTTPStatus.CONFLICT)
+    advice = error.advice if isinstance(error, AudioError) else None
+    return _document(status, title, str(error), advice)
+
+
+def _document(status: int, title: str, detail: str, advice: str | None) -> dict[str, Any]:
+    return {
         "type": f"urn:soundalike:{title}",
         "title": title,
-        "status": status,
+        "status": int(status),
         "detail": detail,
         "advice": advice,
     }
+
+
+def _response(document: dict[str, Any], headers: Mapping[str, str] | None = None) -> Response:
     return Response(
         as_text(document),
-        status_code=status,
+        status_code=document["status"],
         headers=dict(headers or {}),
         media_type="application/problem+json",
     )
 
 
-def of_error(error: SoundalikeError) -> Response:
-    """The document of one of our errors."""
-    status = next((s for kind, s in _STATUS if isinstance(error, kind)), HTTPStatus.CONFLICT)
+def _of_error(error: SoundalikeError) -> Response:
     headers = {}
     if isinstance(error, Busy):
         headers["Retry-After"] = str(math.ceil(error.retry_after_s))
-    advice = error.advice if isinstance(error, AudioError) else None
-    return problem(status, type(error).__name__, str(error), advice=advice, headers=headers)
+    return _response(document_of(error), headers)
 
 
 def _of_validation(error: RequestValidationError) -> Response:
@@ -136,7 +155,7 @@ def add_handlers(app: FastAPI) -> None:
 
     async def known(_: Request, error: Exception) -> Response:
         assert isinstance(error, SoundalikeError)
-        return of_error(error)
+        return _of_error(error)
 
     async def invalid(_: Request, error: Exception) -> Response:
         assert isinstance(error, RequestValidationError)
@@ -148,8 +167,7 @@ def add_handlers(app: FastAPI) -> None:
 
     async def unknown(_: Request, error: Exception) -> Response:
         _log.error("a request failed", exc_info=error)
-        detail = f"{with_place(error)}: a fault of soundalike or of its dependencies"
-        return problem(500, type(error).__name__, detail, advice="please report it")
+        return _response(document_of(error))
 
     app.add_exception_handler(SoundalikeError, known)
     app.add_exception_handler(RequestValidationError, invalid)

@@ -24,9 +24,11 @@ __all__ = [
     "Seconds",
     "SeedBody",
     "SeedList",
+    "UseTaste",
     "Weights",
     "queries_of",
     "query_of",
+    "uploads_among",
 ]
 
 Id = Annotated[int, Field(ge=1, lt=2**63, examples=[12])]
@@ -40,10 +42,16 @@ Weights = Annotated[
 ]
 
 
-class Body(BaseModel):
-    """A request: a name that is not known is refused, since it would be without effect."""
+UseTaste = Annotated[
+    bool, Field(description="Whether the listener's taste counts, where it is in use.")
+]
 
-    model_config = ConfigDict(extra="forbid")
+
+class Body(BaseModel):
+    """A request: a name that is not known is refused, since it would be without effect, and so is
+    what is no number but could be read as one."""
+
+    model_config = ConfigDict(extra="forbid", strict=True)
 
 
 class SeedBody(Body):
@@ -137,3 +145,8 @@ def query_of(service: Service, seed: SeedBody) -> Query:
 def queries_of(service: Service, seeds: Sequence[SeedBody]) -> list[Query]:
     """What several seeds mean."""
     return [query_of(service, seed) for seed in seeds]
+
+
+def uploads_among(seeds: Sequence[SeedBody]) -> bool:
+    """Whether one is an upload, which is gone before long."""
+    return any(seed.upload_id is not None for seed in seeds)

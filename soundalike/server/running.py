@@ -2,20 +2,26 @@
 
 from __future__ import annotations
 
+import socket
+import sys
+import threading
 from collections.abc import Callable
-from types import FrameType
 
 import uvicorn
 
+from soundalike.errors import InvalidArgument
+from soundalike.files import why
 from soundalike.server.app import create_app
+from soundalike.server.service import Service
 from soundalike.server.settings import Settings
 
-__all__ = ["Server", "server_of"]
+__all__ = ["Server", "listening", "server_of"]
 
 # What still streams when the server is told to end gets so long: with the time for the processes,
 # less than the 5 s in which all has to be over.
 _GRACE_S = 2
 _KEEP_ALIVE_S = 10
+_BACKLOG = 512
 
 
 class Server(uvicorn.Server):
@@ -25,34 +31,53 @@ class Server(uvicorn.Server):
     ----------
     config : of uvicorn.
     on_exit : called once when the server is told to end.
+    on_start : called once when it answers, in a thread.
     """
 
-    def __init__(self, config: uvicorn.Config, on_exit: Callable[[], None]) -> None:
+    def __init__(
+        self,
+        config: uvicorn.Config,
+        on_exit: Callable[[], None],
+        on_start: Callable[[], None] | None = None,
+    ) -> None:
         super().__init__(config)
         self._on_exit = on_exit
+        self._on_start = on_start
 
-    def handle_exit(self, sig: int, frame: FrameType | None) -> None:
-        """As uvicorn does on SIGINT and SIGTERM."""
-        self._on_exit()
-        super().handle_exit(sig, frame)
+    async def startup(self, sockets: list[socket.socket] | None = None) -> None:
+        """As uvicorn does."""
+        await super().startup(sockets)
+        if self.started and self._on_start is not None:
+            threading.Thread(target=self._on_start, name="soundalike-start", daemon=True).start()
+
+    async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
+        """As uvicorn does after SIGINT or SIGTERM; not in the signal's handler, which may interrupt
+        whoever holds a lock."""
+        # A thread of its own: those that answer requests may all wait for what is to end.
+        threading.Thread(target=self._on_exit, name="soundalike-exit", daemon=True).start()
+        await super().shutdown(sockets)
 
 
-def server_of(settings: Settings, *, log_level: str = "warning") -> Server:
-    """A server, to be ``run()``.
+def server_of(
+    settings: Settings,
+    *,
+    log_level: str = "warning",
+    on_start: Callable[[], None] | None = None,
+) -> Server:
+    """A server with its library open, to be ``run()``, which closes it.
+
+    Parameters
+    ----------
+    log_level : of uvicorn; "debug" for a line for each request.
+    on_start : called once when it answers, in a thread.
 
     Raises
     ------
-    LibraryError, ModelError : as ``Library``; when it starts.
+    LibraryError, ModelError : as ``Library``.
     """
-    app = create_app(settings)
-
-    def end() -> None:
-        service = getattr(app.state, "service", None)
-        if service is not None:
-            service.closing.set()
-
+    service = Service(settings)
     config = uvicorn.Config(
-        app,
+        create_app(settings, service),
         host=settings.host,
         port=settings.port,
         log_level=log_level,
@@ -62,4 +87,35 @@ def server_of(settings: Settings, *, log_level: str = "warning") -> Server:
         timeout_keep_alive=_KEEP_ALIVE_S,
         proxy_headers=False,
     )
-    return Server(config, end)
+    return Server(config, service.end, on_start)
+
+
+def listening(settings: Settings) -> socket.socket:
+    """A socket where the server is to listen, for ``run(sockets=[...])``.
+
+    Raises
+    ------
+    InvalidArgument : the host is none of this machine, or the port is taken.
+    """
+    try:
+        place = (settings.host, settings.port)
+        found = socket.getaddrinfo(*place, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE)
+        family, kind, protocol, _, address = found[0]
+        listener = socket.socket(family, kind, protocol)
+        try:
+            if sys.platform != "win32":
+                # There it would let two programs have the same port; here, one that has just ended.
+                listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+            listener.bind(address)
+            # Only now is it certain that nobody else listens there.
+            listener.listen(_BACKLOG)
+        except BaseException:
+            listener.close()
+            raise
+    except (OSError, UnicodeError) as error:
+        reason = why(error) if isinstance(error, OSError) else "no host name"
+        raise InvalidArgument(
+            f"cannot listen at {settings.host!r}, port {settings.port}: {reason}; choose another "
+            f"with --host or --port"
+        ) from error
+    return listener

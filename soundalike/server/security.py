@@ -7,13 +7,16 @@ from __future__ import annotations
 
 import ipaddress
 import socket
+from dataclasses import dataclass
 from http.cookies import CookieError, SimpleCookie
 from urllib.parse import urlsplit
 
+import anyio
 from starlette.datastructures import Headers, MutableHeaders
 from starlette.responses import Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+from soundalike.server.guesses import Guesses
 from soundalike.server.problems import problem
 from soundalike.server.settings import Settings
 from soundalike.server.tokens import is_token
@@ -45,12 +48,26 @@ _HEADERS = {
     "Cross-Origin-Opener-Policy": "same-origin",
     "Cross-Origin-Resource-Policy": "same-origin",
 }
-# The page itself holds nothing of the library; Subsonic clients say who they are in their own way.
-_OPEN = ("/api/v1/session", "/api/v1/health", "/static/", "/rest/")
+_HEALTH = "/api/v1/health"
+_UPLOADS = "/api/v1/uploads"
+# The page itself holds nothing of the library. Subsonic clients, below /rest/, say who they are in
+# their own way: that is seen to there.
 _GUARDED = ("/api/", "/metrics")
+_OPEN = frozenset({"/api/v1/session", _HEALTH})
+# What links of other sites may not open.
+_NO_PAGES = (*_GUARDED, "/rest/")
 # Of a request that carries no file.
 _MOST_BODY = 2_000_000
-_UPLOADS = ("/api/v1/uploads",)
+# Whoever sends a body must not pause for longer.
+_MOST_PAUSE_S = 30.0
+# What pages of allowed origins may send and see.
+_PREFLIGHT = {
+    "Access-Control-Allow-Methods": "GET, HEAD, POST, PUT, DELETE",
+    "Access-Control-Allow-Headers": "Authorization, Content-Type, Range, Last-Event-ID",
+    "Access-Control-Allow-Private-Network": "true",
+    "Access-Control-Max-Age": "600",
+}
+_SEEN = "Accept-Ranges, Content-Disposition, Content-Length, Content-Range, Retry-After"
 
 
 class Security:
@@ -85,22 +102,38 @@ class Security:
                     found.setdefault(name, value)
                 if is_allowed_origin:
                     found["Access-Control-Allow-Origin"] = origin
+                    found["Access-Control-Expose-Headers"] = _SEEN
                     found["Cross-Origin-Resource-Policy"] = "cross-origin"
+                if self._origins:
                     found.add_vary_header("Origin")
             await send(message)
 
         refusal = self._refusal(scope, headers)
+        is_preflight = scope["method"] == "OPTIONS" and "access-control-request-method" in headers
+        if refusal is None and is_preflight and is_allowed_origin:
+            # A browser asks before the page may, and sends no token with it.
+            refusal = Response(status_code=204, headers=_PREFLIGHT)
+        if refusal is None and self._lacks_token(scope, headers):
+            refusal = await self._without_token(scope, headers)
         if refusal is not None:
             await refusal(scope, receive, guarded_send)
             return
         self._asked += 1
         try:
-            await self._app(scope, _bounded(receive, self._most(scope)), guarded_send)
+            body = _Body(receive, guarded_send, self._most(scope))
+            try:
+                await self._app(scope, body.receive, body.send)
+            except Exception:
+                if body.refusal is None:
+                    raise
+            if body.refusal is not None and not body.has_begun:
+                await body.refusal(scope, receive, guarded_send)
         finally:
             self._asked -= 1
 
     def _refusal(self, scope: Scope, headers: Headers) -> Response | None:
-        host = headers.get("host", "")
+        hosts = headers.getlist("host")
+        host = hosts[0] if len(hosts) == 1 else ""
         if not self._is_own_name(host):
             return problem(
                 403,
@@ -111,47 +144,58 @@ class Security:
         if origin is not None and not self._is_own_origin(origin, host):
             return problem(403, "OtherSite", f"pages of {origin} may not ask this server")
         is_page = headers.get("sec-fetch-mode") == "navigate"
-        is_page = is_page and not scope["path"].startswith(_GUARDED)
-        if headers.get("sec-fetch-site") == "cross-site" and origin is None and not is_page:
+        is_page = is_page and not scope["path"].startswith(_NO_PAGES)
+        # Another port of this host is the same site, and may be anybody's.
+        is_elsewhere = headers.get("sec-fetch-site") in ("cross-site", "same-site")
+        if is_elsewhere and origin is None and not is_page:
             # A link from elsewhere may open the page, and nothing else.
             return problem(403, "OtherSite", "pages of other sites may not ask this server")
         length = headers.get("content-length", "0")
         most = self._most(scope)
-        if not length.isdigit() or int(length) > most:
-            return problem(413, "TooLarge", f"{length} bytes are sent: at most {most:,} are taken")
-        if self._asked >= self._settings.most_asked:
+        if not (length.isascii() and length.isdigit() and len(length) < 19 and int(length) <= most):
+            return _too_large(most)
+        if self._asked >= self._settings.most_asked and scope["path"] != _HEALTH:
             return problem(
                 503,
                 "Busy",
                 f"{self._asked} requests are being answered: try again in 2 s",
                 headers={"Retry-After": "2"},
             )
+        return None
+
+    def _lacks_token(self, scope: Scope, headers: Headers) -> bool:
         token_hash = self._settings.token_hash
         path = scope["path"]
-        is_guarded = path.startswith(_GUARDED) and not path.startswith(_OPEN)
-        if token_hash is not None and is_guarded and not is_token(given_token(headers), token_hash):
-            return problem(
-                401,
-                "TokenNeeded",
-                "this server asks for its token, as `Authorization: Bearer TOKEN`",
-                headers={"WWW-Authenticate": "Bearer"},
-            )
-        return None
+        if token_hash is None or not path.startswith(_GUARDED) or path in _OPEN:
+            return False
+        return not is_token(given_token(headers), token_hash)
+
+    async def _without_token(self, scope: Scope, headers: Headers) -> Response:
+        if given_token(headers):
+            guesses: Guesses = scope["app"].state.service.guesses
+            if not await guesses.wait():
+                return guesses.refusal()
+        return problem(
+            401,
+            "TokenNeeded",
+            "this server asks for its token, as `Authorization: Bearer TOKEN`",
+            headers={"WWW-Authenticate": "Bearer"},
+        )
 
     def _most(self, scope: Scope) -> int:
         """Bytes that the body of a request may have."""
-        is_upload = scope["path"].startswith(_UPLOADS)
+        is_upload = scope["path"] == _UPLOADS
         return self._settings.most_upload_bytes if is_upload else _MOST_BODY
 
     def _is_own_name(self, host: str) -> bool:
-        name = (urlsplit(f"//{host}").hostname or "") if _is_host(host) else ""
+        name = _name_of(host)
         return name in self._names or _is_address(name)
 
     def _is_own_origin(self, origin: str, host: str) -> bool:
         if origin.lower().rstrip("/") in self._origins:
             return True
-        apart = urlsplit(origin)
-        return apart.scheme in ("http", "https") and apart.netloc.lower() == host.lower()
+        scheme, _, place = origin.lower().partition("://")
+        return scheme in ("http", "https") and place == host.lower()
 
 
 def given_token(headers: Headers) -> str:
@@ -176,11 +220,14 @@ def is_local(host: str) -> bool:
         return False
 
 
-def _is_host(host: str) -> bool:
+def _name_of(host: str) -> str:
+    """The name or address in a Host header; "" where it is none."""
     try:
-        return urlsplit(f"//{host}").port != -1
+        apart = urlsplit(f"//{host}")
+        is_host = apart.netloc == host and apart.username is None and apart.port != -1
     except ValueError:
-        return False
+        return ""
+    return (apart.hostname or "") if is_host else ""
 
 
 def _is_address(name: str) -> bool:
@@ -191,14 +238,52 @@ def _is_address(name: str) -> bool:
     return True
 
 
-def _bounded(receive: Receive, most: int) -> Receive:
-    """As it is, but a body without a stated length ends where it gets too long."""
-    taken = 0
+def _too_large(most: int) -> Response:
+    return problem(413, "TooLarge", f"at most {most:,} bytes are taken")
 
-    async def bounded() -> Message:
-        nonlocal taken
-        message = await receive()
-        taken += len(message.get("body", b""))
-        return {"type": "http.disconnect"} if taken > most else message
 
-    return bounded
+@dataclass(eq=False)
+class _Body:
+    """The body of a request, which ends where it gets too long or does not come.
+
+    Whatever is answered to that is left out, for the sake of the reason.
+
+    Attributes
+    ----------
+    refusal : the reason; None while all is well.
+    has_begun : whether an answer was on its way before.
+    """
+
+    _receive: Receive
+    _send: Send
+    _most: int
+    refusal: Response | None = None
+    has_begun: bool = False
+    _taken: int = 0
+    _is_whole: bool = False
+
+    async def receive(self) -> Message:
+        if self.refusal is not None:
+            return {"type": "http.disconnect"}
+        if self._is_whole:
+            # What comes now is that the client goes, whenever that is.
+            return await self._receive()
+        message: Message = {"type": "http.disconnect"}
+        with anyio.move_on_after(_MOST_PAUSE_S) as pause:
+            message = await self._receive()
+        if pause.cancelled_caught:
+            text = f"nothing came for {_MOST_PAUSE_S:g} s"
+            self.refusal = problem(408, "TooSlow", text, headers={"Connection": "close"})
+            return {"type": "http.disconnect"}
+        self._taken += len(message.get("body", b""))
+        self._is_whole = not message.get("more_body", False)
+        if self._taken > self._most:
+            self.refusal = _too_large(self._most)
+            return {"type": "http.disconnect"}
+        return message
+
+    async def send(self, message: Message) -> None:
+        if self.refusal is not None and not self.has_begun:
+            return
+        self.has_begun = True
+        await self._send(message)

@@ -6,19 +6,44 @@ import hashlib
 import hmac
 import os
 import secrets
+import sys
 from pathlib import Path
 
-from soundalike.errors import OutputError, printable
+from soundalike.errors import InvalidArgument, OutputError, printable
 from soundalike.files import why
 
-__all__ = ["hash_of", "is_token", "keep", "kept_hash", "new_token", "token_file"]
+__all__ = ["checked", "hash_of", "is_token", "keep", "kept_hash", "new_token", "token_file"]
 
 _BYTES = 24
+# Of a token that somebody made up: too many to be guessed over the net.
+_LEAST_LENGTH = 16
+_MOST_LENGTH = 200
 
 
 def new_token() -> str:
     """A token that nobody can guess (192 bits), as text without characters that need quotes."""
     return secrets.token_urlsafe(_BYTES)
+
+
+def checked(name: str, token: str) -> str:
+    """A token that somebody made up, where it can serve as one.
+
+    Parameters
+    ----------
+    name : of where it comes from, for the message.
+
+    Raises
+    ------
+    InvalidArgument : it is too short or too long, or has what headers cannot carry.
+    """
+    if not _LEAST_LENGTH <= len(token) <= _MOST_LENGTH:
+        raise InvalidArgument(
+            f"{name} has {len(token)} characters: it must have {_LEAST_LENGTH} to {_MOST_LENGTH}, "
+            f"such as {new_token()}"
+        )
+    if not all("!" <= character <= "~" for character in token):
+        raise InvalidArgument(f"{name} must be of ASCII letters, digits and signs, without spaces")
+    return token
 
 
 def hash_of(token: str) -> str:
@@ -59,6 +84,9 @@ def keep(token: str) -> None:
         path.parent.mkdir(parents=True, exist_ok=True)
         descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
         with os.fdopen(descriptor, "w", encoding="ascii") as file:
+            if sys.platform != "win32":
+                # Also where the file was there before, with other rights.
+                os.fchmod(descriptor, 0o600)
             file.write(hash_of(token) + "\n")
     except OSError as error:
         raise OutputError(

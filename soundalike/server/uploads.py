@@ -3,19 +3,24 @@
 from __future__ import annotations
 
 import secrets
+import shutil
 import threading
 import time
 from collections import OrderedDict
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import IO
 
-from soundalike.errors import TrackNotFound
+from soundalike.errors import AudioError, TrackNotFound
+from soundalike.library import Library
 from soundalike.library.similar_records import Heard
 
-__all__ = ["Upload", "Uploads"]
+__all__ = ["Upload", "Uploads", "clean_name", "heard_in"]
 
 _MOST = 64
 _KEPT_S = 3600.0
+_LONGEST_NAME = 200
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,3 +80,53 @@ class Uploads:
 
     def _is_old(self, upload: Upload) -> bool:
         return self._clock() - upload.sent_at > _KEPT_S
+
+
+def heard_in(
+    library: Library,
+    folder: Path,
+    sent: IO[bytes],
+    name: str,
+    start_s: float | None,
+    end_s: float | None,
+) -> Heard:
+    """What is heard in a file that was sent, with its analysis; nothing is left of the file.
+
+    Parameters
+    ----------
+    library : whose model hears it; a file that it knows by its hash is not decoded again.
+    folder : where the file lies meanwhile.
+    sent : the file, to be read from its beginning.
+    name : by which who sent it knows it: it is called so in answers and errors.
+    start_s, end_s : the passage, in seconds; None where there is no bound.
+
+    Raises
+    ------
+    AudioError, InvalidArgument, Busy : as ``Library.hear``.
+    OSError : there is no room for it.
+    """
+    shown = clean_name(name)
+    suffix = Path(shown).suffix
+    # The suffix helps to tell what it is; the rest of the name is none of the disk's business.
+    path = folder / (secrets.token_hex(8) + (suffix if suffix[1:].isalnum() else ""))
+    # Two that are called alike are two.
+    named = Path(f"upload {path.stem}") / shown
+    try:
+        with path.open("xb") as file:
+            shutil.copyfileobj(sent, file, 1 << 20)
+        heard = library.hear(path, start_s, end_s, with_analysis=True)
+    except AudioError as error:
+        raise type(error)(shown, error.reason) from None
+    finally:
+        path.unlink(missing_ok=True)
+    return replace(heard, seed=replace(heard.seed, path=named))
+
+
+def clean_name(name: str) -> str:
+    """The name of a file as somebody sent it, without folders and what cannot be shown."""
+    last = name.replace("\\", "/").rsplit("/", 1)[-1]
+    shown = " ".join("".join(each if each.isprintable() else " " for each in last).split())
+    if len(shown) > _LONGEST_NAME:
+        suffix = Path(shown).suffix[:10]
+        shown = shown[: _LONGEST_NAME - len(suffix)] + suffix
+    return shown if shown.strip(". ") else "upload"

@@ -10,18 +10,29 @@ from datetime import datetime
 from pathlib import PurePath
 from typing import TYPE_CHECKING, Any
 
+from soundalike.errors import printable
 from soundalike.show.text import escape_json
 
 if TYPE_CHECKING:
     from soundalike.analysis import Analysis
+    from soundalike.library.playlist_records import PlaylistResolution
+    from soundalike.models import ModelInfo
+    from soundalike.playlists import PlaylistEntry
+    from soundalike.playlists.folder import KeptPlaylist
     from soundalike.recommend.explain import Explanation
+    from soundalike.recommend.records import OrderedPlaylist, RefreshedPlaylist
     from soundalike.similarity.passages import Comparison
 
 __all__ = [
     "analysis_document",
     "as_text",
     "comparison_document",
+    "entry_name",
     "explanation_document",
+    "kept_document",
+    "model_document",
+    "order_document",
+    "refresh_document",
     "to_json",
 ]
 
@@ -35,6 +46,17 @@ _COMPARED = (
     "shares",
     "percentile",
     "passages",
+)
+_ORDERED = (
+    "tracks",
+    "steps",
+    "smoother_percent",
+    "total_step",
+    "largest_step",
+    "given_total_step",
+    "given_largest_step",
+    "n_too_close",
+    "taste",
 )
 
 
@@ -134,3 +156,43 @@ def explanation_document(found: Explanation) -> dict[str, Any]:
     if found.expected is not None:
         document["expected_analysis"] = analysis_document(found.expected.side.analysis)
     return document
+
+
+def model_document(model: ModelInfo) -> dict[str, Any]:
+    """What is known of a model, but its card."""
+    return {"id": model.id, **to_json(model)}
+
+
+def order_document(found: OrderedPlaylist) -> dict[str, Any]:
+    """All of a playlist in another order but its file; what could not be placed by name."""
+    whole = {name: getattr(found, name) for name in _ORDERED}
+    return {**whole, "not_placed": list(map(entry_name, found.not_placed))}
+
+
+def refresh_document(found: RefreshedPlaylist) -> dict[str, Any]:
+    """What was made again, what came and, by name, what went."""
+    return {"made": found.made, "came": found.came, "went": list(map(entry_name, found.went))}
+
+
+def kept_document(kept: KeptPlaylist, found: PlaylistResolution) -> dict[str, Any]:
+    """A playlist that is kept, what its entries mean, and how it was made."""
+    return {
+        "playlist": kept,
+        "entries": [
+            {
+                "name": entry_name(each.entry),
+                "track": each.track,
+                "by": each.by,
+                "reason": each.reason,
+            }
+            for each in found.entries
+        ],
+        "recipe": found.playlist.recipe,
+    }
+
+
+def entry_name(entry: PlaylistEntry) -> str:
+    """What to call an entry of a playlist."""
+    if entry.title:
+        return f"{entry.artist} - {entry.title}" if entry.artist else entry.title
+    return printable(entry.path or entry.location or "an entry without a name")

@@ -13,7 +13,7 @@ from soundalike.library.records import Track
 from soundalike.recommend.clusters import Group
 from soundalike.recommend.map import LibraryMap
 
-__all__ = ["group_document", "map_document", "map_table"]
+__all__ = ["clusters_document", "group_document", "map_document", "map_table"]
 
 _COLUMNS = (
     "track_id",
@@ -51,6 +51,16 @@ def map_document(
         "kept": float(found.trust.mean()),
         "groups": [group_document(group) for group in groups],
         "points": points,
+    }
+
+
+def clusters_document(found: LibraryMap, groups: Sequence[Group]) -> dict[str, Any]:
+    """The groups of a map, without its points."""
+    return {
+        "model": found.model,
+        "tracks": len(found),
+        "unclear": int(found.is_unclear.sum()),
+        "groups": [group_document(group) for group in groups],
     }
 
 

@@ -17,15 +17,14 @@ from numpy.typing import NDArray
 
 from soundalike.arguments import whole_number
 from soundalike.errors import InvalidArgument
-from soundalike.similarity.best import best_first
 from soundalike.similarity.matrix import Similarities, blocks
+from soundalike.similarity.neighbours import nearest_exact
 
 __all__ = [
     "Hubness",
     "LocalScaling",
     "MutualProximity",
     "measure_hubness",
-    "neighbours",
     "popularity",
 ]
 
@@ -57,29 +56,6 @@ class Hubness:
     antihub_share: float
 
 
-def neighbours(similarities: Similarities, k: int = 10) -> NDArray[np.int64]:
-    """The k nearest of each item, best first, without itself; equal ones in their order.
-
-    Returns
-    -------
-    int64 (n, min(k, n - 1)).
-
-    Raises
-    ------
-    InvalidArgument : k is no whole number from 1 on.
-    """
-    k = whole_number("k", k, least=1)
-    n = similarities.n_items
-    found = np.empty((n, min(k, max(n - 1, 0))), np.int64)
-    for start, rows in blocks(similarities):
-        for offset, row in enumerate(rows):
-            query = start + offset
-            others = row.copy()
-            others[query] = -np.inf
-            found[query] = best_first(others, k)
-    return found
-
-
 def measure_hubness(similarities: Similarities, k: int = 10) -> Hubness:
     """Count how often each item is among the k nearest of another.
 
@@ -88,7 +64,7 @@ def measure_hubness(similarities: Similarities, k: int = 10) -> Hubness:
     InvalidArgument : k below 1, or not more than k items: all would be neighbours of all.
     """
     n = similarities.n_items
-    nearest = neighbours(similarities, k)
+    nearest = nearest_exact(similarities, k).rows
     if n <= k + 1:
         raise InvalidArgument(
             f"hubness at k = {k} needs more than {k + 1} tracks, there are {n}: "

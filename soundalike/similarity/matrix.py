@@ -26,7 +26,8 @@ class Similarities(Protocol):
     def n_items(self) -> int: ...
 
     def rows(self, start: int, stop: int) -> NDArray[np.floating]:
-        """Of the items from ``start`` to before ``stop`` with all: (stop - start, n_items)."""
+        """Of the items from ``start`` to before ``stop`` with all, (stop - start, n_items): an
+        array of its own, that may be written to."""
         ...
 
 
@@ -83,7 +84,7 @@ class GivenSimilarities:
         return len(self._matrix)
 
     def rows(self, start: int, stop: int) -> NDArray[np.floating]:
-        return self._matrix[start:stop]
+        return self._matrix[start:stop].copy()
 
 
 def blocks(similarities: Similarities) -> Iterator[tuple[int, NDArray[np.floating]]]:

@@ -8,11 +8,12 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from soundalike.errors import DecoderCrashed, InvalidArgument
+from soundalike import errors
+from soundalike.errors import AudioError, DecoderCrashed, InvalidArgument, SoundalikeError
 from soundalike.workers.jobs import Called, CallJob, Crashed, Failed, MakePool, Setup
 from soundalike.workers.pool import WorkerPool, available_cores
 
-__all__ = ["Call", "Refused", "run_calls"]
+__all__ = ["Call", "Refused", "error_of", "run_calls"]
 
 _POLL_S = 0.25
 
@@ -93,3 +94,16 @@ def _result(outcome: Called | Failed | Crashed) -> Any:
         return outcome.value
     kind = outcome.kind if isinstance(outcome, Failed) else DecoderCrashed.__name__
     return Refused(Path(os.fsdecode(outcome.job.path)), kind, outcome.reason)
+
+
+def error_of(path: Path, kind: str, reason: str) -> SoundalikeError:
+    """The error that another process tells of a file, by the name of its class.
+
+    A class that is none of those about files is a fault, which counts as a crash.
+    """
+    if kind == InvalidArgument.__name__:
+        return InvalidArgument(reason)
+    found = getattr(errors, kind, None)
+    if isinstance(found, type) and issubclass(found, AudioError):
+        return found(path, reason)
+    return DecoderCrashed(path, f"{kind}: {reason}")

@@ -15,7 +15,6 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from soundalike import errors
 from soundalike.errors import (
     AudioError,
     Busy,
@@ -24,7 +23,7 @@ from soundalike.errors import (
     SoundalikeError,
 )
 from soundalike.models import ModelKey
-from soundalike.workers.calls import Call
+from soundalike.workers.calls import Call, error_of
 from soundalike.workers.jobs import Called, CallJob, Crashed, Failed, MakePool, Pool, Setup
 from soundalike.workers.pool import WorkerPool
 
@@ -73,6 +72,11 @@ class Desk:
         self._free: queue.LifoQueue[Pool | None] = queue.LifoQueue()
         for _ in range(size):
             self._free.put(None)
+
+    @property
+    def working(self) -> int:
+        """Calls that have a process now."""
+        return min(self._inside, self.size)
 
     @property
     def waiting(self) -> int:
@@ -187,9 +191,4 @@ def analyse(
 def _error(call: Call, outcome: Failed | Crashed) -> SoundalikeError:
     if isinstance(outcome, Crashed):
         return DecoderCrashed(call.path, outcome.reason)
-    if outcome.kind == InvalidArgument.__name__:
-        return InvalidArgument(outcome.reason)
-    kind = getattr(errors, outcome.kind, None)
-    if isinstance(kind, type) and issubclass(kind, AudioError):
-        return kind(call.path, outcome.reason)
-    return DecoderCrashed(call.path, f"{outcome.kind}: {outcome.reason}")
+    return error_of(call.path, outcome.kind, outcome.reason)

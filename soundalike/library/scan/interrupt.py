@@ -21,11 +21,21 @@ class StopOnInterrupt:
 
     For a signal that the caller has a handler for, or in a thread other than the main one, nothing
     is changed.
+
+    Parameters
+    ----------
+    stop : another way to request it, from any thread.
     """
 
-    def __init__(self) -> None:
-        self.requested = False
+    def __init__(self, stop: threading.Event | None = None) -> None:
+        self._stop = stop
+        self._signalled = False
         self._taken: list[signal.Signals] = []
+
+    @property
+    def requested(self) -> bool:
+        """Whether somebody wants it to stop."""
+        return self._signalled or (self._stop is not None and self._stop.is_set())
 
     def __enter__(self) -> StopOnInterrupt:
         if threading.current_thread() is threading.main_thread():
@@ -46,6 +56,6 @@ class StopOnInterrupt:
             signal.signal(number, _DEFAULTS[number])
 
     def _request(self, number: int, frame: FrameType | None) -> None:
-        if self.requested:
+        if self._signalled:
             raise KeyboardInterrupt
-        self.requested = True
+        self._signalled = True

@@ -13,6 +13,7 @@ from __future__ import annotations
 
 import itertools
 import os
+import threading
 import time
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
@@ -97,6 +98,7 @@ class Scan:
         retry: bool = False,
         full: bool = False,
         progress: Callable[[ScanProgress], None] | None = None,
+        stop_event: threading.Event | None = None,
     ) -> ScanReport:
         if jobs is not None and jobs < 1:
             raise InvalidArgument(f"jobs must be at least 1, not {jobs}")
@@ -104,7 +106,7 @@ class Scan:
         self._progress = progress
         started = time.monotonic()
         interrupted = False
-        with self._database.scan_lock(), StopOnInterrupt() as stop:
+        with self._database.scan_lock(), StopOnInterrupt(stop_event) as stop:
             try:
                 self._session = Transactions(self._database, self._model, self._lineage)
                 self._plan = make_plan(self._session, self._paths, self._settings, full=full)

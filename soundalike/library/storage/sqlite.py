@@ -349,7 +349,7 @@ def _each_index(statement: str) -> str:
     return "".join(statement.format(name) + "; " for name in _WORD_INDEXES)
 
 
-def word_starts(words: Sequence[str]) -> ColumnElement[bool]:
+def word_starts(words: Sequence[str], *, is_typed: bool = False) -> ColumnElement[bool]:
     """Whether a row of ``tracks`` has a word for each of these that begins like it.
 
     A single letter has to be a whole word; an ideograph is a word by itself, and may begin one.
@@ -358,9 +358,12 @@ def word_starts(words: Sequence[str]) -> ColumnElement[bool]:
     ----------
     words : at least one, as ``library.words.plain`` leaves them; they hold nothing that a query
         language takes for more than letters.
+    is_typed : whether the last word may go on, even if it is a single letter.
     """
     # Quoted, since "or" and "not" are words of the query language, too.
     terms = [f'"{word}"' if is_letter(word) else f'"{word}"*' for word in words]
+    if is_typed:
+        terms[-1] = f'"{words[-1]}"*'
     return tracks.c.id.in_(_rows("track_prefixes", " AND ".join(terms)))
 
 

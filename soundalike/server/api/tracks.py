@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from typing import Annotated, Any
 
-from fastapi import APIRouter, Path
-from pydantic import BaseModel, Field
+from fastapi import APIRouter, Path, Query
 
-from soundalike.library.records import Track
+from soundalike.library.records import Track, TrackOrder, TrackPage, TrackStatus
 from soundalike.server.answers import Answer
-from soundalike.server.schema import schema_of, stands_for
+from soundalike.server.documents import AnalysisDocument
+from soundalike.server.schema import schema_of
 from soundalike.server.service import Asked
+from soundalike.show.documents import analysis_document
 
 __all__ = ["TrackId", "router"]
 
@@ -19,41 +20,48 @@ router = APIRouter(prefix="/api/v1", tags=["tracks"])
 TrackId = Annotated[int, Path(ge=1, lt=2**63, examples=[12])]
 
 
-@stands_for(Track)
-class TrackDocument(BaseModel):
-    """One audio file that the library has seen."""
+@router.get("/tracks", response_model=schema_of(TrackPage))
+def tracks(
+    asked: Asked,
+    q: Annotated[
+        str,
+        Query(
+            max_length=400,
+            description="Beginnings of words of artist, title, album, folders or file name.",
+            examples=["miles so wh"],
+        ),
+    ] = "",
+    status: TrackStatus | None = None,
+    folder: Annotated[
+        str | None, Query(max_length=4096, description="Only what lies below it.")
+    ] = None,
+    sort: Annotated[
+        TrackOrder | None,
+        Query(description="By default what fits best first, or by path without words."),
+    ] = None,
+    offset: Annotated[int, Query(ge=0, le=1_000_000_000)] = 0,
+    limit: Annotated[int, Query(ge=1, le=1000)] = 50,
+) -> Any:
+    """A page of the tracks that have some words: quick enough to be asked as somebody types.
 
-    track_id: int = Field(examples=[12])
-    path: str
-    title: str | None = None
-    artist: str | None = None
-    album: str | None = None
-    album_artist: str | None = None
-    genre: str | None = None
-    year: int | None = None
-    track_number: int | None = None
-    disc_number: int | None = None
-    artists: list[str] = []
-    genres: list[str] = []
-    isrc: str | None = None
-    musicbrainz_recording_id: str | None = None
-    musicbrainz_release_id: str | None = None
-    musicbrainz_artist_ids: list[str] = []
-    stand_ins: list[str] = Field([], description="Names that come from the path: no tag has them.")
-    duration_s: float | None = None
-    sample_rate: int | None = None
-    channels: int | None = None
-    codec: str | None = None
-    size_bytes: int | None = None
-    content_hash: str | None = None
-    audio_hash: str | None = None
-    tempo_bpm: float | None = None
-    key: str | None = None
-    status: str = Field(examples=["analysed"])
-    missing_since: str | None = None
+    Case, accents and the order of the words do not matter. Without words all tracks come.
+    """
+    page = asked.library.search(
+        q, status=status, folder=folder, sort=sort, offset=offset, limit=limit
+    )
+    return Answer(page)
 
 
 @router.get("/tracks/{track_id}", response_model=schema_of(Track))
 def track(asked: Asked, track_id: TrackId) -> Any:
     """One track, with its tags."""
     return Answer(asked.library.track(track_id))
+
+
+@router.get("/tracks/{track_id}/analysis", response_model=AnalysisDocument)
+def analysis(asked: Asked, track_id: TrackId) -> Any:
+    """What the model hears in a track: genres with confidence, along time, too; words, tempo, key.
+
+    A track that is not analysed is a conflict (409).
+    """
+    return Answer(analysis_document(asked.library.analysis(track_id), timeline=True))

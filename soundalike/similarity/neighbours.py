@@ -1,9 +1,9 @@
 """The k nearest tracks of every track of a library: all of them at once.
 
-Up to some ten thousand tracks every pair is compared. Beyond that the tracks are put into cells by
-k-means, and a track is compared with those in the cells that it is nearest to (an inverted file;
-Sivic and Zisserman 2003): at 100,000 tracks this finds 99 % of the ten nearest in a twentieth of
-the comparisons.
+:func:`nearest_exact` compares every pair, by any similarity, and so does :func:`nearest` up to some
+ten thousand tracks. Beyond that the tracks are put into cells by k-means, and a track is compared
+with those in the cells that it is nearest to (an inverted file; Sivic and Zisserman 2003): at
+100,000 tracks this finds 99 % of the ten nearest in a twentieth of the comparisons.
 """
 
 from __future__ import annotations
@@ -16,20 +16,24 @@ from numpy.typing import NDArray
 
 from soundalike.arguments import whole_number
 from soundalike.errors import InvalidArgument
+from soundalike.similarity.best import best_columns
+from soundalike.similarity.matrix import Similarities, blocks
 
-__all__ = ["Neighbours", "Progress", "best_columns", "nearest"]
+__all__ = ["Neighbours", "Progress", "nearest", "nearest_exact"]
 
 Floats = NDArray[np.float32]
 Progress = Callable[[str, int, int], None]
 """Told what is being done, how much of it is done, and how much there is."""
 
+# Rows that are sorted at a time: of 10,000 tracks they fit into a core's cache.
+_IN_CACHE = 32
 # So many tracks are compared pair by pair.
 _EXACT_UP_TO = 20_000
 # Cells that a track is compared with, and tracks of which the cells are made, for each of them.
 _PROBES = 16
 _SAMPLED_PER_CELL = 40
 _ROUNDS = 8
-# Similarities at a time: 16 MB.
+# Similarities at a time where tracks are put into cells: 16 MB.
 _AT_ONCE = 4_000_000
 _STEP = "comparing tracks"
 
@@ -49,6 +53,38 @@ class Neighbours:
 
     def __len__(self) -> int:
         return len(self.rows)
+
+
+def nearest_exact(
+    similarities: Similarities, k: int, *, progress: Progress | None = None
+) -> Neighbours:
+    """The k most similar of each item, equal ones in their order.
+
+    Parameters
+    ----------
+    similarities : of all pairs, of which some rows are held at a time.
+    k : how many; fewer where there are no more others.
+    progress : told how many items are done.
+
+    Raises
+    ------
+    InvalidArgument : k is no whole number from 1 on.
+    """
+    k = whole_number("k", k, least=1)
+    n = similarities.n_items
+    k = min(k, max(n - 1, 0))
+    tell = progress or (lambda *_: None)
+    tell(_STEP, 0, n)
+    found = Neighbours(np.empty((n, k), np.int32), np.empty((n, k), np.float32))
+    for start, rows in blocks(similarities):
+        stop = start + len(rows)
+        rows[np.arange(len(rows)), np.arange(start, stop)] = -np.inf
+        for first in range(0, len(rows), _IN_CACHE):
+            some = slice(first, first + _IN_CACHE)
+            there = slice(start + first, min(start + first + _IN_CACHE, stop))
+            found.rows[there], found.similarities[there] = best_columns(rows[some], k)
+        tell(_STEP, stop, n)
+    return found
 
 
 def nearest(
@@ -71,57 +107,25 @@ def nearest(
         raise InvalidArgument(f"embeddings must have the shape (n, D), not {embeddings.shape}")
     k = whole_number("k", k, least=1)
     n = len(embeddings)
-    k = min(k, max(n - 1, 0))
+    if n <= _EXACT_UP_TO:
+        return nearest_exact(_Products(embeddings), k, progress=progress)
     tell = progress or (lambda *_: None)
     tell(_STEP, 0, n)
-    if n <= _EXACT_UP_TO or k == 0:
-        return _exact(embeddings, k, tell)
-    return _by_cells(embeddings, k, np.random.default_rng(seed), tell)
+    return _by_cells(embeddings, min(k, n - 1), np.random.default_rng(seed), tell)
 
 
-def best_columns(scores: Floats, k: int) -> tuple[NDArray[np.int64], Floats]:
-    """The k highest of each row, the highest first; equal ones in their order.
+class _Products:
+    """Those of embeddings as they are."""
 
-    Parameters
-    ----------
-    scores : (n, m), m at least k, no NaN.
+    def __init__(self, embeddings: Floats) -> None:
+        self._embeddings = embeddings
 
-    Returns
-    -------
-    columns and scores, (n, k) each.
-    """
-    n, m = scores.shape
-    per_group = min(32, m // (2 * k)) if k else 0
-    if per_group < 2:
-        columns = np.argsort(-scores, axis=1, kind="stable")[:, :k]
-        return columns, np.take_along_axis(scores, columns, axis=1)
-    # The maxima of groups are few, and k of them are at least as high as the k-th of those: what
-    # is lower than that need not be sorted. Columns of a group lie apart, so that whole rows are
-    # compared at a time.
-    n_groups = m // per_group
-    grouped = scores[:, : n_groups * per_group].reshape(n, per_group, n_groups)
-    maxima = grouped.max(axis=1)
-    bounds = np.partition(maxima, n_groups - k, axis=1)[:, n_groups - k]
-    rows, columns = np.nonzero(scores >= bounds[:, None])
-    values = scores[rows, columns]
-    order = np.lexsort((-values, rows))
-    counts = np.bincount(rows, minlength=n)
-    starts = np.cumsum(counts) - counts
-    chosen = order[starts[:, None] + np.arange(k)]
-    return columns[chosen], values[chosen]
+    @property
+    def n_items(self) -> int:
+        return len(self._embeddings)
 
-
-def _exact(embeddings: Floats, k: int, tell: Progress) -> Neighbours:
-    n = len(embeddings)
-    found = Neighbours(np.empty((n, k), np.int32), np.empty((n, k), np.float32))
-    block = max(1, _AT_ONCE // max(n, 1))
-    for start in range(0, n, block):
-        stop = min(start + block, n)
-        scores = embeddings[start:stop] @ embeddings.T
-        scores[np.arange(stop - start), np.arange(start, stop)] = -np.inf
-        found.rows[start:stop], found.similarities[start:stop] = best_columns(scores, k)
-        tell(_STEP, stop, n)
-    return found
+    def rows(self, start: int, stop: int) -> Floats:
+        return np.asarray(self._embeddings[start:stop] @ self._embeddings.T)
 
 
 def _by_cells(

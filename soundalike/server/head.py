@@ -1,0 +1,36 @@
+"""HEAD, wherever there is a GET."""
+
+from __future__ import annotations
+
+import anyio
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+__all__ = ["Head"]
+
+
+class Head:
+    """Answers HEAD as GET, and ends the answer where its body would begin; plain ASGI.
+
+    Parameters
+    ----------
+    app : what answers.
+    """
+
+    def __init__(self, app: ASGIApp) -> None:
+        self._app = app
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] != "http" or scope["method"] != "HEAD":
+            await self._app(scope, receive, send)
+            return
+        # What streams must not go on for nothing, or for ever.
+        with anyio.CancelScope() as whole:
+
+            async def headers_send(message: Message) -> None:
+                if message["type"] != "http.response.start":
+                    return
+                await send(message)
+                await send({"type": "http.response.body", "body": b"", "more_body": False})
+                whole.cancel()
+
+            await self._app({**scope, "method": "GET"}, receive, headers_send)

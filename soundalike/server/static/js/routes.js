@@ -1,0 +1,27 @@
+// The views: where each is, what it is called, and the module that shows it.
+//
+// `nav` puts it into the rail and, where `tab` is set, among the tabs of a phone.
+
+export const ROUTES = [
+  { path: /^\/$/, title: "Library", icon: "library", nav: "/", tab: true, load: () => import("./views/search.js") },
+  { path: /^\/track\/(\d+)$/, title: "Track", under: "/", load: () => import("./views/track.js") },
+  { path: /^\/upload\/([\w-]+)$/, title: "Your file", under: "/", load: () => import("./views/upload.js") },
+  { path: /^\/map$/, title: "Map", icon: "map", nav: "/map", tab: true, styles: ["map"], load: () => import("./views/map.js") },
+  { path: /^\/playlist(?:\/([^/]+))?$/, title: "Playlist", icon: "playlist", nav: "/playlist", tab: true, styles: ["playlist"], load: () => import("./views/playlist.js") },
+  { path: /^\/radio$/, title: "Radio", icon: "radio", nav: "/radio", tab: true, styles: ["radio"], load: () => import("./views/radio.js") },
+  { path: /^\/compare(?:\/(\d+)\/(\d+))?$/, title: "Compare", icon: "compare", nav: "/compare", styles: ["compare"], load: () => import("./views/compare.js") },
+  { path: /^\/odd-one-out$/, title: "Odd one out", icon: "odd", nav: "/odd-one-out", styles: ["odd"], load: () => import("./views/odd.js") },
+  { path: /^\/scan$/, title: "Scan", icon: "scan", nav: "/scan", group: "library", styles: ["scan"], load: () => import("./views/scan.js") },
+  { path: /^\/evaluation$/, title: "Evaluation", icon: "evaluation", nav: "/evaluation", group: "library", styles: ["evaluation"], load: () => import("./views/evaluation.js") },
+  { path: /^\/models$/, title: "Models", icon: "models", nav: "/models", group: "library", styles: ["models"], load: () => import("./views/models.js") },
+  { path: /^\/sign-in$/, title: "Sign in", load: () => import("./views/signin.js") },
+];
+
+/** The route of a path, and what its pattern caught; null for none. */
+export function routeOf(path) {
+  for (const route of ROUTES) {
+    const found = route.path.exec(path);
+    if (found) return { route, parts: found.slice(1) };
+  }
+  return null;
+}
