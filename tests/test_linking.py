@@ -15,12 +15,14 @@ from click.testing import CliRunner
 from music_servers import PASSWORD, USER, Says, refusal, supysonic, told
 from servers import Music
 
-from soundalike import Library
+from soundalike import Library, Track
 from soundalike.cli.app import cli
-from soundalike.errors import InvalidArgument, ServerError, TrackNotFound
+from soundalike.errors import InvalidArgument, ServerError, TrackNotFound, UnreadableFile
 from soundalike.integrations.credentials import Credentials, find
+from soundalike.integrations.listing import read_listing
 from soundalike.integrations.subsonic import Subsonic, checked_url
 from soundalike.library.link_records import ServerArtist, ServerFacts, ServerSong
+from soundalike.recommend.linked import songs_like
 
 FACTS = ServerFacts("subsonic", "http://music.example.org", "me")
 ME = Credentials("me", "secret")
@@ -434,3 +436,83 @@ def test_credentials_come_from_the_environment_the_keyring_or_a_question(
     assert "given" not in repr(find(url, "me", ask))
     monkeypatch.setenv("SOUNDALIKE_LINK_API_KEY", "key")
     assert find(url, "me", ask) == Credentials(api_key="key")
+
+
+# Servers that do not speak Subsonic
+
+
+def jellyfin(tracks: list[Track]) -> dict[str, object]:
+    """As Jellyfin answers to /Items, by its public documentation."""
+    items = [
+        {
+            "Id": f"{track.track_id:032X}",
+            "Type": "Audio",
+            "Name": track.title,
+            "Album": track.album,
+            "Path": "/media/" + "/".join(track.path.parts[-3:]),
+            "RunTimeTicks": int((track.duration_s or 0) * 10_000_000),
+            "ProviderIds": {},
+            "ArtistItems": [{"Id": "00000000-0000-0000-0000-0000000000AB", "Name": track.artist}],
+            "AlbumArtists": [],
+        }
+        for track in tracks
+    ]
+    return {"Items": items, "TotalRecordCount": len(items), "StartIndex": 0}
+
+
+def lyrion(tracks: list[Track]) -> dict[str, object]:
+    """As Lyrion answers to titles, by its public documentation."""
+    titles = [
+        {
+            "id": 1000 + track.track_id,
+            "title": track.title,
+            "artist": track.artist,
+            "artist_id": "7",
+            "album": track.album,
+            "duration": str(track.duration_s),
+            "url": track.path.as_uri(),
+        }
+        for track in tracks
+    ]
+    return {"id": 1, "result": {"count": len(titles), "titles_loop": titles}}
+
+
+def test_what_jellyfin_and_lyrion_answer_is_linked(
+    composed: Music, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    place = composed.copy(tmp_path)
+    monkeypatch.setenv("SOUNDALIKE_LIBRARY", str(place))
+    with Library(place) as library:
+        tracks = library.tracks("analysed")
+    for kind, answer in (("jellyfin", jellyfin(tracks)), ("lyrion", lyrion(tracks))):
+        listing = tmp_path / f"{kind}.json"
+        listing.write_text(json.dumps(answer), encoding="utf-8")
+        ran = CliRunner().invoke(cli, ["link", "file", kind, str(listing), "--json"])
+        assert ran.exit_code == 0, ran.output
+        report = json.loads(ran.output)
+        assert (report["server"]["kind"], report["server"]["linked"]) == (kind, len(tracks))
+        assert report["unlinked"] == []
+    with Library(place) as library:
+        first = f"{tracks[0].track_id:032x}"
+        assert len(songs_like(library, first, 3)) == 3
+        assert {each.item_id for each in songs_like(library, str(1000 + tracks[0].track_id), 3)} < {
+            str(1000 + track.track_id) for track in tracks
+        }
+
+
+@pytest.mark.parametrize(
+    ("text", "words"),
+    [
+        ("{", "is no JSON"),
+        ("[]", "is neither the answer of Jellyfin"),
+        ('{"Items": [], "TotalRecordCount": 3}', "has 0 of 3 songs: ask the server for all"),
+        ('{"result": {"titles_loop": [1], "count": 5}}', "has 1 of 5 songs"),
+    ],
+)
+def test_a_file_that_is_no_answer(text: str, words: str, tmp_path: Path) -> None:
+    listing = tmp_path / "listing.json"
+    listing.write_text(text, encoding="utf-8")
+    with pytest.raises(InvalidArgument, match=words):
+        read_listing(listing)
+    with pytest.raises(UnreadableFile):
+        read_listing(tmp_path / "not there.json")

@@ -190,6 +190,11 @@ def test_similar_artists_as_navidrome_and_jellyfin_ask(linked: Linked) -> None:
     short = linked.get("/api/similar_artists", artist_id=artist, n=2, server="NAVIDROME")
     assert [each["artist_id"] for each in short] == [each["artist_id"] for each in found[:2]]
     assert all(each["component_matches"] == [] for each in short)
+    # Lyrion's plugin knows the artist by name alone.
+    named = linked.get(
+        "/api/similar_artists", artist=artists[artist].upper(), server="navidrome", n=2
+    )
+    assert named == short
     # Whom an album is by has a page, too, but comes for nobody.
     various = linked.get("/api/similar_artists", artist="ar-various", n=3, server="navidrome")
     assert len(various) == 3

@@ -10,7 +10,13 @@ from urllib.parse import urlsplit
 import click
 
 from soundalike.cli.output import Column, echo, note, print_json, print_table
-from soundalike.cli.params import ExampleCommand, ExampleGroup, json_option, library_option
+from soundalike.cli.params import (
+    PATH,
+    ExampleCommand,
+    ExampleGroup,
+    json_option,
+    library_option,
+)
 from soundalike.cli.progress import decoding
 from soundalike.errors import InvalidArgument
 from soundalike.show.amounts import show_count
@@ -18,6 +24,7 @@ from soundalike.show.times import show_moment
 
 if TYPE_CHECKING:
     from collections.abc import Callable
+    from pathlib import Path
 
     from soundalike.library.link_records import LinkedServer, LinkReport
 
@@ -147,6 +154,36 @@ def subsonic(
                 songs = list(server.songs())
             with decoding(f"matching {len(songs):,} songs"):
                 report = opened.link(name, server.facts(), songs)
+    if as_json:
+        print_json(report)
+    else:
+        _print_report(report, list_all=list_all)
+
+
+@link.command(
+    cls=ExampleCommand,
+    examples=(
+        ("soundalike link file jellyfin items.json", "the songs of Jellyfin, as it answers /Items"),
+        ("soundalike link file lyrion titles.json", "those of Lyrion, as it answers titles"),
+    ),
+)
+@click.argument("name")
+@click.argument("file", type=PATH)
+@click.option("--all", "list_all", is_flag=True, help="List all songs that have no track.")
+@library_option
+@json_option
+def file(name: str, file: Path, list_all: bool, library: str | None, as_json: bool) -> None:
+    """Link a server that does not speak Subsonic, by a file with its songs.
+
+    The file is what Jellyfin or Lyrion answers when it is asked for all its songs; docs/server.md
+    has the requests. NAME is what to call the server. Run it again when either side has changed.
+    """
+    from soundalike.integrations.listing import read_listing
+    from soundalike.library import Library
+
+    facts, songs = read_listing(file)
+    with Library(library, create=False) as opened, decoding(f"matching {len(songs):,} songs"):
+        report = opened.link(name, facts, songs)
     if as_json:
         print_json(report)
     else:

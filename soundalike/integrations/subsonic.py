@@ -18,6 +18,7 @@ from typing import Any
 from urllib.parse import urlsplit, urlunsplit
 
 from soundalike.errors import InvalidArgument, MissingExtra, ServerError
+from soundalike.integrations.answers import objects_in, text_of
 from soundalike.integrations.credentials import API_KEY_VARIABLE, Credentials
 from soundalike.library.link_records import ServerArtist, ServerFacts, ServerSong
 
@@ -94,7 +95,7 @@ class Subsonic:
                     f"{self.url}: speaks version {self._version or 'unknown'} of the Subsonic API, "
                     f"and {_LEAST} is the oldest that can be linked: upgrade the server"
                 )
-            named = [_text(answer.get("type")), _text(answer.get("serverVersion"))]
+            named = [text_of(answer.get("type")), text_of(answer.get("serverVersion"))]
             self._facts = ServerFacts(
                 kind="subsonic",
                 url=self.url,
@@ -209,7 +210,7 @@ class Subsonic:
         problem = problem if isinstance(problem, dict) else {}
         code = problem.get("code")
         raise ServerError(
-            f"{self.url}: {self._refusal(code, _text(problem.get('message')), endpoint)}",
+            f"{self.url}: {self._refusal(code, text_of(problem.get('message')), endpoint)}",
             code if isinstance(code, int) else 0,
         )
 
@@ -355,18 +356,17 @@ def _listed(answer: Mapping[str, Any], *names: str) -> Sequence[Mapping[str, Any
     found: Any = answer
     for name in names:
         found = found.get(name) if isinstance(found, dict) else None
-    found = [found] if isinstance(found, dict) else found
-    return [each for each in found or () if isinstance(each, dict)]
+    return objects_in([found] if isinstance(found, dict) else found)
 
 
 def _song(child: Mapping[str, Any]) -> ServerSong | None:
     """None for what is no music, or has no id."""
-    item_id = _text(child.get("id"))
+    item_id = text_of(child.get("id"))
     if item_id is None or child.get("isDir") is True or child.get("isVideo") is True:
         return None
     if child.get("type") not in (None, "music"):
         return None
-    artist, artist_id = _text(child.get("artist")), _text(child.get("artistId"))
+    artist, artist_id = text_of(child.get("artist")), text_of(child.get("artistId"))
     artists = _artists(child.get("artists"))
     if not artists and artist_id is not None:
         artists = (ServerArtist(artist_id, artist or ""),)
@@ -374,16 +374,16 @@ def _song(child: Mapping[str, Any]) -> ServerSong | None:
         # Servers join the names in ways of their own.
         artist = "; ".join(each.name for each in artists)
     duration = child.get("duration")
-    recording, isrc = _text(child.get("musicBrainzId")), child.get("isrc")
+    recording, isrc = text_of(child.get("musicBrainzId")), child.get("isrc")
     return ServerSong(
         item_id=item_id,
-        path=_text(child.get("path")),
-        title=_text(child.get("title")),
+        path=text_of(child.get("path")),
+        title=text_of(child.get("title")),
         artist=artist,
-        album=_text(child.get("album")),
+        album=text_of(child.get("album")),
         duration_s=float(duration) if isinstance(duration, (int, float)) and duration > 0 else None,
         recording_ids=() if recording is None else (recording,),
-        isrc=_text(next(iter(isrc), None) if isinstance(isrc, list) else isrc),
+        isrc=text_of(next(iter(isrc), None) if isinstance(isrc, list) else isrc),
         artists=artists,
         album_artists=_artists(child.get("albumArtists")),
     )
@@ -391,14 +391,7 @@ def _song(child: Mapping[str, Any]) -> ServerSong | None:
 
 def _artists(found: Any) -> tuple[ServerArtist, ...]:
     return tuple(
-        ServerArtist(artist_id, _text(each.get("name")) or "")
-        for each in (found if isinstance(found, list) else ())
-        if isinstance(each, dict) and (artist_id := _text(each.get("id"))) is not None
+        ServerArtist(artist_id, text_of(each.get("name")) or "")
+        for each in objects_in(found)
+        if (artist_id := text_of(each.get("id"))) is not None
     )
-
-
-def _text(value: Any) -> str | None:
-    """Text that any database takes; servers write some ids as numbers."""
-    if isinstance(value, bool) or not isinstance(value, (str, int)):
-        return None
-    return str(value).replace("\0", "").encode("utf-8", "replace").decode("utf-8").strip() or None

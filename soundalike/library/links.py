@@ -9,12 +9,13 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from sqlalchemy import Row, Select, select
+from sqlalchemy import Row, Select, or_, select
 
 from soundalike.errors import AmbiguousTrack, TrackNotFound
 from soundalike.library.limits import Filter, Limits
 from soundalike.library.storage.schema import contents, links, server_artists, servers
 from soundalike.library.view import View
+from soundalike.plain import plain
 
 __all__ = ["Links", "artist_links", "song_links"]
 
@@ -67,6 +68,15 @@ class Links:
             )
         return self.rows[item_id]
 
+    def artist(self, asked: str) -> str:
+        """The id of an artist, who may be named by it or, as by Lyrion's plugin, by the name."""
+        if asked in self.names:
+            return asked
+        name = plain(asked)
+        same = sorted(each for each, known in self.names.items() if plain(known) == name)
+        # A guest's page may have no song that can be found.
+        return next((each for each in same if each in self.rows_of_artist), asked)
+
 
 def song_links(view: View, item_id: str, server: str | None) -> Links:
     """The links of the server that a song's id is one of.
@@ -85,8 +95,10 @@ def song_links(view: View, item_id: str, server: str | None) -> Links:
 
 
 def artist_links(view: View, artist: str, server: str | None) -> Links:
-    """The links of the server that an artist's id is one of; raises as :func:`song_links`."""
-    having = select(server_artists.c.server_id).where(server_artists.c.artist_id == artist)
+    """The links of the server that an artist's id or name is one of; raises as
+    :func:`song_links`."""
+    is_meant = or_(server_artists.c.artist_id == artist, server_artists.c.name == artist)
+    having = select(server_artists.c.server_id).where(is_meant)
     return _chosen(view, server, f"an artist {artist!r}", having)
 
 

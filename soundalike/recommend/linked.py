@@ -33,6 +33,8 @@ __all__ = [
 
 # Of two artists that are alike: so many pairs of representatives, and songs of each.
 _PARTS, _SONGS = 4, 3
+# More songs are not put in another order: that would take seconds.
+_MOST_WALKED = 200
 
 
 @dataclass(frozen=True, slots=True)
@@ -111,7 +113,7 @@ def songs_like(
     server : its name; None where only one has the song.
     max_per_artist : at most this many by one artist.
     as_walk : in an order in which each sounds like the one before, from the song on, rather than
-        the most alike first.
+        the most alike first; of more than 200 songs the first 200.
     taste : as for ``Library.similar``.
 
     Raises
@@ -134,9 +136,10 @@ def songs_like(
     if not songs:
         raise TrackNotFound(f"no other song of {links.server} that is linked sounds like {item_id}")
     if as_walk and len(songs) > 1:
-        ids = [track_id, *(match.track.track_id for match in found.matches)]
+        walked = found.matches[:_MOST_WALKED]
         with library.view() as view:
-            songs = [songs[at] for at in _walk(view, ids)]
+            order = _walk(view, [track_id, *(match.track.track_id for match in walked)])
+        songs[: len(walked)] = [songs[at] for at in order]
     return tuple(songs)
 
 
@@ -198,7 +201,7 @@ def artists_like(
 
     Parameters
     ----------
-    artist : the id at the server, of an artist of songs or of albums.
+    artist : the id at the server, of an artist of songs or of albums, or else the name.
     with_songs : whether to tell by which songs.
     others : as for :func:`songs_like`.
 
@@ -209,6 +212,7 @@ def artists_like(
     k = whole_number("k", k, least=1)
     with library.view() as view:
         links = artist_links(view, artist, server)
+        artist = links.artist(artist)
         rows = links.rows_of_artist.get(artist)
         if rows is None:
             rows = links.rows_of_album_artist.get(artist)

@@ -128,7 +128,8 @@ def similar_artists(
 ) -> Any:
     """The artists who sound most like one; for the plugins of music servers.
 
-    The artist is named by the id in the music server, as `artist` or as `artist_id`.
+    The artist is named by the id in the music server, as `artist` or as `artist_id`, or by the
+    name, as Lyrion's plugin does it.
     """
     named = artist_id or artist
     if named is None:
