@@ -196,6 +196,9 @@ def test_which_token_is_asked_for(tmp_path: Path, monkeypatch: pytest.MonkeyPatc
     assert asked_for("127.0.0.1", new=False, wanted=True).hash == made.hash
     other = asked_for("127.0.0.1", new=True, wanted=None)
     assert other.hash not in (made.hash, None)
+    # Whoever reaches the proxy that has the name reaches the server.
+    named = asked_for("127.0.0.1", new=False, wanted=None, is_named=True)
+    assert named.hash == other.hash
     monkeypatch.setenv("SOUNDALIKE_TOKEN", "correct-horse-battery")
     own = asked_for("127.0.0.1", new=False, wanted=None)
     assert (own.hash, own.new) == (tokens.hash_of("correct-horse-battery"), None)

@@ -53,7 +53,7 @@ __all__ = ["Token", "asked_for", "serve"]
     "--token/--no-token",
     "with_token",
     default=None,
-    help="Whether requests need the token; by default they do, but for this computer's own.",
+    help="Whether requests need the token; by default they do, unless only this computer asks.",
 )
 @click.option(
     "--playlists",
@@ -88,8 +88,8 @@ def serve(
 ) -> None:
     """Serve a page for the library to the browser, and answer programs over HTTP.
 
-    Only this computer can reach it by default. At any other address it asks for a token, which is
-    shown once, when it is made. Ctrl-C ends it. The environment may have SOUNDALIKE_TOKEN (a token
+    Only this computer can reach it by default. At any other address, or with --name, it asks for a
+    token, which is shown once, when it is made. Ctrl-C ends it. The environment may have SOUNDALIKE_TOKEN (a token
     of your own) and SOUNDALIKE_SUBSONIC_PASSWORD (for players that speak Subsonic).
     """
     try:
@@ -102,7 +102,7 @@ def serve(
     if not host.strip():
         raise click.UsageError("--host is empty: give an address, such as 0.0.0.0 for all")
     with listening(Settings(host=host, port=port)) as listener:
-        token = asked_for(host, new=new_token, wanted=with_token)
+        token = asked_for(host, new=new_token, wanted=with_token, is_named=bool(names))
         port = listener.getsockname()[1]
         settings = Settings(
             library=library,
@@ -148,7 +148,7 @@ class Token:
     source: str = ""
 
 
-def asked_for(host: str, *, new: bool, wanted: bool | None) -> Token:
+def asked_for(host: str, *, new: bool, wanted: bool | None, is_named: bool = False) -> Token:
     """The token that requests need.
 
     Parameters
@@ -156,6 +156,8 @@ def asked_for(host: str, *, new: bool, wanted: bool | None) -> Token:
     host : where the server listens.
     new : whether another one is to be made.
     wanted : whether there is to be one; None for wherever others can reach the server.
+    is_named : whether it is called by a name of its own, as behind a reverse proxy, which whoever
+        reaches the proxy can reach.
 
     Raises
     ------
@@ -177,7 +179,7 @@ def asked_for(host: str, *, new: bool, wanted: bool | None) -> Token:
         if new:
             raise click.UsageError("--new-token cannot be combined with SOUNDALIKE_TOKEN: unset it")
         return Token(hash_of(checked("SOUNDALIKE_TOKEN", given)), None, "SOUNDALIKE_TOKEN")
-    if not (wanted or new or not is_local(host)):
+    if not (wanted or new or is_named or not is_local(host)):
         return Token()
     kept = None if new else kept_hash()
     if kept is not None:
