@@ -30,7 +30,7 @@ LAYERS = [
     ["library"],
     ["recommend"],
     ["show"],
-    ["evaluate"],
+    ["evaluate", "integrations"],
     ["research"],
     ["server"],
     ["cli", "__main__"],
@@ -45,6 +45,7 @@ HEAVY = (
     "av",
     "jinja2",
     "fastapi",
+    "httpx",
     "uvicorn",
 )
 
