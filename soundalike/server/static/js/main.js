@@ -23,6 +23,7 @@ import { empty } from "./parts.js";
 import { routeOf } from "./routes.js";
 import { mountShell, showPlace } from "./shell.js";
 import "./theme.js";
+import "./station.js";
 import { showProblem } from "./toast.js";
 import "./uploads.js";
 import { capital } from "./words.js";

@@ -106,8 +106,9 @@ export function trackActions(track, extra = []) {
   return [
     ...extra,
     { text: "Similar tracks", symbol: "similar", href: `/track/${track.track_id}` },
-    { text: "Radio from here", symbol: "radio", href: `/radio?track=${track.track_id}` },
+    { text: "Radio from here", symbol: "radio", href: `/radio/${track.track_id}` },
     { text: "Add to playlist", symbol: "playlist", run: () => draft.add([track]) },
+    { text: "Use as a seed", symbol: "plus", run: () => draft.addSeed({ track }) },
     { text: "Play next", symbol: "queue", run: () => player.add([track], { next: true }) },
     other?.track_id && other.track_id !== track.track_id
       ? { text: "Compare with what plays", symbol: "compare", href: `/compare/${other.track_id}/${track.track_id}` }

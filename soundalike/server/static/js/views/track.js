@@ -114,7 +114,7 @@ export function trackHead(track, analysis, play, signal) {
         "div",
         { class: "actions" },
         playButton,
-        track.track_id && el("a", { class: "button", href: `/radio?track=${track.track_id}` }, icon("radio"), el("span", {}, "Radio")),
+        track.track_id && el("a", { class: "button", href: `/radio/${track.track_id}` }, icon("radio"), el("span", {}, "Radio")),
         track.track_id && button("Add to playlist", () => draft.add([track]), { symbol: "playlist" }),
         track.track_id && menuButton(track, [{ text: "Compare with …", symbol: "compare", href: `/compare?a=${track.track_id}` }]),
       ),
