@@ -11,7 +11,7 @@ STAMP  := $(VENV)/.installed
 PACKAGES ?= more-validate held-out
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test test-pythons lint format bench bench-library bench-quality named-music clean
+.PHONY: help demo test test-pythons lint format bench bench-library bench-server bench-quality named-music clean
 
 help: ## show this list
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /|/' | \
@@ -53,6 +53,9 @@ bench: $(STAMP)-test ## time decoding and analysis, compared with bliss-audio if
 
 bench-library: $(STAMP)-test ## time the answers of a library of 10,000 and of 100,000 tracks
 	$(BIN)/python -m benchmarks.library --keep build/benchmark-library --out build/benchmark-library/figures.json
+
+bench-server: $(STAMP)-test ## time the server's answers over libraries of 10,000 and of 100,000 tracks
+	$(BIN)/python -m benchmarks.server --keep build/benchmark-server --out build/benchmark-server/figures.json
 
 bench-quality: named-music $(STAMP)-test ## compare neighbours with other programs (MUSIC=folder of the soundtracks)
 	-$(BIN)/soundalike models pull musicnn

@@ -151,7 +151,7 @@ def _row(match: FindMatch, *, paths: bool) -> list[str]:
         str(match.rank),
         *map(_word_cell, match.words),
         *(cell for n, cell in enumerate(cells) if n != PATH_CELL or paths),
-        copies_cell(len(match.copies)),
+        copies_cell(match.copies),
     ]
 
 

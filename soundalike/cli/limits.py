@@ -116,10 +116,12 @@ def weight_options(command: Decorated) -> Decorated:
 
 
 def passed_words(counts: Mapping[str, int]) -> str:
-    """``3 by artist, 12 by length``: what limits took, the most first; without copies, which are
-    told beside the track that stands for them."""
+    """``3 by artist, 12 by length``: what limits took, the most first; without copies and
+    versions, which are told beside the track that stands for them."""
     by_rule = sorted(counts.items(), key=lambda each: -each[1])
-    return ", ".join(f"{count:,} by {rule}" for rule, count in by_rule if rule != "copy")
+    return ", ".join(
+        f"{count:,} by {rule}" for rule, count in by_rule if rule not in ("copy", "version")
+    )
 
 
 def _limited(
@@ -213,7 +215,8 @@ _OPTIONS: list[Callable[[Any], Any]] = [
         type=click.Choice(["hide", "show"]),
         default="hide",
         show_default=True,
-        help="Whether all copies of one recording may come, or one for all.",
+        help="Whether all copies of one recording may come, and all its versions that `soundalike "
+        "versions` has found, or one for all.",
     ),
 ]
 _LENGTHS = [

@@ -143,7 +143,7 @@ def _print(result: PassageResult, k: int, *, paths: bool, facets: bool, is_weigh
             *(f"{match.facets[name]:.3f}" for name in shown),
             _span_words(match.place),
             *track_cells(match.track),
-            copies_cell(len(match.copies)),
+            copies_cell(match.copies),
             _more_words(match.others),
         ]
         for match in result.matches

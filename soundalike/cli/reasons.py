@@ -15,7 +15,7 @@ from soundalike.show.times import show_duration, show_time
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
-    from soundalike.library import Seed, Track
+    from soundalike.library import Copy, Seed, Track
     from soundalike.recommend.records import Likeness, MadePlaylist
 
 __all__ = [
@@ -86,7 +86,7 @@ def list_cells(
     *,
     paths: bool,
     nearest: str | None = None,
-    n_copies: int = 0,
+    copies: Sequence[Copy] = (),
 ) -> list[str]:
     """A row: place, artist, title, length, id, path, similarity, nearest seed, why, copies."""
     cells = track_cells(track)
@@ -96,7 +96,7 @@ def list_cells(
         "" if likeness is None else f"{likeness.similarity:.2f}",
         *([] if nearest is None else [nearest]),
         why,
-        copies_cell(n_copies),
+        copies_cell(copies),
     ]
 
 
@@ -110,7 +110,7 @@ def playlist_rows(made: MadePlaylist, *, paths: bool, nearest: bool) -> list[lis
             "a seed" if item.is_seed else why_words(item.likeness, made.weights),
             paths=paths,
             nearest=_short_name(made.seeds[item.seed]) if nearest else None,
-            n_copies=len(item.copies),
+            copies=item.copies,
         )
         for item in made.items
     ]

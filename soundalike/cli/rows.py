@@ -14,7 +14,9 @@ from soundalike.show.amounts import show_count
 from soundalike.show.times import show_time
 
 if TYPE_CHECKING:
-    from soundalike.library import Track
+    from collections.abc import Sequence
+
+    from soundalike.library import Copy, Track
 
 __all__ = ["PATH_CELL", "copies_cell", "paths_option", "track_cells", "track_columns"]
 
@@ -52,6 +54,12 @@ def track_cells(track: Track) -> list[str]:
     return [artist, title, length, str(track.track_id), printable(track.path)]
 
 
-def copies_cell(number: int) -> str:
-    """``+1 copy``, ``+2 copies``, or nothing."""
-    return f"+{show_count(number, 'copy', 'copies')}" if number else ""
+def copies_cell(copies: Sequence[Copy]) -> str:
+    """``+1 copy``, ``+2 versions``, ``+3 copies, 1 version``, or nothing."""
+    n_versions = sum(each.kind == "version" for each in copies)
+    n_copies = len(copies) - n_versions
+    words = [
+        *([show_count(n_copies, "copy", "copies")] if n_copies else []),
+        *([show_count(n_versions, "version")] if n_versions else []),
+    ]
+    return "+" + ", ".join(words) if words else ""

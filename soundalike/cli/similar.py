@@ -123,7 +123,8 @@ def similar(
     taste`, and --no-taste.
 
     Of copies (the same bytes, the same audio with other tags, another encoding) one is listed,
-    with how many others there are; --copies lists them. Copies of TRACK are left out. Where tags
+    with how many others there are; --copies lists them. So it is with other versions, once
+    `soundalike versions` has found them. Copies and versions of TRACK are left out. Where tags
     are missing, folders stand in for artist and title.
     """
     from soundalike.library import Library
@@ -183,7 +184,7 @@ def _print(
                 *(f"{match.facets[name]:.3f}" for name in shown),
                 *([result.seeds[match.seed].name] if several else []),
                 *track_cells(match.track),
-                copies_cell(len(match.copies)),
+                copies_cell(match.copies),
             ]
         )
         if copies:
@@ -233,7 +234,7 @@ def _print(
     if result.copies:
         are = "is" if len(result.copies) == 1 else "are"
         note(
-            f"{show_count(len(result.copies), 'copy', 'copies')} of the query "
+            f"{copies_cell(result.copies).lstrip('+')} of the query "
             f"{are} not listed{_named(result.copies) if copies else ''}"
         )
     note_not_searched(result.not_searched, result.model, "compared")

@@ -84,9 +84,14 @@ def versions(
     music begins later or earlier.
 
     It is a judgement by ear of a machine, which hears harmony in time: pieces over the same chords
-    may be taken for versions of each other, and covers that change the chords are not found.
+    may be taken for versions of each other, and covers that change the chords are not found. On
+    recordings of which it was known, 98 of 100 encodings and cuts were found, and of versions 100
+    of 100 that were made of the same sound, and 90 of 100 that were played anew. Of 21 versions
+    that were found in 2,075 soundtracks, 2 were none and 2 are open. docs/results.md has more.
 
-    To compare all tracks takes a while the first time; later only what is new is compared.
+    To compare all tracks takes a while the first time (a minute or two for thousands); what is
+    found is kept, and later only what is new is compared. From then on `similar`, playlists, paths
+    and radios have one version of a piece; with --versions show all may come.
     """
     from soundalike.library import Library
 

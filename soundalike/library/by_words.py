@@ -91,7 +91,7 @@ def find_by_words(
     scores = fits(probabilities, words, terms)
     scores[~(is_sure if sure else is_known)] = -np.inf
     chosen = view.select(scores, k, Limits(max_per_artist=max_per_artist)).chosen
-    rows = [row for each in chosen for row in (each.row, *each.copies)]
+    rows = [row for each in chosen for row in (each.row, *each.copies, *each.versions)]
     tracks = dict(zip(rows, view.tracks(rows), strict=True))
     matches = tuple(
         FindMatch(
@@ -104,7 +104,7 @@ def find_by_words(
                     terms, asked[each.row].tolist(), is_so[each.row].tolist(), strict=True
                 )
             ),
-            copies=copies_of_row(index, each.row, each.copies, tracks),
+            copies=copies_of_row(index, each.row, each.copies, tracks, each.versions),
         )
         for each in chosen
     )

@@ -23,6 +23,7 @@ _LOSSLESS = frozenset(
 )
 _LOSSLESS_BEGINNINGS = ("pcm_", "dsd_")
 _LOSSLESS_ENDINGS = ("lossless", "_ls")
+_TAGS = [field.name for field in fields(Tags)]
 # Seconds of the longest of its recording, as a share, from which on a track is not cut.
 _WHOLE = 0.97
 
@@ -35,17 +36,19 @@ def copies_of(
     embedding: NDArray[np.float32],
     content_id: int | None,
     audio_id: int | None,
+    versions: Sequence[int] = (),
 ) -> tuple[Copy, ...]:
-    """Rows that hold a recording, as copies of one track of it.
+    """Rows that hold a recording, as copies of one track of it, and then other versions.
 
     Parameters
     ----------
     tracks : by row.
+    versions : rows of other recordings of the same music.
     embedding, content_id, audio_id : of that one.
     """
     found = []
-    for row in rows:
-        kind: CopyKind = "near"
+    for row in [*rows, *versions]:
+        kind: CopyKind = "version" if row in versions else "near"
         if index.content_ids[row] == content_id:
             kind = "copy"
         elif index.audio_ids[row] == audio_id:
@@ -56,7 +59,11 @@ def copies_of(
 
 
 def copies_of_row(
-    index: Index, row: int, rows: Sequence[int], tracks: Mapping[int, Track]
+    index: Index,
+    row: int,
+    rows: Sequence[int],
+    tracks: Mapping[int, Track],
+    versions: Sequence[int] = (),
 ) -> tuple[Copy, ...]:
     """The same, of a track that has a row itself."""
     return copies_of(
@@ -66,6 +73,7 @@ def copies_of_row(
         embedding=index.embeddings[row],
         content_id=int(index.content_ids[row]),
         audio_id=int(index.audio_ids[row]),
+        versions=versions,
     )
 
 
@@ -120,10 +128,11 @@ def best_first(
             is_cut = (track.duration_s or 0.0) < _WHOLE * longest_s[recordings[row]]
         return is_cut, *_goodness(track)
 
-    rows = sorted(tracks, key=key)
+    keys = {row: key(row) for row in tracks}
+    rows = sorted(keys, key=keys.__getitem__)
     if len(rows) < 2:
         return BestFirst(rows, "")
-    differing = [one != other for one, other in zip(key(rows[0]), key(rows[1]), strict=True)]
+    differing = [one != other for one, other in zip(keys[rows[0]], keys[rows[1]], strict=True)]
     reason = ("not cut", "lossless", "bit rate", "tags", "shorter path", "path")[
         differing.index(True)
     ]
@@ -140,6 +149,6 @@ def _goodness(track: Track) -> tuple[Any, ...]:
     )
     # Two files of one bit rate differ by their headers and pictures.
     bit_rate = round(8 * (track.size_bytes or 0) / max(track.duration_s or 0.0, 1.0) / 1000)
-    n_tags = sum(bool(getattr(track.tags, field.name)) for field in fields(Tags))
+    n_tags = sum(bool(getattr(track.tags, name)) for name in _TAGS)
     path = os.fsencode(track.path)
     return not is_lossless, -bit_rate, -n_tags, len(path), path

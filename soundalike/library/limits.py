@@ -145,8 +145,8 @@ class Limits:
     min_length_s, max_length_s : seconds, both among what is allowed.
     only : what must hold: one of its folders, and one of its genres, and so on.
     never : what must not hold: none of its folders, genres and so on.
-    versions : whether several copies of one recording may come (see ``similarity.duplicates``); by
-        default one stands for all.
+    versions : whether several copies of one recording may come (see ``similarity.duplicates``), and
+        several versions that ``Library.versions`` has found; by default one stands for all.
 
     Raises
     ------

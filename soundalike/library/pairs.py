@@ -1,4 +1,8 @@
-"""The pairs of tracks with the same music, as far as they were looked for, and the file of them."""
+"""The pairs of audios with the same music, as far as they were looked for, and the file of them.
+
+They are kept by ``audio_ids``, not by tracks: what two audios are to each other stays so, however
+often their files are moved, tagged anew, removed and found again.
+"""
 
 from __future__ import annotations
 
@@ -7,20 +11,21 @@ from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Final
-from urllib.parse import quote
 
 import numpy as np
+from numpy.typing import NDArray
 
 from soundalike.errors import SoundalikeError
 from soundalike.library.changes import Position
-from soundalike.library.storage.index_file import read_arrays, write_arrays
+from soundalike.library.pieces import Pieces
+from soundalike.library.storage.index_file import file_beside, read_arrays, write_arrays
 from soundalike.similarity.recording import Alignment
 from soundalike.similarity.versions import Relation, RelationKind
 
-__all__ = ["Pairs", "read_pairs", "turned", "write_pairs"]
+__all__ = ["Pairs", "pairs_file", "read_pairs", "read_pieces", "turned", "write_pairs"]
 
 # To be raised with every change of what is found in the same tracks.
-_VERSION: Final = 1
+_VERSION: Final = 2
 _KINDS: Final[tuple[RelationKind, ...]] = ("near", "version")
 
 
@@ -31,10 +36,10 @@ class Pairs:
     Attributes
     ----------
     position : that state.
-    compared : ids of the tracks that were compared with all; of those with one audio, one.
-    bare : of those, the ones that have no fingerprint.
-    found : by the ids of two tracks, the lower first, what the second is to the first; the relation
-        has its id in the place of a row.
+    compared : the audio of the tracks that were compared with all.
+    bare : of it, what has no fingerprint.
+    found : by two audios, the lower number first, what the second is to the first; the relation has
+        its number in the place of a row.
     """
 
     position: Position
@@ -42,28 +47,26 @@ class Pairs:
     bare: set[int] = field(default_factory=set)
     found: dict[tuple[int, int], Relation] = field(default_factory=dict)
 
-    def add(self, track_id: int, relation: Relation) -> None:
-        """A track and what another is to it, whose id stands in the place of a row."""
-        a, b = track_id, relation.row
+    def add(self, audio_id: int, relation: Relation) -> None:
+        """An audio and what another is to it, whose number stands in the place of a row."""
+        a, b = audio_id, relation.row
         self.found[min(a, b), max(a, b)] = relation if a < b else turned(relation, a)
 
     def between(self, a: int, b: int) -> Relation | None:
-        """What track b is to track a."""
+        """What audio b is to audio a."""
         relation = self.found.get((min(a, b), max(a, b)))
         return relation if relation is None or a < b else turned(relation, b)
 
-    def forget(self, track_ids: Collection[int]) -> None:
-        """Some tracks changed, or are gone."""
-        gone = set(track_ids)
-        self.compared -= gone
-        self.bare -= gone
-        self.found = {
-            pair: each for pair, each in self.found.items() if not gone.intersection(pair)
-        }
+    def keep(self, audio_ids: Collection[int]) -> None:
+        """Forget all but some."""
+        kept = set(audio_ids)
+        self.compared &= kept
+        self.bare &= kept
+        self.found = {pair: each for pair, each in self.found.items() if kept.issuperset(pair)}
 
 
 def turned(relation: Relation, of: int) -> Relation:
-    """What a track, by id, is to the one that is related to it."""
+    """What an audio is to the one that is related to it."""
     lies = relation.alignment
     if lies is not None:
         lies = Alignment(
@@ -77,12 +80,10 @@ def turned(relation: Relation, of: int) -> Relation:
 
 def read_pairs(database: Path, model: str) -> Pairs | None:
     """What was found by a model and kept; None where nothing was, or by another version of this."""
-    read = read_arrays(_path(database, model))
+    read = _read(database, model)
     if read is None:
         return None
     arrays, statement = read
-    if (statement.get("pairs"), statement.get("model")) != (_VERSION, model):
-        return None
     pairs = Pairs(
         Position(*statement["position"]),
         set(arrays["compared"].tolist()),
@@ -99,8 +100,17 @@ def read_pairs(database: Path, model: str) -> Pairs | None:
     return pairs
 
 
-def write_pairs(database: Path, model: str, pairs: Pairs) -> None:
-    """Keep what was found; a failure is no harm."""
+def read_pieces(database: Path, model: str) -> Pieces | None:
+    """How what was found and kept is grouped; None as for :func:`read_pairs`."""
+    read = _read(database, model)
+    if read is None:
+        return None
+    arrays, _ = read
+    return Pieces(*(arrays[name] for name in ("compared", "members", "recordings", "pieces")))
+
+
+def write_pairs(database: Path, model: str, pairs: Pairs, pieces: Pieces) -> None:
+    """Keep what was found, and how it is grouped; a failure is no harm."""
     values = np.full((len(pairs.found), 6), np.nan, np.float64)
     for row, each in enumerate(pairs.found.values()):
         values[row, :2] = each.similarity, each.evidence
@@ -109,12 +119,15 @@ def write_pairs(database: Path, model: str, pairs: Pairs) -> None:
     ids = np.array(list(pairs.found), np.int64).reshape(-1, 2)
     kinds = [_KINDS.index(each.kind) for each in pairs.found.values()]
     arrays: Mapping[str, Any] = {
-        "compared": np.array(sorted(pairs.compared), np.int64),
+        "compared": pieces.compared,
         "bare": np.array(sorted(pairs.bare), np.int64),
         "a": ids[:, 0],
         "b": ids[:, 1],
         "kinds": np.array(kinds, np.int8),
         "values": values,
+        "members": pieces.members,
+        "recordings": pieces.recordings,
+        "pieces": pieces.pieces,
     }
     statement = {
         "pairs": _VERSION,
@@ -122,9 +135,15 @@ def write_pairs(database: Path, model: str, pairs: Pairs) -> None:
         "position": [pairs.position.last_id, pairs.position.token],
     }
     with suppress(SoundalikeError, OSError):
-        write_arrays(_path(database, model), arrays, statement)
+        write_arrays(pairs_file(database, model), arrays, statement)
 
 
-def _path(database: Path, model: str) -> Path:
-    # A model from elsewhere may call its version anything.
-    return database.with_name(f"{database.name}.{quote(model, safe='@+')}.versions")
+def pairs_file(database: Path, model: str) -> Path:
+    """Where they are kept."""
+    return file_beside(database, model, "versions")
+
+
+def _read(database: Path, model: str) -> tuple[dict[str, NDArray[Any]], dict[str, Any]] | None:
+    read = read_arrays(pairs_file(database, model))
+    stated = None if read is None else (read[1].get("pairs"), read[1].get("model"))
+    return read if stated == (_VERSION, model) else None

@@ -48,7 +48,7 @@ from soundalike.library.storage.database import Database
 from soundalike.library.storage.schema import below, tracks
 from soundalike.library.upgrade import query_space, to_reanalyse, upgrade_state
 from soundalike.library.version_records import VersionKind, VersionsResult
-from soundalike.library.versions import all_versions, known_pairs, versions_of
+from soundalike.library.versions import all_versions, known_pairs, known_pieces, versions_of
 from soundalike.library.view import View, heard_from
 from soundalike.library.word_records import FindResult, KnownWord
 from soundalike.models import ModelInfo, ModelKey
@@ -276,7 +276,8 @@ class Reader:
         return cast("Answer", result)
 
     def _view(self, snapshot: Snapshot, index: Index) -> View:
-        return View(snapshot, index, was_chosen=self._was_chosen(snapshot))
+        pieces = known_pieces(self._database.path, index)
+        return View(snapshot, index, was_chosen=self._was_chosen(snapshot), pieces=pieces)
 
     def _stored(self, snapshot: Snapshot, found: Found) -> Analysis | None:
         return snapshot.stored(found, was_chosen=self._was_chosen(snapshot))

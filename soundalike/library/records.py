@@ -32,7 +32,7 @@ __all__ = [
 
 TrackStatus = Literal["analysed", "failed", "missing", "pending"]
 TrackOrder = Literal["best", "path", "artist", "album", "title", "added"]
-CopyKind = Literal["copy", "audio", "near"]
+CopyKind = Literal["copy", "audio", "near", "version"]
 ScanPhase = Literal["walking", "analysing", "reading tags", "re-analysing"]
 
 
@@ -264,13 +264,14 @@ class ScanReport:
 
 @dataclass(frozen=True, slots=True)
 class Copy:
-    """A track with the recording of another.
+    """A track with the music of another.
 
     Attributes
     ----------
     kind : "copy", the same bytes; "audio", the same audio with other tags; "near", a
         near-duplicate, such as another encoding (``similarity.duplicates`` tells by which rules,
-        and how often these err).
+        and how often these err); "version", another recording of it that ``Library.versions`` has
+        found.
     similarity : cosine of the two.
     """
 

@@ -47,7 +47,7 @@ def search(
     selection = view.select(asked.scores, k, limits, exclude=sorted(left_out))
     ranks = ranking.ranks_without([each.row for each in selection.chosen], left_out)
     rows = [
-        *(row for each in selection.chosen for row in (each.row, *each.copies)),
+        *(row for each in selection.chosen for row in (each.row, *each.copies, *each.versions)),
         *(over.row for each in selection.chosen for over in each.passed_over),
         *own_copies,
     ]
@@ -62,7 +62,7 @@ def search(
                 track=tracks[each.row],
                 similarity=similarity,
                 percentile=distribution.percentile(similarity),
-                copies=copies_of_row(index, each.row, each.copies, tracks),
+                copies=copies_of_row(index, each.row, each.copies, tracks, each.versions),
                 facets=ranking.cosines(asked.seeds[seed].embedding, each.row),
                 score=round(float(asked.scores[each.row]), DECIMALS),
                 seed=seed,
@@ -125,7 +125,13 @@ def passed_tracks(
 ) -> tuple[PassedTrack, ...]:
     """What was passed over, with the names of ``tracks`` by row."""
     return tuple(
-        PassedTrack(tracks[each.row].track_id, tracks[each.row].name, each.rank, each.rule)
+        PassedTrack(
+            tracks[each.row].track_id,
+            tracks[each.row].name,
+            each.rank,
+            each.rule,
+            None if each.of is None else tracks[each.of].name,
+        )
         for each in over
     )
 
@@ -133,17 +139,19 @@ def passed_tracks(
 def _own_copies(
     view: View, own: Mapping[int, Heard], tracks: Mapping[int, Track]
 ) -> tuple[Copy, ...]:
-    """The copies of seeds, as copies of each."""
+    """The copies and versions of seeds, as those of each."""
     index = view.index
     found: list[Copy] = []
     for row, heard in own.items():
         seed_row = view.row_of(heard)
+        is_version = seed_row is not None and row in view.versions_of([seed_row])[0]
         found += copies_of(
             index,
-            [row],
+            [] if is_version else [row],
             tracks,
             embedding=heard.embedding if seed_row is None else index.embeddings[seed_row],
             content_id=heard.content_id,
             audio_id=None if seed_row is None else int(index.audio_ids[seed_row]),
+            versions=[row] if is_version else [],
         )
     return tuple(found)

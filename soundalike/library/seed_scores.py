@@ -105,13 +105,13 @@ def score_rows(
 def own_rows(
     view: View, all_heard: Sequence[Heard], *, copies: bool = True
 ) -> tuple[frozenset[int], dict[int, Heard]]:
-    """The rows of what was heard; and of its copies, with what each is a copy of."""
+    """The rows of what was heard; and of its copies and known versions, with what they are of."""
     rows = [view.row_of(heard) for heard in all_heard]
     own = frozenset(row for row in rows if row is not None)
     found: dict[int, Heard] = {}
     if copies:
         # Those of tracks are asked for at once: a folder has many.
-        known = iter(view.recordings.copies_of([row for row in rows if row is not None]))
+        known = iter(view.same_music([row for row in rows if row is not None]))
         for heard, row in zip(all_heard, rows, strict=True):
             for copy in next(known) if row is not None else view.own_rows(heard)[1]:
                 if copy not in own:

@@ -106,13 +106,16 @@ class PassedTrack:
     ----------
     rank : its place before the limits.
     rule : the limit that took it: "artist", "artist gap", "album", "length", "folder", "genre",
-        "year" or "track"; or "copy", which holds the same recording as a track before it.
+        "year" or "track"; or "copy", which holds the same recording as a track before it, or
+        "version", another recording of its music.
+    of : of a copy or version the name of that track.
     """
 
     track_id: int
     name: str
     rank: int
     rule: str
+    of: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -143,8 +146,8 @@ class Match:
     similarity : to the seed that is nearest to it.
     percentile : the share (0-100) of the library's pairs of tracks that are less alike; None while
         the library is too small to say.
-    copies : other tracks with the same recording: of those, the one that is most alike stands in
-        the list.
+    copies : other tracks with the same recording, and other versions that are known: of those, the
+        one that is most alike stands in the list.
     facets : the cosine in each facet by its name, to the same seed; weighed with
         ``SimilarResult.weights`` they add up to the similarity.
     score : what it is ranked by; for one seed, nothing to be unlike and no liking the similarity.
@@ -193,8 +196,8 @@ class SimilarResult:
     taste : what of a listener's taste it is by; None for nothing.
     passed_counts : how many tracks limits kept from standing before the last match, by limit.
     searched : tracks that were compared.
-    copies : tracks with the recording of a seed, which were left out. For a passage of a file
-        that is not in the library, exact copies alone.
+    copies : tracks with the recording of a seed, and other versions that are known, which were left
+        out. For a passage of a file that is not in the library, exact copies alone.
     not_searched : tracks that could not be compared, because they are not analysed with this
         model (yet).
     is_poor : whether even the best match is so far away that nothing in the library may be called

@@ -7,19 +7,21 @@ next time only those are compared with all that are new or have changed.
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Collection, Mapping, Sequence
+import time
+from collections.abc import Callable, Collection, Sequence
 from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
-from numpy.typing import NDArray
 
 from soundalike.errors import InvalidArgument
+from soundalike.files import stamp_of
 from soundalike.frontends import find_frontend
-from soundalike.library.changes import NO_TRACK, changed_since
+from soundalike.library.changes import changed_since
 from soundalike.library.copies import best_first
 from soundalike.library.index import Index
-from soundalike.library.pairs import Pairs, read_pairs, write_pairs
+from soundalike.library.pairs import Pairs, pairs_file, read_pairs, read_pieces, write_pairs
+from soundalike.library.pieces import Pieces, PiecesOfRows, found_pieces
 from soundalike.library.records import Track
 from soundalike.library.similar_records import Heard
 from soundalike.library.snapshot import Snapshot
@@ -34,37 +36,54 @@ from soundalike.library.version_records import (
 from soundalike.library.view import View, music_heard
 from soundalike.models import ModelInfo
 from soundalike.models.lineage import EmbeddingSpace
-from soundalike.similarity.sets import RowSets
 from soundalike.similarity.versions import Relation, Versions
 
-__all__ = ["all_versions", "known_pairs", "versions_of"]
+__all__ = ["all_versions", "known_pairs", "known_pieces", "versions_of"]
 
 # Tracks that are compared with all others in one transaction.
 _AT_ONCE = 64
-# Of the pairs of recordings of two groups that are about to become one, so many are versions.
-_LINKED = 1 / 3
-
-Related = Mapping[tuple[int, int], Relation]
-"""By two rows what the second is to the first."""
+# How often it is kept while it is looked for.
+_KEEP_EVERY_S = 60.0
 
 
 # All
 
 
 def known_pairs(database: Path | None, index: Index, snapshot: Snapshot) -> Pairs:
-    """What was found before and still holds; pairs of what changed since are forgotten.
+    """What was found before, of what is there now.
 
     Parameters
     ----------
     database : the file beside which it was kept; None for none.
     """
     kept = None if database is None else read_pairs(database, index.model)
-    changed = None if kept is None else changed_since(snapshot.connection, kept.position)
-    if kept is None or changed is None:
+    if kept is None:
         return Pairs(index.position)
-    kept.forget((changed - {NO_TRACK}) | (kept.compared - set(index.track_ids.tolist())))
+    there = set(index.audio_ids.tolist())
+    if kept.bare:
+        # A scan may have added a fingerprint to what changed since.
+        changed = changed_since(snapshot.connection, kept.position)
+        rows = slice(None) if changed is None else np.isin(index.track_ids, list(changed))
+        there -= kept.bare.intersection(index.audio_ids[rows].tolist())
+    kept.keep(there)
     kept.position = index.position
     return kept
+
+
+def known_pieces(database: Path | None, index: Index) -> PiecesOfRows | None:
+    """How what was found before is grouped, which costs next to nothing; None where nothing was."""
+    if database is None:
+        return None
+    try:
+        stamp = stamp_of(os.fspath(pairs_file(database, index.model)))
+    except OSError:
+        return None
+
+    def read() -> PiecesOfRows | None:
+        pieces = read_pieces(database, index.model)
+        return None if pieces is None else pieces.of_rows(index.audio_ids)
+
+    return index.kept(("pieces", stamp), read)
 
 
 def all_versions(
@@ -83,13 +102,13 @@ def all_versions(
     pairs : that are known; those that are found are added.
     progress : told how many tracks are compared, and how many there are.
     """
-    firsts = _firsts(index)
-    rows = [row for row in np.unique(firsts).tolist() if index.track_ids[row] not in pairs.compared]
-    done, total = len(pairs.compared), len(pairs.compared) + len(rows)
+    audio_ids, firsts = np.unique(index.audio_ids, return_index=True)
+    new = [row for row in np.sort(firsts).tolist() if index.audio_ids[row] not in pairs.compared]
     snapshot: Snapshot | None = None
+    kept_at = time.monotonic()
     try:
-        for start in range(0, len(rows), _AT_ONCE):
-            some = rows[start : start + _AT_ONCE]
+        for start in range(0, len(new), _AT_ONCE):
+            some = new[start : start + _AT_ONCE]
             # A transaction for some at a time: all of them may take long.
             with database.read() as connection:
                 if snapshot is None:
@@ -98,13 +117,15 @@ def all_versions(
                 snapshot.connection = connection
                 _compare(pairs, index, versions, some)
             if progress is not None:
-                progress(done + start + len(some), total)
+                progress(len(pairs.compared), len(audio_ids))
+            if time.monotonic() - kept_at > _KEEP_EVERY_S:
+                _keep(database.path, index, pairs)
+                kept_at = time.monotonic()
     finally:
         # Whoever has waited for half of it need not do so again.
-        if rows and database.path is not None:
-            write_pairs(database.path, index.model, pairs)
+        pieces = _keep(database.path if new else None, index, pairs)
     with database.read() as connection:
-        groups = _groups(pairs, index, firsts, Snapshot(connection, space), kinds)
+        groups = _groups(pairs, pieces, index, Snapshot(connection, space), kinds)
     return VersionsResult(
         query=None,
         model=index.model,
@@ -117,85 +138,58 @@ def all_versions(
 
 def _compare(pairs: Pairs, index: Index, versions: Versions, rows: Sequence[int]) -> None:
     """Compare some rows with all, and note what is found."""
-    for row in rows:
-        track_id = int(index.track_ids[row])
-        for relation in versions.of(row):
-            pairs.add(track_id, replace(relation, row=int(index.track_ids[relation.row])))
+    for row, relations in zip(rows, versions.of_rows(rows), strict=True):
+        audio_id = int(index.audio_ids[row])
+        for relation in relations:
+            pairs.add(audio_id, replace(relation, row=int(index.audio_ids[relation.row])))
         if not versions.has_fingerprint(row):
-            pairs.bare.add(track_id)
-        pairs.compared.add(track_id)
+            pairs.bare.add(audio_id)
+        pairs.compared.add(audio_id)
+
+
+def _keep(database: Path | None, index: Index, pairs: Pairs) -> Pieces:
+    """The groups of what is known; kept with it beside a database."""
+    pieces = found_pieces(np.array(sorted(pairs.compared), np.int64), pairs.found)
+    if database is not None:
+        write_pairs(database, index.model, pairs, pieces)
+    return pieces
 
 
 def _groups(
     pairs: Pairs,
+    pieces: Pieces,
     index: Index,
-    firsts: NDArray[np.intp],
     snapshot: Snapshot,
     kinds: Collection[VersionKind],
 ) -> tuple[VersionGroup, ...]:
     """All tracks with the same music, by the path of the best of each group."""
-    row_of = {track_id: row for row, track_id in enumerate(index.track_ids.tolist())}
-    related: dict[tuple[int, int], Relation] = {}
-    for (a, b), relation in pairs.found.items():
-        if a in row_of and b in row_of:
-            related[row_of[a], row_of[b]] = relation
-    recordings = _recordings(firsts, related)
-    number = {row: each for each, rows in enumerate(recordings) for row in rows}
-    groups = _pieces(recordings, number, related) if "version" in kinds else recordings
-    groups = [rows for rows in groups if len(rows) > 1]
+    audio_ids, places, counts = np.unique(index.audio_ids, return_inverse=True, return_counts=True)
+    recordings, music = pieces.numbers(audio_ids)
+    is_some = (recordings >= 0) | (counts > 1)
+    # What is no version of anything is a recording of its own.
+    alone = recordings < 0
+    recordings[alone] = music[alone] = -2 - np.flatnonzero(alone)
+    of_row = (recordings if "version" not in kinds else music)[places].tolist()
+    number = recordings[places].tolist()
+    by_group: dict[int, list[int]] = {}
+    for row in np.flatnonzero(is_some[places]).tolist():
+        by_group.setdefault(of_row[row], []).append(row)
+    groups = [rows for rows in by_group.values() if len(rows) > 1]
     by_id = snapshot.tracks_by_id([int(index.track_ids[row]) for rows in groups for row in rows])
     found = []
     for rows in groups:
         tracks = {row: by_id[int(index.track_ids[row])] for row in rows}
-        order = best_first(tracks, number)
+        order = best_first(tracks, {row: number[row] for row in rows})
         best, *rest = order.rows
         others = []
         for row in rest:
             is_near = number[row] == number[best]
-            between = pairs.between(*index.track_ids[firsts[[best, row]]].tolist())
+            between = pairs.between(*index.audio_ids[[best, row]].tolist())
             others.append(_version(index, tracks[row], best, row, between, is_near=is_near))
         shown = tuple(each for each in _by_kind(others) if each.kind in kinds)
         if shown:
             found.append(VersionGroup(tracks[best], order.reason, tracks[best], shown))
     return tuple(sorted(found, key=lambda group: os.fsencode(group.best.path)))
-
-
-def _recordings(firsts: NDArray[np.intp], related: Related) -> list[list[int]]:
-    """The rows of each recording: of one audio, or near each other."""
-    sets = RowSets(len(firsts))
-    for row, first in enumerate(firsts.tolist()):
-        sets.join(first, row)
-    for (a, b), relation in related.items():
-        if relation.kind == "near":
-            sets.join(a, b)
-    return sets.all()
-
-
-def _pieces(
-    recordings: Sequence[Sequence[int]], number: Mapping[int, int], related: Related
-) -> list[list[int]]:
-    """The rows of each piece: recordings that are versions of each other.
-
-    Those that stand out most become one first. A recording that is a version of one in a group, but
-    not of the others, does not join it: chains of such would end up anywhere.
-    """
-    links: dict[tuple[int, int], float] = {}
-    for (a, b), relation in related.items():
-        low, high = sorted((number[a], number[b]))
-        if low != high:
-            links[low, high] = max(links.get((low, high), 0.0), relation.evidence)
-    groups = {each: [each] for each in range(len(recordings))}
-    group_of = list(range(len(recordings)))
-    for low, high in sorted(links, key=lambda pair: (-links[pair], pair)):
-        one, other = group_of[low], group_of[high]
-        if one == other:
-            continue
-        across = [tuple(sorted((a, b))) for a in groups[one] for b in groups[other]]
-        if sum(pair in links for pair in across) >= _LINKED * len(across):
-            for each in groups[other]:
-                group_of[each] = one
-            groups[one] += groups.pop(other)
-    return [[row for each in members for row in recordings[each]] for members in groups.values()]
 
 
 # One
@@ -271,12 +265,6 @@ def _same_audio(view: View, heard: Heard) -> list[int]:
 def _has_fingerprints(space: EmbeddingSpace) -> bool:
     """Whether a model's frontend makes fingerprints."""
     return isinstance(space, ModelInfo) and find_frontend(space.frontend).has_chroma
-
-
-def _firsts(index: Index) -> NDArray[np.intp]:
-    """For each row the one that stands for its audio: (n,)."""
-    _, firsts, audio = np.unique(index.audio_ids, return_index=True, return_inverse=True)
-    return firsts[audio]
 
 
 def _version(

@@ -26,6 +26,7 @@ from soundalike.library.filters import barred_by
 from soundalike.library.index import Index
 from soundalike.library.limits import NO_LIMITS, Limits
 from soundalike.library.lookup import Asked, SeedQuery, find, find_part, has_id
+from soundalike.library.pieces import PiecesOfRows
 from soundalike.library.records import Track
 from soundalike.library.similar_records import Heard, Seed
 from soundalike.library.snapshot import Found, Query, Snapshot
@@ -65,11 +66,20 @@ class View:
     index : embeddings, ids, artist and album codes, and lengths of all tracks that can be found.
     recordings : which rows hold the same recording, and are as long.
     versions : which hold the same music: other cuts and other versions.
+    pieces : the same, as far as it was found and kept by ``Library.versions``; None for nothing.
     """
 
-    def __init__(self, snapshot: Snapshot, index: Index, *, was_chosen: bool = True) -> None:
+    def __init__(
+        self,
+        snapshot: Snapshot,
+        index: Index,
+        *,
+        was_chosen: bool = True,
+        pieces: PiecesOfRows | None = None,
+    ) -> None:
         self.snapshot = snapshot
         self.index = index
+        self.pieces = pieces
         self._was_chosen = was_chosen
         self.recordings: Recordings = index.recordings(snapshot)
         self.versions: Versions = index.versions(snapshot)
@@ -149,7 +159,6 @@ class View:
         *,
         exclude: Sequence[int] = (),
         before: Sequence[int] = (),
-        one_version: bool = False,
     ) -> Selection:
         """The rows with the highest scores that limits allow; see ``similarity.select``.
 
@@ -158,9 +167,8 @@ class View:
         scores : (n,), one for each row of the index; minus infinity for what is no candidate.
         exclude : rows that must not come out, such as the seeds and their copies.
         before : rows that stand before in the list; they count for the limits.
-        one_version : of several versions of a piece, such as a live one and a cover, one may come;
-            by default of copies and cuts of a recording alone one stands for all.
-            ``limits.versions`` lets all of either come.
+        limits : without ``limits.versions`` one of the copies, cuts and known versions of a piece
+            comes, and stands for all.
 
         Raises
         ------
@@ -168,9 +176,9 @@ class View:
         """
         copies_of: CopiesOf | None = None
         if not limits.versions:
-            pool = self.pool(scores, k)
-            holding = self.versions_of if one_version else self.copies_of
-            copies_of = partial(holding, among=pool)
+            # What is known of all need not be looked for.
+            is_known = self.pieces is not None and self.pieces.is_whole
+            copies_of = partial(self.copies_of, among=() if is_known else self.pool(scores, k))
         return select(
             scores,
             k,
@@ -184,6 +192,7 @@ class View:
             album_codes=self.index.album_codes,
             max_per_album=limits.max_per_album,
             copies_of=copies_of,
+            versions_of=None if limits.versions else self.versions_of,
         )
 
     def pool(self, scores: NDArray[np.floating], k: int) -> NDArray[np.intp]:
@@ -193,19 +202,23 @@ class View:
 
     def copies_of(self, rows: Sequence[int], among: Rows = ()) -> list[list[int]]:
         """For each of some rows the others that hold its recording, ascending: copies as long as
-        it, of all rows, and other cuts, of some."""
-        return [
-            self._with_cuts(row, copies, among)
-            for row, copies in zip(rows, self.recordings.copies_of(rows), strict=True)
-        ]
+        it, and other cuts that are known, of all rows; others of some."""
+        found = []
+        for row, copies in zip(rows, self.recordings.copies_of(rows), strict=True):
+            known = [] if self.pieces is None else self.pieces.recording(row)
+            own = sorted({*copies, *known}) if known else copies
+            found.append(self._with_cuts(row, own, among))
+        return found
 
-    def versions_of(self, rows: Sequence[int], among: Rows) -> list[list[int]]:
-        """For each of some rows the others that hold the same music, ascending: its copies, of all
-        rows, and other cuts and versions, of some. For lists that are to have no piece twice."""
-        return [
-            self._with_audio([*copies, *(each.row for each in self.versions.of(row, among))], row)
-            for row, copies in zip(rows, self.recordings.copies_of(rows), strict=True)
-        ]
+    def versions_of(self, rows: Sequence[int]) -> list[list[int]]:
+        """For each of some rows the others that are known to hold the same music in another
+        recording, ascending: what ``Library.versions`` has found and kept."""
+        return [[] if self.pieces is None else self.pieces.versions(row) for row in rows]
+
+    def same_music(self, rows: Sequence[int]) -> list[list[int]]:
+        """For each of some rows its copies, and what is known to be a cut or version of it."""
+        both = zip(self.copies_of(rows), self.versions_of(rows), strict=True)
+        return [sorted({*copies, *versions}) for copies, versions in both]
 
     def cuts_of(self, heard: Heard, among: Rows) -> list[int]:
         """Those of some rows that hold another cut of what was heard, ascending; of a passage

@@ -124,7 +124,7 @@ def _path(
         return [next(known) if row < n else frozenset() for row in some]
 
     def copies_of(some: Sequence[int]) -> list[Sequence[int]]:
-        known = iter(view.recordings.copies_of([row for row in some if row < n]))
+        known = iter(view.same_music([row for row in some if row < n]))
         return [next(known) if row < n else () for row in some]
 
     bonus = listener.bonus

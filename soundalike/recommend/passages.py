@@ -200,7 +200,7 @@ class _Search:
             view.select(scores, k, limits, exclude=own) if np.delete(is_there, own).any() else None
         )
         chosen = selection.chosen if selection else ()
-        rows = [row for each in chosen for row in (each.row, *each.copies)]
+        rows = [row for each in chosen for row in (each.row, *each.copies, *each.versions)]
         tracks = dict(zip(rows, view.tracks(rows), strict=True))
         usual = view.index.kept(("pairs of passages", len(self._passage), self._key), self._usual)
         excerpts = view.excerpts([*rows, *own])
@@ -217,7 +217,7 @@ class _Search:
                     percentile=usual.percentile(place.similarity),
                     facets=self._facets(excerpts[each.row][first:]),
                     others=tuple(others[: _PLACES - 1]),
-                    copies=copies_of_row(view.index, each.row, each.copies, tracks),
+                    copies=copies_of_row(view.index, each.row, each.copies, tracks, each.versions),
                 )
             )
         there = int(np.count_nonzero(is_there))

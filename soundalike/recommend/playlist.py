@@ -31,7 +31,7 @@ from soundalike.recommend.spacing import Spacing
 from soundalike.recommend.surprise import surprised
 from soundalike.recommend.wishes import Wishes
 from soundalike.similarity.distribution import DECIMALS
-from soundalike.similarity.select import Selected, Selection
+from soundalike.similarity.select import COPY, VERSION, Selected, Selection
 from soundalike.similarity.taste import Taste
 
 __all__ = ["RECIPE_VERSION", "compose", "make_playlist"]
@@ -257,7 +257,9 @@ def _choose(
         rows, stopped_by = rows[:n], "minutes"
         selection = Selection(selection.chosen[:n])
     elif is_all:
-        stopped_by = "limits" if any(rule != "copy" for rule in selection.rest) else "library"
+        stopped_by = (
+            "limits" if any(rule not in (COPY, VERSION) for rule in selection.rest) else "library"
+        )
     by_score = np.sort(asked.scores[candidates])
     ranks = len(by_score) - np.searchsorted(by_score, asked.scores[rows], side="right") + 1
     without_taste = asked.ranking.ranks_without(rows, np.flatnonzero(~candidates).tolist())
@@ -319,7 +321,7 @@ def _items(
     index = view.index
     chosen: Sequence[Selected] = choice.selection.chosen
     rows = [
-        *(row for each in chosen for row in (each.row, *each.copies)),
+        *(row for each in chosen for row in (each.row, *each.copies, *each.versions)),
         *(over.row for each in chosen for over in each.passed_over),
     ]
     tracks = dict(zip(rows, view.tracks(rows), strict=True))
@@ -342,7 +344,7 @@ def _items(
                 rank_before=choice.ranks_before[at],
                 rank=each.rank,
                 step=None,
-                copies=copies_of_row(index, each.row, each.copies, tracks),
+                copies=copies_of_row(index, each.row, each.copies, tracks, each.versions),
                 passed_over=passed_tracks(each.passed_over, tracks),
                 passed_counts=each.passed_counts,
                 rank_without_taste=choice.ranks_without_taste.get(each.row),

@@ -22,7 +22,7 @@ __all__ = ["PassedOver", "Pick", "Radio", "Rule"]
 
 Rule = Literal["artist", "skipped artist", "copy", "chance"]
 """Why a track that ranks higher does not come now: its artist came a short time ago, or was
-skipped; it holds the recording of a track that came; another was drawn."""
+skipped; it holds the music of a track that came; another was drawn."""
 
 # Rocchio's weights of what is liked and of what is not, beside 1 for the seed (Salton and Buckley
 # 1990).
@@ -37,15 +37,21 @@ _FORGOTTEN, _NO_DIRECTION = 0.01, 1e-6
 # Free tracks that one is drawn from, for each of the breadth; how deep in the ranking to look.
 _POOL = 8
 _DEEPEST = 4096
-_STATE_VERSION = 1
+_STATE_VERSION = 2
 
 
 @dataclass(frozen=True)
 class PassedOver:
-    """A track that ranks higher than the one that was picked, and why it was not."""
+    """A track that ranks higher than the one that was picked, and why it was not.
+
+    Attributes
+    ----------
+    of : of a copy the row that came for it.
+    """
 
     row: int
     rule: Rule
+    of: int | None = None
 
 
 @dataclass(frozen=True)
@@ -98,7 +104,8 @@ class Radio:
     artists_of : of some rows the codes of all who made them; an empty set (unknown) is never
         limited. Asked for some of the best rows at each step.
     allowed : bool (n,), which rows may come; None for all. None comes twice before all have come.
-    copies_of : for some rows, the others that hold the same recording; of these one comes a round.
+    copies_of : for some rows, the others that hold the same recording, or the same music; of these
+        one comes a round.
     drift, pull, memory : from 0 to 1.
     breadth : from 0 on; with 0 the nearest always comes.
     popularity : float32 (n,), where it is known already; zeros for the plain cosine. None measures
@@ -164,7 +171,8 @@ class Radio:
         self._heat: dict[int, float] = {}
         self._shunned: set[int] = set()
         self._has_come = np.zeros(n, np.bool_)
-        self._is_copy = np.zeros(n, np.bool_)
+        # By what holds the music of a row that came, that row.
+        self._copy_of: dict[int, int] = {}
         given = np.asarray(seeds)
         if given.ndim == 1:
             rows = [check_row("a seed", row, n) for row in seeds]
@@ -188,7 +196,7 @@ class Radio:
         return self
 
     def __next__(self) -> Pick:
-        if not np.any(self._allowed & ~self._has_come & ~self._is_copy):
+        if not np.any(self._open()):
             self._begin_round()
         self._heat = {
             code: heat * self._memory
@@ -272,7 +280,7 @@ class Radio:
                 [int(code), heat, code in self._shunned] for code, heat in self._heat.items()
             ],
             "came": np.flatnonzero(self._has_come).tolist(),
-            "copies": np.flatnonzero(self._is_copy).tolist(),
+            "copies": [list(each) for each in self._copy_of.items()],
         }
 
     @classmethod
@@ -330,7 +338,11 @@ class Radio:
             radio._heat = {code: heat for code, heat, _ in heats}
             radio._shunned = {code for code, _, is_shunned in heats if is_shunned}
             radio._has_come[np.array(state["came"], np.int64)] = True
-            radio._is_copy[np.array(state["copies"], np.int64)] = True
+            n = len(embeddings)
+            radio._copy_of = {
+                check_row("a copy", copy, n): check_row("what came", row, n)
+                for copy, row in state["copies"]
+            }
         except (KeyError, TypeError, ValueError, IndexError, OverflowError) as error:
             raise InvalidArgument(
                 f"the state of the radio cannot be read ({error!r}): begin a new one"
@@ -349,7 +361,7 @@ class Radio:
     def _begin_round(self) -> None:
         self._round += 1
         self._has_come[:] = False
-        self._is_copy[:] = False
+        self._copy_of.clear()
         if self._previous is not None and np.count_nonzero(self._allowed) > 1:
             # Not the last of one round as the first of the next.
             self._has_come[self._previous] = True
@@ -357,10 +369,17 @@ class Radio:
     def _come(self, row: int, heat: float = _PLAYED_HEAT) -> None:
         self._has_come[row] = True
         if self._copies_of is not None:
-            self._is_copy[list(self._copies_of([row])[0])] = True
+            for copy in self._copies_of([row])[0]:
+                self._copy_of.setdefault(copy, row)
         if self._artists_of is not None:
             for code in self._artists_of([row])[0]:
                 self._heat[code] = self._heat.get(code, 0.0) + heat
+
+    def _open(self) -> NDArray[np.bool_]:
+        """What may come, has not come, and does not hold the music of what has."""
+        found: NDArray[np.bool_] = self._allowed & ~self._has_come
+        found[list(self._copy_of)] = False
+        return found
 
     def _choose(self) -> tuple[int, tuple[PassedOver, ...]]:
         scores = self._embeddings @ self._anchor
@@ -376,7 +395,10 @@ class Radio:
             hot = [each for each in ranked if each.rule != "copy"]
             chosen = min(hot, key=lambda each: each.heat)
         above = ranked[: ranked.index(chosen)]
-        return chosen.row, tuple(PassedOver(each.row, each.rule or "chance") for each in above)
+        return chosen.row, tuple(
+            PassedOver(each.row, each.rule or "chance", self._copy_of.get(each.row))
+            for each in above
+        )
 
     def _ranked(self, scores: NDArray[np.float32], n_free: int) -> list[_Ranked]:
         """The best rows, as deep as it takes for so many that may come."""
@@ -397,7 +419,7 @@ class Radio:
     def _rated(self, row: int, artists: frozenset[int]) -> _Ranked:
         heat = max((self._heat.get(code, 0.0) for code in artists), default=0.0)
         rule: Rule | None = None
-        if self._is_copy[row]:
+        if row in self._copy_of:
             rule = "copy"
         elif heat >= _HOT:
             rule = "skipped artist" if artists & self._shunned else "artist"

@@ -278,8 +278,8 @@ class RadioItem:
     rank_before : its place among all tracks near to where the radio is, hubs lowered.
     round : 1 until all that may come have come, then 2, and so on.
     passed_over : tracks of a higher place, best first, the first twenty at most; ``rule`` is
-        "artist" or "skipped artist", who came or was skipped lately; "copy", of which the recording
-        has come; or "chance", as another was drawn.
+        "artist" or "skipped artist", who came or was skipped lately; "copy" or "version", of which
+        the recording, or another, has come; or "chance", as another was drawn.
     passed_counts : how many these are in all, by rule.
     liking : from -1 (surely disliked) to 1; None where no liking is used.
     """

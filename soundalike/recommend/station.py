@@ -28,7 +28,7 @@ from soundalike.library.snapshot import Query
 from soundalike.library.view import View
 from soundalike.recommend.defaults import PLAYLIST_LIMITS, RADIO_TRACKS
 from soundalike.recommend.likeness import Likenesses
-from soundalike.recommend.radio import Pick, Radio
+from soundalike.recommend.radio import PassedOver, Pick, Radio
 from soundalike.recommend.records import RadioItem, RadioPart
 from soundalike.recommend.rules import (
     check_library,
@@ -40,15 +40,16 @@ from soundalike.recommend.seeds import hear_seeds
 from soundalike.recommend.wishes import limits_from_json, limits_to_json
 from soundalike.similarity.distribution import DECIMALS
 from soundalike.similarity.hubness import popularity
+from soundalike.similarity.select import VERSION
 from soundalike.similarity.taste import Taste
 
 __all__ = ["continue_radio", "start_radio"]
 
-_STATE_VERSION = 1
+_STATE_VERSION = 2
 # Tracks that are named before one; the others are counted.
 _NAMED = 20
 # What a radio has by rows, and its state by ids.
-_BY_ROW = ("liked", "skipped", "came", "copies")
+_BY_ROW = ("liked", "skipped", "came")
 
 
 def start_radio(
@@ -217,7 +218,7 @@ def _given(
     return {
         "allowed": allowed,
         "artists_of": view.artists,
-        "copies_of": None if limits.versions else view.recordings.copies_of,
+        "copies_of": None if limits.versions else view.same_music,
         "popularity": view.index.kept(("popularity", listener.key), lambda: popularity(embeddings)),
         "bonus": listener.bonus,
     }
@@ -271,8 +272,13 @@ def _items(
     seeds = [row for each in heard if (row := view.row_of(each)) is not None]
     here = [*rows, *([previous] if previous is not None else []), *seeds]
     likenesses = Likenesses(view, here, listener)
-    over = [each.row for pick in picks for each in pick.passed_over[:_NAMED]]
-    tracks = dict(zip([*rows, *over], view.tracks([*rows, *over]), strict=True))
+    over = [each for pick in picks for each in pick.passed_over[:_NAMED]]
+    named = [
+        *rows,
+        *(each.row for each in over),
+        *(each.of for each in over if each.of is not None),
+    ]
+    tracks = dict(zip(named, view.tracks(named), strict=True))
     items = []
     for place, pick in enumerate(picks, start=before["n_picked"] + 1):
         other: Heard | int | None = previous
@@ -288,15 +294,27 @@ def _items(
                 rank_before=len(pick.passed_over) + 1,
                 round=pick.round,
                 passed_over=tuple(
-                    PassedTrack(tracks[each.row].track_id, tracks[each.row].name, rank, each.rule)
+                    PassedTrack(
+                        tracks[each.row].track_id,
+                        tracks[each.row].name,
+                        rank,
+                        _rule(view, each),
+                        None if each.of is None else tracks[each.of].name,
+                    )
                     for rank, each in enumerate(pick.passed_over[:_NAMED], start=1)
                 ),
-                passed_counts=dict(Counter(each.rule for each in pick.passed_over)),
+                passed_counts=dict(Counter(_rule(view, each) for each in pick.passed_over)),
                 liking=listener.liking_of(pick.row),
             )
         )
         previous = pick.row
     return tuple(items)
+
+
+def _rule(view: View, over: PassedOver) -> str:
+    """What kept a track from coming."""
+    is_version = over.of is not None and over.row in view.versions_of([over.of])[0]
+    return VERSION if is_version else over.rule
 
 
 def _row(view: View, query: Query) -> int:
@@ -320,6 +338,7 @@ def _with_ids(view: View, state: Mapping[str, Any]) -> dict[str, Any]:
     found = dict(state)
     for name in _BY_ROW:
         found[name] = ids[np.asarray(state[name], np.intp)].tolist()
+    found["copies"] = [ids[both].tolist() for both in state["copies"]]
     if state["previous"] is not None:
         found["previous"] = int(ids[state["previous"]])
     return found
@@ -335,6 +354,8 @@ def _with_rows(view: View, state: Mapping[str, Any]) -> dict[str, Any]:
     try:
         for name in _BY_ROW:
             found[name] = _rows(view, state[name])
+        both = (_rows(view, pair) for pair in state["copies"])
+        found["copies"] = [pair for pair in both if len(pair) == 2]
         previous = state["previous"]
         found["previous"] = next(iter(_rows(view, [] if previous is None else [previous])), None)
     except (KeyError, TypeError) as error:

@@ -52,6 +52,8 @@ _NEUTRAL: Final = 0.3
 _OFF_PACE: Final = np.float32(0.2)
 # Keys that are tried: those in which the mean chroma of both are the most alike.
 _KEYS: Final = 3
+# By how many semitones something is raised: where each of its pitch classes is taken from.
+_RAISED: Final = (np.arange(12) - np.arange(12)[:, None]) % 12
 # Between two tracks in a table: no step leads over it.
 _APART: Final = 2
 _NO_WAY: Final = -1e6
@@ -181,8 +183,7 @@ def _unit(frames: FloatArray) -> FloatArray:
 
 def transpositions(a: Contour, b: Contour) -> list[int]:
     """By how many semitones b may have to be raised to be in the key of a, the likeliest first."""
-    turned = np.stack([np.roll(b.profile, semitones) for semitones in range(12)])
-    order: list[int] = np.argsort(-(turned @ a.profile), kind="stable")[:_KEYS].tolist()
+    order: list[int] = np.argsort(-(b.profile[_RAISED] @ a.profile), kind="stable")[:_KEYS].tolist()
     return order
 
 
@@ -223,17 +224,17 @@ def _table_scores(
 ) -> NDArray[np.float64]:
     """The best sum for each of some tracks in each of some keys: (n, n_keys)."""
     blocks = [
-        np.roll(frames, semitones, axis=1)
+        frames.T[_RAISED[semitones]]
         for frames, some in zip(others, tried, strict=True)
         for semitones in some
     ]
-    starts = np.cumsum([_APART, *(len(block) + _APART for block in blocks)])
+    starts = np.cumsum([_APART, *(block.shape[1] + _APART for block in blocks)])
     width = int(starts[-1])
     columns = np.zeros((12, width), np.float32)
     offset = np.full(width, _NO_WAY, np.float32)
     for start, block in zip(starts, blocks, strict=False):
-        columns[:, start : start + len(block)] = block.T
-        offset[start : start + len(block)] = -_NEUTRAL
+        columns[:, start : start + block.shape[1]] = block
+        offset[start : start + block.shape[1]] = -_NEUTRAL
     best = np.zeros(width, np.float32)
     last, before, new = (np.zeros(width, np.float32) for _ in range(3))
     rows = max(1, _CELLS // width)

@@ -25,6 +25,7 @@ __all__ = [
     "ARTIST",
     "ARTIST_GAP",
     "COPY",
+    "VERSION",
     "ArtistsOf",
     "Barred",
     "CopiesOf",
@@ -39,7 +40,8 @@ ArtistsOf = Callable[[Sequence[int]], Sequence[Collection[Hashable]]]
 CopiesOf = Callable[[Sequence[int]], Sequence[Sequence[int]]]
 """For each of some rows the others that hold the same."""
 
-ARTIST, ARTIST_GAP, ALBUM, COPY = "artist", "artist gap", "album", "copy"
+ARTIST, ARTIST_GAP, ALBUM = "artist", "artist gap", "album"
+COPY, VERSION = "copy", "version"
 """The rules that depend on what was chosen before."""
 
 # Rows that are named before one chosen row, and in a whole answer; the others are counted.
@@ -97,11 +99,13 @@ class PassedOver:
     ----------
     rank : before the rules, from 1.
     rule : the name of the rule that took it.
+    of : of a copy or version the row that stands for it.
     """
 
     row: int
     rank: int
     rule: str
+    of: int | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -112,7 +116,7 @@ class Selected:
     ----------
     rank : its place in the answer, from 1.
     rank_before : its place before the rules, among all rows but those that were left out.
-    copies : the rows that it stands for as well, ascending.
+    copies, versions : the rows that it stands for as well, ascending.
     passed_over : the rows that were passed over since the one before, best first; only the first
         twenty, and fewer where many were passed over before.
     passed_counts : how many were passed over since the one before, by rule: all of them.
@@ -122,6 +126,7 @@ class Selected:
     rank: int
     rank_before: int
     copies: tuple[int, ...] = ()
+    versions: tuple[int, ...] = ()
     passed_over: tuple[PassedOver, ...] = ()
     passed_counts: Mapping[str, int] = field(default_factory=dict, hash=False)
 
@@ -162,6 +167,7 @@ def select(
     album_codes: NDArray[np.integer] | None = None,
     max_per_album: int | None = None,
     copies_of: CopiesOf | None = None,
+    versions_of: CopiesOf | None = None,
 ) -> Selection:
     """The rows with the highest scores that the rules allow, the highest first.
 
@@ -185,6 +191,7 @@ def select(
     max_per_album : at most this many rows of one album.
     copies_of : of rows that hold the same, the first in the ranking comes out and stands for all;
         asked for few of the best rows. None where all may come out.
+    versions_of : likewise; asked for what is chosen alone.
 
     Raises
     ------
@@ -195,14 +202,15 @@ def select(
     barred = Barred(len(scores)) if barred is None else barred
     if barred.n != len(scores):
         raise InvalidArgument(f"barred has {barred.n} rows, the scores have {len(scores)}")
-    copies = copies_of(before) if copies_of and len(before) else ()
+    same = [of(before) for of in (copies_of, versions_of) if of and len(before)]
     walk = _Walk(
         scores,
-        [*exclude, *before, *(row for own in copies for row in own)],
+        [*exclude, *before, *(row for rows in same for own in rows for row in own)],
         barred,
         _ArtistRule(len(scores), artists_of, artist_groups, max_per_artist, artist_gap),
         _AlbumRule(len(scores), album_codes, max_per_album),
         copies_of,
+        versions_of,
     )
     for row in before:
         walk.note(row)
@@ -309,9 +317,10 @@ class _Walk:
         artists: _ArtistRule,
         albums: _AlbumRule,
         copies_of: CopiesOf | None,
+        versions_of: CopiesOf | None,
     ) -> None:
         self._barred = barred
-        self.names = (*barred.masks, ARTIST, ARTIST_GAP, ALBUM, COPY)
+        self.names = (*barred.masks, ARTIST, ARTIST_GAP, ALBUM, COPY, VERSION)
         self._code = {name: 1 + place for place, name in enumerate(self.names)}
         self._scores = scores
         self._why = barred.codes.copy()
@@ -323,13 +332,16 @@ class _Walk:
         self._artists = artists
         self._albums = albums
         self._copies_of = copies_of
+        self._versions_of = versions_of
         self._known_copies: dict[int, Sequence[int]] = {}
+        # By what is a copy or version what stands for it.
+        self._stands_for: dict[int, int] = {}
         # Left out, chosen, or the same as one that is.
         self._taken = set(outside)
         # Groups that wait for their artist's gap to pass, and what ever waited.
         self._waiting: dict[int, NDArray[np.intp]] = {}
         self._waited: NDArray[np.bool_] | None = None
-        self.chosen: list[tuple[int, tuple[int, ...]]] = []
+        self.chosen: list[tuple[int, tuple[int, ...], tuple[int, ...]]] = []
 
     def go(self, k: int) -> None:
         """Choose until there are k, or no more."""
@@ -408,13 +420,21 @@ class _Walk:
 
     def _choose(self, row: int) -> bool:
         """Take a row, and its copies with it; whether others may come again for it."""
-        own = tuple(each for each in self._known_copies.get(row, ()) if each not in self._taken)
-        self._taken.update((row, *own))
+        self._taken.add(row)
+        copies = self._same(row, self._known_copies.get(row, ()), COPY)
+        others = () if self._versions_of is None else self._versions_of([row])[0]
         self._why[row] = _CHOSEN
         self._work[row] = -np.inf
-        self._take(np.array(own, np.intp), COPY)
-        self.chosen.append((row, own))
+        self.chosen.append((row, copies, self._same(row, others, VERSION)))
         return self.note(row)
+
+    def _same(self, row: int, others: Sequence[int], rule: str) -> tuple[int, ...]:
+        """Have a row stand for those of others that are not taken yet."""
+        own = tuple(each for each in others if each not in self._taken)
+        self._taken.update(own)
+        self._stands_for.update(dict.fromkeys(own, row))
+        self._take(np.array(own, np.intp), rule)
+        return own
 
     def _take(self, rows: NDArray[np.intp], rule: str) -> None:
         rows = rows[self._why[rows] == 0]
@@ -428,7 +448,7 @@ class _Walk:
         ----------
         is_all : whether the walk came to the end.
         """
-        chosen = [row for row, _ in self.chosen]
+        chosen = [row for row, *_ in self.chosen]
         if not chosen:
             return Selection(())
         # Every row down to the last that was chosen, best first.
@@ -439,16 +459,17 @@ class _Walk:
         place_of = np.zeros(len(self._scores), np.intp)
         place_of[ranked] = np.arange(len(ranked))
         found, deepest, named = [], 0, 0
-        for rank, (row, own) in enumerate(self.chosen, start=1):
+        for rank, (row, copies, versions) in enumerate(self.chosen, start=1):
             place = int(place_of[row])
             over = ranked[deepest:place]
             names = min(_NAMED_AT_ONCE, _NAMED - named, len(over))
             named += max(0, names)
             over_names = tuple(
-                PassedOver(int(each), deepest + 1 + n, self._rule(int(each)))
-                for n, each in enumerate(over[:names])
+                PassedOver(each, deepest + 1 + n, self._rule(each), self._stands_for.get(each))
+                for n, each in enumerate(over[:names].tolist())
             )
-            found.append(Selected(row, rank, place + 1, own, over_names, self._counted(over)))
+            counts = self._counted(over)
+            found.append(Selected(row, rank, place + 1, copies, versions, over_names, counts))
             deepest = max(deepest, place + 1)
         return Selection(tuple(found), self._counted(ranked[deepest:]) if is_all else {})
 

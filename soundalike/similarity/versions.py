@@ -11,7 +11,9 @@ other grows with their lengths; what a score is above that, as a logarithm, is i
 is taken what most candidates of either track have, so that a library of pieces that are all alike,
 such as one pianist's, does not become one group: what counts is who stands out from a track's own
 neighbours. A version that is in the same key and at the same tempo, as one pair of strangers in a
-hundred is, needs a little less.
+hundred is, needs a little less; one in another key at another tempo, as most strangers are, more.
+
+`benchmarks/versions.py` counts the errors; docs/results.md has them.
 """
 
 from __future__ import annotations
@@ -48,8 +50,6 @@ Rows = Sequence[int] | NDArray[np.integer]
 
 # Candidates of a track: by all facets, and by harmony.
 _BY_ALL, _BY_HARMONY = 20, 40
-# Of these, where a list is gone through.
-_FEWER: Final = 0.4
 # The logarithm of (1 + score) of two tracks that have nothing in common: a constant, and by the
 # logarithms of the seconds of the shorter and of the longer; and the standard deviation around it.
 # Of 45,000 pairs of 300 game soundtracks.
@@ -64,8 +64,9 @@ LEAST_EVIDENCE: Final = 2.35
 """How far a version stands out at least."""
 # Seconds of the shorter: of less, harmony does not tell one piece from another.
 _LEAST_LENGTH_S: Final = 20
-# In the same key, and at the same tempo to one per cent, so much less is enough.
-_SAME_PACE, _LESS_EVIDENCE = 0.01, 0.4
+# The same tempo, to one per cent; in the same key as well, so much less is enough, and with neither
+# so much more is needed.
+_SAME_PACE, _LESS_EVIDENCE, _MORE_EVIDENCE = 0.01, 0.4, 0.5
 
 # Where cuts are looked for among the rows of a list: cosine from which on, and how many.
 _CUT_SIMILARITY, _MOST_CUTS = 0.88, 6
@@ -153,26 +154,23 @@ class Versions:
         self._contours: OrderedDict[int, Contour | None] = OrderedDict()
         self._levels: dict[int, float] = {}
 
-    def of(self, row: int, among: Rows | None = None) -> list[Relation]:
+    def of(self, row: int) -> list[Relation]:
         """The rows with the music of a row, but for those with its very audio; near ones first,
-        then by evidence.
+        then by evidence."""
+        return self.of_rows([row])[0]
 
-        Parameters
-        ----------
-        among : only these rows, of which fewer are aligned; None for all.
-        """
-        own = self._subject(row)
-        left_out = self._left_out(row)
-        if among is None:
-            rows = self._candidates(own.embedding, left_out)
-        else:
-            others = np.ones(len(left_out), bool)
-            others[np.asarray(among, np.intp)] = False
-            rows = self._candidates(own.embedding, left_out | others, _FEWER)
-        scored = self._scored(own, rows)
-        if among is None:
+    def of_rows(self, rows: Sequence[int]) -> list[list[Relation]]:
+        """The same for several rows, of which the candidates are looked for together: of many rows
+        that is quicker than one by one."""
+        found = []
+        left_out = [self._left_out(row) for row in rows]
+        candidates = self._candidates(self._embeddings[np.asarray(rows, np.intp)], left_out)
+        for row, some in zip(rows, candidates, strict=True):
+            own = self._subject(row)
+            scored = self._scored(own, some)
             self._levels[row] = scored.level
-        return self._related(own, rows, scored)
+            found.append(self._related(own, some, scored))
+        return found
 
     def of_other(self, embedding: FloatArray, music: Music) -> list[Relation]:
         """The rows with the music of a track that is not among them.
@@ -182,7 +180,7 @@ class Versions:
         embedding : (D,), unit length.
         """
         own = _Subject(embedding, music.contour, lambda: music)
-        rows = self._candidates(embedding, self._repeats)
+        (rows,) = self._candidates(embedding[None], [self._repeats])
         return self._related(own, rows, self._scored(own, rows))
 
     def near(self, row: int, among: Rows) -> list[int]:
@@ -216,23 +214,19 @@ class Versions:
         return left_out
 
     def _candidates(
-        self, embedding: FloatArray, left_out: NDArray[np.bool_], share: float = 1.0
-    ) -> NDArray[np.intp]:
-        """Rows that may hold the same music, ascending.
-
-        Parameters
-        ----------
-        share : of how many there usually are.
-        """
+        self, embeddings: FloatArray, left_out: Sequence[NDArray[np.bool_]]
+    ) -> list[NDArray[np.intp]]:
+        """For each of some embeddings (n, D) rows that may hold the same music, ascending."""
         harmony = self._layout.slices.get("harmony")
-        wanted = [(slice(None), round(share * _BY_ALL))]
-        wanted += [] if harmony is None else [(harmony, round(share * _BY_HARMONY))]
-        found = []
+        wanted = [(slice(None), _BY_ALL)]
+        wanted += [] if harmony is None else [(harmony, _BY_HARMONY)]
+        found: list[list[NDArray[np.intp]]] = [[] for _ in left_out]
         for block, k in wanted:
-            cosines = self._embeddings[:, block] @ embedding[block]
-            cosines[left_out] = -np.inf
-            found.append(best_first(cosines, k))
-        return np.unique(np.concatenate(found))
+            cosines = embeddings[:, block] @ self._embeddings[:, block].T
+            for own, out, each in zip(cosines, left_out, found, strict=True):
+                own[out] = -np.inf
+                each.append(best_first(own, k))
+        return [np.unique(np.concatenate(each)) for each in found]
 
     def _scored(self, own: _Subject, rows: NDArray[np.intp]) -> _Scored:
         """How candidates align; none does where there are no fingerprints."""
@@ -259,7 +253,7 @@ class Versions:
         """What is taken from the evidence for a row."""
         if row not in self._levels:
             own = self._subject(row)
-            rows = self._candidates(own.embedding, self._left_out(row))
+            (rows,) = self._candidates(own.embedding[None], [self._left_out(row)])
             self._levels[row] = self._scored(own, rows).level
         return self._levels[row]
 
@@ -292,7 +286,7 @@ class Versions:
             if evidence < least or own.contour is None or other is None:
                 continue
             alignment = _aligned(own.contour, other, semitones)
-            if evidence >= self._least or _is_at_one_pace(alignment):
+            if evidence >= self._least + _more_evidence(alignment):
                 similarity = self._similarity(own, row)
                 found[row] = Relation(row, "version", similarity, evidence, alignment)
         return sorted(found.values(), key=lambda each: (each.kind, -each.evidence))
@@ -336,12 +330,15 @@ def _level(excess: NDArray[np.float64]) -> float:
     return float(np.clip((np.percentile(excess, _LOWER) + _SPREAD) * by_number, 0.0, _MOST_LEVEL))
 
 
-def _is_at_one_pace(alignment: Alignment | None) -> bool:
-    return (
-        alignment is not None
-        and alignment.semitones == 0
-        and abs(alignment.tempo_ratio - 1) <= _SAME_PACE
-    )
+def _more_evidence(alignment: Alignment | None) -> float:
+    """What a version needs beside the least evidence, by how it lies to the other."""
+    if alignment is None:
+        return 0.0
+    is_in_key = alignment.semitones == 0
+    is_at_pace = abs(alignment.tempo_ratio - 1) <= _SAME_PACE
+    if is_in_key and is_at_pace:
+        return -_LESS_EVIDENCE
+    return 0.0 if is_in_key or is_at_pace else _MORE_EVIDENCE
 
 
 def _aligned(a: Contour, b: Contour, semitones: int) -> Alignment | None:

@@ -26,7 +26,7 @@ import "./theme.js";
 import "./station.js";
 import { showProblem } from "./toast.js";
 import "./uploads.js";
-import { capital } from "./words.js";
+import { sentence } from "./words.js";
 
 const main = document.getElementById("main");
 let leave = () => {};
@@ -99,7 +99,7 @@ function showFailure(root, error) {
   if (!(error instanceof api.Problem)) console.error(error);
   const text = error instanceof api.Problem ? error.message : "This part of the page does not work.";
   const action = error?.status === 404 ? { text: "To the library", href: "/" } : { text: "Try again", run: () => open() };
-  fill(root, empty({ symbol: "warning", heading: error?.status === 404 ? "Not found" : "That did not work", text: capital(text), action, level: 1 }));
+  fill(root, empty({ symbol: "warning", heading: error?.status === 404 ? "Not found" : "That did not work", text: sentence(text), action, level: 1 }));
 }
 
 addEventListener("navigate", ({ detail: { path, replace, state } }) => {

@@ -1,8 +1,9 @@
 // What is heard: one audio element, which outlives every view, and a queue.
 //
 // An item of the queue is {track, start_s?, end_s?, url?, label?}: a track of the library, or a local
-// file (`url`), or a passage of either. What is `blind` is called by its label alone. Events on `player`: "item" (another one, or none), "state"
-// (plays or not), "time" (about 30 times a second while it plays), "queue".
+// file (`url`), or a passage of either. What is `blind` is called by its label alone. Events on
+// `player`: "item" (another one, or none), "state" (plays or not), "time" (with every frame while it
+// plays), "queue", "end" (the last one is over).
 
 import { url as apiUrl } from "./api.js";
 import { keep, kept } from "./storage.js";
