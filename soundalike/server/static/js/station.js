@@ -78,12 +78,13 @@ class Station extends EventTarget {
   /** Less like what plays, and on to the next. */
   skip() {
     if (!this.isOn || this.coming.length === 0) return;
-    this.#note("skipped", this.current.track.track_id);
+    const id = this.current.track.track_id;
+    if (!this.isLiked(id)) this.#note("skipped", id);
     this.#heardTo = Infinity; // Said already.
     player.next();
   }
 
-  /** More like what plays, or like another that was played; once more: said no longer for this one. */
+  /** More like what plays, or like another that was played; which is skipped no longer. */
   like(id = this.current?.track.track_id) {
     if (!this.#own || this.isLiked(id)) return;
     this.#note("liked", id);
@@ -114,7 +115,8 @@ class Station extends EventTarget {
       return;
     }
     const left = this.current;
-    const isSkip = !left.isSeed && this.#heardTo < SKIPPED_WITHIN_S;
+    // What ended by itself was not left, however short it is.
+    const isSkip = !left.isSeed && !this.isLiked(left.track.track_id) && this.#heardTo < Math.min(SKIPPED_WITHIN_S, (left.track.duration_s ?? Infinity) - 1);
     if (isSkip) this.#note("skipped", left.track.track_id);
     const skip = this.isSkipped(left.track.track_id) ? [left.track.track_id] : [];
     const reached = this.coming.slice(0, at + 1);

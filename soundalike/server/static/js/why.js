@@ -17,22 +17,20 @@ export const countsText = (counts) => listed(Object.entries(counts).sort((a, b) 
 
 /** Of an item, what is kept of it: with the seed that it is like, and nothing of what is in `track`. */
 export function reasonOf(item, seeds) {
-  const { track, copies, passed_over, passed_counts, likeness, rank_before, rank, step, rank_without_taste, liking } = item;
+  const { track, copies, passed_over, passed_counts, likeness, rank_before, rank, rank_without_taste, liking } = item;
   const seed = seeds[item.seed];
   return {
     seed: seed && { name: seed.track ? title(seed.track) : seed.path.split(/[\\/]/).at(-1), track: seed.track, start_s: seed.start_s, end_s: seed.end_s },
-    copies: copies.map((each) => each.track?.path ?? each.path ?? ""), likeness, rank_before, rank, step, rank_without_taste, liking, passed_counts,
+    copies: copies.map((each) => each.track?.path ?? each.path ?? ""), likeness, rank_before, rank, rank_without_taste, liking, passed_counts,
     passed_over: passed_over.map(({ track_id, name, rule }) => ({ track_id, name, rule })), isSeed: likeness === null,
   };
 }
 
-/** One line. */
+/** One line: text, or elements. */
 export function whyLine(reason) {
   if (reason === null) return "Added by hand";
   if (reason.isSeed) return "A seed";
-  const { passage } = reason.likeness;
-  const where = passage ? ` · its ${span(passage.b_start_s, passage.b_end_s)} like ${span(passage.a_start_s, passage.a_end_s)}` : "";
-  return `Like ${reason.seed?.name ?? "the seeds"}${where}`;
+  return [`Like ${reason.seed?.name ?? "the seeds"}`, closer(reason.likeness)];
 }
 
 /** All of it. */
@@ -45,7 +43,6 @@ export function whyDetails(track, reason) {
   const told = [
     `Similarity ${similarity.toFixed(2)} to “${seed?.name}”${Object.keys(shares).length > 1 ? `, made up of ${listed(parts)}` : ""}.`,
     `The ${ordinal(reason.rank_before)} nearest of all; ${ordinal(reason.rank)} of those chosen, before they were put in order.`,
-    reason.step !== null && `${reason.step.toFixed(2)} like the track before it.`,
     reason.rank_without_taste && reason.rank_without_taste !== reason.rank_before && `Without your taste the ${ordinal(reason.rank_without_taste)} nearest.`,
     reason.copies.length > 0 && `Stands for ${plural(reason.copies.length, "other copy", "other copies")} of the recording.`,
   ].filter(Boolean);
@@ -78,8 +75,8 @@ function ordinal(n) {
 }
 
 /** "closer than 97 %", short. */
-export const closer = (likeness) => {
+export function closer(likeness) {
   if (!likeness || likeness.percentile === null) return null;
   const shown = percentile(likeness.percentile);
   return el("span", { class: "closer", title: `Closer than ${shown} of all pairs in the library` }, el("span", { class: "soft small" }, "closer than "), el("b", {}, shown));
-};
+}

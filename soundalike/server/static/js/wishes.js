@@ -93,7 +93,7 @@ export function wishesForm(onmake, signal) {
     return el("label", { class: "check" }, field, el("span", {}, text));
   };
   const part = (text, names, ...inner) => {
-    const number = el("span", { class: "count" });
+    const number = el("span", { class: "how-many" });
     const made_ = el("details", { class: "wish-part" }, el("summary", {}, icon("right"), el("span", {}, text), number), el("div", { class: "wish-inner" }, inner));
     made_.tell = () => {
       const n = counted(wishes(), names);
@@ -139,7 +139,7 @@ export function wishesForm(onmake, signal) {
     seedPart("Sounds like", "seeds", "A seed: what the tracks are to be like", signal),
     el("div", { class: "wish-row" }, el("div", { class: "wish" }, el("span", { class: "wish-name", id: "wish-amount" }, "Length"),
       el("div", { class: "wish-amount", role: "group", "aria-labelledby": "wish-amount" }, amount, choice("unit", { tracks: "tracks", minutes: "minutes" }, { "aria-label": "Unit" }))),
-    labelled("Order", choice("order", { smooth: "Each like the next", similar: "Nearest first" }))),
+    labelled("Order", choice("order", { smooth: "Smooth", similar: "Nearest first" }))),
     el("div", { class: "slider" }, el("label", { for: "wish-surprise" }, "Surprise"), surprised, surprise),
     check("withSeeds", "Begin with the seeds"),
     el("div", { class: "wish-parts" },
@@ -172,7 +172,7 @@ export function wishesForm(onmake, signal) {
 /** Seeds, or what to be unlike, with a field to add more. */
 function seedPart(text, name, label, signal, isFolded = false) {
   const list = el("ul", { class: "seeds", "aria-label": text });
-  const number = el("span", { class: "count" });
+  const number = el("span", { class: "how-many" });
   const away = name === "without";
   const picker = trackPicker({ label, placeholder: away ? "Something to be unlike …" : "Search for a seed …", onpick: (track) => draft.addSeed({ track }, { away, quietly: true }) }, signal);
   const put = (seeds) => draft.ask({ [name]: seeds });

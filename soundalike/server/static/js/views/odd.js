@@ -37,7 +37,10 @@ export async function show(view) {
     judgement = null;
     question = null;
     showProgress();
-    if (answered.get() >= ROUND) return showResult();
+    if (answered.get() >= ROUND) {
+      if (player.item?.blind) player.stop();
+      return showResult();
+    }
     fill(body, waiting(3, "Looking for a question that teaches something"));
     try {
       question = await api.get("/taste/question", {}, view.signal);

@@ -9,7 +9,7 @@ import { empty, heading, keepMarked, markPlaying, menuButton, playCover, waiting
 import { player } from "../player.js";
 import { reorderable } from "../reorder.js";
 import { showProblem, toast } from "../toast.js";
-import { closer, countsText, reasonOf, whyDetails, whyLine } from "../why.js";
+import { countsText, reasonOf, whyDetails, whyLine } from "../why.js";
 import { bodyOf, limitsLength, seedBody, wishes, wishesForm } from "../wishes.js";
 import { artist, plural, sentence, time, title } from "../words.js";
 
@@ -30,9 +30,9 @@ export async function show(view) {
   const save = button("Save", () => saveDraft().catch(showProblem), { symbol: "check" });
   const smooth = button("Order smoothly", putInOrder, { symbol: "route" });
   const more = button("Go on", extend, { symbol: "plus", title: "Add more in the spirit of the list" });
-  const anew = button("New", startAnew, { kind: "quiet" });
+  const anew = button("New list", startAnew, { kind: "quiet", symbol: "plus" });
   const take = exportButton(() => ({ name: draft.name.trim() || "Playlist", track_ids: draft.ids, recipe: draft.recipe }));
-  const tools = el("div", { class: "actions playlist-tools" }, play, save, smooth, more, take, anew);
+  const tools = el("div", { class: "actions playlist-tools" }, play, save, smooth, more, take);
   const panel = el("section", { class: "playlist-list", "aria-label": "The playlist" }, el("div", { class: "playlist-head" }, called, sum, tools), told, body, order.element);
 
   function showList() {
@@ -42,6 +42,7 @@ export async function show(view) {
     const saved = draft.playlistId === null ? "" : draft.isChanged ? " · changed since it was saved" : " · saved";
     sum.textContent = tracks.length ? `${plural(tracks.length, "track")} · ${time(duration)}${saved}` : "";
     tools.hidden = tracks.length === 0;
+    anew.hidden = tracks.length === 0;
     called.hidden = tracks.length === 0;
     if (tracks.length === 0) {
       rows.clear();
@@ -82,7 +83,7 @@ export async function show(view) {
     };
     const line = canTell
       ? el("button", { type: "button", class: "why-line", "aria-expanded": "false", "aria-controls": `why-${id}`, onclick: toggle }, icon("right"), el("span", {}, whyLine(reason)))
-      : el("p", { class: "why-line" }, whyLine(reason));
+      : el("p", { class: "why-line" }, el("span", {}, whyLine(reason)));
     const row = el(
       "li",
       { class: "track-row", data: { track: id, name: title(track) } },
@@ -91,7 +92,6 @@ export async function show(view) {
         number,
         playCover(track, () => playFrom(id)),
         el("div", { class: "track-text" }, el("a", { class: "row-title", href: `/track/${id}` }, title(track)), el("p", { class: "match-artist" }, artist(track)), line),
-        el("span", { class: "track-closer" }, closer(reason?.likeness)),
         el("span", { class: "track-time" }, time(track.duration_s)),
         iconButton("close", `Remove ${title(track)}`, () => remove(id), { class: "icon-button track-remove" }),
         menuButton(track)),
@@ -104,8 +104,7 @@ export async function show(view) {
   }
 
   function playFrom(id) {
-    if (player.isAt(id)) player.toggle();
-    else player.play(draft.tracks, draft.ids.indexOf(id));
+    player.toggleTrack(draft.tracks, draft.ids.indexOf(id));
   }
 
   function moved(from, to) {
@@ -189,7 +188,7 @@ export async function show(view) {
   }
 
   function tell(text, { isBad = false, action = null } = {}) {
-    fill(told, el("div", { class: `notice ${isBad ? "is-bad" : ""}` }, el("p", {}, text), action && button(action.text, action.run)));
+    fill(told, el("div", { class: `notice ${isBad ? "is-bad" : "is-plain"}` }, el("p", {}, text), action && button(action.text, action.run)));
   }
 
   const lift = () => ({ text: "Allow any length", run: () => { form.unlimited(); make(); } });
@@ -242,7 +241,7 @@ export async function show(view) {
   ]);
   fill(
     view.root,
-    heading("Playlist", { line: "Made of what sounds like the tracks you choose, with the reason for each.", actions: [el("a", { class: "button", href: "/playlists" }, icon("library"), el("span", {}, "Kept playlists"))] }),
+    heading("Playlist", { line: "Made of what sounds like the tracks you choose, with the reason for each.", actions: [anew, el("a", { class: "button", href: "/playlists" }, icon("library"), el("span", {}, "Kept playlists"))] }),
     el("div", { class: "builder" }, form, panel),
   );
   showList();

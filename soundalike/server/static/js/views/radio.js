@@ -107,10 +107,12 @@ function showStation(view) {
     if (item.isSeed) return "What follows sounds like it.";
     const parts = [];
     const { likeness } = item;
-    if (likeness && before) parts.push(`Like ${title(before.track)}`);
-    if (likeness?.passage) parts.push(`its ${span(likeness.passage.b_start_s, likeness.passage.b_end_s)} most`);
-    parts.push(`${driftText(item.seed_similarity)} ${title(station.seed)} (${item.seed_similarity.toFixed(2)})`);
-    return `${parts.join(", ")}.`;
+    if (likeness && before) {
+      const where = likeness.passage ? `, most in its ${span(likeness.passage.b_start_s, likeness.passage.b_end_s)}` : "";
+      parts.push(`Like “${title(before.track)}” before it${where}.`);
+    }
+    parts.push(`${driftText(item)}.`);
+    return parts.join(" ");
   }
 
   function showNext() {
@@ -136,7 +138,7 @@ function showStation(view) {
   function row(item, before, { play, extra = null, note = null }) {
     const { track } = item;
     const over = Object.entries(item.passed_counts ?? {}).filter(([rule]) => rule !== "chance").map(([rule, n]) => `${n} ${OVER[rule] ?? `by ${rule}`}`);
-    const line = [note, item.isSeed ? "It began here" : `${driftText(item.seed_similarity)} the start (${item.seed_similarity.toFixed(2)})`, over.length > 0 && `passed over: ${listed(over)}`].filter(Boolean).join(" · ");
+    const line = [note, item.isSeed ? "It began here" : driftText(item), over.length > 0 && `passed over: ${listed(over)}`].filter(Boolean).join(" · ");
     return el("li", { class: "track-row", data: { track: track.track_id } }, el("div", { class: `track-line radio-line ${extra ? "has-extra" : ""}` },
       playCover(track, play),
       el("div", { class: "track-text" }, el("a", { class: "row-title", href: `/track/${track.track_id}` }, title(track)), el("p", { class: "match-artist" }, artist(track)), el("p", { class: "why-line" }, el("span", {}, line))),
@@ -196,12 +198,12 @@ function showStation(view) {
 const OVER = { artist: "whose artist came lately", "skipped artist": "whose artist was skipped", copy: "that came as another copy" };
 
 /** How far it is from the beginning. */
-const driftText = (similarity) => (similarity > 0.6 ? "Close to" : similarity > 0.35 ? "Some way from" : "Far from");
+const driftText = (item) => `${item.seed_similarity.toFixed(2)} alike to the start`;
 
 /** A line of similarities; `at`: the one that plays. */
 function chart(values, at) {
   const [width, height, pad] = [320, 110, 8];
-  const [low, high] = [Math.min(0, ...values), Math.max(1, ...values)];
+  const [low, high] = [Math.min(0, ...values), Math.max(0.4, ...values) * 1.1];
   const x = (i) => pad + (i / Math.max(1, values.length - 1)) * (width - 2 * pad);
   const y = (value) => height - pad - ((value - low) / (high - low)) * (height - 2 * pad);
   const shape = (tag, attributes) => {
@@ -211,7 +213,7 @@ function chart(values, at) {
   };
   const points = (from, to) => values.slice(from, to).map((value, i) => `${x(from + i).toFixed(1)},${y(value).toFixed(1)}`).join(" ");
   const svg = shape("svg", { viewBox: `0 0 ${width} ${height}`, role: "img", "aria-label": `Similarity to the start, track by track: ${values.map((value) => value.toFixed(2)).join(", ")}` });
-  for (const value of [0, 0.5, 1]) svg.append(shape("line", { class: "drift-grid", x1: 0, x2: width, y1: y(value), y2: y(value) }));
+  for (const value of [low, (low + high) / 2, high]) svg.append(shape("line", { class: "drift-grid", x1: 0, x2: width, y1: y(value), y2: y(value) }));
   const here = Math.max(0, at);
   svg.append(shape("polyline", { class: "drift-past", points: points(0, here + 1) }), shape("polyline", { class: "drift-next", points: points(here, values.length) }));
   values.forEach((value, i) => svg.append(shape("circle", { class: i === at ? "drift-now" : i < here ? "drift-dot" : "drift-dot is-next", cx: x(i), cy: y(value), r: i === at ? 5 : 2.5 })));
