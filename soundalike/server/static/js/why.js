@@ -30,7 +30,9 @@ export function reasonOf(item, seeds) {
 export function whyLine(reason) {
   if (reason === null) return "Added by hand";
   if (reason.isSeed) return "A seed";
-  return [`Like ${reason.seed?.name ?? "the seeds"}`, closer(reason.likeness)];
+  const near = closer(reason.likeness);
+  const like = `like ${reason.seed?.name ?? "the seeds"}`;
+  return near ? [near, ` · ${like}`] : capital(like);
 }
 
 /** All of it. */
@@ -74,9 +76,9 @@ function ordinal(n) {
   return `${n.toLocaleString("en")}${ending}`;
 }
 
-/** "closer than 97 %", short. */
+/** "Closer than 97 %"; null where the library is too small to say. */
 export function closer(likeness) {
   if (!likeness || likeness.percentile === null) return null;
   const shown = percentile(likeness.percentile);
-  return el("span", { class: "closer", title: `Closer than ${shown} of all pairs in the library` }, el("span", { class: "soft small" }, "closer than "), el("b", {}, shown));
+  return el("span", { class: "closer", title: `Closer than ${shown} of all pairs in the library` }, el("span", { class: "soft" }, "Closer than "), el("b", {}, shown));
 }

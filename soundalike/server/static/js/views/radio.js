@@ -198,7 +198,7 @@ function showStation(view) {
 const OVER = { artist: "whose artist came lately", "skipped artist": "whose artist was skipped", copy: "that came as another copy" };
 
 /** How far it is from the beginning. */
-const driftText = (item) => `${item.seed_similarity.toFixed(2)} alike to the start`;
+const driftText = (item) => `Similarity to the start ${item.seed_similarity.toFixed(2)}`;
 
 /** A line of similarities; `at`: the one that plays. */
 function chart(values, at) {
