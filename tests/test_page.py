@@ -150,9 +150,7 @@ def test_the_menu_of_a_row(page: Page) -> None:
     menu_button = rows(page).nth(1).get_by_role("button", name=re.compile("^More for"))
     menu_button.click()
     menu = page.get_by_role("menu")
-    expect(menu.get_by_role("menuitem")).to_have_text(
-        [re.compile(each) for each in MENU]
-    )
+    expect(menu.get_by_role("menuitem")).to_have_text([re.compile(each) for each in MENU])
     page.keyboard.press("ArrowDown")
     page.keyboard.press("ArrowDown")
     page.keyboard.press("Enter")

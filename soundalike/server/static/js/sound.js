@@ -77,6 +77,7 @@ export function soundView(options, signal) {
             el("span", { class: "passage-name" }, `Passage ${span(passage.from, passage.to)}`),
             options.onfind && button("Find this passage", () => options.onfind(passage.from, passage.to), { kind: "primary", symbol: "search" }),
             button("Play it", () => options.playPassage(passage.from, passage.to), { symbol: "play" }),
+            options.onseed && button("Use as a seed", () => options.onseed(passage.from, passage.to), { symbol: "playlist" }),
             button("Clear", () => choose(null), { kind: "quiet" }),
           ]
         : el("p", { class: "small soft", id: "sound-help" }, options.onfind ? "Click to play from there. Drag over a passage to find it in other tracks." : "Click to play from there.", el("span", { class: "for-keys" }, " Keys: ← → move", options.onfind && ", [ and ] mark a passage", ".")),

@@ -46,6 +46,7 @@ export async function show(view) {
     isCurrent: () => player.isAt(id),
     playFrom: (start_s) => play(start_s),
     playPassage: (from, to) => player.playPassage(track, from, to),
+    onseed: (start_s, end_s) => draft.addSeed({ track, start_s, end_s }),
     onfind: (from, to) => navigate(path({ from, to }), { state: { found: true } }),
   }, view.signal);
   const panel = similarPanel({
