@@ -24,6 +24,7 @@ const LABEL_PX = 84;
  *   playPassage  (from, to)
  *   passage      {from, to} that is selected at first, or null
  *   onfind       (from, to) search for the passage; null where that cannot be
+ *   onseed       (from, to) make it a seed of a playlist; null likewise
  * @param {AbortSignal} signal
  */
 export function soundView(options, signal) {
