@@ -176,7 +176,8 @@ def file(name: str, file: Path, list_all: bool, library: str | None, as_json: bo
     """Link Jellyfin or Lyrion, by a file with its songs.
 
     Neither speaks Subsonic. The file is what the server answers when it is asked for all its songs;
-    docs/server.md has the requests. NAME is what to call the server. Run it again when either side has changed.
+    docs/server.md has the requests. NAME is what to call the server. Run it again when either side
+    has changed.
     """
     from soundalike.integrations.listing import read_listing
     from soundalike.library import Library
