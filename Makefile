@@ -11,7 +11,7 @@ STAMP  := $(VENV)/.installed
 PACKAGES ?= more-validate held-out
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test test-pythons lint format bench bench-library bench-server bench-quality named-music clean
+.PHONY: help demo test test-pythons fuzz lint format bench bench-library bench-server bench-quality named-music clean
 
 help: ## show this list
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /|/' | \
@@ -37,6 +37,9 @@ test: lint ## run every check and test
 
 test-pythons: ## try the wheel on every Python from 3.11 up, with the newest and the lowest dependencies
 	@$(PYTHON) tests/pythons.py
+
+fuzz: $(STAMP)-test ## ask the server what its API allows, and what it does not, at random
+	SOUNDALIKE_FUZZ=200 $(BIN)/python -m pytest -q tests/test_server_openapi.py
 
 lint: $(STAMP)-test
 	$(BIN)/ruff check .

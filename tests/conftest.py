@@ -17,6 +17,7 @@ from hypothesis import HealthCheck, settings
 
 if TYPE_CHECKING:
     import httpx
+    from playwright.sync_api import Browser, Page
     from servers import Music
 
 # One thread each, before NumPy and torch are loaded: the tests themselves run side by side, threads
@@ -136,4 +137,22 @@ def client(composed: Music) -> Iterator[httpx.Client]:
     from soundalike.server.settings import Settings
 
     with client_of(Settings(library=str(composed.library))) as found:
+        yield found
+
+
+@pytest.fixture(scope="session")
+def browser() -> Iterator[Browser]:
+    """Chromium, one for all tests of a process."""
+    from browsers import chromium
+
+    with chromium() as found:
+        yield found
+
+
+@pytest.fixture
+def page(browser: Browser, client: httpx.Client) -> Iterator[Page]:
+    """A page of the server that all tests share, at the size of a desktop."""
+    from browsers import opened
+
+    with opened(browser, str(client.base_url)) as found:
         yield found

@@ -100,8 +100,7 @@ class Listing:
         with self._reader.snapshot() as snapshot:
             conditions: list[ColumnElement[bool]] = []
             if folder is not None:
-                inside = os.path.realpath(os.path.expanduser(folder))
-                conditions.append(below(tracks.c.path, inside))
+                conditions.append(below(tracks.c.path, _real(folder)))
             if is_asked:
                 condition = having_words(snapshot, words, is_typed=True)
                 if condition is None:
@@ -228,6 +227,13 @@ def _text(text: str | None) -> tuple[bool, str]:
     """What to sort a name by: nothing comes last."""
     key = plain(text or "")
     return not key, key
+
+
+def _real(folder: str | os.PathLike[str]) -> str:
+    try:
+        return os.path.realpath(os.path.expanduser(folder))
+    except (TypeError, ValueError):
+        raise InvalidArgument(f"folder is {folder!r}: it must be a path") from None
 
 
 def _check_one_of(name: str, value: object, known: Any) -> None:

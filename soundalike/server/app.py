@@ -71,6 +71,8 @@ def create_app(settings: Settings, service: Service | None = None) -> FastAPI:
         redoc_url=None,
         lifespan=lifespan,
         responses=PROBLEMS,
+        # What the functions of a generated client are called.
+        generate_unique_id_function=lambda route: route.name,
     )
     add_handlers(app)
     for router in (*ROUTERS, plugins.router):

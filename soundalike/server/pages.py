@@ -35,6 +35,7 @@ VIEWS = (
     "/odd-one-out",
     "/scan",
     "/evaluation",
+    "/versions",
     "/models",
     "/sign-in",
 )

@@ -37,7 +37,7 @@ export class VirtualList {
   constructor(options, signal) {
     this.#options = options;
     this.body = el("div", { class: "rows", role: "rowgroup" });
-    this.element = el("div", { class: "list", role: "grid", "aria-label": options.label, "aria-rowcount": -1 }, options.head && el("div", { role: "rowgroup" }, options.head), this.body);
+    this.element = el("div", { class: "list", role: "grid", "aria-label": options.label, "aria-rowcount": -1 }, options.head && el("div", { class: "list-head", role: "rowgroup" }, options.head), this.body);
     options.scroller.addEventListener("scroll", () => this.#renderSoon(), { passive: true, signal });
     addEventListener("resize", () => this.#renderSoon(), { signal });
     signal.addEventListener("abort", () => this.#giveUp());

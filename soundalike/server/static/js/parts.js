@@ -44,7 +44,7 @@ function hash(text) {
 export function cover(track, { size = "small", picture = true } = {}) {
   const seed = hash(`${artist(track)}/${track.album ?? title(track)}`);
   const made = el("span", { class: `cover ${size}`, "aria-hidden": "true" }, icon("mark"));
-  setStyle(made, { "--hue-a": String(seed % 360), "--hue-b": String((seed + 40 + ((seed >>> 9) % 90)) % 360), "--turn": `${(seed >>> 5) % 360}deg` });
+  setStyle(made, { "--hue-a": String(seed % 360), "--hue-b": String((seed + 300 + ((seed >>> 9) % 40)) % 360), "--turn": `${(seed >>> 5) % 360}deg` });
   const id = track.track_id;
   if (picture && id && !without.has(id)) {
     // Rows that only fly by ask for nothing.

@@ -8,7 +8,7 @@ import { empty, facetBars, facetSliders, keepMarked, markPlaying, menuButton, pl
 import { player } from "./player.js";
 import { quickReason, reasonOf } from "./reasons.js";
 import { showProblem } from "./toast.js";
-import { artist, name, percentile, plural, span, title } from "./words.js";
+import { artist, name, percentile, plural, sentence, span, title } from "./words.js";
 
 const AT_FIRST = 20;
 const MORE = 30;
@@ -75,7 +75,7 @@ export function similarPanel(options, signal) {
     } catch (error) {
       if (own.aborted) return;
       if (matches.length) throw error;
-      fill(body, empty({ symbol: "warning", heading: "Nothing to compare", text: error.message, level: 3 }));
+      fill(body, empty({ symbol: "warning", heading: "Nothing to compare", text: sentence(error.message), level: 3 }));
     } finally {
       if (!own.aborted) list.removeAttribute("aria-busy");
     }
@@ -122,6 +122,7 @@ export function similarPanel(options, signal) {
       facetSliders(defaults, (chosen) => {
         weights = chosen;
         options.onweights?.(chosen);
+        list.setAttribute("aria-busy", "true");
         rank();
       }, weights),
     ));

@@ -2,6 +2,7 @@
 
 import { button, el, icon, iconButton } from "./dom.js";
 import { isAborted, Problem } from "./api.js";
+import { sentence } from "./words.js";
 
 const SHOWN_MS = 5000;
 const MOST = 3;
@@ -27,14 +28,13 @@ export function toast(text, { kind = "", detail = null, action = null } = {}) {
   return close;
 }
 
-const first = (text) => text.charAt(0).toUpperCase() + text.slice(1);
-
 /** Show what went wrong; nothing for a request that was given up. */
 export function showProblem(error) {
-  if (isAborted(error) || error?.status === 401) return;
+  // Signing in is offered, and that the server is gone is said already.
+  if (isAborted(error) || error?.status === 401 || error?.status === 0) return;
   if (error instanceof Problem) {
     const again = error.retryAfter ? `Try again in ${error.retryAfter} s.` : null;
-    toast(first(error.message), { kind: "error", detail: error.advice ? first(error.advice) : again });
+    toast(sentence(error.message), { kind: "error", detail: error.advice ? sentence(error.advice) : again });
   } else {
     console.error(error);
     toast("Something in the page went wrong.", { kind: "error", detail: String(error?.message ?? error) });

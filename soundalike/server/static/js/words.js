@@ -41,6 +41,9 @@ export const name = (track) => (artist(track) ? `${artist(track)} – ${title(tr
 
 export const capital = (text) => text.charAt(0).toUpperCase() + text.slice(1);
 
+/** What the server says, as a sentence: a file's name at the beginning stays as it is. */
+export const sentence = (text) => (/^[a-z]+[ ,]/.test(text) ? capital(text) : text);
+
 /** ["a", "b", "c"] -> "a, b and c". */
 export const listed = (words, last = "and") =>
   words.length < 2 ? words.join("") : `${words.slice(0, -1).join(", ")} ${last} ${words.at(-1)}`;

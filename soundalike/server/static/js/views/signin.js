@@ -3,7 +3,7 @@
 import * as api from "../api.js";
 import { el, fill } from "../dom.js";
 import { navigate } from "../navigation.js";
-import { capital } from "../words.js";
+import { sentence } from "../words.js";
 
 export async function show(view) {
   const field = el("input", { class: "field", id: "token", type: "password", autocomplete: "current-password", required: true, spellcheck: "false", "aria-describedby": "token-help" });
@@ -22,7 +22,7 @@ export async function show(view) {
           const to = new URL(target, location.origin);
           navigate(to.origin === location.origin ? to.pathname + to.search : "/", { replace: true });
         } catch (error) {
-          wrong.textContent = error.status === 401 ? "That is not the token of this server." : capital(error.message);
+          wrong.textContent = error.status === 401 ? "That is not the token of this server." : sentence(error.message);
           field.select();
         }
       },

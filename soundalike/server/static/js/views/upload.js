@@ -13,7 +13,7 @@ export async function show(view) {
   const sent = view.state.upload?.upload_id === id ? view.state.upload : null;
   const local = localFile(id);
   const analysis = sent?.analysis ?? null;
-  const track = { track_id: null, title: null, path: sent?.name ?? "Your file", artist: "Your file", album: null, duration_s: sent?.duration_s ?? null };
+  const track = { track_id: null, title: null, path: sent?.name ?? "Your file", artist: null, album: null, duration_s: sent?.duration_s ?? null };
   view.setTitle(sent?.name ?? "Your file");
   const isHere = () => player.item?.url === local?.url;
   const play = (start_s = null) => (isHere() && start_s === null ? player.toggle() : player.play([{ track, url: local.url }], 0, start_s));
@@ -25,6 +25,7 @@ export async function show(view) {
     onweights: (weights) => rewrite(withWeights(`/upload/${id}`, weights)),
   }, view.signal);
   const head = trackHead(track, analysis, play, view.signal);
+  head.querySelector(".track-title").append(el("p", { class: "track-by soft" }, "Your file: analysed here, and not kept"));
   if (!local) head.querySelector(".actions").remove();
   const sound = local && track.duration_s && soundView({
     duration: track.duration_s, analysis, peaks: peaksOf(local.file), passage: null, melUrl: null, onfind: null,
