@@ -108,6 +108,7 @@ def test_the_page_needs_nothing_from_elsewhere_and_no_inline_code() -> None:
 def test_search_as_one_types(page: Page) -> None:
     page.goto("/")
     expect(page.get_by_role("heading", level=1)).to_have_text("Library")
+    expect(rows(page).first).to_be_visible()
     total = int((page.locator(".view-head p").text_content() or "").split(" ")[0])
     assert total > 5
     title = rows(page).nth(3).locator(".row-title").text_content() or ""
@@ -401,6 +402,7 @@ def test_it_fits_a_phone(browser: Browser, client: httpx.Client, path: str) -> N
 
 def test_the_bar_never_jumps(page: Page) -> None:
     page.goto("/")
+    expect(page.locator(".bar-play")).to_be_visible()
     before = page.locator(".bar").bounding_box()
     rows(page).first.locator(".play-cover").click()
     expect_playing(page)

@@ -89,8 +89,9 @@ def serve(
     """Serve a page for the library, and answer programs over HTTP.
 
     Only this computer can reach it by default. At any other address, or with --name, it asks for a
-    token, which is shown once, when it is made. Ctrl-C ends it. The environment may have SOUNDALIKE_TOKEN (a token
-    of your own) and SOUNDALIKE_SUBSONIC_PASSWORD (for players that speak Subsonic).
+    token, which is shown once, when it is made. Ctrl-C ends it. The environment may have
+    SOUNDALIKE_TOKEN (a token of your own) and SOUNDALIKE_SUBSONIC_PASSWORD (for players that speak
+    Subsonic).
     """
     try:
         from soundalike.server.running import listening, server_of
