@@ -96,7 +96,7 @@ def main() -> int:
     # From one end of what there is to the other, in small steps.
     soundalike_command("path", here, str(farthest.track_id), "--steps", "8", *short)
     code = soundalike_command("info")
-    print("\nNow hear it. This opens the page in your browser, with the map, the players and the lists:")
+    print("\nNow hear it, look at the map and build playlists, on a page in your browser:")
     print(f"\n$ {page_command(own_library)}")
     return code
 
