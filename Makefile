@@ -21,7 +21,7 @@ $(BIN)/python:
 	$(PYTHON) -m venv $(VENV) || { echo "needs Python 3.11 or later with venv: apt-get install python3 python3-venv"; exit 1; }
 
 $(STAMP)-demo: pyproject.toml | $(BIN)/python
-	$(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt --editable '.[plots]'
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt --editable '.[plots,server]'
 	@touch $@
 
 $(STAMP)-test: pyproject.toml constraints.txt | $(BIN)/python
@@ -29,7 +29,7 @@ $(STAMP)-test: pyproject.toml constraints.txt | $(BIN)/python
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt --editable '.[plots,research,server,test]'
 	@touch $@ $(STAMP)-demo
 
-demo: $(STAMP)-demo ## scan a music folder (MUSIC=...) or composed music, show neighbours
+demo: $(STAMP)-demo ## scan a music folder (MUSIC=...) or composed music, show neighbours and how to open the page
 	@$(BIN)/python examples/demo.py $(if $(MUSIC),"$(MUSIC)")
 
 test: lint ## run every check and test

@@ -57,10 +57,8 @@ export async function show(view) {
     for (const each of view.root.querySelectorAll("[data-starts]")) each.disabled = isRunning;
   }
 
-  function onstate(state) {
+  function onstate(state, hasEnded) {
     const began = isRunning !== true && state.status === "running";
-    const hasEnded = isRunning === true && state.status !== "running";
-    const isLater = isRunning === null;
     isRunning = state.status === "running";
     progress.hidden = !isRunning;
     if (began) {
@@ -83,14 +81,14 @@ export async function show(view) {
         path: at.path,
       });
     } else if (state.status !== "idle") fill(outcome, reportCard(state, wasEmpty));
-    if (began || hasEnded || isLater) refresh().catch((error) => api.isAborted(error) || showProblem(error));
+    if (began || hasEnded) refresh().catch((error) => api.isAborted(error) || showProblem(error));
   }
 
   fill(view.root, head, el("div", { class: "stack" }, wrong, progress, outcome, folders, form, failed));
   progress.hidden = true;
   await refresh();
   await new Promise((done) => {
-    follow(scan, (state) => { onstate(state); done(); }, view.signal);
+    follow(scan, (state, hasEnded) => { onstate(state, hasEnded); done(); }, view.signal);
     setTimeout(done, 1000);
   });
 }
