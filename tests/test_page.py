@@ -109,6 +109,7 @@ def test_the_page_needs_nothing_from_elsewhere_and_no_inline_code() -> None:
 def test_search_as_one_types(page: Page) -> None:
     page.goto("/")
     expect(page.get_by_role("heading", level=1)).to_have_text("Library")
+    expect(rows(page).first).to_be_visible()
     total = int((page.locator(".view-head p").text_content() or "").split(" ")[0])
     assert total > 5
     title = rows(page).nth(3).locator(".row-title").text_content() or ""
@@ -264,6 +265,9 @@ def test_a_click_seeks_and_a_drag_finds_a_passage(page: Page) -> None:
     expect(page.locator(".match-place").first).to_have_text(re.compile(r"\d:\d\d\u2013\d:\d\d"))
     page.go_back()
     expect(page.locator(".similar h2")).to_have_text("Sounds like this")
+    matches(page)
+    stage.dblclick(position={"x": box["width"] / 2, "y": 20})
+    expect(page.locator(".similar h2")).to_have_text(re.compile("^Like "))
 
 
 def test_a_file_that_is_dropped_is_searched_by(page: Page) -> None:
@@ -397,6 +401,7 @@ def test_it_fits_a_phone(browser: Browser, client: httpx.Client, path: str) -> N
 
 def test_the_bar_never_jumps(page: Page) -> None:
     page.goto("/")
+    expect(page.locator(".bar-play")).to_be_visible()
     before = page.locator(".bar").bounding_box()
     rows(page).first.locator(".play-cover").click()
     expect_playing(page)
@@ -428,7 +433,8 @@ def test_axe_finds_nothing_serious(page: Page) -> None:
     matches(page)
     expect(page.locator(".match-reason").first).to_have_text(re.compile(r"\."))
     assert serious(page) == []
-    page.locator(".match .icon-button").first.click()
+    page.locator(".match .icon-button[aria-haspopup]").first.click()
+    expect(page.locator(".menu")).to_be_visible()
     assert serious(page, ".menu") == []
     page.keyboard.press("Escape")
     page.keyboard.press("?")

@@ -38,6 +38,7 @@ VIEWS = (
     "/taste",
     "/scan",
     "/evaluation",
+    "/versions",
     "/models",
     "/sign-in",
 )

@@ -45,6 +45,7 @@ export async function ask(method, path, { params, body, signal, form } = {}) {
     answer = await fetch(url(path, params), asked);
   } catch (error) {
     if (error.name === "AbortError") throw error;
+    dispatchEvent(new CustomEvent("unreachable"));
     throw new Problem({ title: "Unreachable", detail: "The server cannot be reached. Is it still running?" });
   }
   if (answer.ok) return answer;
@@ -74,12 +75,26 @@ export function upload(file, passage = {}, signal) {
 /** Sign in: the server answers with a cookie that no script can read. */
 export const signIn = (token) => json("POST", "/session", { body: { token } });
 
-/** Server-sent events, each a document of JSON; returns what closes them. */
-export function events(path, onevent, onerror = () => {}) {
-  const source = new EventSource(url(path));
-  source.onmessage = (event) => onevent(JSON.parse(event.data), event);
-  source.onerror = onerror;
-  return () => source.close();
+const AGAIN_MS = 3000;
+
+/** The states of a job, as server-sent events tell them; returns what closes them. */
+export function events(path, onstate) {
+  let source;
+  let timer;
+  const open = () => {
+    source = new EventSource(url(path));
+    source.addEventListener("state", (event) => onstate(JSON.parse(event.data)));
+    source.onerror = () => {
+      dispatchEvent(new CustomEvent("unreachable"));
+      // The browser tries again by itself, unless the answer was no stream.
+      if (source.readyState === EventSource.CLOSED) timer = setTimeout(open, AGAIN_MS);
+    };
+  };
+  open();
+  return () => {
+    clearTimeout(timer);
+    source.close();
+  };
 }
 
 export const isAborted = (error) => error?.name === "AbortError";

@@ -16,6 +16,7 @@
 // plays, `draft.js` is the playlist in the making, `keys.js` has `addKeys(signal, ...)`.
 
 import * as api from "./api.js";
+import "./connection.js";
 import { el, fill } from "./dom.js";
 import "./keys.js";
 import { isOwnClick, navigate } from "./navigation.js";
@@ -24,13 +25,14 @@ import { routeOf } from "./routes.js";
 import { mountShell, showPlace } from "./shell.js";
 import "./theme.js";
 import "./station.js";
-import { showProblem } from "./toast.js";
+import { showProblem, toast } from "./toast.js";
 import "./uploads.js";
 import { sentence } from "./words.js";
 
 const main = document.getElementById("main");
 let leave = () => {};
 let place = 0;
+let isUnreached = false;
 
 function keepScroll() {
   history.replaceState({ ...history.state, scroll: main.scrollTop }, "");
@@ -50,6 +52,7 @@ function addStyles(names) {
 async function open({ focus = true, scroll = 0 } = {}) {
   leave();
   place += 1;
+  isUnreached = false;
   const own = place;
   const gone = new AbortController();
   let end = null;
@@ -96,6 +99,7 @@ async function open({ focus = true, scroll = 0 } = {}) {
 
 function showFailure(root, error) {
   if (error?.status === 401) return;
+  isUnreached = error?.status === 0;
   if (!(error instanceof api.Problem)) console.error(error);
   const text = error instanceof api.Problem ? error.message : "This part of the page does not work.";
   const action = error?.status === 404 ? { text: "To the library", href: "/" } : { text: "Try again", run: () => open() };
@@ -109,6 +113,10 @@ addEventListener("navigate", ({ detail: { path, replace, state } }) => {
   open();
 });
 addEventListener("popstate", () => open({ scroll: history.state?.scroll ?? 0 }));
+addEventListener("reconnected", () => {
+  toast("The server is back.");
+  if (isUnreached) open({ focus: false });
+});
 addEventListener("pagehide", keepScroll);
 document.addEventListener("click", (event) => {
   const path = isOwnClick(event);

@@ -1,104 +1,88 @@
-// A field that finds a track as one types: a combobox with a list of options below it.
+// A field that finds one track of the library by its name.
 
 import * as api from "./api.js";
 import { debounced, el, fill, icon } from "./dom.js";
 import { cover } from "./parts.js";
 import { showProblem } from "./toast.js";
-import { artist, name, time, title } from "./words.js";
+import { artist, name, title } from "./words.js";
 
+const AFTER_MS = 120;
 const SHOWN = 8;
-const ASK_AFTER_MS = 110;
 let made = 0;
 
-/** The field; calls `onpick(track)`. It stays open for the next one unless `once`. */
-export function trackPicker({ label, placeholder = "Search for a track …", once = false, onpick }, signal) {
+/**
+ * @param {object} options
+ *   label    what it is for;   placeholder   in the empty field
+ *   onpick   (track) => ...
+ *   keeps    the field goes on showing what was picked
+ *   isSearch `/` leads to it
+ */
+export function trackPicker({ label, placeholder = "Search title or artist", onpick, keeps = false, isSearch = false }, signal) {
   made += 1;
   const id = `picker-${made}`;
-  let tracks = [];
+  let found = [];
   let at = -1;
   let asked = new AbortController();
+  const list = el("ul", { class: "picker-list", role: "listbox", id, "aria-label": label, hidden: true });
   const field = el("input", {
-    class: "field", type: "text", role: "combobox", placeholder, "aria-label": label, "aria-autocomplete": "list", "aria-expanded": "false", "aria-controls": id,
-    autocomplete: "off", spellcheck: "false", enterkeyhint: "search",
+    class: "picker-field", type: "search", placeholder, role: "combobox", "aria-label": label, "aria-autocomplete": "list",
+    "aria-expanded": "false", "aria-controls": id, autocomplete: "off", spellcheck: "false", data: isSearch ? { search: true } : {},
   });
-  const list = el("ul", { class: "picker-list", id, role: "listbox", "aria-label": label, hidden: true });
-  const state = el("p", { class: "hidden-text", role: "status" });
-  const root = el("div", { class: "picker" }, icon("search"), field, list, state);
-
-  const option = (track, i) => el(
-    "li",
-    { role: "option", id: `${id}-${i}`, "aria-selected": "false", "aria-label": name(track), onclick: () => pick(i), onpointermove: () => mark(i) },
-    cover(track),
-    el("span", { class: "bar-text" }, el("span", { class: "bar-title" }, title(track)), el("span", { class: "soft small" }, artist(track))),
-    el("span", { class: "soft small" }, time(track.duration_s)),
-  );
-
-  function show() {
-    const isOpen = field.value.trim() !== "" && document.activeElement === field;
-    list.hidden = !isOpen;
-    field.setAttribute("aria-expanded", String(isOpen));
-    if (!isOpen) mark(-1);
-  }
-
-  function mark(index) {
-    at = index;
-    [...list.children].forEach((each, i) => each.setAttribute("aria-selected", String(i === index)));
-    if (index < 0 || !tracks[index]) field.removeAttribute("aria-activedescendant");
-    else {
-      field.setAttribute("aria-activedescendant", `${id}-${index}`);
-      list.children[index].scrollIntoView({ block: "nearest" });
-    }
-  }
-
-  function pick(index) {
-    const track = tracks[index];
-    if (!track) return;
-    field.value = "";
-    tracks = [];
-    fill(list);
-    show();
-    if (!once) field.focus();
+  const close = () => {
+    soon.cancel();
+    asked.abort();
+    list.hidden = true;
+    field.setAttribute("aria-expanded", "false");
+    field.removeAttribute("aria-activedescendant");
+  };
+  const pick = (track) => {
+    close();
+    field.value = keeps ? name(track) : "";
     onpick(track);
-  }
-
-  const find = debounced(async () => {
+  };
+  const mark = (to) => {
+    at = to;
+    [...list.children].forEach((each, i) => each.setAttribute("aria-selected", String(i === at)));
+    const option = list.children[at];
+    if (!option?.id) return field.removeAttribute("aria-activedescendant");
+    field.setAttribute("aria-activedescendant", option.id);
+    option.scrollIntoView({ block: "nearest" });
+  };
+  const option = (track, i) =>
+    el("li", { role: "option", id: `${id}-${i}`, class: "picker-option", onpointerdown: (event) => { event.preventDefault(); pick(track); } },
+      cover(track, { picture: false }), el("span", { class: "picker-text" }, el("span", {}, title(track)), el("span", { class: "soft small" }, artist(track))));
+  const ask = async () => {
     asked.abort();
     asked = new AbortController();
-    const { signal: own } = asked;
     const q = field.value.trim();
-    if (q === "") return show();
+    if (!q) return close();
     try {
-      const found = await api.get("/tracks", { q, status: "analysed", limit: SHOWN }, own);
-      tracks = found.tracks;
-      fill(list, tracks.length ? tracks.map(option) : el("li", { class: "soft picker-none", role: "option", "aria-disabled": "true" }, `Nothing is called “${q}”`));
-      state.textContent = tracks.length ? `${found.total} found` : "Nothing found";
-      mark(tracks.length ? 0 : -1);
-      show();
+      found = (await api.get("/tracks", { q, status: "analysed", limit: SHOWN }, asked.signal)).tracks;
     } catch (error) {
-      showProblem(error);
+      return showProblem(error);
     }
-  }, ASK_AFTER_MS);
-
-  field.addEventListener("input", find);
-  field.addEventListener("focus", show);
-  field.addEventListener("blur", () => setTimeout(show, 150));
-  list.addEventListener("pointerdown", (event) => event.preventDefault());
+    fill(list, found.length ? found.map(option) : el("li", { class: "picker-none soft", role: "option", "aria-disabled": "true" }, "Nothing found"));
+    list.hidden = false;
+    field.setAttribute("aria-expanded", "true");
+    mark(found.length ? 0 : -1);
+  };
+  const soon = debounced(ask, AFTER_MS);
+  field.addEventListener("input", soon);
+  field.addEventListener("blur", close);
   field.addEventListener("keydown", (event) => {
-    if (event.key === "ArrowDown" || event.key === "ArrowUp") {
-      if (tracks.length) mark((at + (event.key === "ArrowDown" ? 1 : tracks.length - 1)) % tracks.length);
-    } else if (event.key === "Enter") pick(at);
-    else if (event.key === "Escape" && field.value) {
-      field.value = "";
-      tracks = [];
-      show();
+    const isOpen = !list.hidden;
+    if (event.key === "ArrowDown" && isOpen) mark(Math.min(at + 1, found.length - 1));
+    else if (event.key === "ArrowUp" && isOpen) mark(Math.max(at - 1, 0));
+    else if (event.key === "Enter" && isOpen && found[at]) pick(found[at]);
+    else if (event.key === "Escape" && (isOpen || field.value)) {
+      if (!isOpen) field.value = "";
+      close();
     } else return;
     event.preventDefault();
     event.stopPropagation();
   });
-  signal.addEventListener("abort", () => {
-    asked.abort();
-    find.cancel();
-  });
-  root.focus = () => field.focus();
-  return root;
+  signal.addEventListener("abort", close);
+  const element = el("div", { class: "picker" }, icon("search"), field, list);
+  element.set = (track) => { field.value = track ? name(track) : ""; };
+  return element;
 }

@@ -14,9 +14,10 @@ export const ROUTES = [
   { path: /^\/compare(?:\/(\d+)\/(\d+))?$/, title: "Compare", icon: "compare", nav: "/compare", styles: ["compare"], load: () => import("./views/compare.js") },
   { path: /^\/odd-one-out$/, title: "Odd one out", icon: "odd", nav: "/odd-one-out", styles: ["odd"], load: () => import("./views/odd.js") },
   { path: /^\/taste$/, title: "Your taste", under: "/odd-one-out", styles: ["odd"], load: () => import("./views/taste.js") },
-  { path: /^\/scan$/, title: "Scan", icon: "scan", nav: "/scan", group: "library", styles: ["scan"], load: () => import("./views/scan.js") },
-  { path: /^\/evaluation$/, title: "Evaluation", icon: "evaluation", nav: "/evaluation", group: "library", styles: ["evaluation"], load: () => import("./views/evaluation.js") },
-  { path: /^\/models$/, title: "Models", icon: "models", nav: "/models", group: "library", styles: ["models"], load: () => import("./views/models.js") },
+  { path: /^\/scan$/, title: "Scan", icon: "scan", nav: "/scan", group: "library", styles: ["ops"], load: () => import("./views/scan.js") },
+  { path: /^\/evaluation$/, title: "Evaluation", icon: "evaluation", nav: "/evaluation", group: "library", styles: ["ops"], load: () => import("./views/evaluation.js") },
+  { path: /^\/versions$/, title: "Versions", icon: "versions", nav: "/versions", group: "library", styles: ["ops"], load: () => import("./views/versions.js") },
+  { path: /^\/models$/, title: "Models", icon: "models", nav: "/models", group: "library", styles: ["ops"], load: () => import("./views/models.js") },
   { path: /^\/sign-in$/, title: "Sign in", load: () => import("./views/signin.js") },
 ];
 

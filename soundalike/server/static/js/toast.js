@@ -30,7 +30,8 @@ export function toast(text, { kind = "", detail = null, action = null } = {}) {
 
 /** Show what went wrong; nothing for a request that was given up. */
 export function showProblem(error) {
-  if (isAborted(error) || error?.status === 401) return;
+  // Signing in is offered, and that the server is gone is said already.
+  if (isAborted(error) || error?.status === 401 || error?.status === 0) return;
   if (error instanceof Problem) {
     const again = error.retryAfter ? `Try again in ${error.retryAfter} s.` : null;
     toast(sentence(error.message), { kind: "error", detail: error.advice ? sentence(error.advice) : again });

@@ -184,7 +184,7 @@ function seedPart(text, name, label, signal, isFolded = false) {
     fill(list, seeds.map((seed, i) => seedRow(seed, {
       onremove: () => {
         put(seeds.filter((_, at) => at !== i));
-        picker.focus();
+        picker.querySelector("input").focus();
       },
       onchange: (changed) => put(seeds.map((each, at) => (at === i ? changed : each))),
     })));

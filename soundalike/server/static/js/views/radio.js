@@ -47,7 +47,7 @@ async function began(view, track, anyLength = false) {
 
 function choose(view) {
   const go = (track) => navigate(`/radio/${track.track_id}`);
-  const picker = trackPicker({ label: "Start a radio from", placeholder: "Start from a track …", once: true, onpick: go }, view.signal);
+  const picker = trackPicker({ label: "Start a radio from", placeholder: "Start from a track …", onpick: go }, view.signal);
   const now = player.item?.track;
   fill(
     view.root,
@@ -59,7 +59,7 @@ function choose(view) {
       now?.track_id && button(`From what plays: ${title(now)}`, () => go(now), { symbol: "play" }),
       el("p", { class: "small soft" }, "Or choose “Radio from here” in the menu of any track.")),
   );
-  picker.focus();
+  picker.querySelector("input").focus();
 }
 
 function showStation(view) {
@@ -179,7 +179,7 @@ function showStation(view) {
     { key: "x", text: "Skip: less like this", run: () => station.skip() },
   ]);
   const keepAll = () => draft.add([...station.past, station.current].filter(({ track }) => !station.isSkipped(track.track_id)).map(({ track }) => track));
-  const picker = el("div", { class: "radio-picker" }, trackPicker({ label: "Start another radio from", placeholder: "Another start …", once: true, onpick: (track) => navigate(`/radio/${track.track_id}`) }, view.signal));
+  const picker = el("div", { class: "radio-picker" }, trackPicker({ label: "Start another radio from", placeholder: "Another start …", onpick: (track) => navigate(`/radio/${track.track_id}`) }, view.signal));
   fill(
     view.root,
     el("header", { class: "view-head" },

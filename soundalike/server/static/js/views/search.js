@@ -4,6 +4,7 @@ import * as api from "../api.js";
 import { button, debounced, el, fill, icon, iconButton } from "../dom.js";
 import { VirtualList } from "../list.js";
 import { navigate, rewrite } from "../navigation.js";
+import { emptyLibrary } from "../first.js";
 import { empty, keepMarked, markPlaying, menuButton, playCover } from "../parts.js";
 import { player } from "../player.js";
 import { showProblem } from "../toast.js";
@@ -85,10 +86,13 @@ export async function show(view) {
     nothing.hidden = total > 0;
     if (total === 0) {
       fill(nothing, isAll
-        ? empty({ symbol: "scan", heading: "Your library is empty", text: "Choose the folders that your music is in. Everything is analysed on this computer.", action: { text: "Scan folders", href: "/scan" } })
+        ? welcome()
         : empty({ heading: `Nothing is called “${query.q}”`, text: "Try fewer letters, or only the beginning of a word. Or search by sound: drop an audio file here.", action: { text: "Clear the search", run: () => { field.value = ""; typed(); field.focus(); } } }));
     }
   }
+
+  let first = null;
+  const welcome = () => (first ??= emptyLibrary(view, () => list.reload().catch(showProblem)));
 
   const reload = debounced(() => list.reload().catch(showProblem), SEARCH_AFTER_MS);
   function changed() {
