@@ -90,7 +90,7 @@ export function wishesForm(onmake, signal) {
   };
   const check = (name, text) => {
     const field = el("input", { type: "checkbox", checked: asked[name], onchange: () => set(name, field.checked) });
-    return el("label", { class: "check" }, field, el("span", {}, text));
+    return el("label", { class: "wish-check" }, field, el("span", {}, text));
   };
   const part = (text, names, ...inner) => {
     const number = el("span", { class: "how-many" });

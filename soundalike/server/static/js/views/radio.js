@@ -96,7 +96,7 @@ function showStation(view) {
         el("p", { class: "radio-why" }, why(current, station.past.at(-1))),
         el("div", { class: "actions" },
           act("play", isPlaying ? "Pause" : station.isOn ? "Play" : "Back to the radio", () => station.resume(), { kind: "primary", symbol: isPlaying ? "pause" : "play" }),
-          act("like", isLiked ? "Liked" : "More like this", () => station.like(), { symbol: "heart", "aria-pressed": String(isLiked), disabled: current.isSeed || isLiked }),
+          act("like", isLiked ? "Liked" : "Like", () => station.like(), { symbol: "heart", title: "More like this", "aria-pressed": String(isLiked), disabled: current.isSeed || isLiked }),
           act("skip", "Skip", () => station.skip(), { symbol: "next", disabled: !station.isOn, title: "Less like this" }),
           menuButton(track))),
     );
