@@ -11,7 +11,7 @@ STAMP  := $(VENV)/.installed
 PACKAGES ?= more-validate held-out
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test test-pythons lint format bench bench-library bench-quality named-music clean
+.PHONY: help demo test test-pythons fuzz lint format bench bench-library bench-server bench-quality named-music clean
 
 help: ## show this list
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /|/' | \
@@ -38,6 +38,9 @@ test: lint ## run every check and test
 test-pythons: ## try the wheel on every Python from 3.11 up, with the newest and the lowest dependencies
 	@$(PYTHON) tests/pythons.py
 
+fuzz: $(STAMP)-test ## ask the server what its API allows, and what it does not, at random
+	SOUNDALIKE_FUZZ=200 $(BIN)/python -m pytest -q tests/test_server_openapi.py
+
 lint: $(STAMP)-test
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
@@ -53,6 +56,9 @@ bench: $(STAMP)-test ## time decoding and analysis, compared with bliss-audio if
 
 bench-library: $(STAMP)-test ## time the answers of a library of 10,000 and of 100,000 tracks
 	$(BIN)/python -m benchmarks.library --keep build/benchmark-library --out build/benchmark-library/figures.json
+
+bench-server: $(STAMP)-test ## time the server's answers over libraries of 10,000 and of 100,000 tracks
+	$(BIN)/python -m benchmarks.server --keep build/benchmark-server --out build/benchmark-server/figures.json
 
 bench-quality: named-music $(STAMP)-test ## compare neighbours with other programs (MUSIC=folder of the soundtracks)
 	-$(BIN)/soundalike models pull musicnn

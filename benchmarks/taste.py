@@ -119,13 +119,19 @@ def finer(tracks: Tracks, generator: np.random.Generator) -> Metric:
 
 
 def answers(metric: Metric, tracks: Tracks, n: int, generator: np.random.Generator) -> Rows:
-    """Triplets (n, 3) whose last is called the odd one."""
+    """Random triplets (n, 3) whose last is called the odd one."""
     shuffled = np.argsort(generator.random((n, len(tracks.embeddings))), axis=1)[:, :3]
-    first = alikes(metric, tracks, shuffled).argmax(axis=1)
+    return said(metric, tracks, shuffled, generator)
+
+
+def said(metric: Metric, tracks: Tracks, trios: Rows, generator: np.random.Generator) -> Rows:
+    """Trios (n, 3), turned so that the last is the one that is called odd."""
+    n = len(trios)
+    first = alikes(metric, tracks, trios).argmax(axis=1)
     is_wrong = generator.random(n) < WRONG
     first = np.where(is_wrong, (first + generator.integers(1, 3, n)) % 3, first)
     orders = np.array([[0, 1, 2], [0, 2, 1], [1, 2, 0]])
-    return np.take_along_axis(shuffled, orders[first], axis=1)
+    return np.take_along_axis(trios, orders[first], axis=1)
 
 
 def alikes(metric: Metric, tracks: Tracks, triplets: Rows) -> Floats:

@@ -21,6 +21,7 @@
     ├── DataError                a data set that is missing, damaged or laid out differently
     ├── PlaylistError            a playlist file that cannot be read
     │   └── PlaylistNotFound     no playlist is kept by this name
+    ├── ServerError              a music server that cannot be reached, or refuses, or is none
     ├── Busy                     too much is asked for at once; carries when to come again
     └── OutputError              a file or folder cannot be written
 
@@ -50,6 +51,7 @@ __all__ = [
     "PlaylistError",
     "PlaylistNotFound",
     "ProtectedAudio",
+    "ServerError",
     "SilentAudio",
     "SoundalikeError",
     "TooShort",
@@ -209,6 +211,24 @@ class PlaylistError(SoundalikeError):
 
 class PlaylistNotFound(PlaylistError):
     """No playlist is kept by this name or id."""
+
+
+class ServerError(SoundalikeError):
+    """A music server that cannot be reached, refuses, or answers otherwise than it should; the
+    message names it and what to do.
+
+    Parameters
+    ----------
+    reason : the message.
+    code : the number that the server has for what is wrong; None where it did not say.
+    """
+
+    def __init__(self, reason: str, code: int | None = None) -> None:
+        super().__init__(reason, code)
+        self.code = code
+
+    def __str__(self) -> str:
+        return str(self.args[0])
 
 
 class Busy(SoundalikeError):

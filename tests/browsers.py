@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -69,9 +69,18 @@ def _is_error(line: Any) -> bool:
     return line.type == "error" and "Failed to load resource" not in line.text
 
 
-def serious(page: Page) -> list[str]:
-    """What axe finds that keeps people out: its rule, and the elements."""
-    found = Axe().run(page).response["violations"]
+def serious(page: Page, within: str = "html", rules: Sequence[str] = ()) -> list[str]:
+    """What axe finds that keeps people out: its rule, and the elements.
+
+    Parameters
+    ----------
+    within : the part of the page that is looked at.
+    rules : those alone; all where none are named.
+    """
+    options: dict[str, Any] = {"resultTypes": ["violations"]}
+    if rules:
+        options["runOnly"] = {"type": "rule", "values": list(rules)}
+    found = Axe().run(page, within, options).response["violations"]
     return [
         f"{each['id']}: {node['target']} {node['failureSummary']}"
         for each in found

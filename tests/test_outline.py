@@ -9,7 +9,7 @@ import av
 import numpy as np
 import pytest
 from audio_files import write_wav
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from soundalike.errors import UnsupportedAudio
@@ -42,6 +42,7 @@ def test_the_waveform_is_that_of_the_samples(drawn: Outline) -> None:
     assert np.allclose(found.maxima[4:], [0.5] * 4 + [0] * 2, atol=0.01)
 
 
+@settings(max_examples=25)
 @given(points=st.integers(1, 4000))
 def test_no_peak_is_lost_at_any_width(drawn: Outline, points: int) -> None:
     found = drawn.peaks(points)

@@ -22,7 +22,9 @@ from click.testing import CliRunner
 from servers import Music, free_port
 
 from soundalike import Library
-from soundalike.cli.serve import serve
+from soundalike.cli.serve import asked_for, serve
+from soundalike.errors import InvalidArgument
+from soundalike.server import tokens
 from soundalike.server.running import listening
 from soundalike.server.settings import Settings
 
@@ -178,14 +180,32 @@ def test_the_token_is_shown_once_and_kept_hashed(composed: Music, tmp_path: Path
     (kept,) = [path for path in tmp_path.rglob("*") if path.is_file()]
     assert stat.S_IMODE(kept.stat().st_mode) == 0o600
     assert token not in kept.read_text()
-    own = "correct-horse-battery"
-    with serving(composed.library, tmp_path, "--token") as server:
-        assert "shown when it was made" in server.text
-        assert token not in server.text
-        assert status(server, token) == 200
-    with serving(composed.library, tmp_path, SOUNDALIKE_TOKEN=own) as server:
-        assert own not in server.text
-        assert status(server, own) == 200
+
+
+def test_which_token_is_asked_for(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv("SOUNDALIKE_TOKEN", raising=False)
+    monkeypatch.setattr(tokens, "token_file", lambda: tmp_path / "server-token")
+    assert asked_for("127.0.0.1", new=False, wanted=None).hash is None
+    made = asked_for("0.0.0.0", new=False, wanted=None)
+    assert made.new is not None
+    assert made.hash == tokens.hash_of(made.new)
+    # From then on it is the same, and not shown again.
+    kept = asked_for("192.168.1.4", new=False, wanted=None)
+    assert (kept.hash, kept.new) == (made.hash, None)
+    assert "shown when it was made" in kept.source
+    assert asked_for("127.0.0.1", new=False, wanted=True).hash == made.hash
+    other = asked_for("127.0.0.1", new=True, wanted=None)
+    assert other.hash not in (made.hash, None)
+    # Whoever reaches the proxy that has the name reaches the server.
+    named = asked_for("127.0.0.1", new=False, wanted=None, is_named=True)
+    assert named.hash == other.hash
+    monkeypatch.setenv("SOUNDALIKE_TOKEN", "correct-horse-battery")
+    own = asked_for("127.0.0.1", new=False, wanted=None)
+    assert (own.hash, own.new) == (tokens.hash_of("correct-horse-battery"), None)
+    assert asked_for("127.0.0.1", new=False, wanted=False).hash is None
+    monkeypatch.setenv("SOUNDALIKE_TOKEN", "short")
+    with pytest.raises(InvalidArgument, match="SOUNDALIKE_TOKEN has 5 characters"):
+        asked_for("0.0.0.0", new=False, wanted=None)
 
 
 @pytest.mark.parametrize(

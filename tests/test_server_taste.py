@@ -47,8 +47,8 @@ def test_what_is_said_is_noted_and_taken_back(own: httpx.Client) -> None:
 
 
 def test_answers_teach_the_taste(own: httpx.Client) -> None:
-    """Ten answers of somebody who goes by rhythm alone."""
-    for seed in range(10):
+    """Sixteen answers of somebody who goes by rhythm alone."""
+    for seed in range(16):
         asked = own.get("/api/v1/taste/question", params={"random_seed": seed}).json()
         ids = [each["track"]["track_id"] for each in asked["passages"]]
         odd = asked["odd_by_facet"]["rhythm"]
@@ -56,11 +56,25 @@ def test_answers_teach_the_taste(own: httpx.Client) -> None:
         answer = own.post("/api/v1/taste/judgements", json={"kind": "oddone", "track_ids": said})
         assert answer.status_code == 201, answer.text
     report = own.get("/api/v1/taste").json()
-    assert report["judgements"]["oddone"] == 10
+    assert report["judgements"]["oddone"] == 16
     assert report["weights"]["rhythm"] > report["default_weights"]["rhythm"] + 0.1
     (trial,) = (each for each in report["trials"] if each["level"] == "weights")
-    assert trial["n"] == 10
+    assert trial["n"] == 16
     assert trial["after"] > trial["before"]
+    assert trial["is_used"]
+    # Lists go by it from now on, unless they are told not to.
+    limits = {"limits": {"min_length_s": 0}, "tracks": 4}
+    for path, body in (
+        ("playlists/make", {"seeds": [{"track_id": 1}], **limits}),
+        ("playlists/extend", {"track_ids": [1, 2], **limits}),
+        ("playlists/order", {"track_ids": [1, 2, 9]}),
+        ("path", {"waypoints": [{"track_id": 1}, {"track_id": 20}], **limits}),
+        ("radio", {"seeds": [{"track_id": 1}], **limits}),
+    ):
+        with_it = own.post(f"/api/v1/{path}", json=body).json()
+        without = own.post(f"/api/v1/{path}", json={**body, "use_taste": False}).json()
+        assert with_it["taste"]["weights"] is True
+        assert without["taste"] is None
 
 
 def test_a_question_is_of_three_passages(client: httpx.Client) -> None:

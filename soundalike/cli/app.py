@@ -56,6 +56,7 @@ SECTIONS: dict[str, dict[str, str]] = {
         "forget": "soundalike.cli.missing:forget",
         "evaluate": "soundalike.cli.evaluate:evaluate",
         "serve": "soundalike.cli.serve:serve",
+        "link": "soundalike.cli.link:link",
     },
     "Your taste": {
         "like": "soundalike.cli.judge:like",

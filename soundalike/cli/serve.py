@@ -14,7 +14,7 @@ from soundalike.cli.output import echo, note
 from soundalike.cli.params import ExampleCommand, library_option, model_option
 from soundalike.errors import InvalidArgument, MissingExtra
 
-__all__ = ["serve"]
+__all__ = ["Token", "asked_for", "serve"]
 
 
 @click.command(
@@ -53,7 +53,7 @@ __all__ = ["serve"]
     "--token/--no-token",
     "with_token",
     default=None,
-    help="Whether requests need the token; by default they do, but for this computer's own.",
+    help="Whether requests need the token; by default they do, unless only this computer asks.",
 )
 @click.option(
     "--playlists",
@@ -86,11 +86,12 @@ def serve(
     library: str | None,
     model: str | None,
 ) -> None:
-    """Serve a page for the library to the browser, and answer programs over HTTP.
+    """Serve a page for the library, and answer programs over HTTP.
 
-    Only this computer can reach it by default. At any other address it asks for a token, which is
-    shown once, when it is made. Ctrl-C ends it. The environment may have SOUNDALIKE_TOKEN (a token
-    of your own) and SOUNDALIKE_SUBSONIC_PASSWORD (for players that speak Subsonic).
+    Only this computer can reach it by default. At any other address, or with --name, it asks for a
+    token, which is shown once, when it is made. Ctrl-C ends it. The environment may have
+    SOUNDALIKE_TOKEN (a token of your own) and SOUNDALIKE_SUBSONIC_PASSWORD (for players that speak
+    Subsonic).
     """
     try:
         from soundalike.server.running import listening, server_of
@@ -102,7 +103,7 @@ def serve(
     if not host.strip():
         raise click.UsageError("--host is empty: give an address, such as 0.0.0.0 for all")
     with listening(Settings(host=host, port=port)) as listener:
-        token = _token(host, new_token, with_token)
+        token = asked_for(host, new=new_token, wanted=with_token, is_named=bool(names))
         port = listener.getsockname()[1]
         settings = Settings(
             library=library,
@@ -133,7 +134,7 @@ def serve(
 
 
 @dataclass(frozen=True)
-class _Token:
+class Token:
     """The token that is asked for.
 
     Attributes
@@ -148,7 +149,22 @@ class _Token:
     source: str = ""
 
 
-def _token(host: str, new: bool, wanted: bool | None) -> _Token:
+def asked_for(host: str, *, new: bool, wanted: bool | None, is_named: bool = False) -> Token:
+    """The token that requests need.
+
+    Parameters
+    ----------
+    host : where the server listens.
+    new : whether another one is to be made.
+    wanted : whether there is to be one; None for wherever others can reach the server.
+    is_named : whether it is called by a name of its own, as behind a reverse proxy, which whoever
+        reaches the proxy can reach.
+
+    Raises
+    ------
+    InvalidArgument : there would be none where others can reach it, or it is no good one.
+    OutputError : a new one cannot be kept.
+    """
     from soundalike.server.security import is_local
     from soundalike.server.tokens import checked, hash_of, keep, kept_hash, new_token
 
@@ -158,21 +174,21 @@ def _token(host: str, new: bool, wanted: bool | None) -> _Token:
                 f"--no-token with --host {host}: everybody who can reach that address could read "
                 f"and change the library; leave --no-token out, or listen at 127.0.0.1"
             )
-        return _Token()
+        return Token()
     given = os.environ.get("SOUNDALIKE_TOKEN")
     if given:
         if new:
             raise click.UsageError("--new-token cannot be combined with SOUNDALIKE_TOKEN: unset it")
-        return _Token(hash_of(checked("SOUNDALIKE_TOKEN", given)), None, "SOUNDALIKE_TOKEN")
-    if not (wanted or new or not is_local(host)):
-        return _Token()
+        return Token(hash_of(checked("SOUNDALIKE_TOKEN", given)), None, "SOUNDALIKE_TOKEN")
+    if not (wanted or new or is_named or not is_local(host)):
+        return Token()
     kept = None if new else kept_hash()
     if kept is not None:
         source = "the token that was shown when it was made; --new-token makes another"
-        return _Token(kept, None, source)
+        return Token(kept, None, source)
     token = new_token()
     keep(token)
-    return _Token(hash_of(token), token)
+    return Token(hash_of(token), token)
 
 
 def _origin(text: str) -> str:

@@ -4,8 +4,6 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-import numpy as np
-
 from soundalike.library.versions import known_pairs
 
 if TYPE_CHECKING:
@@ -22,9 +20,7 @@ def not_compared(library: Library) -> int:
     ------
     ModelMismatch : the whole library is analysed with another model only.
     """
-    reader = library._reader
-    with reader._database.read() as connection:
-        snapshot = reader._snapshot(connection)
-        index = reader._current(snapshot)
-        compared = known_pairs(library.path, index, snapshot).compared
-    return sum(audio_id not in compared for audio_id in np.unique(index.audio_ids).tolist())
+    with library.view() as view:
+        index = view.index
+        compared = known_pairs(library.path, index, view.snapshot).compared
+    return len(set(index.audio_ids.tolist()) - compared)

@@ -22,6 +22,7 @@ from soundalike.library.forget import forget
 from soundalike.library.index import Index
 from soundalike.library.judging import Judging
 from soundalike.library.limits import NO_LIMITS, Limits
+from soundalike.library.linking import Linking
 from soundalike.library.listing import Listing
 from soundalike.library.reader import Reader
 from soundalike.library.records import (
@@ -64,7 +65,7 @@ def _load(analyzer: str, model: ModelKey) -> AnalyzerLike:
     return load_analyzer(analyzer, model)
 
 
-class Library(Listing, Scanning, Judging):
+class Library(Listing, Scanning, Judging, Linking):
     """Tracks with their analyses, in a database.
 
     Parameters

@@ -112,13 +112,13 @@ class PlaylistFolder:
         return tuple(sorted(found, key=lambda each: (plain(each.name), each.path.name)))
 
     def get(self, wanted: str) -> KeptPlaylist | None:
-        """The one with this id, or else this name, or else a file that is called so."""
+        """The one with this id, or else this name; None where there is none."""
         kept = self.all()
         for attribute in ("playlist_id", "name"):
             for each in kept:
                 if getattr(each, attribute) == wanted:
                     return each
-        return next((each for each in kept if each.path.stem == wanted), None)
+        return None
 
     def find(self, wanted: str) -> KeptPlaylist:
         """The one with this id, or else this name.
@@ -195,17 +195,13 @@ class PlaylistFolder:
         """
         with self._lock:
             found = self.find(wanted)
+            ids = self._ids(list(self._files()))
             try:
                 found.path.unlink()
             except OSError as error:
                 raise cannot_write(found.path, error) from error
-            self._write_ids(
-                {
-                    name: each
-                    for name, each in self._written_ids().items()
-                    if name != found.path.name
-                }
-            )
+            # Those of others stay as they are, though one that they could not have is free now.
+            self._write_ids({each: own for each, own in ids.items() if each != found.path.name})
         return found
 
     def _found(self, file: Path) -> KeptPlaylist:
@@ -221,7 +217,7 @@ class PlaylistFolder:
                     if is_one and not entry.name.startswith("."):
                         with suppress(OSError):  # gone meanwhile, or no file
                             found[entry.name] = stamp_of(entry)
-        except FileNotFoundError:
+        except (FileNotFoundError, NotADirectoryError):
             return {}
         except OSError as error:
             raise PlaylistError(
@@ -271,11 +267,12 @@ class PlaylistFolder:
         if file_name_for(name) == kept.path.stem:
             return kept
         file = self._new_file(name, kept.format)
+        ids = self._ids(list(self._files()))
         try:
             kept.path.rename(file)
         except OSError as error:
             raise cannot_write(file, error) from error
-        ids = {each: own for each, own in self._written_ids().items() if each != kept.path.name}
+        del ids[kept.path.name]
         self._write_ids({**ids, file.name: kept.playlist_id})
         return replace(kept, path=file)
 
@@ -285,7 +282,7 @@ class PlaylistFolder:
         except OSError as error:
             raise cannot_write(self.folder, error) from error
 
-    # Ids follow from the names of the files. Only those of files that were renamed are written.
+    # Ids follow from the names of the files. Others, as of files that were renamed, are written.
 
     def _ids(self, names: list[str]) -> dict[str, str]:
         found = {name: own for name, own in self._written_ids().items() if name in names}
@@ -293,8 +290,7 @@ class PlaylistFolder:
         for name in names:
             salt = 0
             while name not in found:
-                data = os.fsencode(name) + b"\0%d" % salt
-                own = sha256(data).hexdigest()[:16]
+                own = _id_of(name, salt)
                 if own not in taken:
                     taken.add(own)
                     found[name] = own
@@ -312,8 +308,9 @@ class PlaylistFolder:
         return {name: own for name, own in found.items() if isinstance(own, str)}
 
     def _write_ids(self, ids: Mapping[str, str]) -> None:
-        if ids != self._written_ids():
-            write_file(self.folder / _IDS, json.dumps(ids))
+        others = {name: own for name, own in ids.items() if own != _id_of(name)}
+        if others != self._written_ids():
+            write_file(self.folder / _IDS, json.dumps(others))
 
 
 def file_name_for(name: str) -> str:
@@ -330,6 +327,10 @@ def file_name_for(name: str) -> str:
     if _DEVICES.match(text):
         text = f"_{text}"
     return text or "playlist"
+
+
+def _id_of(name: str, salt: int = 0) -> str:
+    return sha256(os.fsencode(name) + b"\0%d" % salt).hexdigest()[:16]
 
 
 def _best_format(playlist: Playlist) -> str:

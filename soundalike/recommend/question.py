@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import itertools
-from collections.abc import Mapping, Sequence, Set
+from collections.abc import Collection, Mapping, Sequence, Set
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Final
 
@@ -290,14 +290,22 @@ def _first_fit(
     copies_of: CopiesOf | None,
     asked: Set[frozenset[int]],
 ) -> int | None:
-    """The place of the first trio by three artists, else of the first that is not all by one."""
+    """The place of the first trio by three artists, else of the first that is not all by one.
+
+    Those without a pair that was asked about come first: answers about one pair are not held out
+    apart, so that they say less of whether others are predicted.
+    """
+    known = {pair for rows in asked for pair in _pairs_in(rows)}
+    is_known = [not known.isdisjoint(_pairs_in(rows)) for rows in trios.tolist()]
 
     def are_different(rows: Sequence[int]) -> bool:
         copies = copies_of(rows) if copies_of is not None else [()] * 3
         return not any(other in own for own in copies for other in rows)
 
-    second = []
-    for place, rows in enumerate(trios.tolist()):
+    second: list[int] = []
+    order: list[int] = np.argsort(is_known, kind="stable").tolist()
+    for place in order:
+        rows = trios[place].tolist()
         if frozenset(rows) in asked:
             continue
         artists = artists_of(rows) if artists_of is not None else [frozenset()] * 3
@@ -307,3 +315,7 @@ def _first_fit(
         elif not frozenset.intersection(*artists):
             second.append(place)
     return next((place for place in second if are_different(trios[place].tolist())), None)
+
+
+def _pairs_in(rows: Collection[int]) -> set[frozenset[int]]:
+    return {frozenset(pair) for pair in itertools.combinations(rows, 2)}

@@ -9,6 +9,7 @@ import anyio
 from fastapi import FastAPI
 
 from soundalike import __version__
+from soundalike.server import plugins
 from soundalike.server.api import ROUTERS
 from soundalike.server.head import Head
 from soundalike.server.metrics import Measured
@@ -70,9 +71,11 @@ def create_app(settings: Settings, service: Service | None = None) -> FastAPI:
         redoc_url=None,
         lifespan=lifespan,
         responses=PROBLEMS,
+        # What the functions of a generated client are called.
+        generate_unique_id_function=lambda route: route.name,
     )
     add_handlers(app)
-    for router in ROUTERS:
+    for router in (*ROUTERS, plugins.router):
         app.include_router(router)
     app.include_router(subsonic_router)
     app.router.routes.extend(page_routes())

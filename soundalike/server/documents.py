@@ -7,12 +7,20 @@ from typing import Any
 from pydantic import BaseModel, Field
 
 from soundalike.library.records import Track
+from soundalike.library.similar_records import TasteUse
 from soundalike.recommend.common import InCommon
 from soundalike.recommend.explain import Expected, FacetShare, Side, Standing
 from soundalike.server.schema import schema_of, stands_for
 from soundalike.similarity.passages import Alone, Passage
+from soundalike.similarity.taste import Taste
 
-__all__ = ["AnalysisDocument", "ComparisonDocument", "ExplanationDocument", "TrackDocument"]
+__all__ = [
+    "AnalysisDocument",
+    "ComparisonDocument",
+    "ExplanationDocument",
+    "TasteDocument",
+    "TrackDocument",
+]
 
 
 @stands_for(Track)
@@ -100,6 +108,20 @@ class ComparisonDocument(BaseModel):
     )
 
 
+@stands_for(Taste)
+class TasteDocument(BaseModel):
+    """What of a listener's taste is in use, as numbers; what is not is not there."""
+
+    model: str
+    layout: list[dict[str, Any]] | None = Field(None, description="The facets of the metric.")
+    weights: dict[str, float] | None = Field(None, description="The share of each facet.")
+    stretches: dict[str, Any] | None = Field(
+        None, description="By facet, axes and by how much what lies along them counts more."
+    )
+    direction: list[float] | None = Field(None, description="Where what is liked lies.")
+    offset: float | None = None
+
+
 @stands_for(Side)
 class SideDocument(BaseModel):
     """One of what is explained."""
@@ -124,6 +146,7 @@ class ExplanationDocument(BaseModel):
     alone_b: schema_of(Alone) | None = None  # type: ignore[valid-type]
     common: schema_of(InCommon)  # type: ignore[valid-type]
     expected: schema_of(Expected) | None = None  # type: ignore[valid-type]
+    taste: schema_of(TasteUse) | None = None  # type: ignore[valid-type]
     similarity: float
     weights: dict[str, float]
     a_analysis: AnalysisDocument

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import time
 from collections.abc import Iterator, Mapping
-from typing import TYPE_CHECKING
 
 from prometheus_client import CollectorRegistry, Counter, Histogram
 from prometheus_client.core import GaugeMetricFamily, Metric
@@ -13,8 +12,10 @@ from prometheus_client.process_collector import ProcessCollector
 from prometheus_client.registry import Collector
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-if TYPE_CHECKING:
-    from soundalike.server.service import Service
+from soundalike.library import Library
+from soundalike.server.jobs import Jobs
+from soundalike.server.uploads import Uploads
+from soundalike.workers.desk import Desk
 
 __all__ = ["Measured", "Metrics"]
 
@@ -27,10 +28,10 @@ class Metrics:
 
     Parameters
     ----------
-    service : whose library and processes are told of.
+    library, desk, jobs, uploads : of which it tells, whenever somebody looks.
     """
 
-    def __init__(self, service: Service) -> None:
+    def __init__(self, library: Library, desk: Desk, jobs: Jobs, uploads: Uploads) -> None:
         self._registry = CollectorRegistry()
         self._requests = Counter(
             "soundalike_http_requests",
@@ -45,7 +46,7 @@ class Metrics:
             buckets=_SECONDS,
             registry=self._registry,
         )
-        self._registry.register(_State(service))
+        self._registry.register(_State(library, desk, jobs, uploads))
         ProcessCollector(registry=self._registry)
 
     def count(self, method: str, route: str, status: int, seconds: float) -> None:
@@ -69,12 +70,14 @@ class Metrics:
 class _State(Collector):
     """What is found out when somebody looks."""
 
-    def __init__(self, service: Service) -> None:
-        self._service = service
+    def __init__(self, library: Library, desk: Desk, jobs: Jobs, uploads: Uploads) -> None:
+        self._library = library
+        self._desk = desk
+        self._jobs = jobs
+        self._uploads = uploads
 
     def collect(self) -> Iterator[Metric]:
-        service = self._service
-        info = service.library.info()
+        info = self._library.info()
         tracks = {
             "analysed": info.analysed,
             "failed": info.failed,
@@ -82,13 +85,13 @@ class _State(Collector):
             "missing": info.missing,
         }
         yield _gauge("tracks", "Tracks of the library, by status.", "status", tracks)
-        desk = service.desk
+        desk = self._desk
         files = {"working": desk.working, "waiting": desk.waiting}
         yield _gauge("desk_files", "Files that are decoded now, or wait for it.", "state", files)
         yield _gauge("desk_size", "Files that are decoded at the same time.", "", {"": desk.size})
-        running = {kind: float(is_running) for kind, is_running in service.jobs.running().items()}
+        running = {kind: float(is_running) for kind, is_running in self._jobs.running().items()}
         yield _gauge("jobs_running", "Whether a job runs, by kind.", "kind", running)
-        yield _gauge("uploads", "Uploads that can be asked about.", "", {"": len(service.uploads)})
+        yield _gauge("uploads", "Uploads that can be asked about.", "", {"": len(self._uploads)})
 
     def describe(self) -> list[Metric]:
         # Else it would be collected when it is registered, before the server is made.

@@ -24,15 +24,19 @@ from pydantic import BaseModel, ConfigDict, Field, create_model
 __all__ = ["documented", "schema_of", "stands_for"]
 
 _OTHERS: dict[type, type[BaseModel]] = {}
+_MADE: set[type] = set()
 _ATTRIBUTE = re.compile(r"(?P<names>\w+(?:, \w+)*) : (?P<text>.*)")
 
 Schema = TypeVar("Schema", bound=type[BaseModel])
 
 
 def stands_for(record: type) -> Any:
-    """A schema written out, for a record that makes a document of itself."""
+    """A schema written out, for a record that makes a document of itself; before :func:`schema_of`
+    is asked for one that holds it."""
 
     def decorate(schema: Schema) -> Schema:
+        if record in _MADE:
+            raise RuntimeError(f"a schema of {record.__name__} was made before this one was known")
         _OTHERS[record] = schema
         return schema
 
@@ -44,6 +48,7 @@ def schema_of(record: type) -> type[BaseModel]:
     """The schema of a dataclass, with those of the records in it."""
     if record in _OTHERS:
         return _OTHERS[record]
+    _MADE.add(record)
     hints = get_type_hints(record, localns=_Lenient(sys.modules[record.__module__]))
     texts = documented(record)
     fields: dict[str, Any] = {}

@@ -87,7 +87,7 @@ class Service:
         self._playlists = None if folder is None else PlaylistFolder(folder)
         self.jobs = Jobs()
         self.guesses = Guesses()
-        self.metrics = Metrics(self)
+        self.metrics = Metrics(self.library, self.desk, self.jobs, self.uploads)
         kept = Kept(settings.cache_folder, settings.most_cache_bytes)
         self.outlines = Outlines(self.library, self.desk, kept)
         self.transcoders = Transcoders(settings.most_streams, most_memory=settings.most_memory)

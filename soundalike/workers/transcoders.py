@@ -71,7 +71,8 @@ class Transcoders:
         for each in running:
             each.kill()
 
-    def _forget(self, transcoding: Transcoding) -> None:
+    def forget(self, transcoding: Transcoding) -> None:
+        """It has ended, and makes room for another."""
         with self._lock:
             self._running.discard(transcoding)
 
@@ -137,7 +138,7 @@ class Transcoding:
         with self._reading:
             self._process.stdout.close()
         self._errors.close()
-        self._owner._forget(self)
+        self._owner.forget(self)
 
     def _error(self, code: int) -> SoundalikeError:
         lines: list[bytes] = []

@@ -14,12 +14,15 @@
     judgements what somebody said of one, two or three pieces
     plays    when a piece was played, and how much of it
     tastes   what was fitted to judgements and plays, by model: can be made anew
+    servers  music servers that the library is linked to; no password is kept
+    links    which song of a server is which music, by the hashes of its content
+    server_artists the artists of a server's songs, by its ids
 
 An analysis belongs to the content, not to the path: a moved, renamed, swapped, copied or returned
 file finds it again by its hash, and nothing is ever copied between rows.
 
 A judgement belongs to the piece, which no other table knows of: it stays when the file is retagged,
-moved, copied or gone, and when its track is forgotten.
+moved, copied or gone, and when its track is forgotten. So does a link to a server's song.
 
 On SQLite, ``storage.sqlite`` adds an index of the words of each track, kept up to date by triggers
 on ``tracks``: a migration that makes that table anew has to make them anew as well.
@@ -68,6 +71,7 @@ __all__ = [
     "failures",
     "folders",
     "judgements",
+    "links",
     "metadata",
     "models",
     "own_analysis",
@@ -75,6 +79,8 @@ __all__ = [
     "pieces",
     "plays",
     "searchable_tracks",
+    "server_artists",
+    "servers",
     "tastes",
     "tracks",
 ]
@@ -82,7 +88,7 @@ __all__ = [
 ModelId = int | ScalarSelect[int]
 """The row of a model, or how to find it."""
 
-SCHEMA_VERSION = "0007"
+SCHEMA_VERSION = "0008"
 """The newest migration; kept here too, so that opening a library need not import Alembic."""
 
 metadata = MetaData(
@@ -305,6 +311,52 @@ tastes = Table(
     Column("n_tracks", Integer, nullable=False),
     Column("fitted_at", Double, nullable=False),
     Column("fitted", JSON, nullable=False),
+)
+
+servers = Table(
+    "servers",
+    metadata,
+    Column("id", Integer, primary_key=True),
+    # By which requests and people name it.
+    Column("name", Text, nullable=False, unique=True),
+    # "subsonic".
+    Column("kind", Text, nullable=False),
+    Column("url", Text, nullable=False),
+    Column("user", Text),
+    # Such as "navidrome 0.58.0"; NULL where it does not say.
+    Column("software", Text),
+    # How many songs it had, linked or not.
+    Column("n_songs", Integer, nullable=False),
+    Column("linked_at", Double, nullable=False),
+    # Another one after any change of its links.
+    Column("stamp", Text, nullable=False),
+    sqlite_autoincrement=True,
+)
+
+links = Table(
+    "links",
+    metadata,
+    Column("server_id", Integer, ForeignKey("servers.id", ondelete="CASCADE"), primary_key=True),
+    # The song's id at the server.
+    Column("item_id", Text, primary_key=True),
+    # As in ``contents``: whichever of the two a content of the library has, is this music.
+    Column("digest", LargeBinary, nullable=False),
+    Column("audio_digest", LargeBinary),
+    # ``matching.MatchedBy``.
+    Column("matched_by", Text, nullable=False),
+    # A hash of what the server said of the song: while it says the same, the match stands.
+    Column("said", Text, nullable=False),
+    # Ids of ``server_artists``: of the song, and of its album.
+    Column("artist_ids", JSON, nullable=False),
+    Column("album_artist_ids", JSON, nullable=False),
+)
+
+server_artists = Table(
+    "server_artists",
+    metadata,
+    Column("server_id", Integer, ForeignKey("servers.id", ondelete="CASCADE"), primary_key=True),
+    Column("artist_id", Text, primary_key=True),
+    Column("name", Text, nullable=False),
 )
 
 

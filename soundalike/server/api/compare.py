@@ -16,7 +16,7 @@ from soundalike.recommend.explain import explain as explain_tracks
 from soundalike.recommend.passages import PassageResult, find_passages
 from soundalike.server.answers import Answer
 from soundalike.server.documents import ComparisonDocument, ExplanationDocument
-from soundalike.server.requests import Body, LimitsBody, SeedBody, Weights, query_of
+from soundalike.server.requests import Body, LimitsBody, SeedBody, UseTaste, Weights, query_of
 from soundalike.server.schema import schema_of
 from soundalike.server.service import Asked, Service
 from soundalike.show.documents import comparison_document, explanation_document
@@ -43,6 +43,7 @@ class ExplainBody(PairBody):
     expected: SeedBody | None = Field(None, description="What you would have expected for b.")
     passages: int = Field(5, ge=1, le=20, description="That match, at most.")
     weights: Weights | None = None
+    use_taste: UseTaste = True
 
 
 class PassageBody(Body):
@@ -114,6 +115,7 @@ def _explained(service: Service, body: ExplainBody) -> Explanation:
         query_of(service, body.b),
         expected=None if body.expected is None else query_of(service, body.expected),
         weights=body.weights,
+        taste=service.taste(body.use_taste),
         passages=body.passages,
     )
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 from typing import Annotated, Any, Literal
-from urllib.parse import quote
 
 from fastapi import APIRouter, Path
 from pydantic import Field, FiniteFloat
@@ -24,7 +23,7 @@ from soundalike.recommend.playlist_files import (
 )
 from soundalike.recommend.recipes import check_recipe
 from soundalike.recommend.records import MadePlaylist, OrderName
-from soundalike.server.answers import Answer
+from soundalike.server.answers import Answer, download
 from soundalike.server.requests import (
     Body,
     Id,
@@ -268,7 +267,7 @@ def export(asked: Asked, body: ExportBody) -> Response:
     return Response(
         render_playlist(playlist, body.format).content,
         media_type=_MEDIA_TYPES[body.format],
-        headers={"Content-Disposition": f"attachment; filename*=UTF-8''{quote(file, safe='')}"},
+        headers=download(file),
     )
 
 

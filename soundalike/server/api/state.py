@@ -33,12 +33,12 @@ _COOKIE_S = 180 * 24 * 3600
 
 
 @stands_for(Facets)
-class FacetsDocument(RootModel[list[schema_of(Facet)]]):  # type: ignore[misc]
+class ModelFacets(RootModel[list[schema_of(Facet)]]):  # type: ignore[misc]
     """The blocks of an embedding."""
 
 
 @stands_for(Words)
-class WordsDocument(RootModel[list[schema_of(Word)]]):  # type: ignore[misc]
+class ModelWords(RootModel[list[schema_of(Word)]]):  # type: ignore[misc]
     """The words that a model gives."""
 
 

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Annotated, Any, Final
 
 from fastapi import APIRouter, Path, Query
-from pydantic import Field
+from pydantic import BaseModel, Field
 
 from soundalike.errors import InvalidArgument
 from soundalike.library.taste_records import Judgement, JudgementKind, TasteCounts
@@ -15,8 +15,9 @@ from soundalike.recommend.question import OddOneQuestion, odd_one_question
 from soundalike.recommend.taste import TasteReport, taste_of
 from soundalike.server.answers import Answer
 from soundalike.server.requests import Body, Id
-from soundalike.server.schema import schema_of
+from soundalike.server.schema import schema_of, stands_for
 from soundalike.server.service import Asked
+from soundalike.similarity.taste import Taste
 
 __all__ = ["router"]
 
@@ -32,6 +33,18 @@ _SIZES: Final[dict[JudgementKind, int | None]] = {
     "unlike": 2,
     "oddone": 3,
 }
+
+
+@stands_for(Taste)
+class TasteDocument(BaseModel):
+    """What is fitted: where nothing was of use, the model alone."""
+
+    model: str
+    layout: list[dict[str, Any]] = Field([], description="The facets of the model.")
+    weights: dict[str, float] = Field({}, description="Of the facets.")
+    stretches: dict[str, Any] = Field({}, description="Axes and gains, by facet.")
+    direction: list[float] = Field([], description="Of what is liked, in the embedding.")
+    offset: float | None = Field(None, description="Of what is liked.")
 
 
 @dataclass(frozen=True)

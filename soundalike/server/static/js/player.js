@@ -2,7 +2,7 @@
 //
 // An item of the queue is {track, start_s?, end_s?, url?, label?}: a track of the library, or a local
 // file (`url`), or a passage of either. Events on `player`: "item" (another one, or none), "state"
-// (plays or not), "time" (about 30 times a second while it plays), "queue".
+// (plays or not), "time" (with every frame while it plays), "queue", "end" (the last one is over).
 
 import { url as apiUrl } from "./api.js";
 import { keep, kept } from "./storage.js";

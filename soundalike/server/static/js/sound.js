@@ -1,13 +1,14 @@
 // The sound of a track over time: waveform, mel spectrogram and genres under one playhead.
 //
-// A click seeks, a drag selects a passage; with the keyboard, arrows move, [ and ] mark the passage.
+// A click seeks, a double click finds what is like the passage around it, a drag selects one; with the keyboard, arrows move, [ and ] mark the passage.
 
 import { button, el, fill, setStyle } from "./dom.js";
 import { player } from "./player.js";
 import { capital, percent, span, time } from "./words.js";
 
 const STEP_S = 5;
-const SHORTEST_S = 3;
+// As the API has it.
+const [SHORTEST_S, LONGEST_S] = [3, 120];
 const DRAG_PX = 6;
 const SHOWN_GENRES = 5;
 const EXCERPT_S = 9.94;
@@ -79,7 +80,7 @@ export function soundView(options, signal) {
             button("Play it", () => options.playPassage(passage.from, passage.to), { symbol: "play" }),
             button("Clear", () => choose(null), { kind: "quiet" }),
           ]
-        : el("p", { class: "small soft", id: "sound-help" }, options.onfind ? "Click to play from there. Drag over a passage to find it in other tracks." : "Click to play from there.", el("span", { class: "for-keys" }, " Keys: ← → move", options.onfind && ", [ and ] mark a passage", ".")),
+        : el("p", { class: "small soft", id: "sound-help" }, options.onfind ? "Click to play from there. Drag over a passage, or double-click, to find it in other tracks." : "Click to play from there.", el("span", { class: "for-keys" }, " Keys: ← → move", options.onfind && ", [ and ] mark a passage", ".")),
     );
   }
 
@@ -88,6 +89,7 @@ export function soundView(options, signal) {
       let [from, to] = [Math.min(found.from, found.to), Math.max(found.from, found.to)];
       if (to - from < SHORTEST_S) to = Math.min(duration, from + SHORTEST_S);
       from = Math.max(0, Math.min(from, to - SHORTEST_S));
+      if (to - from > LONGEST_S) [from, to] = found.from < found.to ? [from, from + LONGEST_S] : [to - LONGEST_S, to];
       found = { from, to };
     }
     passage = found;
@@ -119,6 +121,12 @@ export function soundView(options, signal) {
     stage.addEventListener("pointerup", (event) => {
       if (start && !start.isDrag) seek(at(event));
       start = null;
+    });
+    stage.addEventListener("dblclick", (event) => {
+      if (!options.onfind) return;
+      const middle = at(event);
+      choose({ from: Math.max(0, middle - EXCERPT_S / 2), to: Math.min(duration, middle + EXCERPT_S / 2) });
+      options.onfind(passage.from, passage.to);
     });
     stage.addEventListener("keydown", (event) => {
       if (event.shiftKey || event.ctrlKey || event.metaKey || event.altKey) return;
