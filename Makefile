@@ -11,7 +11,7 @@ STAMP  := $(VENV)/.installed
 PACKAGES ?= more-validate held-out
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test test-pythons fuzz lint format bench bench-library bench-server bench-quality named-music clean
+.PHONY: help demo test test-page test-pythons fuzz lint format bench bench-library bench-server bench-quality named-music clean
 
 help: ## show this list
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /|/' | \
@@ -32,8 +32,11 @@ $(STAMP)-test: pyproject.toml constraints.txt | $(BIN)/python
 demo: $(STAMP)-demo ## scan a music folder (MUSIC=...) or composed music, show neighbours and how to open the page
 	@$(BIN)/python examples/demo.py $(if $(MUSIC),"$(MUSIC)")
 
-test: lint ## run every check and test
-	$(BIN)/python -m pytest -n 2 --dist worksteal
+test: lint ## run every check, and every test but those of the page
+	$(BIN)/python -m pytest -n 2 --dist worksteal -m "not page"
+
+test-page: $(STAMP)-test ## test the page in Chromium (Debian: apt-get install chromium)
+	$(BIN)/python -m pytest -n 2 --dist worksteal -m page tests
 
 test-pythons: ## try the wheel on every Python from 3.11 up, with the newest and the lowest dependencies
 	@$(PYTHON) tests/pythons.py
