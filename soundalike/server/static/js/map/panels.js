@@ -13,6 +13,7 @@ import { artist, name, percent, plural, title } from "../words.js";
 const LISTED = 60;
 const LENGTHS = [6, 9, 12, 16, 20, 25];
 const LENGTH = 12;
+const SHORT_S = 60;
 
 const head = (text, onclose, level = "h2") =>
   el("header", { class: "panel-head" }, el(level, {}, text), iconButton("close", "Close", onclose));
@@ -94,7 +95,12 @@ export function pathPanel({ from, onpath, onpick, onclose }, signal) {
     signal.addEventListener("abort", () => asked.abort(), { once: true });
     fill(result, el("p", { class: "soft small", role: "status" }, "Looking for the way …"));
     try {
-      const found = await api.post("/path", { waypoints: [{ track_id: ends.from.track_id }, { track_id: ends.to.track_id }], tracks: Number(length.value) }, asked.signal);
+      const found = await api.post("/path", {
+        waypoints: [{ track_id: ends.from.track_id }, { track_id: ends.to.track_id }],
+        tracks: Number(length.value),
+        // Jingles stay out of it, unless it begins or ends with one.
+        limits: [ends.from, ends.to].some((each) => each.duration_s < SHORT_S) ? { min_length_s: 0 } : {},
+      }, asked.signal);
       const stops = found.stops.filter((stop) => stop.track);
       const tracks = stops.map((stop) => stop.track);
       onpath(tracks.map((track) => track.track_id));
