@@ -38,7 +38,11 @@ function keepScroll() {
   history.replaceState({ ...history.state, scroll: main.scrollTop }, "");
 }
 
-function addStyles(names) {
+/** The styles of a view, and of no other that was shown before. */
+function setStyles(names) {
+  for (const { dataset, sheet } of document.querySelectorAll("link[data-view]")) {
+    if (sheet) sheet.disabled = !names.includes(dataset.view);
+  }
   return Promise.all(
     names
       .filter((name) => !document.querySelector(`link[data-view="${name}"]`))
@@ -79,7 +83,7 @@ async function open({ focus = true, scroll = 0 } = {}) {
   main.scrollTop = 0;
   try {
     if (!found) throw new api.Problem({ status: 404, detail: "there is no such page" });
-    const [module] = await Promise.all([found.route.load(), addStyles(found.route.styles ?? [])]);
+    const [module] = await Promise.all([found.route.load(), setStyles(found.route.styles ?? [])]);
     if (own !== place) return;
     const ended = await module.show(view);
     if (own === place) end = ended ?? null;

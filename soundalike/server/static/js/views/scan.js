@@ -233,8 +233,7 @@ const kindName = (kind) => capital(kind.replace(/(?<=[a-z])(?=[A-Z])/g, " ").toL
 
 function failureList({ total, failures }, info, retry) {
   if (total === 0) return null;
-  const groups = Map.groupBy ? Map.groupBy(failures, (each) => each.kind) : grouped(failures);
-  const sorted = [...groups].sort(([, a], [, b]) => b.length - a.length);
+  const sorted = [...byKind(failures)].sort(([, a], [, b]) => b.length - a.length);
   return card(null,
     el("div", { class: "job-head" },
       el("div", {}, el("h2", { class: "card-title" }, `${plural(total, "file")} could not be analysed`), el("p", { class: "soft" }, "Each is tried again by itself when it changes, and all others go on without it.")),
@@ -242,9 +241,12 @@ function failureList({ total, failures }, info, retry) {
     el("div", { class: "failures" }, sorted.map(([kind, files]) => failureGroup(kind, files, info.folders))));
 }
 
-function grouped(failures) {
+function byKind(failures) {
   const groups = new Map();
-  for (const each of failures) groups.set(each.kind, [...(groups.get(each.kind) ?? []), each]);
+  for (const each of failures) {
+    if (!groups.has(each.kind)) groups.set(each.kind, []);
+    groups.get(each.kind).push(each);
+  }
   return groups;
 }
 
