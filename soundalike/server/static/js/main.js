@@ -24,6 +24,7 @@ import { empty } from "./parts.js";
 import { routeOf } from "./routes.js";
 import { mountShell, showPlace } from "./shell.js";
 import "./theme.js";
+import "./station.js";
 import { showProblem, toast } from "./toast.js";
 import "./uploads.js";
 import { sentence } from "./words.js";

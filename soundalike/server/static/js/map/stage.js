@@ -83,7 +83,8 @@ export class Stage extends EventTarget {
     });
     this.scene.names = names;
     this.redraw();
-    if (wanted.length) this.dispatchEvent(new CustomEvent("wanted", { detail: wanted }));
+    // While it moves, frames come before names.
+    if (wanted.length && !this.#isMoving) this.dispatchEvent(new CustomEvent("wanted", { detail: wanted }));
   }
 
   /** "move" or "lasso": what a drag does. */
