@@ -2,12 +2,13 @@
 
 python -m benchmarks.map_page [--tracks 100000] [--seconds 5] [--keep FOLDER] [--out FILE]
 
-A library of made-up tracks is written and its map is made (some minutes for 100,000; --keep has them
-the next time), a real server serves it, and Debian's Chromium, whose WebGL is emulated by SwiftShader,
-shows /map at 1280 x 800. The map is dragged and zoomed without a pause. Beside it stands a bare canvas
-of the same size that is cleared for each frame: what the browser alone takes. The processor time is
-that of all processes of the browser, and the load is that of the whole machine: where other programs
-take the processors, frames a second say more of them than of the page.
+A library of made-up tracks is written and its map is made (some minutes for 100,000; --keep has
+them the next time), a real server serves it, and Debian's Chromium, whose WebGL is emulated by
+SwiftShader, shows /map at 1280 x 800. The map is dragged and zoomed without a pause. Beside it
+stands a bare canvas of the same size that is cleared for each frame: what the browser alone
+takes. The processor time is that of all processes of the browser, and the load is that of the
+whole machine: where other programs take the processors, frames a second say more of them than of
+the page.
 """
 
 from __future__ import annotations
@@ -23,9 +24,9 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-from benchmarks.library import Tracks, write
 from playwright.sync_api import Page, sync_playwright
 
+from benchmarks.library import Tracks, write
 from soundalike.files import write_file
 from soundalike.library import Library
 from soundalike.models.lineage import default_lineage
@@ -178,7 +179,9 @@ def measure(address: str, seconds: float) -> dict[str, dict[str, Any]]:
         page.goto("/map")
         page.locator(".map-entry").first.wait_for(timeout=READY_MS)
         print(f"{page.evaluate(_RENDERER)}")
-        print(f"{os.cpu_count()} cores; the map is there after {time.perf_counter() - started:.1f} s")
+        print(
+            f"{os.cpu_count()} cores; the map is there after {time.perf_counter() - started:.1f} s"
+        )
         page.wait_for_timeout(2000)
         found = {
             name: measured(page, name, script, seconds)

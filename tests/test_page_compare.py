@@ -134,6 +134,8 @@ def test_a_phone_shows_one_below_the_other(browser: Browser, client: httpx.Clien
         page.goto(PAIR)
         expect(page.locator(".side")).to_have_count(2)
         first, second = (each.bounding_box() for each in page.locator(".side").all())
-        assert first is not None and second is not None and second["y"] > first["y"]
+        assert first is not None
+        assert second is not None
+        assert second["y"] > first["y"]
         assert page.evaluate("document.documentElement.scrollWidth") == 390
         assert serious(page) == []

@@ -98,7 +98,9 @@ def test_every_track_is_a_point_and_a_click_plays_it(page: Page) -> None:
 
 def test_the_neighbours_are_those_that_sound_most_like_it(page: Page, address: str) -> None:
     go_to_map(page, "/map?track=5")
-    shown = [int(each.get_attribute("data-track") or 0) for each in page.locator(".panel-row").all()]
+    shown = [
+        int(each.get_attribute("data-track") or 0) for each in page.locator(".panel-row").all()
+    ]
     assert shown == httpx.get(f"{address}/api/v1/map/nearest/5").json()["nearest"]
     other = page.locator(".panel-row").nth(2)
     title = other.locator(".panel-title").text_content() or ""
@@ -170,7 +172,8 @@ def test_a_path_is_drawn_between_two_tracks(page: Page, address: str) -> None:
     clear = {**FREE, "width": 350}
     picture = Image.open(io.BytesIO(page.screenshot(clip=clear))).convert("RGB")  # type: ignore[arg-type]
     accent = (np.abs(np.asarray(picture).astype(int) - (0xB9, 0x3A, 0x0B)).max(axis=2) < 8).sum()
-    assert accent > 300 and before > 0
+    assert accent > 300
+    assert before > 0
 
 
 def test_the_keyboard_is_enough(page: Page) -> None:
@@ -217,7 +220,9 @@ def test_a_phone_shows_map_and_panel(browser: Browser, address: str) -> None:
     with opened(browser, address, **PHONE) as page:
         go_to_map(page, "/map?track=3")
         panel = page.locator(".panel").bounding_box()
-        assert panel is not None and panel["width"] == 390 and panel["y"] > 300
+        assert panel is not None
+        assert panel["width"] == 390
+        assert panel["y"] > 300
         page.get_by_text("Colours", exact=True).tap()
         expect(page.get_by_label("Colour by")).to_be_visible()
         assert page.evaluate("document.documentElement.scrollWidth") == 390
