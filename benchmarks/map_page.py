@@ -3,12 +3,11 @@
 python -m benchmarks.map_page [--tracks 100000] [--seconds 5] [--keep FOLDER] [--out FILE]
 
 A library of made-up tracks is written and its map is made (some minutes for 100,000; --keep has
-them the next time), a real server serves it, and Debian's Chromium, whose WebGL is emulated by
-SwiftShader, shows /map at 1280 x 800. The map is dragged and zoomed without a pause. Beside it
-stands a bare canvas of the same size that is cleared for each frame: what the browser alone
-takes. The processor time is that of all processes of the browser, and the load is that of the
-whole machine: where other programs take the processors, frames a second say more of them than of
-the page.
+them the next time), a real server serves it, and Debian's Chromium, that has no graphics card,
+shows /map at 1280 x 800. The map is dragged and zoomed without a pause. Beside it stands a bare
+canvas of the same size that is cleared for each frame: what the browser alone takes. The
+processor time is that of all processes of the browser, and the load is that of the whole machine:
+where other programs take the processors, frames a second say more of them than of the page.
 """
 
 from __future__ import annotations

@@ -31,17 +31,25 @@ const SOFTWARE = /swiftshader|llvmpipe|softpipe|software|basic render/i;
 
 /** What draws on a canvas: with the graphics card, or without where there is none. */
 export function rendererOf(canvas) {
+  if (!hasCard()) return new SoftRenderer(canvas);
   const options = { alpha: false, antialias: false, depth: false, stencil: false, powerPreference: "high-performance" };
-  const gl = canvas.getContext("webgl", options);
-  const known = gl?.getExtension("WEBGL_debug_renderer_info");
-  const isSoft = !gl || SOFTWARE.test(gl.getParameter(known ? known.UNMASKED_RENDERER_WEBGL : gl.RENDERER));
-  const made = isSoft ? new SoftRenderer(canvas, gl, programOf) : new CardRenderer(canvas, gl);
+  const made = new CardRenderer(canvas, canvas.getContext("webgl", options));
   canvas.addEventListener("webglcontextlost", (event) => event.preventDefault());
   canvas.addEventListener("webglcontextrestored", () => {
     made.prepare();
     canvas.dispatchEvent(new Event("restored"));
   });
   return made;
+}
+
+/** Whether WebGL is there, and not emulated; asked of another canvas, since one has but one context. */
+function hasCard() {
+  const gl = document.createElement("canvas").getContext("webgl");
+  if (!gl) return false;
+  const known = gl.getExtension("WEBGL_debug_renderer_info");
+  const name = gl.getParameter(known ? known.UNMASKED_RENDERER_WEBGL : gl.RENDERER);
+  gl.getExtension("WEBGL_lose_context")?.loseContext();
+  return !SOFTWARE.test(name);
 }
 
 /** Pixels across of a point: more where there are few, and growing with the root of the zoom. */

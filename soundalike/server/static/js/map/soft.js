@@ -1,16 +1,13 @@
-// Draws the points without a graphics card: into an array of pixels, which is shown as one texture.
+// Draws the points without a graphics card: into an array of pixels, which a 2D canvas shows.
 //
-// Where a browser emulates the card, each point costs it more than a microsecond, for 100,000 points a
-// fifth of a second of a frame; a loop over them that writes pixels takes a fiftieth of that.
+// Where a browser emulates the card, each point costs it more than a microsecond: 100,000 points take a
+// fifth of a second for each frame. A loop over them that writes pixels takes a few milliseconds.
 
-const VERTEX = "attribute vec2 corner; varying mediump vec2 at; void main() { at = vec2(corner.x + 1.0, 1.0 - corner.y) * 0.5; gl_Position = vec4(corner, 0.0, 1.0); }";
-const FRAGMENT = "precision mediump float; varying vec2 at; uniform sampler2D picture; void main() { gl_FragColor = texture2D(picture, at); }";
 const FAINT = 40;
 
 export class SoftRenderer {
   /** Names are drawn with the points: another canvas over this one would cost as much again. */
   drawsNames = true;
-  #gl;
   #canvas;
   #points = null;
   #colours = null;
@@ -19,31 +16,12 @@ export class SoftRenderer {
   #width = 0;
   #height = 0;
   #ground = 0xffffffff;
-  #program;
+  #hasFaint = false;
+  #context;
 
-  /** `gl`: of the canvas; null where there is none, and a 2D context is to be used. */
-  constructor(canvas, gl, programOf) {
+  constructor(canvas) {
     this.#canvas = canvas;
-    this.#gl = gl;
-    this.#program = programOf;
-    if (gl) this.prepare();
-    else this.context = canvas.getContext("2d", { alpha: false });
-  }
-
-  prepare() {
-    const gl = this.#gl;
-    gl.useProgram(this.#program(gl, VERTEX, FRAGMENT, ["corner"]));
-    gl.disable(gl.BLEND);
-    gl.bindBuffer(gl.ARRAY_BUFFER, gl.createBuffer());
-    // One triangle that covers everything.
-    gl.bufferData(gl.ARRAY_BUFFER, new Float32Array([-1, -1, 3, -1, -1, 3]), gl.STATIC_DRAW);
-    gl.disableVertexAttribArray(1);
-    gl.enableVertexAttribArray(0);
-    gl.vertexAttribPointer(0, 2, gl.FLOAT, false, 0, 0);
-    gl.bindTexture(gl.TEXTURE_2D, gl.createTexture());
-    for (const name of [gl.TEXTURE_MIN_FILTER, gl.TEXTURE_MAG_FILTER]) gl.texParameteri(gl.TEXTURE_2D, name, gl.NEAREST);
-    for (const name of [gl.TEXTURE_WRAP_S, gl.TEXTURE_WRAP_T]) gl.texParameteri(gl.TEXTURE_2D, name, gl.CLAMP_TO_EDGE);
-    this.#width = this.#height = 0;
+    this.#context = canvas.getContext("2d", { alpha: false });
   }
 
   setPoints(points) { this.#points = points; }
@@ -61,6 +39,7 @@ export class SoftRenderer {
       this.#colours[i] = (0xff000000 | (b << 16) | (g << 8) | r) >>> 0;
       this.#isFaint[i] = colours[4 * i + 3] < FAINT ? 1 : 0;
     }
+    this.#hasFaint = this.#isFaint.includes(1);
   }
 
   #resize(width, height) {
@@ -69,11 +48,7 @@ export class SoftRenderer {
     [this.#canvas.width, this.#canvas.height] = [width, height];
     this.#pixels = new Uint32Array(width * height);
     this.bytes = new Uint8ClampedArray(this.#pixels.buffer);
-    if (this.#gl) {
-      const gl = this.#gl;
-      gl.viewport(0, 0, width, height);
-      gl.texImage2D(gl.TEXTURE_2D, 0, gl.RGBA, width, height, 0, gl.RGBA, gl.UNSIGNED_BYTE, new Uint8Array(this.#pixels.buffer));
-    }
+    this.image = new ImageData(this.bytes, width, height);
   }
 
   /** @param names [{x, y, dx, dy, picture: ImageData}] */
@@ -81,20 +56,13 @@ export class SoftRenderer {
     this.#resize(Math.round(camera.width * ratio), Math.round(camera.height * ratio));
     this.#pixels.fill(this.#ground);
     // What is dimmed must not lie over what is not.
-    this.#drawPoints(camera, ratio, size * ratio, 1);
+    if (this.#hasFaint) this.#drawPoints(camera, ratio, size * ratio, 1);
     this.#drawPoints(camera, ratio, size * ratio, 0);
     for (const { x, y, dx, dy, picture } of names) {
       const [px, py] = camera.toScreen(x, y);
       this.#drawPicture(picture, Math.round((px + dx) * ratio), Math.round((py + dy) * ratio));
     }
-    this.#show();
-  }
-
-  #show() {
-    if (!this.#gl) return this.context.putImageData(new ImageData(this.bytes, this.#width, this.#height), 0, 0);
-    const gl = this.#gl;
-    gl.texSubImage2D(gl.TEXTURE_2D, 0, 0, 0, this.#width, this.#height, gl.RGBA, gl.UNSIGNED_BYTE, new Uint8Array(this.#pixels.buffer));
-    gl.drawArrays(gl.TRIANGLES, 0, 3);
+    this.#context.putImageData(this.image, 0, 0);
   }
 
   #drawPoints(camera, ratio, size, faint) {
