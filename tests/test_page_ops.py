@@ -195,6 +195,7 @@ def test_pieces_that_are_there_several_times(
         page.reload()
         expect(page.locator(".empty")).to_contain_text("Nothing of this kind")
         page.get_by_label("Other version").uncheck()
+        expect(group.locator(".version")).to_have_count(2)
         link = group.get_by_role("link", name=re.compile("^Compare"))
         ids = [each.get_attribute("data-track") for each in group.locator(".version").all()]
         expect(link).to_have_attribute("href", f"/compare/{ids[0]}/{ids[1]}")

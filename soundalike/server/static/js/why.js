@@ -40,7 +40,10 @@ export function whyDetails(track, reason) {
   const { likeness, seed } = reason;
   if (reason.isSeed) return el("div", { class: "why" }, el("p", {}, "It is one of the seeds, which come first."));
   const { similarity, facets, shares, passage } = likeness;
-  const parts = Object.entries(shares).sort((a, b) => b[1] - a[1]).map(([facet, value]) => `${facet} ${percent(similarity > 0 ? value / similarity : 0)}`);
+  const sorted = Object.entries(shares).sort((a, b) => b[1] - a[1]);
+  // Shares of the whole say something only where none takes away from it.
+  const isWhole = sorted.every(([, value]) => value > -0.005) && similarity > 0;
+  const parts = sorted.map(([facet, value]) => `${facet} ${isWhole ? percent(Math.max(0, value) / similarity) : value.toFixed(2)}`);
   const play = (of, from, to, text) => el("button", { type: "button", class: "button small-button", onclick: () => player.playPassage(of, from, to) }, icon("play"), el("span", {}, text));
   const told = [
     `Similarity ${similarity.toFixed(2)} to “${seed?.name}”${Object.keys(shares).length > 1 ? `, made up of ${listed(parts)}` : ""}.`,
@@ -67,8 +70,8 @@ function passed({ passed_over: over, passed_counts: counts }) {
   return el("details", { class: "passed" },
     el("summary", {}, icon("right"), el("span", {}, `${plural(n, "track")} passed over before it`)),
     el("p", { class: "soft" }, `${capital(countsText(counts))}.`),
-    el("ul", {}, over.map((each) => el("li", {}, el("a", { href: `/track/${each.track_id}` }, each.name), el("span", { class: "soft" }, ` ${RULES[each.rule] ?? each.rule}`)))),
-    over.length < n && el("p", { class: "soft" }, `And ${n - over.length} more.`));
+    over.length > 0 && el("ul", {}, over.map((each) => el("li", {}, el("a", { href: `/track/${each.track_id}` }, each.name), el("span", { class: "soft" }, ` ${RULES[each.rule] ?? each.rule}`)))),
+    over.length > 0 && over.length < n && el("p", { class: "soft" }, `And ${n - over.length} more.`));
 }
 
 function ordinal(n) {
