@@ -85,7 +85,6 @@ class Service:
         if folder is None and self.library.path is not None:
             folder = self.library.path.with_name(f"{self.library.path.name}.playlists")
         self._playlists = None if folder is None else PlaylistFolder(folder)
-        self.jobs = Jobs()
         self.guesses = Guesses()
         self.metrics = Metrics(self.library, self.desk, self.jobs, self.uploads)
         kept = Kept(settings.cache_folder, settings.most_cache_bytes)
