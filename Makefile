@@ -11,7 +11,7 @@ STAMP  := $(VENV)/.installed
 PACKAGES ?= more-validate held-out
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test test-pythons fuzz lint format bench bench-library bench-server bench-quality named-music clean
+.PHONY: help demo test test-page test-pythons fuzz lint format bench bench-library bench-server bench-quality named-music clean
 
 help: ## show this list
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /|/' | \
@@ -21,7 +21,7 @@ $(BIN)/python:
 	$(PYTHON) -m venv $(VENV) || { echo "needs Python 3.11 or later with venv: apt-get install python3 python3-venv"; exit 1; }
 
 $(STAMP)-demo: pyproject.toml | $(BIN)/python
-	$(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt --editable '.[plots]'
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt --editable '.[plots,server]'
 	@touch $@
 
 $(STAMP)-test: pyproject.toml constraints.txt | $(BIN)/python
@@ -29,11 +29,14 @@ $(STAMP)-test: pyproject.toml constraints.txt | $(BIN)/python
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt --editable '.[plots,research,server,test]'
 	@touch $@ $(STAMP)-demo
 
-demo: $(STAMP)-demo ## scan a music folder (MUSIC=...) or composed music, show neighbours
+demo: $(STAMP)-demo ## scan a music folder (MUSIC=...) or composed music, show neighbours and how to open the page
 	@$(BIN)/python examples/demo.py $(if $(MUSIC),"$(MUSIC)")
 
-test: lint ## run every check and test
-	$(BIN)/python -m pytest -n 2 --dist worksteal
+test: lint ## run every check, and every test but those of the page
+	$(BIN)/python -m pytest -n 2 --dist worksteal -m "not page"
+
+test-page: $(STAMP)-test ## test the page in Chromium (Debian: apt-get install chromium)
+	$(BIN)/python -m pytest -n 2 --dist worksteal -m page tests
 
 test-pythons: ## try the wheel on every Python from 3.11 up, with the newest and the lowest dependencies
 	@$(PYTHON) tests/pythons.py

@@ -1,5 +1,7 @@
 """The main jobs in one go: scan, ask what sounds alike, compare two tracks, make a playlist.
 
+At the end it says how to open the page, on which all of it can be heard and seen.
+
     python examples/demo.py [MUSIC]
 
 MUSIC is a folder with audio files; its library is the one that `soundalike` uses by default, so
@@ -33,6 +35,15 @@ def soundalike_command(*words: str) -> int:
     return subprocess.run([str(executable), *words], check=False).returncode
 
 
+def page_command(library: Path | None) -> str:
+    """What opens the page over a library, by default the usual one, from the folder one is in."""
+    executable = Path(sys.executable).with_name("soundalike")
+    if executable.is_relative_to(Path.cwd()):
+        executable = executable.relative_to(Path.cwd())
+    words = [str(executable), "serve", "--open"]
+    return shlex.join(words if library is None else [*words, "--library", str(library)])
+
+
 def compose_music(folder: Path) -> None:
     """Render the composed pieces, unless they are there already."""
     finished = folder.with_suffix(".complete")
@@ -50,11 +61,13 @@ def main() -> int:
     parser = argparse.ArgumentParser(description="Scan a folder and show what sounds alike.")
     parser.add_argument("music", nargs="?", type=Path, help="a folder (default: composed music)")
     music = parser.parse_args().music
+    own_library = None
     if music is None:
         music = HOME / "music"
         compose_music(music)
-        os.environ["SOUNDALIKE_LIBRARY"] = str(HOME / "library.db")
-        print(f"\n$ export SOUNDALIKE_LIBRARY={HOME / 'library.db'}")
+        own_library = HOME / "library.db"
+        os.environ["SOUNDALIKE_LIBRARY"] = str(own_library)
+        print(f"\n$ export SOUNDALIKE_LIBRARY={own_library}")
     # A file that fails is listed and makes the exit code 1; the others are there all the same.
     soundalike_command("scan", str(music))
 
@@ -82,7 +95,10 @@ def main() -> int:
     soundalike_command("playlist", here, *rules, "--out", mix)
     # From one end of what there is to the other, in small steps.
     soundalike_command("path", here, str(farthest.track_id), "--steps", "8", *short)
-    return soundalike_command("info")
+    code = soundalike_command("info")
+    print("\nNow hear it, look at the map and build playlists, on a page in your browser:")
+    print(f"\n$ {page_command(own_library)}")
+    return code
 
 
 if __name__ == "__main__":

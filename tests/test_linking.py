@@ -13,7 +13,7 @@ from pathlib import Path
 import pytest
 from click.testing import CliRunner
 from music_servers import PASSWORD, USER, Says, refusal, supysonic, told
-from servers import Music
+from servers import Music, running
 
 from soundalike import Library, Track
 from soundalike.cli.app import cli
@@ -23,6 +23,7 @@ from soundalike.integrations.listing import read_listing
 from soundalike.integrations.subsonic import Subsonic, checked_url
 from soundalike.library.link_records import ServerArtist, ServerFacts, ServerSong
 from soundalike.recommend.linked import songs_like
+from soundalike.server.settings import Settings
 
 FACTS = ServerFacts("subsonic", "http://music.example.org", "me")
 ME = Credentials("me", "secret")
@@ -116,6 +117,20 @@ def test_a_wrong_password_changes_nothing(
     assert "not this one" not in ran.output
     with Library(place) as library:
         assert library.linked_servers() == ()
+
+
+def test_our_own_server_is_a_server_like_others(composed: Music, tmp_path: Path) -> None:
+    place = composed.copy(tmp_path)
+    settings = Settings(library=str(place), subsonic_password=PASSWORD)
+    with (
+        running(settings) as address,
+        Library(place) as library,
+        Subsonic(address, Credentials(USER, PASSWORD)) as client,
+    ):
+        report = library.link("own", client.facts(), client.songs())
+        assert report.server.software is not None
+        assert report.server.software.startswith("soundalike ")
+        assert report.matched_by == {"path": len(library.tracks("analysed"))}
 
 
 # What a link is

@@ -208,3 +208,13 @@ def test_no_link_or_pipe_leads_out_of_what_was_scanned(tmp_path: Path) -> None:
         swapped.unlink()
         swapped.symlink_to(inside)
         assert library.file_to_play(ids["swapped.wav"])[1] == inside.resolve()
+
+
+def test_several_by_id_come_in_the_order_that_is_asked_for(listed: Library) -> None:
+    ids = [track.track_id for track in listed.search("miles").tracks]
+    found = listed.tracks_of([ids[1], 10**6, ids[0], ids[1], 2**80, -1])
+    assert [track.track_id for track in found] == [ids[1], ids[0]]
+    assert [track.title for track in found] == ["Blue in Green", "So What"]
+    assert listed.tracks_of([]) == ()
+    with pytest.raises(InvalidArgument, match="track_ids is 'x'"):
+        listed.tracks_of(["x"])  # type: ignore[list-item]

@@ -54,7 +54,7 @@ _WORDS = {
 @json_option
 @click.pass_context
 def link(ctx: click.Context, library: str | None, as_json: bool) -> None:
-    """Link the library to a music server, so that it can ask in its own ids.
+    """Link a music server, for what sounds alike to its songs.
 
     A server's similarity plugin asks `soundalike serve` what sounds like a song that it names by
     its own id. A link tells which track that is. It belongs to the music: it stays when a file is
@@ -120,7 +120,7 @@ def _print_servers(found: tuple[LinkedServer, ...]) -> None:
 def subsonic(
     url: str, name: str | None, user: str | None, list_all: bool, library: str | None, as_json: bool
 ) -> None:
-    """Link a server that speaks Subsonic: Navidrome, Gonic, LMS, Airsonic, supysonic ...
+    """Link a server that speaks Subsonic, such as Navidrome.
 
     Its songs are told by the end of their path, by the MusicBrainz id of the recording, by the
     ISRC, and by artist, title, album and length. What fits no track, or more than one, is listed
@@ -173,10 +173,11 @@ def subsonic(
 @library_option
 @json_option
 def file(name: str, file: Path, list_all: bool, library: str | None, as_json: bool) -> None:
-    """Link a server that does not speak Subsonic, by a file with its songs.
+    """Link Jellyfin or Lyrion, by a file with its songs.
 
-    The file is what Jellyfin or Lyrion answers when it is asked for all its songs; docs/server.md
-    has the requests. NAME is what to call the server. Run it again when either side has changed.
+    Neither speaks Subsonic. The file is what the server answers when it is asked for all its songs;
+    docs/server.md has the requests. NAME is what to call the server. Run it again when either side
+    has changed.
     """
     from soundalike.integrations.listing import read_listing
     from soundalike.library import Library
@@ -198,7 +199,10 @@ def file(name: str, file: Path, list_all: bool, library: str | None, as_json: bo
 @library_option
 @json_option
 def remove(name: str, library: str | None, as_json: bool) -> None:
-    """Forget a server and the links to its songs; nothing changes at the server."""
+    """Forget a server and the links to its songs.
+
+    Nothing changes at the server.
+    """
     from soundalike.library import Library
 
     with Library(library, create=False) as opened:

@@ -86,7 +86,7 @@ def serve(
     library: str | None,
     model: str | None,
 ) -> None:
-    """Serve a page for the library to the browser, and answer programs over HTTP.
+    """Serve a page for the library, and answer programs over HTTP.
 
     Only this computer can reach it by default. At any other address, or with --name, it asks for a
     token, which is shown once, when it is made. Ctrl-C ends it. The environment may have

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import time
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
@@ -117,6 +118,19 @@ class Listing:
             found = snapshot.tracks_by_id(ids)
         page = tuple(found[each] for each in ids if each in found)
         return TrackPage(total, offset, page)
+
+    def tracks_of(self, track_ids: Sequence[int]) -> tuple[Track, ...]:
+        """The tracks with these ids, in their order; without those that are not there (any more).
+
+        Raises
+        ------
+        InvalidArgument : an id is no whole number.
+        """
+        ids = dict.fromkeys(whole_number("track_ids", each) for each in track_ids)
+        with self._reader.snapshot() as snapshot:
+            # The database has no greater numbers, and takes none.
+            found = snapshot.tracks_by_id([each for each in ids if 0 < each < 2**63])
+        return tuple(found[each] for each in ids if each in found)
 
     def file_to_play(self, track_id: int) -> tuple[Track, Path]:
         """A track and its file, to be given to somebody who may hear what the library has.

@@ -277,7 +277,9 @@ class Radio:
             "liked": list(self._liked),
             "skipped": list(self._skipped),
             "artists": [
-                [int(code), heat, code in self._shunned] for code, heat in self._heat.items()
+                # As text: they have 64 bits, of which JSON in a browser keeps 53.
+                [str(code), heat, code in self._shunned]
+                for code, heat in self._heat.items()
             ],
             "came": np.flatnonzero(self._has_come).tolist(),
             "copies": [list(each) for each in self._copy_of.items()],
@@ -332,7 +334,7 @@ class Radio:
             radio._liked = list(state["liked"])
             radio._skipped = list(state["skipped"])
             heats = [
-                (whole_number("artist", code), number("heat", heat), is_shunned)
+                (_code(code), number("heat", heat), is_shunned)
                 for code, heat, is_shunned in state["artists"]
             ]
             radio._heat = {code: heat for code, heat, _ in heats}
@@ -433,6 +435,12 @@ class _Ranked:
     row: int
     heat: float
     rule: Rule | None
+
+
+def _code(value: Any) -> int:
+    """Of an artist; states of before they were text have a number."""
+    is_text = isinstance(value, str) and value.lstrip("-").isdecimal()
+    return whole_number("artist", int(value) if is_text else value)
 
 
 def _draw(random: float, heats: Sequence[float], breadth: float) -> int:

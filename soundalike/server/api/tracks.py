@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import Annotated, Any
 
 from fastapi import APIRouter, Path, Query
+from pydantic import Field
 
 from soundalike.library.records import Track, TrackOrder, TrackPage, TrackStatus
 from soundalike.server.answers import Answer
 from soundalike.server.documents import AnalysisDocument
+from soundalike.server.requests import Body, Id
 from soundalike.server.schema import schema_of
 from soundalike.server.service import Asked
 from soundalike.show.documents import analysis_document
@@ -18,6 +21,19 @@ __all__ = ["TrackId", "router"]
 router = APIRouter(prefix="/api/v1", tags=["tracks"])
 
 TrackId = Annotated[int, Path(ge=1, lt=2**63, examples=[12])]
+
+
+class IdsBody(Body):
+    """Which tracks are asked for."""
+
+    track_ids: Annotated[list[Id], Field(max_length=1000, examples=[[12, 40]])]
+
+
+@dataclass(frozen=True)
+class Tracks:
+    """Some tracks."""
+
+    tracks: tuple[Track, ...]
 
 
 @router.get("/tracks", response_model=schema_of(TrackPage))
@@ -50,6 +66,12 @@ def tracks(
         q, status=status, folder=folder, sort=sort, offset=offset, limit=limit
     )
     return Answer(page)
+
+
+@router.post("/tracks/by-id", response_model=schema_of(Tracks))
+def tracks_by_id(asked: Asked, body: IdsBody) -> Any:
+    """Several tracks at once, in the order of their ids; without those that are not there."""
+    return Answer(Tracks(asked.library.tracks_of(body.track_ids)))
 
 
 @router.get("/tracks/{track_id}", response_model=schema_of(Track))

@@ -1,7 +1,7 @@
 // Whether the server answers: a banner while it does not, which goes when it does again.
 
 import { url } from "./api.js";
-import { el, icon } from "./dom.js";
+import { el } from "./dom.js";
 
 const EVERY_MS = 2000;
 
@@ -17,7 +17,7 @@ async function answers() {
 
 async function watch() {
   if (banner) return;
-  banner = el("div", { class: "lost", role: "alert" }, icon("refresh"), el("p", {}, el("b", {}, "The server does not answer."), " Is ", el("code", {}, "soundalike serve"), " still running? This page goes on as soon as it is back."));
+  banner = el("div", { class: "lost", role: "alert" }, el("span", { class: "turning" }), el("p", {}, el("b", {}, "The server does not answer."), " Is ", el("code", {}, "soundalike serve"), " still running? This page goes on as soon as it is back."));
   while (!(await answers())) {
     if (!banner.isConnected) document.body.append(banner);
     await new Promise((done) => setTimeout(done, EVERY_MS));

@@ -13,7 +13,6 @@ const LOOK_EVERY_MS = 1500;
 export function emptyLibrary(view, reload) {
   const place = el("div");
   let looked = 0;
-  let wasRunning = false;
 
   async function why() {
     const info = await api.get("/library", {}, view.signal);
@@ -33,11 +32,9 @@ export function emptyLibrary(view, reload) {
       text: "The first tracks appear here as soon as they are ready.", action: { text: "Watch the scan", href: "/scan" },
     });
 
-  follow({ state: "/scan", events: "/scan/events" }, async (state) => {
+  follow({ state: "/scan", events: "/scan/events" }, async (state, hasEnded) => {
     const isRunning = state.status === "running";
-    const hasEnded = wasRunning && !isRunning;
     const isShown = place.offsetParent !== null;
-    wasRunning = isRunning;
     if (hasEnded || (isRunning && isShown && Date.now() - looked > LOOK_EVERY_MS)) {
       looked = Date.now();
       reload();

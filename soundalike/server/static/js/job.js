@@ -6,18 +6,23 @@ import { button, el, fill, icon, setStyle } from "./dom.js";
 import { capital } from "./words.js";
 
 /**
- * Follow a job until the view is left. `onstate(state)` is called with its state now, and whenever
- * it changes; once it has ended, with its result.
+ * Follow a job until the view is left. `onstate(state, hasEnded)` is called with its state now, and
+ * whenever it changes; once it has ended, with its result. `hasEnded`: since the call before. A short
+ * one may have ended before anybody heard that it runs.
  *
  * `state` and `events` are paths of the API, such as "/scan" and "/scan/events".
  */
 export function follow({ state, events }, onstate, signal) {
   let latest = 0;
+  let before = null;
   const close = api.events(events, async (found) => {
     const own = ++latest;
     // Events have no result, which may be large.
     if (found.ended_at !== null) found = await api.get(state, {}, signal);
-    if (own === latest) onstate(found);
+    if (own !== latest) return;
+    const hasEnded = before !== null && found.ended_at !== null && found.ended_at !== before.ended_at;
+    before = found;
+    onstate(found, hasEnded);
   });
   signal.addEventListener("abort", close);
 }

@@ -24,6 +24,7 @@ import { empty } from "./parts.js";
 import { routeOf } from "./routes.js";
 import { mountShell, showPlace } from "./shell.js";
 import "./theme.js";
+import "./station.js";
 import { showProblem, toast } from "./toast.js";
 import "./uploads.js";
 import { sentence } from "./words.js";
@@ -37,7 +38,11 @@ function keepScroll() {
   history.replaceState({ ...history.state, scroll: main.scrollTop }, "");
 }
 
-function addStyles(names) {
+/** The styles of a view, and of no other that was shown before. */
+function setStyles(names) {
+  for (const { dataset, sheet } of document.querySelectorAll("link[data-view]")) {
+    if (sheet) sheet.disabled = !names.includes(dataset.view);
+  }
   return Promise.all(
     names
       .filter((name) => !document.querySelector(`link[data-view="${name}"]`))
@@ -78,7 +83,7 @@ async function open({ focus = true, scroll = 0 } = {}) {
   main.scrollTop = 0;
   try {
     if (!found) throw new api.Problem({ status: 404, detail: "there is no such page" });
-    const [module] = await Promise.all([found.route.load(), addStyles(found.route.styles ?? [])]);
+    const [module] = await Promise.all([found.route.load(), setStyles(found.route.styles ?? [])]);
     if (own !== place) return;
     const ended = await module.show(view);
     if (own === place) end = ended ?? null;

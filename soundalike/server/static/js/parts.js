@@ -4,6 +4,7 @@ import * as api from "./api.js";
 import { button, el, fill, icon, iconButton, isCalm, setStyle } from "./dom.js";
 import { draft } from "./draft.js";
 import { player } from "./player.js";
+import { toast } from "./toast.js";
 import { artist, capital, name, percent, title } from "./words.js";
 
 /** The head of a view: its h1, a line below it, and what can be done, at the right. */
@@ -100,18 +101,27 @@ export function openMenu(anchor, items, label = "Actions") {
   entries[0].focus();
 }
 
+async function judge(track, kind) {
+  const { judgements } = await api.post("/taste/judgements", { kind, track_ids: [track.track_id] });
+  const undo = () => api.remove(`/taste/judgements/${judgements[0].judgement_id}`);
+  toast(kind === "like" ? `You like “${title(track)}”` : `“${title(track)}” is not for you`, { action: { text: "Undo", run: undo } });
+}
+
 /** What can be done with a track; `extra` comes first. */
 export function trackActions(track, extra = []) {
   const other = player.item?.track;
   return [
     ...extra,
     { text: "Similar tracks", symbol: "similar", href: `/track/${track.track_id}` },
-    { text: "Radio from here", symbol: "radio", href: `/radio?track=${track.track_id}` },
+    { text: "Radio from here", symbol: "radio", href: `/radio/${track.track_id}` },
     { text: "Add to playlist", symbol: "playlist", run: () => draft.add([track]) },
+    { text: "Use as a seed", symbol: "plus", run: () => draft.addSeed({ track }) },
     { text: "Play next", symbol: "queue", run: () => player.add([track], { next: true }) },
     other?.track_id && other.track_id !== track.track_id
       ? { text: "Compare with what plays", symbol: "compare", href: `/compare/${other.track_id}/${track.track_id}` }
       : null,
+    { text: "I like this", symbol: "heart", run: () => judge(track, "like") },
+    { text: "Not for me", symbol: "thumb-down", run: () => judge(track, "dislike") },
     { text: "Show on the map", symbol: "map", href: `/map?track=${track.track_id}` },
   ];
 }

@@ -41,6 +41,10 @@ export function mountPlayBar(root) {
       return;
     }
     const { track } = item;
+    if (item.blind) {
+      fill(what, el("span", { class: "cover small quiet", "aria-hidden": "true" }, icon("odd")), el("div", { class: "bar-text" }, el("span", { class: "bar-title" }, item.label)));
+      return;
+    }
     const text = item.label ?? (item.end_s ? `${span(item.start_s, item.end_s)} · ${artist(track)}` : artist(track));
     const link = track.track_id ? el("a", { class: "bar-title", href: `/track/${track.track_id}` }, title(track)) : el("span", { class: "bar-title" }, title(track));
     fill(what, cover(track), el("div", { class: "bar-text" }, link, el("span", { class: "soft small" }, text)));

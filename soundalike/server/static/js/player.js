@@ -1,8 +1,9 @@
 // What is heard: one audio element, which outlives every view, and a queue.
 //
 // An item of the queue is {track, start_s?, end_s?, url?, label?}: a track of the library, or a local
-// file (`url`), or a passage of either. Events on `player`: "item" (another one, or none), "state"
-// (plays or not), "time" (with every frame while it plays), "queue", "end" (the last one is over).
+// file (`url`), or a passage of either. What is `blind` is called by its label alone. Events on
+// `player`: "item" (another one, or none), "state" (plays or not), "time" (with every frame while it
+// plays), "queue", "end" (the last one is over).
 
 import { url as apiUrl } from "./api.js";
 import { keep, kept } from "./storage.js";
@@ -56,6 +57,13 @@ class Player extends EventTarget {
     this.#queue = items.map((each) => (each.track ? each : { track: each }));
     this.#tell("queue");
     this.#load(index, start_s, true);
+  }
+
+  /** As `play`, but wait for the user to start it. */
+  load(items, index = 0, start_s = null) {
+    this.#queue = items.map((each) => (each.track ? each : { track: each }));
+    this.#tell("queue");
+    this.#load(index, start_s, false);
   }
 
   /** Play a passage of a track, and stop at its end. */
@@ -220,7 +228,11 @@ class Player extends EventTarget {
 
   #describe() {
     if (!("mediaSession" in navigator) || !this.item) return;
-    const { track } = this.item;
+    const { track, label, blind } = this.item;
+    if (blind) {
+      navigator.mediaSession.metadata = new MediaMetadata({ title: label });
+      return;
+    }
     const artwork = track.track_id ? [{ src: apiUrl(`/tracks/${track.track_id}/cover`) }] : [];
     navigator.mediaSession.metadata = new MediaMetadata({ title: title(track), artist: artist(track), album: track.album ?? "", artwork });
   }

@@ -25,6 +25,7 @@ const LABEL_PX = 84;
  *   playPassage  (from, to)
  *   passage      {from, to} that is selected at first, or null
  *   onfind       (from, to) search for the passage; null where that cannot be
+ *   onseed       (from, to) make it a seed of a playlist; null likewise
  * @param {AbortSignal} signal
  */
 export function soundView(options, signal) {
@@ -78,6 +79,7 @@ export function soundView(options, signal) {
             el("span", { class: "passage-name" }, `Passage ${span(passage.from, passage.to)}`),
             options.onfind && button("Find this passage", () => options.onfind(passage.from, passage.to), { kind: "primary", symbol: "search" }),
             button("Play it", () => options.playPassage(passage.from, passage.to), { symbol: "play" }),
+            options.onseed && button("Use as a seed", () => options.onseed(passage.from, passage.to), { symbol: "playlist" }),
             button("Clear", () => choose(null), { kind: "quiet" }),
           ]
         : el("p", { class: "small soft", id: "sound-help" }, options.onfind ? "Click to play from there. Drag over a passage, or double-click, to find it in other tracks." : "Click to play from there.", el("span", { class: "for-keys" }, " Keys: ← → move", options.onfind && ", [ and ] mark a passage", ".")),

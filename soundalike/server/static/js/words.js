@@ -8,6 +8,13 @@ export function time(seconds) {
   return (h ? `${h}:${String(m).padStart(2, "0")}` : `${m}`) + `:${String(s).padStart(2, "0")}`;
 }
 
+/** "1:10" -> 70, "90" -> 90; null for what is no time. */
+export function seconds(text) {
+  const parts = text.trim().split(":");
+  if (parts.length > 3 || parts.some((part) => !/^\d+(\.\d+)?$/.test(part))) return null;
+  return parts.reduce((sum, part) => sum * 60 + Number(part), 0);
+}
+
 /** "1:10–1:32". */
 export const span = (from, to) => `${time(from)}–${time(to)}`;
 

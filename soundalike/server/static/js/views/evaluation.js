@@ -49,7 +49,7 @@ export async function show(view) {
   await new Promise((done, fail) => {
     api.get("/evaluation", {}, view.signal).then((state) => { isRunning = state.status === "running"; render(state); done(); }, fail);
   });
-  follow({ state: "/evaluation", events: "/evaluation/events" }, (state) => {
+  follow({ state: "/evaluation", events: "/evaluation/events" }, (state, hasEnded) => {
     const was = isRunning;
     isRunning = state.status === "running";
     progress.hidden = !isRunning;
@@ -59,7 +59,7 @@ export async function show(view) {
       // A step of one is no bar that would mean something.
       progress.show(at === null ? { title: "Measuring", done: 0, total: 0 } : { title: capital(at.step), done: at.done, total: at.total > 1 ? at.total : 0, unit: /file/.test(at.step) ? "file" : "track", facts: { "Time left": left(at.left_s) } });
     }
-    if (was !== isRunning) render(state);
+    if (was !== isRunning || hasEnded) render(state);
   }, view.signal);
 }
 

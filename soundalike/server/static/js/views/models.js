@@ -18,7 +18,7 @@ export async function show(view) {
     heading("Models", { line: "A model turns each track into numbers that can be compared. All of them run on this computer." }),
     el("div", { class: "stack" },
       info.upgrade && upgradeNote(info.upgrade),
-      !models.some(({ id }) => id === info.model) && el("p", { class: "notice" }, icon("warning"), el("span", {}, `${info.model} analysed this library, but is not installed.`)),
+      !info.upgrade && !models.some(({ id }) => id === info.model) && el("p", { class: "notice" }, icon("warning"), el("span", {}, `${info.model} analysed this library, but is not installed.`)),
       models.map((model) => modelCard(model, info, view))),
   );
 }

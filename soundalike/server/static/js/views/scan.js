@@ -57,10 +57,8 @@ export async function show(view) {
     for (const each of view.root.querySelectorAll("[data-starts]")) each.disabled = isRunning;
   }
 
-  function onstate(state) {
+  function onstate(state, hasEnded) {
     const began = isRunning !== true && state.status === "running";
-    const hasEnded = isRunning === true && state.status !== "running";
-    const isLater = isRunning === null;
     isRunning = state.status === "running";
     progress.hidden = !isRunning;
     if (began) {
@@ -83,14 +81,14 @@ export async function show(view) {
         path: at.path,
       });
     } else if (state.status !== "idle") fill(outcome, reportCard(state, wasEmpty));
-    if (began || hasEnded || isLater) refresh().catch((error) => api.isAborted(error) || showProblem(error));
+    if (began || hasEnded) refresh().catch((error) => api.isAborted(error) || showProblem(error));
   }
 
   fill(view.root, head, el("div", { class: "stack" }, wrong, progress, outcome, folders, form, failed));
   progress.hidden = true;
   await refresh();
   await new Promise((done) => {
-    follow(scan, (state) => { onstate(state); done(); }, view.signal);
+    follow(scan, (state, hasEnded) => { onstate(state, hasEnded); done(); }, view.signal);
     setTimeout(done, 1000);
   });
 }
@@ -235,8 +233,7 @@ const kindName = (kind) => capital(kind.replace(/(?<=[a-z])(?=[A-Z])/g, " ").toL
 
 function failureList({ total, failures }, info, retry) {
   if (total === 0) return null;
-  const groups = Map.groupBy ? Map.groupBy(failures, (each) => each.kind) : grouped(failures);
-  const sorted = [...groups].sort(([, a], [, b]) => b.length - a.length);
+  const sorted = [...byKind(failures)].sort(([, a], [, b]) => b.length - a.length);
   return card(null,
     el("div", { class: "job-head" },
       el("div", {}, el("h2", { class: "card-title" }, `${plural(total, "file")} could not be analysed`), el("p", { class: "soft" }, "Each is tried again by itself when it changes, and all others go on without it.")),
@@ -244,9 +241,12 @@ function failureList({ total, failures }, info, retry) {
     el("div", { class: "failures" }, sorted.map(([kind, files]) => failureGroup(kind, files, info.folders))));
 }
 
-function grouped(failures) {
+function byKind(failures) {
   const groups = new Map();
-  for (const each of failures) groups.set(each.kind, [...(groups.get(each.kind) ?? []), each]);
+  for (const each of failures) {
+    if (!groups.has(each.kind)) groups.set(each.kind, []);
+    groups.get(each.kind).push(each);
+  }
   return groups;
 }
 

@@ -46,6 +46,7 @@ export async function show(view) {
     isCurrent: () => player.isAt(id),
     playFrom: (start_s) => play(start_s),
     playPassage: (from, to) => player.playPassage(track, from, to),
+    onseed: (start_s, end_s) => draft.addSeed({ track, start_s, end_s }),
     onfind: (from, to) => navigate(path({ from, to }), { state: { found: true } }),
   }, view.signal);
   const panel = similarPanel({
@@ -114,7 +115,7 @@ export function trackHead(track, analysis, play, signal) {
         "div",
         { class: "actions" },
         playButton,
-        track.track_id && el("a", { class: "button", href: `/radio?track=${track.track_id}` }, icon("radio"), el("span", {}, "Radio")),
+        track.track_id && el("a", { class: "button", href: `/radio/${track.track_id}` }, icon("radio"), el("span", {}, "Radio")),
         track.track_id && button("Add to playlist", () => draft.add([track]), { symbol: "playlist" }),
         track.track_id && menuButton(track, [{ text: "Compare with …", symbol: "compare", href: `/compare?a=${track.track_id}` }]),
       ),

@@ -86,8 +86,7 @@ export async function show(view) {
   fill(list, waiting());
   await load();
   keepMarked(list, view.signal);
-  follow({ state: "/versions/state", events: "/versions/events" }, (state) => {
-    const hasEnded = isRunning && state.status !== "running";
+  follow({ state: "/versions/state", events: "/versions/events" }, (state, hasEnded) => {
     if (!isRunning && state.status === "running") progress.restart();
     isRunning = state.status === "running";
     progress.hidden = !isRunning;
