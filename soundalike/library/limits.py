@@ -103,8 +103,8 @@ class Filter:
             for value in made:
                 if not isinstance(value, kinds) or (isinstance(value, str) and not value.strip()):
                     raise InvalidArgument(f"{name} holds {value!r}: give a list of {what}")
-                if name == "folders" and not _can_be_path(value):
-                    raise InvalidArgument(f"folders holds {value!r}: no path can be called so")
+                if isinstance(value, (str, os.PathLike)) and not _can_be_path(value):
+                    raise InvalidArgument(f"{name} holds {value!r}: no path can be called so")
             object.__setattr__(self, name, made)
         if self.track_ids is not None:
             if not isinstance(self.track_ids, Collection) or isinstance(self.track_ids, str):
