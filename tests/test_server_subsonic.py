@@ -214,7 +214,8 @@ def test_who_is(address: str, given: dict[str, str]) -> None:
 
 
 def test_a_place_beyond_all_numbers_is_none(player: libopensonic.Connection, address: str) -> None:
-    kept = player.create_playlist(name="places", song_ids=["1"])
+    player.create_playlist(name="places", song_ids=["1"])
+    (kept,) = [each for each in player.get_playlists() if each.name == "places"]
     asked = {"playlistId": kept.id, "songIndexToRemove": "9" * 5000}
     assert get(address, "updatePlaylist", **asked)["error"]["code"] == 70
     player.delete_playlist(kept.id)
