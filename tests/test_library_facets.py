@@ -182,6 +182,16 @@ def test_an_answer_follows_the_facet_that_is_asked_for(library: Library) -> None
         assert found == expected.tolist()
 
 
+def test_a_slider_does_not_fill_the_memory(library: Library) -> None:
+    """What is known of pairs under other weights takes megabytes, for each step of a slider."""
+    index = library.index()
+    for step in range(40):
+        library.similar(1, weights={"rhythm": 1 + step / 10})
+    assert len(index._weighed) < 10
+    again = library.similar(1, weights={"rhythm": 1})
+    assert again == library.similar(1, weights={"rhythm": 1.0})
+
+
 def test_a_passage_and_a_strange_file_are_weighed_too(library: Library, tmp_path: Path) -> None:
     stranger = write_track(tmp_path / "stranger.wav", "a stranger")
     for query, times in ((stranger, {}), (1, {"start_s": 1.0, "end_s": 9.0})):

@@ -161,6 +161,8 @@ def test_limits_that_cannot_be(arguments: dict[str, Any], message: str) -> None:
         ({"genres": ["jazz", " "]}, "genres holds ' '"),
         ({"genres": [1]}, "genres holds 1"),
         ({"folders": Path("/music")}, "folders is .*: give a list of paths"),
+        ({"folders": ["/a\0b"]}, "folders holds .*: no path can be called so"),
+        ({"folders": ["/a\ud800"]}, "folders holds .*: no path can be called so"),
         ({"years": [1994]}, "years holds 1994: give a list of Years"),
         ({"years": Years(1994, 1994)}, "years is .*: give a list of Years"),
         ({"track_ids": [1.5]}, "a track id is 1.5"),

@@ -6,6 +6,7 @@ import struct
 import time
 from collections.abc import Iterator
 from dataclasses import dataclass
+from pathlib import Path
 
 import httpx
 import numpy as np
@@ -18,6 +19,7 @@ from soundalike import Library
 from soundalike.library.heard import heard_in
 from soundalike.recommend.clusters import groups_of
 from soundalike.recommend.map import kept_map, map_of
+from soundalike.server.maps import Maps
 from soundalike.server.settings import Settings
 
 COLUMNS = (
@@ -165,6 +167,19 @@ def test_clusters_are_those_of_the_map(mapped: tuple[httpx.Client, Library]) -> 
     two = client.get("/api/v1/clusters", params={"groups": 2}).json()
     assert len(two["groups"]) == 2
     problem_of(client.get("/api/v1/clusters", params={"groups": 400}), 422)
+
+
+def test_other_numbers_of_groups_are_kept(composed: Music, tmp_path: Path) -> None:
+    with Library(composed.copy(tmp_path)) as library:
+        maps = Maps(library)
+        maps.make(lambda *_: None)
+        found = [maps.grouped(n) for n in (2, 3, 4, 5, 6)]
+        assert [len(groups) for _, groups in found] == [2, 3, 4, 5, 6]
+        assert maps.grouped(6) is found[-1]
+        # Of only so many.
+        assert maps.grouped(2) is not found[0]
+        maps.make(lambda *_: None, seed=3)
+        assert maps.grouped(6) is not found[-1]
 
 
 def test_a_map_that_is_made_anew_has_another_state(

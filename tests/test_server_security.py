@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import json
 import socket
+import time
 from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager, suppress
 from urllib.parse import urlsplit
 
 import httpx
@@ -176,6 +178,92 @@ def test_who_stops_sending_is_let_go(composed: Music, monkeypatch: pytest.Monkey
         answer = raw(client, text.encode())
         assert status_of(answer) == 408
         assert b"application/problem+json" in answer
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        {"seeds": [{"track_id": 1}], **{f"name{n}": 1 for n in range(100_000)}},
+        {"seeds": [{"track_id": 1, **{f"name{n}": 1 for n in range(100_000)}}]},
+        {"seeds": [{"track_id": 1}], "weights": {f"name{n}": "" for n in range(100_000)}},
+        {"seeds": [{"track_id": 1}], "limits": {"only": {"track_ids": [""] * 400_000}}},
+        {"seeds": [{}] * 500},
+    ],
+)
+def test_what_is_wrong_is_told_once_and_in_short(client: httpx.Client, body: object) -> None:
+    """What is wrong with each of 100,000 values would keep everybody waiting for seconds."""
+    answer = client.post("/api/v1/similar", json=body)
+    assert answer.status_code == 422
+    assert len(answer.content) < 2_000
+
+
+@contextmanager
+def held(client: httpx.Client, request: str, n: int) -> Iterator[list[socket.socket]]:
+    """Requests of many clients, that do not end."""
+    place = urlsplit(str(client.base_url))
+    with ExitStack() as stack:
+        found = [
+            stack.enter_context(socket.create_connection((place.hostname, place.port), timeout=30))
+            for _ in range(n)
+        ]
+        for each in found:
+            each.sendall(request.encode())
+        yield found
+
+
+def test_neither_listeners_nor_strangers_take_all_places(composed: Music) -> None:
+    token = new_token()
+    settings = Settings(library=str(composed.library), most_asked=9, token_hash=hash_of(token))
+    mine = {"Authorization": f"Bearer {token}"}
+    events = (
+        f"GET /api/v1/scan/events HTTP/1.1\r\nHost: 127.0.0.1\r\n"
+        f"Authorization: Bearer {token}\r\n\r\n"
+    )
+    slow = "POST /api/v1/session HTTP/1.1\r\nHost: 127.0.0.1\r\nContent-Length: 99\r\n\r\n{"
+    with client_of(settings) as client, held(client, events, 9), held(client, slow, 9):
+        until = time.monotonic() + 20
+        while client.post("/api/v1/session", json={"token": token}).status_code != 503:
+            assert time.monotonic() < until
+        refused = client.get("/api/v1/scan/events", headers=mine)
+        assert "3 requests for events are being answered" in refused.json()["detail"]
+        assert client.get("/api/v1/library", headers=mine).status_code == 200
+
+
+def test_who_sends_too_little_is_let_go(composed: Music, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A byte now and then would hold a place for ever."""
+    monkeypatch.setattr("soundalike.server.security._MOST_PAUSE_S", 0.5)
+    slow = "POST /api/v1/find HTTP/1.1\r\nHost: 127.0.0.1\r\nContent-Length: 999\r\n\r\n{"
+    with (
+        client_of(Settings(library=str(composed.library))) as client,
+        held(client, slow, 1) as (connection,),
+    ):
+        connection.settimeout(0.1)
+        found = b""
+        until = time.monotonic() + 20
+        while not found:
+            assert time.monotonic() < until
+            connection.sendall(b" ")
+            with suppress(TimeoutError):
+                found = connection.recv(1000)
+        assert status_of(found) == 408
+
+
+@pytest.mark.parametrize(
+    "text",
+    ["", "GET /api/v1/hea", "GET /api/v1/health HTTP/1.1\r\nHost: localhost\r\n\r\nGET /api"],
+)
+def test_who_asks_for_nothing_is_let_go(
+    composed: Music, monkeypatch: pytest.MonkeyPatch, text: str
+) -> None:
+    monkeypatch.setattr("soundalike.server.running._ASKS_WITHIN_S", 0.5)
+    with (
+        client_of(Settings(library=str(composed.library))) as client,
+        held(client, text, 1) as (connection,),
+    ):
+        found = b""
+        while part := connection.recv(1000):
+            found += part
+        assert (b"200 OK" in found) is text.endswith("GET /api")
 
 
 def test_head_has_the_headers_of_get_and_ends(client: httpx.Client) -> None:

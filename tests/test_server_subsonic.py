@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import hashlib
 import io
+import time
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -211,6 +213,30 @@ def test_who_is(address: str, given: dict[str, str]) -> None:
         assert answer.json()["subsonic-response"]["status"] == "ok"
 
 
+def test_a_place_beyond_all_numbers_is_none(player: libopensonic.Connection, address: str) -> None:
+    player.create_playlist(name="places", song_ids=["1"])
+    (kept,) = [each for each in player.get_playlists() if each.name == "places"]
+    asked = {"playlistId": kept.id, "songIndexToRemove": "9" * 5000}
+    assert get(address, "updatePlaylist", **asked)["error"]["code"] == 70
+    player.delete_playlist(kept.id)
+
+
+def test_passwords_are_not_guessed_at_full_speed(address: str) -> None:
+    began = time.monotonic()
+    with ThreadPoolExecutor(24) as threads:
+        asked = f"{address}/rest/ping?u=me&f=json&p="
+        answers = list(threads.map(lambda n: httpx.get(f"{asked}{n}"), range(24)))
+        right = get(address, "ping")
+    assert time.monotonic() - began > 1.0
+    assert {each.status_code for each in answers} == {200, 429}
+    assert right["status"] == "ok"
+
+
+def test_a_form_has_only_so_many_fields(address: str) -> None:
+    found = httpx.post(f"{address}/rest/star", data={"apiKey": TOKEN, "id": ["1"] * 30_000})
+    assert "at most 20,020 fields" in found.text
+
+
 def test_a_wrong_key_is_told_to_a_player(address: str) -> None:
     with connected(address, "wrong") as player, pytest.raises((CredentialError, SonicError)):
         player.get_artists()
@@ -232,6 +258,7 @@ def test_a_wrong_key_is_told_to_a_player(address: str) -> None:
         ("getAlbumList2", {"type": "loudest"}, 10),
         ("deletePlaylist", {"id": "none"}, 70),
         ("startRescanOfEverything", {}, 0),
+        ("star", {"albumId": "al-1"}, 0),
     ],
 )
 def test_errors_have_their_numbers(
@@ -247,6 +274,7 @@ def test_errors_have_their_numbers(
     [
         *("getLicense", "getUser", "getScanStatus", "getMusicFolders", "getIndexes", "getGenres"),
         *("getRandomSongs", "getStarred", "tokenInfo", "getPlaylists", "scrobble"),
+        *("getNowPlaying", "getPodcasts", "getInternetRadioStations", "getBookmarks"),
     ],
 )
 def test_what_players_ask_at_their_start_is_answered(address: str, name: str) -> None:

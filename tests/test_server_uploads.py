@@ -180,6 +180,34 @@ def test_what_is_no_upload_is_refused(small: httpx.Client, parts: dict[str, obje
     problem_of(small.post(URL, **parts), 422)  # type: ignore[arg-type]
 
 
+@pytest.mark.parametrize("suffix", ["é" * 150, "x" * 150, "日本"])
+def test_no_suffix_is_too_odd(small: httpx.Client, place: Path, suffix: str) -> None:
+    answer = small.post(URL, files={"file": (f"a.{suffix}", b"no sound")})
+    assert str(place) not in str(problem_of(answer, 415))
+    assert left(place) == []
+
+
+@pytest.mark.skipif(os.name != "posix", reason="needs limits of the system")
+@pytest.mark.parametrize("size", [200_000, 2_500_000])
+def test_a_full_disk_is_told(small: httpx.Client, place: Path, size: int) -> None:
+    """A large file is kept on the disk as it comes, a small one when it is there."""
+    import resource
+    import signal
+
+    before = resource.getrlimit(resource.RLIMIT_FSIZE)
+    ignored = signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
+    # No file gets larger, which is told in another word; all else is as on a disk that is full.
+    resource.setrlimit(resource.RLIMIT_FSIZE, (100_000, before[1]))
+    try:
+        answer = small.post(URL, files={"file": ("a.wav", bytes(size))})
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, before)
+        signal.signal(signal.SIGXFSZ, ignored)
+    assert "what was sent cannot be kept: file too large" in problem_of(answer, 507)["detail"]
+    assert left(place) == []
+    assert small.get("/api/v1/tracks/1").status_code == 200
+
+
 def test_no_name_is_too_odd() -> None:
     assert clean_name("../../etc/passwd") == "passwd"
     assert clean_name("a\\b\\c.mp3") == "c.mp3"

@@ -167,6 +167,20 @@ def test_closing_ends_what_runs_and_starts_nothing_more(hours: Path) -> None:
         transcoders.start(hours, "flac")
 
 
+def test_a_disk_that_does_not_answer_is_given_up(
+    monkeypatch: pytest.MonkeyPatch, hours: Path
+) -> None:
+    """As for a process that waits for it."""
+    monkeypatch.setattr("soundalike.workers.transcoders._BOOT", "import time; time.sleep(600)")
+    transcoders = Transcoders(1, most_wait_s=0.5)
+    with (
+        transcoders.start(hours, "flac") as transcoding,
+        pytest.raises(DecoderCrashed, match=r"nothing came of it for 0\.5 s"),
+    ):
+        transcoding.read()
+    assert transcoders.running == 0
+
+
 @pytest.mark.skipif(os.name != "posix", reason="needs limits of the system")
 def test_a_process_has_only_so_much_memory(hours: Path) -> None:
     transcoders = Transcoders(most_memory=1_000_000)

@@ -35,6 +35,7 @@ Made = TypeVar("Made")
 Stored = TypeVar("Stored")
 
 _MOST_KEPT = 64
+_MOST_WEIGHED = 8
 _NOTHING = object()
 # Rows of one query, under the number of parameters that a statement may have.
 _BATCH = 500
@@ -92,8 +93,8 @@ class Index(Rows):
     # How many rows are other than when the distribution was measured.
     _stale: int = 0
     _measured: list[PairDistribution] = field(default_factory=list, repr=False)
-    # Under other weights, by the bytes of their factors.
-    _weighed: dict[bytes, PairDistribution] = field(default_factory=dict, repr=False)
+    # Under other weights, by the bytes of their factors, or a metric's key; the last ones.
+    _weighed: dict[Hashable, PairDistribution] = field(default_factory=dict, repr=False)
     _room: _Room | None = field(default=None, repr=False)
     # What was worked out about this state of the library.
     _kept: dict[Hashable, Any] = field(default_factory=dict, repr=False)
@@ -122,14 +123,19 @@ class Index(Rows):
         """:attr:`distribution` of similarities under other weights (``Facets.factors``)."""
         if factors is None:
             return self.distribution
-        key = factors.tobytes()
-        if key not in self._weighed:
-            self._weighed[key] = self._measure(factors)
-        return self._weighed[key]
+        return self._one_of_few(factors.tobytes(), lambda: self._measure(factors))
 
     def under(self, metric: Metric) -> PairDistribution:
         """:attr:`distribution` of similarities by a listener's own metric."""
-        return self.kept(("pairs", metric.key), lambda: self._measure(transform=metric.transform))
+        return self._one_of_few(metric.key, lambda: self._measure(transform=metric.transform))
+
+    def _one_of_few(self, key: Hashable, make: Callable[[], PairDistribution]) -> PairDistribution:
+        """As :meth:`kept`, of what takes megabytes each: a slider asks for one at every step."""
+        found = self._weighed.pop(key, None) or make()
+        self._weighed[key] = found
+        while len(self._weighed) > _MOST_WEIGHED:
+            self._weighed.pop(next(iter(list(self._weighed)), None), None)
+        return found
 
     def lengths(self, metric: Metric) -> NDArray[np.float32] | None:
         """``Metric.lengths`` of all rows."""

@@ -6,7 +6,7 @@ import os
 import re
 from collections.abc import Collection
 from dataclasses import dataclass, fields, replace
-from typing import Any
+from typing import Any, cast
 
 from soundalike.arguments import number, whole_number
 from soundalike.errors import InvalidArgument, printable
@@ -103,6 +103,8 @@ class Filter:
             for value in made:
                 if not isinstance(value, kinds) or (isinstance(value, str) and not value.strip()):
                     raise InvalidArgument(f"{name} holds {value!r}: give a list of {what}")
+                if name == "folders" and not _can_be_path(cast(os.PathLike[str] | str, value)):
+                    raise InvalidArgument(f"{name} holds {value!r}: no path can be called so")
             object.__setattr__(self, name, made)
         if self.track_ids is not None:
             if not isinstance(self.track_ids, Collection) or isinstance(self.track_ids, str):
@@ -126,6 +128,13 @@ class Filter:
 
 
 NO_FILTER = Filter()
+
+
+def _can_be_path(folder: str | os.PathLike[str]) -> bool:
+    try:
+        return b"\0" not in os.fsencode(folder)
+    except UnicodeEncodeError:
+        return False
 
 
 @dataclass(frozen=True, slots=True)

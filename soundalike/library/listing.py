@@ -156,7 +156,7 @@ class Listing:
             raise UnreadableFile(path, "is not a regular file")
         if not self.is_scanned(real):
             raise UnreadableFile(
-                path, f"leads to {real}, which lies in no folder that was scanned: scan that, too"
+                path, "is a link out of the folders that were scanned: scan where it leads, too"
             )
         return track, real
 

@@ -246,7 +246,7 @@ class PlaylistFolder:
             format=format_of(path),
             n_entries=read.n_entries,
             duration_s=read.duration_s,
-            changed_at=datetime.fromtimestamp(read.stamp.mtime_ns / 1e9, UTC),
+            changed_at=_moment(read.stamp),
             can_refresh=read.can_refresh,
             problem=read.problem,
         )
@@ -327,6 +327,14 @@ def file_name_for(name: str) -> str:
     if _DEVICES.match(text):
         text = f"_{text}"
     return text or "playlist"
+
+
+def _moment(stamp: Stamp) -> datetime:
+    """When a file was written; a day that no calendar has, as 1970."""
+    try:
+        return datetime.fromtimestamp(stamp.mtime_ns / 1e9, UTC)
+    except (ValueError, OverflowError, OSError):
+        return datetime.fromtimestamp(0, UTC)
 
 
 def _id_of(name: str, salt: int = 0) -> str:

@@ -6,10 +6,11 @@ import os
 import threading
 import time
 import zlib
+from collections import OrderedDict
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
-from soundalike.errors import LibraryError
+from soundalike.errors import Busy, LibraryError
 from soundalike.files import Stamp, stamp_of
 from soundalike.library import Library
 from soundalike.library.changes import Position
@@ -19,10 +20,15 @@ from soundalike.recommend.map import LibraryMap, kept_map, map_file, map_of
 from soundalike.recommend.map_labels import LABELS, LabelKind, Labels, labels_of
 from soundalike.show.map_points import map_points
 
-__all__ = ["MapNow", "Maps"]
+__all__ = ["Grouped", "MapNow", "Maps"]
+
+Grouped = tuple[LibraryMap, tuple[Group, ...]]
 
 # While a scan adds tracks, so much of the time goes into bringing the map up to date at most.
 _BUSY_SHARE = 0.1
+# So many ways to group it are kept, and so long is waited for one.
+_MOST_GROUPED = 4
+_MOST_WAIT_S = 5.0
 
 
 @dataclass(frozen=True, eq=False)
@@ -68,6 +74,8 @@ class Maps:
         self._clock = clock
         self._lock = threading.Lock()
         self._known: tuple[_Of, MapNow] | None = None
+        self._grouping = threading.Lock()
+        self._grouped: OrderedDict[tuple[int, int], Grouped] = OrderedDict()
         self._wait_until = 0.0
 
     def now(self) -> MapNow | None:
@@ -129,20 +137,33 @@ class Maps:
             )
         return found
 
-    def grouped(self, n_groups: int | None) -> tuple[LibraryMap, tuple[Group, ...]]:
+    def grouped(self, n_groups: int | None) -> Grouped:
         """The map with so many groups; None for those that it has.
 
         Raises
         ------
         InvalidArgument : more than half of the tracks.
+        Busy : others wait for other numbers of them.
         LibraryError, ModelMismatch : as :meth:`needed`.
         """
         now = self.needed()
         if n_groups is None:
             return now.found, now.groups
-        heard = _heard(self._library)
-        found = map_of(heard.index, self._library.path, n_groups=n_groups)
-        return found, groups_of(heard, found)
+        wanted = (now.state, n_groups)
+        # One at a time: who asks for the same waits for it, and others do not pile up.
+        if not self._grouping.acquire(timeout=_MOST_WAIT_S):
+            raise Busy("the library is being grouped for others", 10.0)
+        try:
+            if wanted not in self._grouped:
+                heard = _heard(self._library)
+                found = map_of(heard.index, self._library.path, n_groups=n_groups)
+                self._grouped[wanted] = found, groups_of(heard, found)
+            self._grouped.move_to_end(wanted)
+            while len(self._grouped) > _MOST_GROUPED:
+                self._grouped.popitem(last=False)
+            return self._grouped[wanted]
+        finally:
+            self._grouping.release()
 
     def make(self, progress: Callable[[str, int, int], None], seed: int = 0) -> None:
         """Make it anew, of all tracks there are now.

@@ -31,11 +31,15 @@ from soundalike.errors import (
     UnsupportedAudio,
     with_place,
 )
+from soundalike.files import why
 from soundalike.show.documents import as_text
 
 __all__ = ["PROBLEMS", "Problem", "add_handlers", "document_of", "problem"]
 
 _log = logging.getLogger(__name__)
+
+# Of what is wrong with a request, so much is told.
+_MOST_LINES = 10
 
 # The first that fits.
 _STATUS: tuple[tuple[type[SoundalikeError], HTTPStatus], ...] = (
@@ -85,6 +89,7 @@ PROBLEMS: dict[int | str, dict[str, Any]] = {
         (422, "A value is out of range, or contradicts another one."),
         (429, "Too many wrong tokens come at once."),
         (501, "An extra is not installed."),
+        (507, "The disk of the server is full."),
         (503, "Too much is asked for at once, or the server ends: come again."),
     )
 }
@@ -141,14 +146,23 @@ def _of_error(error: SoundalikeError) -> Response:
 
 
 def _of_validation(error: RequestValidationError) -> Response:
+    found = error.errors()
     lines = []
-    for each in error.errors():
+    for each in found[:_MOST_LINES]:
         place = ".".join(str(part) for part in each["loc"])
         lines.append(f"{place}: {each['msg']}")
+    if len(found) > _MOST_LINES:
+        lines.append(f"and {len(found) - _MOST_LINES:,} more")
     return problem(422, "InvalidArgument", "; ".join(lines) or "the request cannot be read")
 
 
 def _of_http(error: HTTPException) -> Response:
+    if isinstance(error.__cause__, OSError):
+        # A file that is sent is kept while it comes.
+        text = (
+            f"what was sent cannot be kept: {why(error.__cause__)}; make room, then send it again"
+        )
+        return _of_error(OutputError(text))
     title = HTTPStatus(error.status_code).phrase.replace(" ", "")
     return problem(error.status_code, title, str(error.detail), headers=error.headers)
 

@@ -31,11 +31,15 @@ __all__ = [
     "uploads_among",
 ]
 
+# No body has as many names; what is wrong with each of 100,000 would take seconds to say.
+_MOST_NAMES = 64
+
 Id = Annotated[int, Field(ge=1, lt=2**63, examples=[12])]
 Seconds = Annotated[FiniteFloat, Field(ge=0, le=10_000_000)]
 Weights = Annotated[
     dict[str, Annotated[FiniteFloat, Field(ge=0, le=1000)]],
     Field(
+        max_length=_MOST_NAMES,
         description="What counts how much, by facet; one that is not named keeps its weight.",
         examples=[{"sound": 1, "rhythm": 2, "harmony": 0.5}],
     ),
@@ -52,6 +56,13 @@ class Body(BaseModel):
     what is no number but could be read as one."""
 
     model_config = ConfigDict(extra="forbid", strict=True)
+
+    @model_validator(mode="before")
+    @classmethod
+    def _has_few_names(cls, given: Any) -> Any:
+        if isinstance(given, dict) and len(given) > _MOST_NAMES:
+            raise ValueError(f"{len(given):,} names are given, and most are not known")
+        return given
 
 
 class SeedBody(Body):
@@ -84,7 +95,7 @@ class FilterBody(Body):
     folders: list[str] = Field([], max_length=100, description="Paths; all that lies below one.")
     genres: list[str] = Field([], max_length=100, description="Of tags, in any case.")
     years: list[str] = Field([], max_length=100, examples=[["1990-1999", "2005"]])
-    track_ids: list[Id] | None = Field(None, max_length=1_000_000)
+    track_ids: list[Id] | None = Field(None, max_length=1_000_000, fail_fast=True)
 
     def filter(self) -> Filter:
         return Filter(

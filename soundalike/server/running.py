@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import asyncio
 import socket
 import sys
 import threading
 from collections.abc import Callable
 
 import uvicorn
+from uvicorn.protocols.http.h11_impl import H11Protocol
 
 from soundalike.errors import InvalidArgument
 from soundalike.files import why
@@ -15,13 +17,53 @@ from soundalike.server.app import create_app
 from soundalike.server.service import Service
 from soundalike.server.settings import Settings
 
-__all__ = ["Server", "listening", "server_of"]
+__all__ = ["Protocol", "Server", "listening", "server_of"]
 
 # What still streams when the server is told to end gets so long: with the time for the processes,
 # less than the 5 s in which all has to be over.
 _GRACE_S = 2
 _KEEP_ALIVE_S = 10
 _BACKLOG = 512
+# Whoever connects has asked for something by then.
+_ASKS_WITHIN_S = 20.0
+
+
+class Protocol(H11Protocol):
+    """HTTP to one client, that ends where no whole request comes."""
+
+    _limit: asyncio.TimerHandle | None = None
+
+    def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
+        """As uvicorn does."""
+        super().connection_made(transport)
+        self._watch()
+
+    def data_received(self, data: bytes) -> None:
+        """As uvicorn does, which forgets its own limit with the first byte."""
+        super().data_received(data)
+        self._watch()
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        """As uvicorn does."""
+        super().connection_lost(exc)
+        if self._limit is not None:
+            self._limit.cancel()
+
+    def _watch(self) -> None:
+        if self._is_answering():
+            if self._limit is not None:
+                self._limit.cancel()
+                self._limit = None
+        elif self._limit is None:
+            self._limit = self.loop.call_later(_ASKS_WITHIN_S, self._give_up)
+
+    def _is_answering(self) -> bool:
+        return self.cycle is not None and not self.cycle.response_complete
+
+    def _give_up(self) -> None:
+        self._limit = None
+        if not self._is_answering():
+            self.transport.close()
 
 
 class Server(uvicorn.Server):
@@ -80,6 +122,7 @@ def server_of(
         create_app(settings, service),
         host=settings.host,
         port=settings.port,
+        http=Protocol,
         log_level=log_level,
         access_log=log_level == "debug",
         server_header=False,

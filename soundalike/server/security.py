@@ -7,7 +7,9 @@ from __future__ import annotations
 
 import ipaddress
 import socket
-from dataclasses import dataclass
+import time
+from collections import Counter
+from dataclasses import dataclass, field
 from http.cookies import CookieError, SimpleCookie
 from urllib.parse import urlsplit
 
@@ -58,8 +60,12 @@ _OPEN = frozenset({"/api/v1/session", _HEALTH})
 _NO_PAGES = (*_GUARDED, "/rest/")
 # Of a request that carries no file.
 _MOST_BODY = 2_000_000
-# Whoever sends a body must not pause for longer.
+# Whoever sends a body must not pause for longer, and must send so many bytes a second.
 _MOST_PAUSE_S = 30.0
+_LEAST_RATE = 10_000
+# What listens for events, and what anybody may ask without the token, has this share of the places
+# each: the rest is for whoever may ask, and asks for something.
+_SHARE = 3
 # What pages of allowed origins may send and see.
 _PREFLIGHT = {
     "Access-Control-Allow-Methods": "GET, HEAD, POST, PUT, DELETE",
@@ -85,7 +91,7 @@ class Security:
         own = {"localhost", settings.host, socket.gethostname(), f"{socket.gethostname()}.local"}
         self._names = {name.lower() for name in (*own, *settings.names)}
         self._origins = {origin.lower().rstrip("/") for origin in settings.origins}
-        self._asked = 0
+        self._asked: Counter[str] = Counter()
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] != "http":
@@ -118,7 +124,8 @@ class Security:
         if refusal is not None:
             await refusal(scope, receive, guarded_send)
             return
-        self._asked += 1
+        kind = self._kind(scope)
+        self._asked[kind] += 1
         try:
             body = _Body(receive, guarded_send, self._most(scope))
             try:
@@ -129,7 +136,7 @@ class Security:
             if body.refusal is not None and not body.has_begun:
                 await body.refusal(scope, receive, guarded_send)
         finally:
-            self._asked -= 1
+            self._asked[kind] -= 1
 
     def _refusal(self, scope: Scope, headers: Headers) -> Response | None:
         hosts = headers.getlist("host")
@@ -154,19 +161,33 @@ class Security:
         most = self._most(scope)
         if not (length.isascii() and length.isdigit() and len(length) < 19 and int(length) <= most):
             return _too_large(most)
-        if self._asked >= self._settings.most_asked and scope["path"] != _HEALTH:
+        kind, places = self._kind(scope), self._settings.most_asked
+        asked = self._asked.total()
+        if kind and self._asked[kind] >= max(1, places // _SHARE):
+            asked, places = self._asked[kind], 0
+        if asked >= places and scope["path"] != _HEALTH:
             return problem(
                 503,
                 "Busy",
-                f"{self._asked} requests are being answered: try again in 2 s",
+                f"{asked} requests{kind and f' {kind}'} are being answered: try again in 2 s",
                 headers={"Retry-After": "2"},
             )
         return None
 
+    def _kind(self, scope: Scope) -> str:
+        """Of requests that have a share of the places, what is said of them; "" for others."""
+        path = scope["path"]
+        if path.endswith("/events"):
+            return "for events"
+        has_token = self._settings.token_hash is not None
+        return "without the token" if has_token and not self._is_guarded(path) else ""
+
+    def _is_guarded(self, path: str) -> bool:
+        return path.startswith(_GUARDED) and path not in _OPEN
+
     def _lacks_token(self, scope: Scope, headers: Headers) -> bool:
         token_hash = self._settings.token_hash
-        path = scope["path"]
-        if token_hash is None or not path.startswith(_GUARDED) or path in _OPEN:
+        if token_hash is None or not self._is_guarded(scope["path"]):
             return False
         return not is_token(given_token(headers), token_hash)
 
@@ -260,6 +281,7 @@ class _Body:
     refusal: Response | None = None
     has_begun: bool = False
     _taken: int = 0
+    _began: float = field(default_factory=time.monotonic)
     _is_whole: bool = False
 
     async def receive(self) -> Message:
@@ -269,10 +291,12 @@ class _Body:
             # What comes now is that the client goes, whenever that is.
             return await self._receive()
         message: Message = {"type": "http.disconnect"}
-        with anyio.move_on_after(_MOST_PAUSE_S) as pause:
+        so_far_s = time.monotonic() - self._began
+        left_s = _MOST_PAUSE_S + self._taken / _LEAST_RATE - so_far_s
+        with anyio.move_on_after(min(_MOST_PAUSE_S, left_s)) as pause:
             message = await self._receive()
         if pause.cancelled_caught:
-            text = f"nothing came for {_MOST_PAUSE_S:g} s"
+            text = f"too little came in {so_far_s + max(0.0, min(_MOST_PAUSE_S, left_s)):.0f} s"
             self.refusal = problem(408, "TooSlow", text, headers={"Connection": "close"})
             return {"type": "http.disconnect"}
         self._taken += len(message.get("body", b""))

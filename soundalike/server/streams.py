@@ -11,7 +11,7 @@ import anyio
 import anyio.to_thread
 from starlette.datastructures import Headers
 from starlette.responses import FileResponse, Response
-from starlette.types import Receive, Scope, Send
+from starlette.types import Message, Receive, Scope, Send
 
 from soundalike.errors import SoundalikeError, UnreadableFile
 from soundalike.files import why
@@ -77,7 +77,7 @@ class FileAnswer(FileResponse):
         if asked is None:
             others = [each for each in scope["headers"] if each[0].lower() != b"range"]
             scope = {**scope, "headers": others}
-        await super().__call__(scope, receive, send)
+        await super().__call__(scope, receive, _Exactly(send).send)
 
     def _is_known(self, headers: Headers) -> bool:
         """Whether who asks has the file as it is."""
@@ -92,6 +92,33 @@ class FileAnswer(FileResponse):
         if from_end is not None:
             return int(from_end) > 0 and self._size > 0
         return int(first) < self._size and (not last or int(last) >= int(first))
+
+
+class _Exactly:
+    """Sends as many bytes as the headers say, should a file change while it is sent.
+
+    Parameters
+    ----------
+    send : to the client.
+    """
+
+    def __init__(self, send: Send) -> None:
+        self._send, self._left = send, 0
+
+    async def send(self, message: Message) -> None:
+        if message["type"] == "http.response.start":
+            self._left = int(Headers(raw=message["headers"])["content-length"])
+            await self._send(message)
+            return
+        if not self._left:
+            return
+        body = message["body"][: self._left]
+        self._left -= len(body)
+        is_short = self._left > 0 and not message.get("more_body", False)
+        if is_short:
+            # It breaks off, so that nobody takes it for the whole.
+            _log.warning("a file became shorter while it was sent")
+        await self._send({**message, "body": body, "more_body": self._left > 0})
 
 
 class StreamAnswer(Response):

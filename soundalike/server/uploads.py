@@ -12,7 +12,8 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import IO
 
-from soundalike.errors import AudioError, TrackNotFound
+from soundalike.errors import AudioError, OutputError, TrackNotFound
+from soundalike.files import why
 from soundalike.library import Library
 from soundalike.library.similar_records import Heard
 
@@ -21,6 +22,7 @@ __all__ = ["Upload", "Uploads", "clean_name", "heard_in"]
 _MOST = 64
 _KEPT_S = 3600.0
 _LONGEST_NAME = 200
+_LONGEST_SUFFIX = 10
 
 
 @dataclass(frozen=True, slots=True)
@@ -103,23 +105,33 @@ def heard_in(
     Raises
     ------
     AudioError, InvalidArgument, Busy : as ``Library.hear``.
-    OSError : there is no room for it.
+    OutputError : there is no room for it.
     """
     shown = clean_name(name)
     suffix = Path(shown).suffix
     # The suffix helps to tell what it is; the rest of the name is none of the disk's business.
-    path = folder / (secrets.token_hex(8) + (suffix if suffix[1:].isalnum() else ""))
+    is_plain = suffix.isascii() and suffix[1:].isalnum() and len(suffix) <= _LONGEST_SUFFIX
+    path = folder / (secrets.token_hex(8) + (suffix if is_plain else ""))
     # Two that are called alike are two.
     named = Path(f"upload {path.stem}") / shown
     try:
-        with path.open("xb") as file:
-            shutil.copyfileobj(sent, file, 1 << 20)
+        _copy(sent, path)
         heard = library.hear(path, start_s, end_s, with_analysis=True)
     except AudioError as error:
         raise type(error)(shown, error.reason) from None
     finally:
         path.unlink(missing_ok=True)
     return replace(heard, seed=replace(heard.seed, path=named))
+
+
+def _copy(sent: IO[bytes], path: Path) -> None:
+    try:
+        with path.open("xb") as file:
+            shutil.copyfileobj(sent, file, 1 << 20)
+    except OSError as error:
+        raise OutputError(
+            f"what was sent cannot be kept: {why(error)}; make room, then send it again"
+        ) from error
 
 
 def clean_name(name: str) -> str:

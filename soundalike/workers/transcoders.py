@@ -23,6 +23,8 @@ _BOOT = (
     "from soundalike.audio.streaming import main; sys.exit(main(sys.argv[2:]))"
 )
 _CHUNK = 1 << 16
+# A disk that does not answer for so long is as good as gone.
+_MOST_WAIT_S = 60.0
 
 
 class Transcoders:
@@ -32,10 +34,18 @@ class Transcoders:
     ----------
     most : that may run at the same time; more are refused.
     most_memory : bytes of address space of each, where the system can be told so.
+    most_wait_s : seconds that whoever reads waits for the next part; then it is given up.
     """
 
-    def __init__(self, most: int = 4, *, most_memory: int = 4_000_000_000) -> None:
+    def __init__(
+        self,
+        most: int = 4,
+        *,
+        most_memory: int = 4_000_000_000,
+        most_wait_s: float = _MOST_WAIT_S,
+    ) -> None:
         self.most = most
+        self.most_wait_s = most_wait_s
         self._most_memory = most_memory
         self._lock = threading.Lock()
         self._running: set[Transcoding] = set()
@@ -83,6 +93,7 @@ class Transcoding:
     def __init__(self, owner: Transcoders, path: Path, arguments: list[str]) -> None:
         self._owner, self._path = owner, path
         self._reading = threading.Lock()
+        self._is_given_up = False
         self._errors: IO[bytes] = tempfile.TemporaryFile()  # noqa: SIM115
         try:
             self._process = subprocess.Popen(
@@ -115,8 +126,17 @@ class Transcoding:
         Raises
         ------
         AudioError, InvalidArgument : as ``audio.streaming.stream_audio``.
-        DecoderCrashed : the process died, or was ended.
+        DecoderCrashed : the process died, was ended, or nothing came of it.
         """
+        limit = threading.Timer(self._owner.most_wait_s, self._give_up)
+        limit.daemon = True
+        limit.start()
+        try:
+            return self._read()
+        finally:
+            limit.cancel()
+
+    def _read(self) -> bytes:
         assert self._process.stdout is not None
         with self._reading:
             is_open = not self._process.stdout.closed
@@ -124,6 +144,10 @@ class Transcoding:
         if not data and (code := self._process.wait()) != 0:
             raise self._error(code)
         return data
+
+    def _give_up(self) -> None:
+        self._is_given_up = True
+        self.kill()
 
     def kill(self) -> None:
         """End the process; a thread that reads finds out."""
@@ -141,6 +165,9 @@ class Transcoding:
         self._owner.forget(self)
 
     def _error(self, code: int) -> SoundalikeError:
+        if self._is_given_up:
+            reason = f"nothing came of it for {self._owner.most_wait_s:g} s, and it was given up"
+            return DecoderCrashed(self._path, reason)
         lines: list[bytes] = []
         with contextlib.suppress(ValueError):
             self._errors.seek(0)

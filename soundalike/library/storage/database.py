@@ -55,6 +55,7 @@ class Database:
             location = default_location()
         self._backend = SQLite(_url_of(location))
         self.location, self.path = self._backend.location, self._backend.path
+        self._file_id: tuple[int, int] | None = None
         self._backend.prepare(create, with_folder=not is_named)
         self.engine = self._backend.engine()
         self._writing = self.engine.execution_options(**{WRITES: True})
@@ -79,11 +80,17 @@ class Database:
         ------
         LibraryError : it was.
         """
-        if self._backend.file_id() != self._file_id:
-            raise LibraryError(
-                f"{self.location}: was deleted or replaced while it was in use: nothing more can "
-                f"be stored in it; run the command again"
-            )
+        if not self._is_in_place():
+            raise self._not_in_place()
+
+    def _is_in_place(self) -> bool:
+        return self._file_id is None or self._backend.file_id() == self._file_id
+
+    def _not_in_place(self) -> LibraryError:
+        return LibraryError(
+            f"{self.location}: was deleted or replaced while it was in use: nothing more can "
+            f"be stored in it; run the command again"
+        )
 
     @contextmanager
     def read(self) -> Iterator[Connection]:
@@ -99,6 +106,7 @@ class Database:
         ----------
         when_read_only : what to do where the database cannot be written; there is a default.
         """
+        self.check_in_place()
         with self._errors(when_read_only), self._writing.begin() as connection:
             yield connection
 
@@ -163,6 +171,9 @@ class Database:
             cause = error.orig if isinstance(error, DBAPIError) else error
             advice = self._backend.advice(cause)
             if advice is None:
+                if isinstance(error, DBAPIError) and not self._is_in_place():
+                    # Some connections see the new file, others the old one.
+                    raise self._not_in_place() from error
                 raise
             if when_read_only is not None and self._backend.is_read_only(cause):
                 advice = when_read_only

@@ -21,7 +21,7 @@ __all__ = ["router"]
 
 router = APIRouter(prefix="/api/v1", tags=["paths and radio"])
 
-Told = Annotated[list[Id], Field(max_length=1000, examples=[[42]])]
+Told = Annotated[list[Id], Field(max_length=1000, fail_fast=True, examples=[[42]])]
 
 
 class PathBody(Body):

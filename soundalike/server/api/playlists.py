@@ -43,7 +43,7 @@ __all__ = ["TrackIds", "router"]
 
 router = APIRouter(prefix="/api/v1/playlists", tags=["playlists"])
 
-TrackIds = Annotated[list[Id], Field(max_length=20_000, examples=[[12, 40, 17]])]
+TrackIds = Annotated[list[Id], Field(max_length=20_000, fail_fast=True, examples=[[12, 40, 17]])]
 PlaylistName = Annotated[
     str,
     Path(min_length=1, max_length=300, description="Its id, or its name.", examples=["Evening"]),

@@ -10,7 +10,10 @@ from soundalike.server.settings import Settings
 from soundalike.server.subsonic.envelope import Failure
 from soundalike.server.tokens import is_token
 
-__all__ = ["check_access"]
+__all__ = ["WRONG", "check_access"]
+
+WRONG = (40, 44)
+"""The numbers of failures that may be guesses."""
 
 _WRONG = "wrong user name or password"
 
@@ -49,17 +52,22 @@ def check_access(settings: Settings, given: Mapping[str, str]) -> None:
                 "this server knows no Subsonic password: set SOUNDALIKE_SUBSONIC_PASSWORD where it "
                 "runs, or send its token as API key or as a plain password",
             )
-        expected = hashlib.md5((password + given.get("s", "")).encode("utf-8")).hexdigest()
+        expected = hashlib.md5(_bytes(password + given.get("s", ""))).hexdigest()
         if not hmac.compare_digest(expected.encode(), given["t"].lower().encode()):
             raise Failure(40, _WRONG)
         return
     if "p" not in given:
         raise Failure(10, "user name and password, or an API key, are missing")
     plain = _plain(given["p"])
-    if password is not None and hmac.compare_digest(plain.encode(), password.encode()):
+    if password is not None and hmac.compare_digest(_bytes(plain), _bytes(password)):
         return
     if token_hash is None or not is_token(plain, token_hash):
         raise Failure(40, _WRONG)
+
+
+def _bytes(text: str) -> bytes:
+    """In UTF-8; what the environment has that is no UTF-8, as it is there."""
+    return text.encode("utf-8", "surrogateescape")
 
 
 def _plain(given: str) -> str:

@@ -102,7 +102,10 @@ def _normalised(similarity: float) -> float:
 
 @endpoint("star")
 def star(call: Call) -> Document:
+    """A like. Of a whole album or artist it would say of every track what nobody has said."""
     ids = call.track_ids("id")
+    if not ids and (call.texts("albumId") or call.texts("artistId")):
+        raise Failure(0, "only songs take a star here: it says that you like how one sounds")
     if ids:
         call.service.library.like(*ids)
     return {}

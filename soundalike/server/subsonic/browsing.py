@@ -57,6 +57,7 @@ def get_user(call: Call) -> Document:
             "podcastRole": False,
             "streamRole": True,
             "jukeboxRole": False,
+            "videoConversionRole": False,
             "shareRole": False,
             "folder": [1],
         }
@@ -141,6 +142,27 @@ def get_song(call: Call) -> Document:
     track = call.service.library.track(call.track_id())
     with call.service.library.view() as view:
         return {"song": Entries(call.service, view).song(track)}
+
+
+# What many players ask for at their start, and there is none of here: they need not say "error".
+_NOTHING = {
+    "getBookmarks": "bookmarks",
+    "getInternetRadioStations": "internetRadioStations",
+    "getLyrics": "lyrics",
+    "getLyricsBySongId": "lyricsList",
+    "getNewestPodcasts": "newestPodcasts",
+    "getNowPlaying": "nowPlaying",
+    "getPodcasts": "podcasts",
+    "getShares": "shares",
+}
+
+
+def _empty(part: str) -> Callable[[Call], Document]:
+    return lambda call: {part: {}}
+
+
+for _name, _part in _NOTHING.items():
+    endpoint(_name)(_empty(_part))
 
 
 @endpoint("getAlbumInfo", "getAlbumInfo2")

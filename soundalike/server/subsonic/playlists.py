@@ -95,6 +95,7 @@ def _document(call: Call, kept: KeptPlaylist) -> dict[str, Any]:
 
 
 def _listed(text: str, listed: Sequence[int]) -> int:
-    if not text.isascii() or not text.isdigit() or int(text) >= len(listed):
+    is_number = text.isascii() and text.isdigit() and len(text) <= 18
+    if not is_number or int(text) >= len(listed):
         raise Failure(70, f"the playlist has {len(listed)} tracks, and none at {text!r}")
     return listed[int(text)]

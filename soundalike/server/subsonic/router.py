@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+from dataclasses import dataclass
 from typing import Any
 from urllib.parse import parse_qsl
 
@@ -19,7 +20,7 @@ from soundalike.errors import (
 )
 from soundalike.server.service import Service
 from soundalike.server.subsonic import alike, browsing, media, playlists
-from soundalike.server.subsonic.access import check_access
+from soundalike.server.subsonic.access import WRONG, check_access
 from soundalike.server.subsonic.calls import HANDLERS, Call
 from soundalike.server.subsonic.envelope import Failure, answer, failure
 
@@ -28,6 +29,8 @@ __all__ = ["router"]
 # They put themselves into HANDLERS.
 _MODULES = (alike, browsing, media, playlists)
 _NOT_FOUND = (TrackNotFound, UnreadableFile, PlaylistNotFound)
+# As many tracks as a playlist of the other API, and what goes with them.
+_MOST_FIELDS = 20_020
 _PUBLIC = ("getOpenSubsonicExtensions",)
 
 _log = logging.getLogger(__name__)
@@ -38,23 +41,46 @@ router = APIRouter(prefix="/rest", include_in_schema=False)
 @router.api_route("/{name}", methods=["GET", "POST", "HEAD"])
 async def rest(request: Request, name: str) -> Any:
     """Any endpoint of the Subsonic API."""
-    given: dict[str, list[str]] = {}
+    body = await request.body() if request.method == "POST" else b""
+    service: Service = request.app.state.service
+    plain_name = name.removesuffix(".view")
+    found = await run_in_threadpool(_answered, service, plain_name, body, request)
+    if isinstance(found, _Refused):
+        # As a wrong token does, so that a password is not guessed at full speed.
+        if not await service.guesses.wait():
+            return service.guesses.refusal()
+        return found.response
+    return found
+
+
+@dataclass(frozen=True)
+class _Refused:
+    """The answer to whoever gave a wrong password or key."""
+
+    response: Response
+
+
+def _given(request: Request, body: bytes) -> dict[str, list[str]]:
+    """The parameters by name. Raises Failure for more than anybody needs."""
     pairs = list(request.query_params.multi_items())
-    if request.method == "POST":
-        body = await request.body()
-        pairs += parse_qsl(body.decode("utf-8", "replace"), keep_blank_values=True)
+    try:
+        pairs += parse_qsl(
+            body.decode("utf-8", "replace"), keep_blank_values=True, max_num_fields=_MOST_FIELDS
+        )
+    except ValueError:
+        raise Failure(0, f"a form has at most {_MOST_FIELDS:,} fields") from None
+    given: dict[str, list[str]] = {}
     for key, value in pairs:
         given.setdefault(key, []).append(value)
-    service: Service = request.app.state.service
-    return await run_in_threadpool(_answered, service, name.removesuffix(".view"), given, request)
+    return given
 
 
-def _answered(
-    service: Service, name: str, given: dict[str, list[str]], request: Request
-) -> Response:
-    first = {key: values[0] for key, values in given.items()}
-    form, callback = first.get("f", "xml"), first.get("callback", "")
+def _answered(service: Service, name: str, body: bytes, request: Request) -> Response | _Refused:
+    form, callback = "xml", ""
     try:
+        given = _given(request, body)
+        first = {key: values[0] for key, values in given.items()}
+        form, callback = first.get("f", "xml"), first.get("callback", "")
         if name not in _PUBLIC:
             check_access(service.settings, first)
         handler = HANDLERS.get(name)
@@ -69,7 +95,8 @@ def _answered(
         )
         found = handler(call)
     except Failure as error:
-        return failure(error, form, callback)
+        refusal = failure(error, form, callback)
+        return _Refused(refusal) if error.code in WRONG else refusal
     except SoundalikeError as error:
         code = 70 if isinstance(error, _NOT_FOUND) else 0
         return failure(Failure(code, str(error)), form, callback)
