@@ -126,23 +126,18 @@ class StreamAnswer(Response):
 
     Parameters
     ----------
-    transcoding : begun; closed whatever happens. None for the headers alone.
+    transcoding : begun; closed whatever happens.
     first : what was read of it.
     media_type : of what comes out.
     """
 
-    def __init__(self, transcoding: Transcoding | None, first: bytes, media_type: str) -> None:
+    def __init__(self, transcoding: Transcoding, first: bytes, media_type: str) -> None:
         super().__init__(media_type=media_type, headers=_NOT_KEPT)
         del self.headers["content-length"]
         self._transcoding, self._first = transcoding, first
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         start = {"type": "http.response.start", "status": 200, "headers": self.raw_headers}
-        transcoding = self._transcoding
-        if transcoding is None:
-            await send(start)
-            await send({"type": "http.response.body", "body": b""})
-            return
         try:
             async with anyio.create_task_group() as group:
 
@@ -153,18 +148,20 @@ class StreamAnswer(Response):
 
                 group.start_soon(stop_when_nobody_listens)
                 await send(start)
-                await self._send(transcoding, send)
+                await self._send(send)
                 group.cancel_scope.cancel()
         finally:
             with anyio.CancelScope(shield=True):
-                await anyio.to_thread.run_sync(transcoding.close)
+                await anyio.to_thread.run_sync(self._transcoding.close)
 
-    async def _send(self, transcoding: Transcoding, send: Send) -> None:
+    async def _send(self, send: Send) -> None:
         data = self._first
         while data:
             await send({"type": "http.response.body", "body": data, "more_body": True})
             try:
-                data = await anyio.to_thread.run_sync(transcoding.read, abandon_on_cancel=True)
+                data = await anyio.to_thread.run_sync(
+                    self._transcoding.read, abandon_on_cancel=True
+                )
             except SoundalikeError as error:
                 # Too late to say so: it breaks off, so that nobody takes it for the whole.
                 _log.warning("a stream breaks off: %s", error)

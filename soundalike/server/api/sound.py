@@ -88,7 +88,6 @@ def cover(asked: Asked, request: Request, track_id: TrackId) -> Any:
 @router.get("/tracks/{track_id}/audio", response_class=Response, responses=_SOUND)
 def audio(
     asked: Asked,
-    request: Request,
     track_id: TrackId,
     format: Annotated[
         Literal["mp3", "opus", "flac"] | None,
@@ -103,19 +102,11 @@ def audio(
     Anything else is encoded while it is heard. That has no ranges: to go somewhere else, ask again
     with `start_s`.
     """
-    return play(asked, track_id, format, start_s, only_headers=request.method == "HEAD")
-
-
-router.head("/tracks/{track_id}/audio", include_in_schema=False)(audio)
+    return play(asked, track_id, format, start_s)
 
 
 def play(
-    service: Service,
-    track_id: int,
-    file_format: str | None,
-    start_s: float | None,
-    *,
-    only_headers: bool = False,
+    service: Service, track_id: int, file_format: str | None, start_s: float | None
 ) -> Response:
     """The answer with the sound of a track.
 
@@ -123,7 +114,6 @@ def play(
     ----------
     file_format : one of ``STREAMED``; None for the file itself, if browsers play it.
     start_s : seconds; None for all, from a file that can be asked for ranges.
-    only_headers : for HEAD.
 
     Raises
     ------
@@ -135,8 +125,6 @@ def play(
     if file_format is None and not start_s and own_type is not None:
         return FileAnswer(path, own_type)
     file_format = file_format or "mp3"
-    if only_headers:
-        return StreamAnswer(None, b"", STREAMED[file_format])
     transcoding = service.transcoders.start(path, file_format, start_s or 0.0)
     try:
         first = transcoding.read()

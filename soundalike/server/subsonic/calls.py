@@ -24,14 +24,12 @@ class Call:
     given : the parameters by name, each with all of its values.
     user : the name that the player gave.
     headers : of the request, by their names in lower case.
-    is_head : whether only the head is wanted.
     """
 
     service: Service
     given: Mapping[str, Sequence[str]]
     user: str
     headers: Mapping[str, str]
-    is_head: bool = False
 
     def text(self, name: str, default: str | None = None) -> str:
         """Raises Failure where it is missing and has no default."""

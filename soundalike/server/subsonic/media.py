@@ -29,7 +29,6 @@ def stream(call: Call) -> Response:
         call.track_id(),
         file_format,
         float(start_s) or None,
-        only_headers=call.is_head,
     )
 
 

@@ -38,7 +38,7 @@ _log = logging.getLogger(__name__)
 router = APIRouter(prefix="/rest", include_in_schema=False)
 
 
-@router.api_route("/{name}", methods=["GET", "POST", "HEAD"])
+@router.api_route("/{name}", methods=["GET", "POST"])
 async def rest(request: Request, name: str) -> Any:
     """Any endpoint of the Subsonic API."""
     body = await request.body() if request.method == "POST" else b""
@@ -91,7 +91,6 @@ def _answered(service: Service, name: str, body: bytes, request: Request) -> Res
             given=given,
             user=first.get("u", "soundalike"),
             headers=dict(request.headers),
-            is_head=request.method == "HEAD",
         )
         found = handler(call)
     except Failure as error:
