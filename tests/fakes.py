@@ -35,6 +35,9 @@ from soundalike.workers.process import Worker
 LOG = "SOUNDALIKE_TEST_LOG"
 """Environment variable: a file that gets a line with the text of each file that is analysed."""
 
+SLOW_S = "SOUNDALIKE_TEST_SLOW_S"
+"""Environment variable: seconds that a slow file takes, instead of 0.1."""
+
 PIDS = "SOUNDALIKE_TEST_PIDS"
 """Environment variable: a folder that gets a file named by the process id of each analyzer."""
 
@@ -189,7 +192,7 @@ class FakeAnalyzer:
             print("x" * 100_000, flush=True)
             os.write(1, b"y" * 100_000)
         if what == "slow":
-            time.sleep(0.1)
+            time.sleep(float(os.environ.get(SLOW_S, "0.1")))
         if what == "dribble":
             end = time.monotonic() + float(rest)
             while time.monotonic() < end:

@@ -321,8 +321,15 @@ def test_two_scans_at_once_are_told_apart(tmp_path: Path, music: Path) -> None:
     ],
 )
 def test_an_upgrade_that_is_killed_loses_nothing_and_goes_on(
-    tmp_path: Path, music: Path, pids: Path, moments: list[str], number: signal.Signals
+    tmp_path: Path,
+    music: Path,
+    pids: Path,
+    moments: list[str],
+    number: signal.Signals,
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
+    # Long enough for the signal to come in the middle, also on a busy machine.
+    monkeypatch.setenv(fakes.SLOW_S, "0.4")
     with open_upgraded(tmp_path, "1", pool=WorkerPool) as library:
         library.scan([music], jobs=2)
         expected = library.similar(1, k=20)
