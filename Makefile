@@ -18,7 +18,7 @@ help: ## show this list
 		while IFS='|' read -r name text; do printf '  make %-14s %s\n' "$$name" "$$text"; done
 
 $(BIN)/python:
-	$(PYTHON) -m venv $(VENV) || { echo "needs Python 3.11 or later with venv: apt-get install python3 python3-venv"; exit 1; }
+	@$(PYTHON) -m venv $(VENV) || { echo "needs Python 3.11 or later with venv: apt-get install python3 python3-venv"; exit 1; }
 
 $(STAMP)-demo: pyproject.toml | $(BIN)/python
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt --editable '.[plots,server]'

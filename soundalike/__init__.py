@@ -71,7 +71,7 @@ if TYPE_CHECKING:
     from soundalike.library.taste_records import Judgement, ListenImport
     from soundalike.library.version_records import Version, VersionGroup, VersionsResult
     from soundalike.library.view import View
-    from soundalike.library.word_records import FindMatch, FindResult, KnownWord
+    from soundalike.library.word_records import FindMatch, FindResult, KnownGenre, KnownWord
     from soundalike.models.registry import ModelInfo
     from soundalike.playlists import Playlist, PlaylistEntry, read_playlist, write_playlist
     from soundalike.recommend.explain import Explanation, explain
@@ -125,6 +125,7 @@ __all__ = [
     "Heard",
     "InvalidArgument",
     "Judgement",
+    "KnownGenre",
     "KnownWord",
     "Library",
     "LibraryError",
@@ -279,6 +280,7 @@ _HOMES = {
     "soundalike.library.word_records": (
         "FindMatch",
         "FindResult",
+        "KnownGenre",
         "KnownWord",
     ),
     "soundalike.models.registry": ("ModelInfo",),

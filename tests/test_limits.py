@@ -276,6 +276,23 @@ def test_two_names_become_two_artists_when_both_are_there_alone(
 FROM_ALL = list(range(1, 11))
 
 
+def test_the_genres_that_limits_may_name(library: Library) -> None:
+    genres = library.genres()
+    assert {each.genre.casefold(): each.tracks for each in genres} == {
+        "jazz": 3,
+        "folk": 2,
+        "rock": 2,
+        "dance": 1,
+        "pop": 1,
+        "électronique": 1,
+    }
+    assert [each.tracks for each in genres] == sorted((e.tracks for e in genres), reverse=True)
+    with library.view() as view:
+        for each in genres:
+            barred = view.barred(Limits(only=Filter(genres=[each.genre])))
+            assert barred.allowed.sum() == each.tracks
+
+
 @pytest.mark.parametrize(
     ("limits", "expected"),
     [

@@ -94,6 +94,17 @@ def test_every_view_has_a_url_and_nothing_else_does(client: httpx.Client) -> Non
         assert client.get(path).status_code == 404, path
 
 
+def test_a_browser_that_goes_nowhere_gets_the_page_which_says_so(client: httpx.Client) -> None:
+    browser = {"accept": "text/html,application/xhtml+xml,*/*;q=0.8"}
+    index = (pages.STATIC / "index.html").read_text(encoding="utf-8")
+    answer = client.get("/no/such/view", headers={**browser, "if-none-match": "*"})
+    assert (answer.status_code, answer.text) == (404, index)
+    for path in ("/api/v1/none", "/static/none.js", "/rest/none"):
+        assert "<html" not in client.get(path, headers=browser).text, path
+    assert client.get("/no/such/view").json()["status"] == 404
+    assert client.get("/api/v1/similar", headers=browser).status_code == 405
+
+
 def test_the_page_needs_nothing_from_elsewhere_and_no_inline_code() -> None:
     index = (pages.STATIC / "index.html").read_text(encoding="utf-8")
     assert not re.search(r"<script(?![^>]*src=)|<style|\son\w+=|\sstyle=", index)
@@ -326,7 +337,7 @@ def test_urls_titles_and_the_way_back(page: Page) -> None:
     page.go_forward()
     expect(heading).to_have_text(title)
     page.goto("/track/999999")
-    expect(heading).to_have_text("Not found")
+    expect(heading).to_have_text("There is nothing here")
     expect(page.locator(".empty")).to_contain_text("there is no track #999999", ignore_case=True)
 
 

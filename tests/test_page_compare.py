@@ -57,6 +57,7 @@ def test_a_band_joins_each_passage_and_can_be_clicked(page: Page, client: httpx.
 def test_what_the_facets_add_is_the_similarity(page: Page, client: httpx.Client) -> None:
     found = explained(client)
     page.goto(PAIR)
+    expect(page.locator(".sum tfoot td").first).to_be_visible()
     added = [
         float((each.text_content() or "").removeprefix("= "))
         for each in page.locator(".sum tbody td:nth-child(4)").all()
@@ -118,7 +119,7 @@ def test_two_are_chosen_swapped_and_changed(page: Page, client: httpx.Client) ->
     page.goto("/compare/4/4")
     expect(page.locator(".notice")).to_contain_text("one and the same")
     page.goto("/compare/1/99999")
-    expect(page.get_by_role("heading", level=1)).to_have_text("Not found")
+    expect(page.get_by_role("heading", level=1)).to_have_text("There is nothing here")
 
 
 @pytest.mark.parametrize("scheme", ["light", "dark"])

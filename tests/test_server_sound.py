@@ -260,6 +260,9 @@ def test_covers(player: httpx.Client, tracks: dict[str, Track]) -> None:
     assert cover("flac").headers["content-type"] == "image/jpeg"
     assert cover("opus").content == jpeg(32)
     assert "there is no cover" in str(problem_of(cover("aac"), 404)["detail"])
+    empty = player.get(f"/api/v1/tracks/{tracks['aac'].track_id}/cover?missing=empty")
+    assert (empty.status_code, empty.content) == (204, b"")
+    assert player.get("/api/v1/tracks/99999/cover?missing=empty").status_code == 404
     # A link leads out of what was scanned.
     problem_of(cover("wav"), 404)
 

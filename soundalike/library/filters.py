@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from difflib import get_close_matches
@@ -16,10 +17,11 @@ from soundalike.library.index import Index
 from soundalike.library.limits import Filter, Limits, Years
 from soundalike.library.snapshot import Snapshot
 from soundalike.library.storage.schema import below, contents, tracks
-from soundalike.library.words import genre_keys
+from soundalike.library.word_records import KnownGenre
+from soundalike.library.words import genre_names
 from soundalike.similarity.select import Barred
 
-__all__ = ["barred_by"]
+__all__ = ["barred_by", "genres_of"]
 
 # Of contents, which the index knows by their rows: tables that need not be joined.
 _FACTS = select(
@@ -39,10 +41,12 @@ class _Facts:
     Attributes
     ----------
     genres : the rows of each genre, as it is compared.
+    names : how most tracks write it.
     years : int32 (n,), 0 where unknown.
     """
 
     genres: dict[str, NDArray[np.intp]]
+    names: dict[str, str]
     years: NDArray[np.int32]
 
 
@@ -55,6 +59,13 @@ def barred_by(index: Index, snapshot: Snapshot, limits: Limits) -> Barred:
         allowed: such a name is probably mistyped.
     """
     return Barred(len(index), dict(_rules(index, snapshot, limits)))
+
+
+def genres_of(index: Index, snapshot: Snapshot) -> tuple[KnownGenre, ...]:
+    """The genres that limits may name, those of most tracks first."""
+    facts = _facts(index, snapshot)
+    known = (KnownGenre(facts.names[key], len(rows)) for key, rows in facts.genres.items())
+    return tuple(sorted(known, key=lambda each: (-each.tracks, each.genre.casefold())))
 
 
 def _rules(
@@ -166,10 +177,17 @@ def _read_facts(index: Index, snapshot: Snapshot) -> _Facts:
     order = np.argsort(genres, kind="stable")
     ends = np.cumsum(np.bincount(genres, minlength=len(numbers)))
     rows: dict[str, list[NDArray[np.intp]]] = {}
+    written: dict[str, Counter[str]] = {}
     for text, part in zip(numbers, np.split(order, ends[:-1]), strict=True):
-        for key in genre_keys(text):
+        # None has the tag where all such tracks are copies of others.
+        for key, name in genre_names(text).items() if len(part) else ():
             rows.setdefault(key, []).append(part)
-    return _Facts({key: np.concatenate(parts) for key, parts in rows.items()}, years)
+            written.setdefault(key, Counter())[name] += len(part)
+    return _Facts(
+        {key: np.concatenate(parts) for key, parts in rows.items()},
+        {key: names.most_common(1)[0][0] for key, names in written.items()},
+        years,
+    )
 
 
 def _add_stand_ins(

@@ -25,6 +25,7 @@ from soundalike.library.reader import Reader
 from soundalike.library.records import Track, TrackOrder, TrackPage, TrackStatus
 from soundalike.library.snapshot import Snapshot
 from soundalike.library.storage.schema import below, contents, folders, tracks
+from soundalike.library.word_records import KnownGenre
 from soundalike.plain import plain
 
 __all__ = ["Listing"]
@@ -56,7 +57,7 @@ class _Orders:
 
 
 class Listing:
-    """Pages of the tracks of a :class:`.Library`, and their files."""
+    """Pages of the tracks of a :class:`.Library`, their genres, and their files."""
 
     _reader: Reader
     _orders: _Orders | None = None
@@ -131,6 +132,16 @@ class Listing:
             # The database has no greater numbers, and takes none.
             found = snapshot.tracks_by_id([each for each in ids if 0 < each < 2**63])
         return tuple(found[each] for each in ids if each in found)
+
+    def genres(self) -> tuple[KnownGenre, ...]:
+        """The genres of the tags, which limits may name; those of most tracks first.
+
+        Raises
+        ------
+        ModelMismatch : the whole library is analysed with another model only.
+        """
+        with self._reader.view() as view:
+            return view.genres()
 
     def file_to_play(self, track_id: int) -> tuple[Track, Path]:
         """A track and its file, to be given to somebody who may hear what the library has.

@@ -22,7 +22,7 @@ from soundalike.errors import (
 )
 from soundalike.facets import Facets
 from soundalike.library.artists import artist_sets
-from soundalike.library.filters import barred_by
+from soundalike.library.filters import barred_by, genres_of
 from soundalike.library.index import Index
 from soundalike.library.limits import NO_LIMITS, Limits
 from soundalike.library.lookup import Asked, SeedQuery, find, find_part, has_id
@@ -31,6 +31,7 @@ from soundalike.library.records import Track
 from soundalike.library.similar_records import Heard, Seed
 from soundalike.library.snapshot import Found, Query, Snapshot
 from soundalike.library.storage.schema import below, tracks
+from soundalike.library.word_records import KnownGenre
 from soundalike.models.lineage import EmbeddingSpace
 from soundalike.similarity.best import best_first
 from soundalike.similarity.distribution import PairDistribution
@@ -150,6 +151,10 @@ class View:
         InvalidArgument : no track has a genre, or lies in a folder, that alone is allowed.
         """
         return barred_by(self.index, self.snapshot, limits)
+
+    def genres(self) -> tuple[KnownGenre, ...]:
+        """The genres of the tags, which limits may name; those of most tracks first."""
+        return genres_of(self.index, self.snapshot)
 
     def select(
         self,

@@ -7,7 +7,21 @@ from typing import Literal
 
 from soundalike.library.records import Copy, Track
 
-__all__ = ["AskedWord", "FindMatch", "FindResult", "KnownWord", "WordOfTrack"]
+__all__ = ["AskedWord", "FindMatch", "FindResult", "KnownGenre", "KnownWord", "WordOfTrack"]
+
+
+@dataclass(frozen=True, slots=True)
+class KnownGenre:
+    """A genre of the tags.
+
+    Attributes
+    ----------
+    genre : as most tracks have it; limits take it in any case, with or without accents.
+    tracks : so many that a search can find have it.
+    """
+
+    genre: str
+    tracks: int
 
 
 @dataclass(frozen=True, slots=True)

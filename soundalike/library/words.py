@@ -7,7 +7,15 @@ from collections.abc import Iterable
 
 from soundalike.plain import plain
 
-__all__ = ["album_key", "artist_key", "genre_key", "genre_keys", "searchable", "track_number_in"]
+__all__ = [
+    "album_key",
+    "artist_key",
+    "genre_key",
+    "genre_keys",
+    "genre_names",
+    "searchable",
+    "track_number_in",
+]
 
 # Names that stand for nobody in particular.
 _NO_ARTIST = frozenset(
@@ -54,8 +62,17 @@ def genre_key(genre: str | None) -> str | None:
 
 def genre_keys(genre: str | None) -> tuple[str, ...]:
     """All genres of the tag, without case and accents: "Hip-Hop; Rap" is "hip hop" and "rap"."""
-    parts = (_key(part, frozenset()) for part in (genre or "").split(";"))
-    return tuple(dict.fromkeys(key for key in parts if key))
+    return tuple(genre_names(genre))
+
+
+def genre_names(genre: str | None) -> dict[str, str]:
+    """All genres of the tag as they are written, by what :func:`genre_keys` makes of them."""
+    names: dict[str, str] = {}
+    for part in (genre or "").split(";"):
+        key = _key(part, frozenset())
+        if key:
+            names.setdefault(key, part.strip())
+    return names
 
 
 def _key(text: str | None, nothing: frozenset[str]) -> str | None:

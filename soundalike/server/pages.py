@@ -18,7 +18,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import BaseRoute, Route
 
-__all__ = ["VIEWS", "page_routes"]
+__all__ = ["VIEWS", "nothing_here", "page_routes"]
 
 STATIC = Path(__file__).parent / "static"
 
@@ -44,6 +44,8 @@ VIEWS = (
 )
 """The URLs of views: what each shows is read by the page itself (``static/js/main.js``)."""
 
+# Whoever asks for something below these wants no page.
+_NO_VIEWS = ("/api/", "/rest/", "/static/")
 # What the page is made of, and nothing else, whatever may lie in the folder.
 _TYPES = {
     ".css": "text/css; charset=utf-8",
@@ -70,6 +72,19 @@ def page_routes() -> list[BaseRoute]:
         *(Route(path, _view, include_in_schema=False) for path in VIEWS),
         Route("/static/{name:path}", _static, include_in_schema=False),
     ]
+
+
+def nothing_here(request: Request) -> Response | None:
+    """The page with status 404, if a browser goes to a URL that no view has; else None.
+
+    The page says so itself, and leads back to the library.
+    """
+    is_visit = request.method == "GET" and "text/html" in request.headers.get("accept", "")
+    if not is_visit or request.url.path.startswith(_NO_VIEWS):
+        return None
+    answer = _answer(request, _files()["index.html"], conditional=False)
+    answer.status_code = 404
+    return answer
 
 
 async def _view(request: Request) -> Response:
@@ -100,12 +115,12 @@ def _read(path: Path) -> _File:
     return _File(body, compressed, f'"{digest}"', _TYPES[path.suffix])
 
 
-def _answer(request: Request, file: _File) -> Response:
+def _answer(request: Request, file: _File, *, conditional: bool = True) -> Response:
     # Weak, since the same tag stands for both encodings.
     etag = f"W/{file.etag}"
     headers = {"ETag": etag, "Cache-Control": "no-cache", "Vary": "Accept-Encoding"}
     known = [each.strip() for each in request.headers.get("if-none-match", "").split(",")]
-    if etag in known or "*" in known:
+    if conditional and (etag in known or "*" in known):
         return Response(status_code=304, headers=headers)
     body = file.body
     if file.compressed is not None and "gzip" in request.headers.get("accept-encoding", ""):

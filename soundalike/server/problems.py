@@ -32,6 +32,7 @@ from soundalike.errors import (
     with_place,
 )
 from soundalike.files import why
+from soundalike.server.pages import nothing_here
 from soundalike.show.documents import as_text
 
 __all__ = ["PROBLEMS", "Problem", "add_handlers", "document_of", "problem"]
@@ -178,9 +179,10 @@ def add_handlers(app: FastAPI) -> None:
         assert isinstance(error, RequestValidationError)
         return _of_validation(error)
 
-    async def http(_: Request, error: Exception) -> Response:
+    async def http(request: Request, error: Exception) -> Response:
         assert isinstance(error, HTTPException)
-        return _of_http(error)
+        page = nothing_here(request) if error.status_code == HTTPStatus.NOT_FOUND else None
+        return page or _of_http(error)
 
     async def unknown(_: Request, error: Exception) -> Response:
         _log.error("a request failed", exc_info=error)

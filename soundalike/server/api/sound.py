@@ -74,10 +74,24 @@ def mel(
     return _picture(request, Cover(picture, "image/png"))
 
 
-@router.get("/tracks/{track_id}/cover", response_class=Response, responses=_PICTURE)
-def cover(asked: Asked, request: Request, track_id: TrackId) -> Any:
+@router.get(
+    "/tracks/{track_id}/cover",
+    response_class=Response,
+    responses=_PICTURE | {204: {"description": "There is none, and `missing=empty`."}},
+)
+def cover(
+    asked: Asked,
+    request: Request,
+    track_id: TrackId,
+    missing: Annotated[
+        Literal["problem", "empty"],
+        Query(description="What to answer where there is none: for a page, nothing is no error."),
+    ] = "problem",
+) -> Any:
     """The cover: in the tags of the file, or `cover.jpg`, `folder.jpg` and the like beside it."""
     found = cover_of(asked, track_id)
+    if found is None and missing == "empty":
+        return Response(status_code=204, headers={"Cache-Control": _CHECKED})
     if found is None:
         track = asked.library.track(track_id)
         detail = f"there is no cover in {printable(track.path)}, or beside it"

@@ -1,4 +1,4 @@
-"""Tracks by what the model hears in them, in words."""
+"""Tracks by what the model hears in them, in words; and the genres of their tags."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from typing import Any
 from fastapi import APIRouter
 from pydantic import BaseModel, Field
 
-from soundalike.library.word_records import FindResult, KnownWord
+from soundalike.library.word_records import FindResult, KnownGenre, KnownWord
 from soundalike.server.answers import Answer
 from soundalike.server.requests import Body
 from soundalike.server.schema import schema_of
@@ -31,6 +31,18 @@ class WordsDocument(BaseModel):
     """The words that can be asked for."""
 
     words: list[schema_of(KnownWord)]  # type: ignore[valid-type]
+
+
+class GenresDocument(BaseModel):
+    """The genres of the tags."""
+
+    genres: list[schema_of(KnownGenre)]  # type: ignore[valid-type]
+
+
+@router.get("/genres", response_model=GenresDocument)
+def genres(asked: Asked) -> Any:
+    """The genres of the tags, which limits may name, and how many tracks have each: most first."""
+    return Answer({"genres": asked.library.genres()})
 
 
 @router.get("/words", response_model=WordsDocument)

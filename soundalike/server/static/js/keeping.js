@@ -10,6 +10,8 @@ import { toast } from "./toast.js";
 import { plural } from "./words.js";
 
 const FORMATS = [["m3u8", "M3U8, for most players"], ["xspf", "XSPF, with all names"], ["jspf", "JSPF, as JSON"]];
+// As the server takes them.
+const MOST = 20_000;
 const path = (id) => `/playlists/${encodeURIComponent(id)}`;
 
 /** Ask for a name; null where none is given. */
@@ -43,11 +45,29 @@ export function confirmed(heading, text, action) {
 export async function saveDraft() {
   const name = draft.name.trim() || (await askName("Save the playlist", "", "Save"));
   if (!name) return null;
+  const kept = await save({ track_ids: draft.ids, recipe: draft.recipe, name }, draft.playlistId);
+  if (kept) draft.saved({ name: kept.name, playlistId: kept.playlist_id });
+  return kept;
+}
+
+/** Save tracks (ids) by a name that is asked for; `suggested` is offered. */
+export async function saveTracks(ids, suggested) {
+  const name = await askName("Save as a playlist", suggested, "Save");
+  return name && save({ track_ids: ids.slice(0, MOST), name });
+}
+
+/** Write the file: a new one where there is no `id`. Null where its name belongs to another one. */
+async function save(content, id = null) {
+  if (id === null) {
+    const { playlists } = await api.get("/playlists");
+    if (playlists.some((each) => each.name.toLowerCase() === content.name.toLowerCase())) {
+      toast(`There is a playlist “${content.name}” already: choose another name.`, { kind: "error" });
+      return null;
+    }
+  }
   // A new one has no id yet: this one is known to nobody, so that none is replaced.
-  const id = draft.playlistId ?? `new-${Math.random().toString(36).slice(2)}`;
-  const kept = await api.put(path(id), { track_ids: draft.ids, recipe: draft.recipe, name });
-  draft.saved({ name: kept.name, playlistId: kept.playlist_id });
-  toast(`“${kept.name}” is saved`, { action: { text: "All playlists", run: () => navigate("/playlists") } });
+  const kept = await api.put(path(id ?? `new-${Math.random().toString(36).slice(2)}`), content);
+  toast(`“${kept.name}” is saved`, { detail: plural(kept.n_entries, "track"), action: { text: "Open", run: () => navigate(path(kept.playlist_id)) } });
   return kept;
 }
 

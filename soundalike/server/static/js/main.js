@@ -82,7 +82,7 @@ async function open({ focus = true, scroll = 0 } = {}) {
   fill(main, root);
   main.scrollTop = 0;
   try {
-    if (!found) throw new api.Problem({ status: 404, detail: "there is no such page" });
+    if (!found) throw new api.Problem({ status: 404, detail: "No view of the page has this address." });
     const [module] = await Promise.all([found.route.load(), setStyles(found.route.styles ?? [])]);
     if (own !== place) return;
     const ended = await module.show(view);
@@ -107,7 +107,7 @@ function showFailure(root, error) {
   if (!(error instanceof api.Problem)) console.error(error);
   const text = error instanceof api.Problem ? error.message : "This part of the page does not work.";
   const action = error?.status === 404 ? { text: "To the library", href: "/" } : { text: "Try again", run: () => open() };
-  fill(root, empty({ symbol: "warning", heading: error?.status === 404 ? "Not found" : "That did not work", text: sentence(text), action, level: 1 }));
+  fill(root, empty({ symbol: "warning", heading: error?.status === 404 ? "There is nothing here" : "That did not work", text: sentence(text), action, level: 1 }));
 }
 
 addEventListener("navigate", ({ detail: { path, replace, state } }) => {

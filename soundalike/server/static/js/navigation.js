@@ -5,6 +5,9 @@ export function navigate(path, { replace = false, state = {} } = {}) {
   dispatchEvent(new CustomEvent("navigate", { detail: { path, replace, state } }));
 }
 
+/** Where a passage of a track is searched for. */
+export const passagePath = (trackId, from, to) => `/track/${trackId}?from=${from.toFixed(1)}&to=${to.toFixed(1)}`;
+
 /** The URL says something new about the same view: nothing is shown anew. */
 export function rewrite(path) {
   history.replaceState(history.state, "", path);

@@ -51,7 +51,7 @@ export function cover(track, { size = "small", picture = true } = {}) {
     // Rows that only fly by ask for nothing.
     setTimeout(() => {
       if (!made.isConnected) return;
-      const image = el("img", { alt: "", src: api.url(`/tracks/${id}/cover`), onload: () => made.append(image), onerror: () => without.add(id) });
+      const image = el("img", { alt: "", src: api.url(`/tracks/${id}/cover`, { missing: "empty" }), onload: () => made.append(image), onerror: () => without.add(id) });
     }, COVER_AFTER_MS);
   }
   return made;
@@ -97,7 +97,8 @@ export function openMenu(anchor, items, label = "Actions") {
   anchor.setAttribute("aria-expanded", "true");
   addEventListener("pointerdown", (event) => menu.contains(event.target) || close(false), { capture: true, signal: gone.signal });
   addEventListener("resize", () => close(false), { signal: gone.signal });
-  document.getElementById("main").addEventListener("scroll", () => close(false), { signal: gone.signal });
+  // What has just been scrolled, to bring the button into sight, is told with the next frame.
+  requestAnimationFrame(() => document.getElementById("main").addEventListener("scroll", () => close(false), { signal: gone.signal }));
   entries[0].focus();
 }
 

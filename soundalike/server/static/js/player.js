@@ -8,7 +8,7 @@
 import { url as apiUrl } from "./api.js";
 import { keep, kept } from "./storage.js";
 import { toast } from "./toast.js";
-import { artist, title } from "./words.js";
+import { artist, span, title } from "./words.js";
 
 class Player extends EventTarget {
   #audio = new Audio();
@@ -233,7 +233,7 @@ class Player extends EventTarget {
       navigator.mediaSession.metadata = new MediaMetadata({ title: label });
       return;
     }
-    const artwork = track.track_id ? [{ src: apiUrl(`/tracks/${track.track_id}/cover`) }] : [];
+    const artwork = track.track_id ? [{ src: apiUrl(`/tracks/${track.track_id}/cover`, { missing: "empty" }) }] : [];
     navigator.mediaSession.metadata = new MediaMetadata({ title: title(track), artist: artist(track), album: track.album ?? "", artwork });
   }
 
@@ -253,3 +253,12 @@ class Player extends EventTarget {
 }
 
 export const player = new Player();
+
+/** A matching passage as items of the queue: A's, then B's. */
+export const bothItems = (a, b, passage) => [
+  { track: a, start_s: passage.a_start_s, end_s: passage.a_end_s, label: `A ${span(passage.a_start_s, passage.a_end_s)}` },
+  { track: b, start_s: passage.b_start_s, end_s: passage.b_end_s, label: `B ${span(passage.b_start_s, passage.b_end_s)}` },
+];
+
+/** Play A's part of a matching passage, and then B's. */
+export const playBoth = (a, b, passage) => player.play(bothItems(a, b, passage));

@@ -18,7 +18,7 @@ export function mountShell() {
     el("ul", {}, shownRoutes.filter((route) => !route.group).map(link)),
     el("ul", { class: "rail-second" }, shownRoutes.filter((route) => route.group).map(link)),
   );
-  fill(document.getElementById("rail-foot"), themeButton(), iconButton("keyboard", "Keyboard (?)", showKeys));
+  fill(document.getElementById("rail-foot"), themeButton("Theme"), tool("keyboard", "Keyboard (?)", "Keyboard", showKeys));
   const tabs = document.getElementById("tabs");
   const more = el("button", { type: "button", class: "tab", "aria-haspopup": "dialog", onclick: () => openMore(shownRoutes.filter((route) => !route.tab)) }, icon("more"), el("span", {}, "More"));
   fill(tabs, shownRoutes.filter((route) => route.tab).map((route) => navLink(route, "tab")), more);
@@ -49,8 +49,12 @@ export function showPlace(route) {
   }
 }
 
-function themeButton() {
-  const made = iconButton("auto", "", () => {
+/** An icon with its name, which is left out where there is no room. */
+const tool = (symbol, label, text, onclick) =>
+  el("button", { type: "button", class: "rail-tool", "aria-label": label, title: label, onclick }, icon(symbol), el("span", {}, text));
+
+function themeButton(text) {
+  const made = tool("auto", "", text, () => {
     choose(AFTER[chosen()]());
     say();
   });
@@ -58,7 +62,7 @@ function themeButton() {
     const [symbol, label] = THEMES[chosen()];
     made.setAttribute("aria-label", label);
     made.title = label;
-    fill(made, icon(symbol));
+    made.firstElementChild.replaceWith(icon(symbol));
   };
   say();
   return made;
@@ -70,7 +74,7 @@ function openMore(routes) {
     "dialog",
     { class: "dialog sheet", "aria-label": "More" },
     el("ul", {}, routes.map((route) => el("li", { onclick: close }, navLink(route, "rail-link")))),
-    el("div", { class: "sheet-foot" }, themeButton(), iconButton("close", "Close", close)),
+    el("div", { class: "sheet-foot" }, themeButton("Theme"), iconButton("close", "Close", close)),
   );
   openDialog(dialog);
 }

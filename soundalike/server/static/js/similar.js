@@ -3,9 +3,9 @@
 import * as api from "./api.js";
 import { button, debounced, el, fill, icon } from "./dom.js";
 import { draft } from "./draft.js";
-import { navigate } from "./navigation.js";
+import { navigate, passagePath } from "./navigation.js";
 import { empty, facetBars, facetSliders, keepMarked, markPlaying, menuButton, playCover, rearrange, waiting } from "./parts.js";
-import { player } from "./player.js";
+import { playBoth, player } from "./player.js";
 import { quickReason, reasonOf } from "./reasons.js";
 import { showProblem } from "./toast.js";
 import { artist, name, percentile, plural, sentence, span, title } from "./words.js";
@@ -22,7 +22,7 @@ const PLAYED_S = 30;
  * The part of a view that lists what is like a seed.
  *
  * @param {object} options
- *   seed       as the API takes it: {track_id} or {upload_id}
+ *   seed       as the API takes it: {track_id} or {upload_id} (of the passage alone, where there is one)
  *   track      the seed as a track, for the reasons
  *   passage    {from, to} to be found in other tracks, or null for the whole
  *   weights    chosen ones, or null
@@ -68,7 +68,7 @@ export function similarPanel(options, signal) {
     try {
       const path = passage ? "/passages" : "/similar";
       const asking = passage
-        ? { seed: { ...seed, start_s: passage.from, end_s: passage.to }, k: count, weights }
+        ? { seed: seed.upload_id ? seed : { ...seed, start_s: passage.from, end_s: passage.to }, k: count, weights }
         : { seeds: [seed], k: count, weights };
       const found = await api.post(path, asking, own);
       if (!own.aborted) show(found);
@@ -160,19 +160,32 @@ export function similarPanel(options, signal) {
       menuButton(found, seed.track_id ? [{ text: "Compare the two", symbol: "compare", href: `/compare/${seed.track_id}/${id}` }] : []),
     );
     row.play = play;
-    row.say = (sentence) => { reason.textContent = sentence; };
+    row.say = ({ text: said, best }) => {
+      reason.textContent = said;
+      if (best) showBoth(where, best, found);
+    };
     row.update = (now, at) => {
       rank.textContent = String(at + 1);
       fill(closer, now.percentile === null ? null : [el("span", { class: "small soft" }, "closer than "), el("b", {}, percentile(now.percentile))]);
       closer.title = now.percentile === null ? "" : `Closer than ${percentile(now.percentile)} of all pairs in the library`;
       fill(bars, facetBars(now.facets));
-      where.hidden = !now.place;
-      if (now.place) fill(where, icon("play"), `${span(now.place.start_s, now.place.end_s)}`);
+      if (now.place) fill(where, icon("play"), placeLink(id, now.place.start_s, now.place.end_s));
     };
     row.update({ ...match, place, facets }, index);
-    row.say(reasons.get(id) ?? quickReason(track, found));
+    row.say(reasons.get(id) ?? { text: quickReason(track, found), best: null });
     rows.set(id, row);
     return row;
+  }
+
+  const placeLink = (id, from, to) => el("a", { href: passagePath(id, from, to), title: "Find this passage in other tracks" }, span(from, to));
+
+  /** Where the seed and a track are most alike. */
+  function showBoth(where, best, found) {
+    fill(where,
+      el("button", { type: "button", class: "place-play", "aria-label": `Play where ${title(found)} is most alike`, title: "Play both, one after the other", onclick: () => playBoth(track, found, best) }, icon("play")),
+      placeLink(seed.track_id, best.a_start_s, best.a_end_s),
+      el("span", { class: "soft" }, "like its"),
+      placeLink(found.track_id, best.b_start_s, best.b_end_s));
   }
 
   // One after the other, for the first ones: what is said does not depend on the weights, so it is kept.
@@ -183,7 +196,8 @@ export function similarPanel(options, signal) {
       if (own.aborted || signal.aborted) return;
       if (reasons.has(found.track_id)) continue;
       try {
-        const said = reasonOf(await api.post("/explain", { a: seed, b: { track_id: found.track_id } }, signal));
+        const explanation = await api.post("/explain", { a: seed, b: { track_id: found.track_id }, passages: 1 }, signal);
+        const said = { text: reasonOf(explanation), best: explanation.passages[0] ?? null };
         reasons.set(found.track_id, said);
         rows.get(found.track_id)?.say(said);
       } catch {
@@ -211,5 +225,11 @@ export function similarPanel(options, signal) {
   signal.addEventListener("abort", () => { asked.abort(); explainSoon.cancel(); });
   keepMarked(list, signal);
   root.ask = ask;
+  /** Bring it into sight, with the focus at its head. */
+  root.reveal = () => {
+    const head = root.querySelector("h2");
+    head.scrollIntoView({ block: "start", behavior: "smooth" });
+    head.focus({ preventScroll: true });
+  };
   return root;
 }

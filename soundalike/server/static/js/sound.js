@@ -24,7 +24,7 @@ const LABEL_PX = 84;
  *   playFrom     (seconds) starts it there
  *   playPassage  (from, to)
  *   passage      {from, to} that is selected at first, or null
- *   onfind       (from, to) search for the passage; null where that cannot be
+ *   onfind       (from, to) search for the passage
  *   onseed       (from, to) make it a seed of a playlist; null likewise
  * @param {AbortSignal} signal
  */
@@ -77,12 +77,12 @@ export function soundView(options, signal) {
       passage
         ? [
             el("span", { class: "passage-name" }, `Passage ${span(passage.from, passage.to)}`),
-            options.onfind && button("Find this passage", () => options.onfind(passage.from, passage.to), { kind: "primary", symbol: "search" }),
+            button("Find this passage", () => options.onfind(passage.from, passage.to), { kind: "primary", symbol: "search" }),
             button("Play it", () => options.playPassage(passage.from, passage.to), { symbol: "play" }),
             options.onseed && button("Use as a seed", () => options.onseed(passage.from, passage.to), { symbol: "playlist" }),
             button("Clear", () => choose(null), { kind: "quiet" }),
           ]
-        : el("p", { class: "small soft", id: "sound-help" }, options.onfind ? "Click to play from there. Drag over a passage, or double-click, to find it in other tracks." : "Click to play from there.", el("span", { class: "for-keys" }, " Keys: ← → move", options.onfind && ", [ and ] mark a passage", ".")),
+        : el("p", { class: "small soft", id: "sound-help" }, "Click to play from there. Drag over a passage, or double-click, to find it in other tracks.", el("span", { class: "for-keys" }, " Keys: ← → move, [ and ] mark a passage, Enter finds it.")),
     );
   }
 
@@ -114,7 +114,7 @@ export function soundView(options, signal) {
       pointed.hidden = event.pointerType === "touch";
       pointed.textContent = time(at(event));
       setStyle(pointed, { left: `${(at(event) / duration) * 100}%` });
-      if (start === null || !options.onfind) return;
+      if (start === null) return;
       start.isDrag ||= Math.abs(event.clientX - start.x) > DRAG_PX;
       if (start.isDrag) choose({ from: start.at, to: at(event) });
     });
@@ -125,7 +125,6 @@ export function soundView(options, signal) {
       start = null;
     });
     stage.addEventListener("dblclick", (event) => {
-      if (!options.onfind) return;
       const middle = at(event);
       choose({ from: Math.max(0, middle - EXCERPT_S / 2), to: Math.min(duration, middle + EXCERPT_S / 2) });
       options.onfind(passage.from, passage.to);
@@ -135,9 +134,9 @@ export function soundView(options, signal) {
       const now = position();
       const moves = { ArrowLeft: now - STEP_S, ArrowRight: now + STEP_S, Home: 0, End: duration - 1, PageUp: now + 30, PageDown: now - 30 };
       if (event.key in moves) seek(Math.max(0, moves[event.key]));
-      else if (event.key === "[" && options.onfind) choose({ from: now, to: Math.max(passage?.to ?? 0, Math.min(duration, now + EXCERPT_S)) });
-      else if (event.key === "]" && options.onfind) choose({ from: Math.min(passage?.from ?? Infinity, Math.max(0, now - EXCERPT_S)), to: now });
-      else if (event.key === "Enter" && passage && options.onfind) options.onfind(passage.from, passage.to);
+      else if (event.key === "[") choose({ from: now, to: Math.max(passage?.to ?? 0, Math.min(duration, now + EXCERPT_S)) });
+      else if (event.key === "]") choose({ from: Math.min(passage?.from ?? Infinity, Math.max(0, now - EXCERPT_S)), to: now });
+      else if (event.key === "Enter" && passage) options.onfind(passage.from, passage.to);
       else if (event.key === "Escape" && passage) choose(null);
       else return;
       event.preventDefault();

@@ -1,6 +1,7 @@
 // Why a track is in a playlist, as an item of POST /playlists/make tells it.
 
 import { el, icon } from "./dom.js";
+import { passagePath } from "./navigation.js";
 import { facetBars } from "./parts.js";
 import { player } from "./player.js";
 import { capital, listed, percent, percentile, plural, span, title } from "./words.js";
@@ -44,7 +45,9 @@ export function whyDetails(track, reason) {
   // Shares of the whole say something only where none takes away from it.
   const isWhole = sorted.every(([, value]) => value > -0.005) && similarity > 0;
   const parts = sorted.map(([facet, value]) => `${facet} ${isWhole ? percent(Math.max(0, value) / similarity) : value.toFixed(2)}`);
-  const play = (of, from, to, text) => el("button", { type: "button", class: "button small-button", onclick: () => player.playPassage(of, from, to) }, icon("play"), el("span", {}, text));
+  const play = (of, from, to, text) => el("div", { class: "why-place" },
+    el("button", { type: "button", class: "button small-button", onclick: () => player.playPassage(of, from, to) }, icon("play"), el("span", {}, text)),
+    el("a", { class: "icon-button", href: passagePath(of.track_id, from, to), title: "Find this passage in other tracks", "aria-label": `Find ${span(from, to)} of ${title(of)} in other tracks` }, icon("search")));
   const told = [
     `Similarity ${similarity.toFixed(2)} to “${seed?.name}”${Object.keys(shares).length > 1 ? `, made up of ${listed(parts)}` : ""}.`,
     `The ${ordinal(reason.rank_before)} nearest of all; ${ordinal(reason.rank)} of those chosen, before they were put in order.`,

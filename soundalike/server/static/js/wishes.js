@@ -7,7 +7,7 @@ import { openDialog } from "./keys.js";
 import { cover, facetSliders } from "./parts.js";
 import { trackPicker } from "./picker.js";
 import { player } from "./player.js";
-import { artist, percent, seconds, span, time, title } from "./words.js";
+import { artist, percent, plural, seconds, span, time, title } from "./words.js";
 
 // Those of `soundalike playlist`.
 export const DEFAULTS = {
@@ -16,6 +16,7 @@ export const DEFAULTS = {
   onlyGenres: "", neverGenres: "", onlyYears: "", neverYears: "", onlyFolders: "", neverFolders: "",
 };
 const LENGTH = "\\d{1,5}(:\\d{1,2}){0,2}";
+const SUGGESTED = 6;
 const MOST_RANDOM = 2 ** 31;
 
 export const wishes = () => ({ ...DEFAULTS, ...draft.wishes });
@@ -57,6 +58,37 @@ export function bodyOf(asked) {
     order: asked.order,
     use_taste: asked.useTaste,
   };
+}
+
+/** Suggest the genres of the tags to a field that takes several, with commas between. */
+async function suggestGenres(fields, signal) {
+  const { genres } = await api.get("/genres", {}, signal);
+  fields.forEach((field, n) => {
+    const list = el("datalist", { id: `genres-${n}` });
+    const show = () => {
+      const typed = field.value.split(",");
+      const before = typed.slice(0, -1).map((each) => each.trim()).filter(Boolean);
+      const head = before.length ? `${before.join(", ")}, ` : "";
+      fill(list, genres.filter(({ genre }) => !before.includes(genre)).map(({ genre, tracks }) => el("option", { value: head + genre }, plural(tracks, "track"))));
+    };
+    field.setAttribute("list", list.id);
+    field.addEventListener("input", show);
+    field.after(list);
+    show();
+  });
+}
+
+/** Suggest the folders that were scanned, and what is below them: a click adds a line. */
+async function suggestFolders(field, signal) {
+  const { folders } = await api.get("/library", {}, signal);
+  if (folders.length === 0) return;
+  const add = (path) => {
+    field.value = [...parted(field.value, /\n/).filter((each) => each !== path), path].join("\n");
+    field.dispatchEvent(new Event("input"));
+    field.focus();
+  };
+  const short = (path) => path.split(/[\\/]/).filter(Boolean).slice(-2).join("/");
+  field.after(el("div", { class: "suggested" }, folders.slice(0, SUGGESTED).map(({ path }) => el("button", { type: "button", class: "chip", title: path, onclick: () => add(path) }, icon("plus"), short(path)))));
 }
 
 const counted = (asked, names) => names.filter((name) => asked[name] !== DEFAULTS[name]).length;
@@ -132,6 +164,13 @@ export function wishesForm(onmake, signal) {
     el("div", { class: "wish-pair" }, labelled("Most of an artist", count("perArtist")), labelled("Most of an album", count("perAlbum"))),
     labelled("Others between two of an artist", count("artistGap", { min: 0 })),
     check("versions", "Several copies of a recording may come"));
+  const [onlyGenres, neverGenres] = ["onlyGenres", "neverGenres"].map((name) => bound(name, { placeholder: name === "onlyGenres" ? "jazz, blues" : null }));
+  const [onlyFolders, neverFolders] = ["onlyFolders", "neverFolders"].map((name) => bound(name, { rows: 2 }));
+  const which = part("Which tracks", ["onlyGenres", "neverGenres", "onlyYears", "neverYears", "onlyFolders", "neverFolders"],
+    labelled("Only genres", onlyGenres, "Of the tags, with commas between."), labelled("Never genres", neverGenres),
+    el("div", { class: "wish-pair" }, labelled("Only years", bound("onlyYears", { placeholder: "1990-1999" })), labelled("Never years", bound("neverYears"))),
+    labelled("Only below folders", onlyFolders, "One a line."), labelled("Never below folders", neverFolders));
+  which.addEventListener("toggle", () => Promise.all([suggestGenres([onlyGenres, neverGenres], signal), suggestFolders(onlyFolders, signal), suggestFolders(neverFolders, signal)]), { once: true });
   const amount = bound("amount", { type: "number", inputmode: "decimal", min: 1, max: 1000, step: "any", required: true, "aria-label": "How many" });
   const form = el(
     "form",
@@ -145,10 +184,7 @@ export function wishesForm(onmake, signal) {
     el("div", { class: "wish-parts" },
       seedPart("But not like", "without", "Something to be unlike", signal, true),
       lengths,
-      part("Which tracks", ["onlyGenres", "neverGenres", "onlyYears", "neverYears", "onlyFolders", "neverFolders"],
-        labelled("Only genres", bound("onlyGenres", { placeholder: "jazz, blues" }), "Of the tags, with commas between."), labelled("Never genres", bound("neverGenres")),
-        el("div", { class: "wish-pair" }, labelled("Only years", bound("onlyYears", { placeholder: "1990-1999" })), labelled("Never years", bound("neverYears"))),
-        labelled("Only below folders", bound("onlyFolders", { rows: 2 }), "One a line."), labelled("Never below folders", bound("neverFolders", { rows: 2 }))),
+      which,
       facets),
     el("div", { class: "wish-make" }, el("button", { type: "submit", class: "button primary" }, icon("playlist"), el("span", {}, "Make the playlist"))),
   );

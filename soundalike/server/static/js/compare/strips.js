@@ -2,7 +2,7 @@
 
 import { el, fill, setStyle } from "../dom.js";
 import { parsed } from "../map/colours.js";
-import { player } from "../player.js";
+import { playBoth, player } from "../player.js";
 import { span, time, title } from "../words.js";
 
 const SVG = "http://www.w3.org/2000/svg";
@@ -19,14 +19,6 @@ function svg(tag, attributes, ...children) {
 export function ticks(duration, about = 6) {
   const step = TICKS.find((each) => duration / each <= about) ?? TICKS.at(-1);
   return Array.from({ length: Math.floor(duration / step) + 1 }, (_, i) => i * step);
-}
-
-/** Play a stretch of A, and then one of B. */
-export function playBoth(a, b, passage) {
-  player.play([
-    { track: a, start_s: passage.a_start_s, end_s: passage.a_end_s, label: `A ${span(passage.a_start_s, passage.a_end_s)}` },
-    { track: b, start_s: passage.b_start_s, end_s: passage.b_end_s, label: `B ${span(passage.b_start_s, passage.b_end_s)}` },
-  ]);
 }
 
 /** A strip for each, to one scale of time, and a band for each passage (best first). */
@@ -49,7 +41,7 @@ export function strips({ a, b, passages, melUrl }, signal) {
     });
     const strip = el("div", { class: "strip" }, picture);
     setStyle(strip, { width: `${along(track.duration_s)}%` });
-    const axis = el("div", { class: "axis", "aria-hidden": "true" }, ticks(longest).filter((at) => at <= track.duration_s).map((at) => {
+    const axis = el("div", { class: "axis", "aria-hidden": "true" }, ticks(longest).filter((at) => at <= Math.min(track.duration_s, longest * 0.96)).map((at) => {
       const tick = el("span", {}, time(at));
       setStyle(tick, { left: `${along(at)}%` });
       return tick;

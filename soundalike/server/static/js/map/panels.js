@@ -2,8 +2,8 @@
 
 import * as api from "../api.js";
 import { button, el, fill, icon, iconButton } from "../dom.js";
-import { keepTracks, tracksOf } from "../keep.js";
 import { draft } from "../draft.js";
+import { saveTracks } from "../keeping.js";
 import { keepMarked, menuButton, playCover } from "../parts.js";
 import { trackPicker } from "../picker.js";
 import { player } from "../player.js";
@@ -11,12 +11,23 @@ import { showProblem } from "../toast.js";
 import { artist, name, percent, plural, title } from "../words.js";
 
 const LISTED = 60;
+// As many as the queue, or the playlist in the making, is good for.
+const TAKEN = 500;
 const LENGTHS = [6, 9, 12, 16, 20, 25];
 const LENGTH = 12;
 const SHORT_S = 60;
 
 const head = (text, onclose, level = "h2") =>
   el("header", { class: "panel-head" }, el(level, {}, text), iconButton("close", "Close", onclose));
+
+/** What is done with tracks (ids); `suggested`: the name of the playlist that is offered. */
+function actionsFor(ids, suggested) {
+  const some = (run) => async () => run(await api.tracksOf(ids.slice(0, TAKEN)));
+  return el("div", { class: "actions" },
+    button("Play", some((tracks) => player.play(tracks)), { kind: "primary", symbol: "play" }),
+    button("Save as playlist", () => saveTracks(ids, suggested), { symbol: "playlist" }),
+    button("Add to yours", some((tracks) => draft.add(tracks)), { kind: "quiet", symbol: "plus" }));
+}
 
 /** Tracks in a list; a click on one leads to it on the map. */
 export function trackList(tracks, { onpick, label, ordered = false, note = () => null }, signal) {
@@ -60,11 +71,11 @@ export function selectedPanel({ track, nearest, onpick, onclose, onpath }, signa
 /** The tracks of a lasso. */
 export function chosenPanel({ ids, text, suggested, onpick, onclose }, signal) {
   const place = el("div", {}, el("p", { class: "soft small", role: "status" }, "Loading"));
-  tracksOf(ids.slice(0, LISTED), signal).then((tracks) => {
+  api.tracksOf(ids.slice(0, LISTED), signal).then((tracks) => {
     const more = ids.length - tracks.length;
     fill(place, trackList(tracks, { onpick, label: text }, signal), more > 0 && el("p", { class: "soft small" }, `and ${plural(more, "more", "more")}`));
   }).catch(showProblem);
-  return el("section", { class: "panel", "aria-label": text }, head(text, onclose), keepTracks(ids, suggested), place);
+  return el("section", { class: "panel", "aria-label": text }, head(text, onclose), actionsFor(ids, suggested), place);
 }
 
 /**
@@ -107,7 +118,7 @@ export function pathPanel({ from, onpath, onpick, onclose }, signal) {
       const step = (_, i) => (stops[i].likeness ? el("span", { class: "soft small" }, `${percent(Math.max(0, stops[i].likeness.similarity))} alike with the one before`) : null);
       fill(result,
         el("p", { class: "small soft", role: "status" }, `${plural(tracks.length, "track")} in small steps: the largest is ${found.largest_step.toFixed(2)}, at random it would be ${found.random_largest_step.toFixed(2)}.`),
-        keepTracks(tracks.map((track) => track.track_id), `From ${title(ends.from)} to ${title(ends.to)}`),
+        actionsFor(tracks.map((track) => track.track_id), `From ${title(ends.from)} to ${title(ends.to)}`),
         trackList(tracks, { onpick, label: "The path", ordered: true, note: step }, signal));
     } catch (error) {
       if (api.isAborted(error)) return;

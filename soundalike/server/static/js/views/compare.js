@@ -1,12 +1,12 @@
 // Two tracks one above the other: where they match, how alike they are in what, and why not a third.
 
 import * as api from "../api.js";
-import { playBoth, matrixView, strips } from "../compare/strips.js";
-import { button, el, fill, icon, setStyle } from "../dom.js";
-import { navigate } from "../navigation.js";
-import { card, cover, heading } from "../parts.js";
+import { matrixView, strips } from "../compare/strips.js";
+import { button, el, fill, icon, iconButton, setStyle } from "../dom.js";
+import { navigate, passagePath } from "../navigation.js";
+import { card, cover, heading, openMenu } from "../parts.js";
 import { trackPicker } from "../picker.js";
-import { player } from "../player.js";
+import { bothItems, playBoth, player } from "../player.js";
 import { reasonOf } from "../reasons.js";
 import { shown } from "../theme.js";
 import { showProblem } from "../toast.js";
@@ -38,7 +38,7 @@ export async function show(view) {
       el("header", { class: "view-head" }, el("h1", {}, "Compare"),
         el("div", { class: "actions" },
           button("Swap", () => navigate(`/compare/${b}/${a}`, { replace: true }), { symbol: "refresh" }),
-          button("Hear the best passages", () => player.play(passages.flatMap((each) => items(ta, tb, each))), { kind: "primary", symbol: "play" }))),
+          button("Hear the best passages", () => player.play(passages.flatMap((each) => bothItems(ta, tb, each))), { kind: "primary", symbol: "play" }))),
       el("div", { class: "sides" },
         side("A", ta, (track) => navigate(`/compare/${track.track_id}/${b}`), signal),
         side("B", tb, (track) => navigate(`/compare/${a}/${track.track_id}`), signal)),
@@ -59,11 +59,6 @@ export async function show(view) {
         whyNot(view, pair, ta, tb, third))),
   );
 }
-
-const items = (a, b, each) => [
-  { track: a, start_s: each.a_start_s, end_s: each.a_end_s, label: `A ${span(each.a_start_s, each.a_end_s)}` },
-  { track: b, start_s: each.b_start_s, end_s: each.b_end_s, label: `B ${span(each.b_start_s, each.b_end_s)}` },
-];
 
 const endsOf = ({ excerpt_starts_s: starts, duration_s: duration }) => starts.map((_, i) => starts[i + 1] ?? duration);
 
@@ -125,7 +120,14 @@ function passageList(a, b, passages, map) {
     el("li", {}, el("button", { type: "button", class: `passage tone-${i}`, title: "Play A's passage, then B's", onclick: () => playBoth(a, b, each), onpointerenter: () => map.point(i), onpointerleave: () => map.point(-1), onfocus: () => map.point(i), onblur: () => map.point(-1) },
       el("i", { class: "dot" }), icon("play"),
       el("span", {}, el("b", {}, "A "), span(each.a_start_s, each.a_end_s)), el("span", {}, el("b", {}, "B "), span(each.b_start_s, each.b_end_s)),
-      el("span", { class: "soft" }, each.similarity.toFixed(2))))));
+      el("span", { class: "soft" }, each.similarity.toFixed(2))), findButton(a, b, each))));
+}
+
+/** Searches for one of the two sides of a passage. */
+function findButton(a, b, each) {
+  const find = (letter, track, from, to) => ({ text: `What sounds like ${letter} ${span(from, to)}`, symbol: "search", href: passagePath(track.track_id, from, to) });
+  const made = iconButton("search", "Find this passage in other tracks", () => openMenu(made, [find("A", a, each.a_start_s, each.a_end_s), find("B", b, each.b_start_s, each.b_end_s)], "Find a passage"), { "aria-haspopup": "menu", "aria-expanded": "false" });
+  return made;
 }
 
 /** The facets' shares, which sum to the similarity. */

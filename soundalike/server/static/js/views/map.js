@@ -2,7 +2,6 @@
 
 import * as api from "../api.js";
 import { button, debounced, el, fill, icon, iconButton, setStyle } from "../dom.js";
-import { tracksOf } from "../keep.js";
 import { addKeys, openDialog } from "../keys.js";
 import { coloursOf, colouring, KINDS, legendOf, palette, rgb } from "../map/colours.js";
 import { mapMaker } from "../map/making.js";
@@ -166,7 +165,7 @@ class MapView {
     const ids = [...this.#missing].filter((id) => !this.#titles.has(id)).slice(-MOST_NAMES_AT_ONCE);
     this.#missing.clear();
     if (!ids.length) return;
-    this.#know(await tracksOf(ids, this.#view.signal));
+    this.#know(await api.tracksOf(ids, this.#view.signal));
     this.#stage.rename();
   }
 
@@ -175,7 +174,7 @@ class MapView {
   }
 
   async #track(id) {
-    if (!this.#titles.has(id)) this.#know(await tracksOf([id], this.#view.signal));
+    if (!this.#titles.has(id)) this.#know(await api.tracksOf([id], this.#view.signal));
     return this.#titles.get(id) ?? null;
   }
 
@@ -273,7 +272,7 @@ class MapView {
     const signal = this.#beginPanel();
     const near = new Set(this.#stage.grid.around(i, NEIGHBOURS).map((each) => this.#points.ids[each]));
     const [track, { nearest }] = await Promise.all([this.#track(id), api.get(`/map/nearest/${id}`, {}, signal)]);
-    const tracks = await tracksOf(nearest, signal);
+    const tracks = await api.tracksOf(nearest, signal);
     if (signal.aborted) return;
     this.#know(tracks);
     this.#selected = i;
@@ -325,7 +324,7 @@ class MapView {
     if (!this.shown.open) return;
     const found = this.#inView();
     const ids = found.slice(0, LISTED).map((i) => this.#points.ids[i]);
-    const tracks = await tracksOf(ids, this.#view.signal);
+    const tracks = await api.tracksOf(ids, this.#view.signal);
     this.#know(tracks);
     const more = found.length - tracks.length;
     fill(this.shown.lastElementChild,

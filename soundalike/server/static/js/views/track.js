@@ -4,7 +4,7 @@ import * as api from "../api.js";
 import { button, el, fill, icon } from "../dom.js";
 import { draft } from "../draft.js";
 import { addKeys } from "../keys.js";
-import { navigate, rewrite } from "../navigation.js";
+import { navigate, passagePath, rewrite } from "../navigation.js";
 import { cover, menuButton } from "../parts.js";
 import { player } from "../player.js";
 import { similarPanel } from "../similar.js";
@@ -36,7 +36,7 @@ export async function show(view) {
   view.setTitle(name(track));
   const passage = passageOf(view.query, track.duration_s);
   const play = (start_s = null) => (player.isAt(id) && start_s === null ? player.toggle() : player.play([track], 0, start_s));
-  const path = (found) => `/track/${id}${found ? `?from=${found.from.toFixed(1)}&to=${found.to.toFixed(1)}` : ""}`;
+  const path = (found) => (found ? passagePath(id, found.from, found.to) : `/track/${id}`);
   const sound = track.duration_s && soundView({
     duration: track.duration_s,
     analysis,
@@ -47,7 +47,7 @@ export async function show(view) {
     playFrom: (start_s) => play(start_s),
     playPassage: (from, to) => player.playPassage(track, from, to),
     onseed: (start_s, end_s) => draft.addSeed({ track, start_s, end_s }),
-    onfind: (from, to) => navigate(path({ from, to }), { state: { found: true } }),
+    onfind: (from, to) => navigate(path({ from, to })),
   }, view.signal);
   const panel = similarPanel({
     seed: { track_id: id },
@@ -60,14 +60,11 @@ export async function show(view) {
   fill(view.root, el("div", { class: "track-view" }, trackHead(track, analysis, play, view.signal), sound || el("p", { class: "notice" }, "This track is not analysed: see Scan for the reason."), panel));
   addKeys(view.signal, [{ key: "s", text: "To the similar tracks", run: () => panel.querySelector(".match")?.focus() }]);
   await panel.ask();
-  if (view.state.found) {
-    const heading = panel.querySelector("h2");
-    heading.scrollIntoView({ block: "start", behavior: "smooth" });
-    heading.focus({ preventScroll: true });
-  }
+  if (passage) panel.reveal();
 }
 
-function passageOf(query, duration) {
+/** `from` and `to` of the URL; null where they name no passage. */
+export function passageOf(query, duration) {
   const [from, to] = [Number(query.get("from") ?? Number.NaN), Number(query.get("to") ?? Number.NaN)];
   return from >= 0 && to > from && to <= (duration ?? 0) + 1 ? { from, to } : null;
 }
