@@ -295,6 +295,18 @@ def test_xml_has_the_same_in_attributes(address: str) -> None:
     assert ElementTree.fromstring(genres.content)[0][0].text
 
 
+def test_genres_are_those_of_the_tags(address: str, composed: Music) -> None:
+    with Library(composed.library) as library:
+        expected = {each.genre: each.tracks for each in library.genres()}
+    listed = get(address, "getGenres")["genres"]["genre"]
+    assert {each["value"]: each["songCount"] for each in listed} == expected
+    genre, n_tracks = next(iter(expected.items()))
+    found = get(address, "getSongsByGenre", genre=genre.upper(), count=100)
+    songs = found["songsByGenre"]["song"]
+    assert len(songs) == n_tracks
+    assert {song["genre"] for song in songs} == {genre}
+
+
 def test_a_list_of_albums_comes_page_by_page(address: str) -> None:
     def ids(**given: Any) -> list[str]:
         found = get(address, "getAlbumList2", type="alphabeticalByArtist", **given)

@@ -3,10 +3,14 @@
 from __future__ import annotations
 
 import random
+from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
+import numpy as np
+
 from soundalike.library.catalogue import Album, album_order
+from soundalike.library.limits import Filter, Limits
 from soundalike.plain import plain
 from soundalike.server.subsonic.calls import Call, endpoint
 from soundalike.server.subsonic.entries import Entries
@@ -233,37 +237,26 @@ def _genres(genre: str | None) -> list[str]:
 @endpoint("getGenres")
 def get_genres(call: Call) -> Document:
     with call.service.library.view() as view:
-        catalogue = Entries(call.service, view).catalogue
-        found: dict[str, list[Album]] = {}
-        for album in catalogue.albums.values():
-            for genre in (album.genre or "").split("; "):
-                if genre:
-                    found.setdefault(genre, []).append(album)
-    return {
-        "genres": {
-            "genre": [
-                {
-                    "value": genre,
-                    "albumCount": len(albums),
-                    "songCount": sum(album.n_tracks for album in albums),
-                }
-                for genre, albums in sorted(found.items())
-            ]
-        }
-    }
+        albums = Entries(call.service, view).catalogue.albums.values()
+        counts = Counter(genre for album in albums for genre in set(_genres(album.genre)))
+        found = [
+            {
+                "value": known.genre,
+                "songCount": known.tracks,
+                "albumCount": counts[plain(known.genre)],
+            }
+            for known in view.genres()
+        ]
+    return {"genres": {"genre": found}}
 
 
 @endpoint("getSongsByGenre")
 def get_songs_by_genre(call: Call) -> Document:
-    genre = plain(call.text("genre"))
+    limits = Limits(only=Filter(genres=(call.text("genre"),)))
     count, offset = call.number("count", 10), call.number("offset", 0, most=10**9)
     with call.service.library.view() as view:
-        entries = Entries(call.service, view)
-        rows: list[int] = []
-        for album in entries.catalogue.albums.values():
-            if genre in _genres(album.genre):
-                rows += entries.catalogue.rows_of_album(album.album_id)
-        return {"songsByGenre": {"song": entries.songs_of(rows[offset : offset + count])}}
+        rows = np.flatnonzero(view.barred(limits).allowed)[offset : offset + count]
+        return {"songsByGenre": {"song": Entries(call.service, view).songs_of(rows.tolist())}}
 
 
 @endpoint("getRandomSongs")
