@@ -200,7 +200,7 @@ def test_no_link_or_pipe_leads_out_of_what_was_scanned(tmp_path: Path) -> None:
         moved.parent.rmdir()
         moved.parent.symlink_to(tmp_path / "elsewhere")
         for name in ("swapped.wav", "moved.wav"):
-            with pytest.raises(UnreadableFile, match="no folder that was scanned"):
+            with pytest.raises(UnreadableFile, match="a link out of the folders that were scanned"):
                 library.file_to_play(ids[name])
         with pytest.raises(UnreadableFile, match="not a regular file"):
             library.file_to_play(ids["piped.wav"])

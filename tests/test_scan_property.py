@@ -163,7 +163,7 @@ class Files(RuleBasedStateMachine):
 
 TestFiles = Files.TestCase
 TestFiles.settings = settings(
-    max_examples=25,
+    max_examples=15,
     stateful_step_count=12,
     derandomize=True,
     suppress_health_check=list(HealthCheck),

@@ -233,6 +233,9 @@ def test_what_stands_before_counts() -> None:
     assert chosen(case.select(6, artist_gap=1)) == [1, 3, 4, 5]
     case = simple(recordings=[7, 1, 7, 3, 4, 5], before=[2])
     assert chosen(case.select(6)) == [1, 3, 4, 5]
+    case = simple(3, artists=[frozenset("A")] * 3, before=[0])
+    with pytest.raises(InvalidArgument, match="nothing of 2 tracks: artist gap takes 2"):
+        case.select(6, artist_gap=1)
 
 
 def test_many_that_are_passed_over_are_counted_not_named() -> None:

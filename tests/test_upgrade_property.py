@@ -108,7 +108,7 @@ class Upgrades(RuleBasedStateMachine):
 
 TestUpgrades = Upgrades.TestCase
 TestUpgrades.settings = settings(
-    max_examples=10,
+    max_examples=7,
     stateful_step_count=7,
     derandomize=True,
     suppress_health_check=list(HealthCheck),

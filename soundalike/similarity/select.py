@@ -487,7 +487,8 @@ class _Walk:
 
     def nothing_left(self) -> str:
         """Why nothing was chosen: how much each rule takes by itself, the most first."""
-        counts = self._counted(np.flatnonzero(self.candidates & (self._why > 0)))
+        kept = self._why > 0 if self._waited is None else (self._why > 0) | self._waited
+        counts = self._counted(np.flatnonzero(self.candidates & kept))
         by_itself = self._barred.counted(self.candidates)
         counts |= {name: count for name, count in by_itself.items() if count}
         most = sorted(counts.items(), key=lambda each: -each[1])
