@@ -422,18 +422,18 @@ def test_the_bar_never_jumps(page: Page) -> None:
 
 
 def test_light_and_dark(browser: Browser, client: httpx.Client) -> None:
-    ground = "getComputedStyle(document.body).backgroundColor"
+    dark, light = "rgb(18, 19, 21)", "rgb(247, 246, 243)"
     with opened(browser, str(client.base_url), color_scheme="dark") as page:
         page.goto("/")
-        dark = page.evaluate(ground)
+        ground = page.locator("body")
+        expect(ground).to_have_css("background-color", dark)
         page.get_by_role("button", name="Theme: as the system").click()
-        light = page.evaluate(ground)
-        assert light != dark
+        expect(ground).to_have_css("background-color", light)
         page.reload()
-        assert page.evaluate(ground) == light
+        expect(ground).to_have_css("background-color", light)
         page.emulate_media(color_scheme="light")
         page.get_by_role("button", name="Theme: light").click()
-        assert page.evaluate(ground) == dark
+        expect(ground).to_have_css("background-color", dark)
 
 
 def test_axe_finds_nothing_serious(page: Page) -> None:
