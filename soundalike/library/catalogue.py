@@ -131,11 +131,14 @@ def _made(view: View) -> Catalogue:
     seconds = np.bincount(inverse, weights=index.durations_s, minlength=len(codes))
     last = np.zeros(len(codes), np.int64)
     np.maximum.at(last, inverse, index.track_ids)
+    # Of one artist is an album whose lowest and highest code are the same.
+    lowest, highest = artist_ids[first].copy(), artist_ids[first].copy()
+    np.minimum.at(lowest, inverse, artist_ids)
+    np.maximum.at(highest, inverse, artist_ids)
     for number, track in zip(range(len(codes)), view.tracks(first.tolist()), strict=True):
         if codes[number] == 0 or not track.album:
             continue
-        own = artist_ids[inverse == number] if counts[number] < 200 else artist_ids[first[number]]
-        is_one = len(np.unique(own)) == 1
+        is_one = lowest[number] == highest[number]
         artist = track.album_artist or (track.artist if is_one else None)
         artist_code = artist_ids[first[number]] if is_one else 0
         albums[_id(codes[number])] = Album(

@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 
-from soundalike.library.catalogue import Album, album_order
+from soundalike.library.catalogue import Album, album_order, catalogue_of
 from soundalike.library.limits import Filter, Limits
 from soundalike.plain import plain
 from soundalike.server.subsonic.calls import Call, endpoint
@@ -237,7 +237,7 @@ def _genres(genre: str | None) -> list[str]:
 @endpoint("getGenres")
 def get_genres(call: Call) -> Document:
     with call.service.library.view() as view:
-        albums = Entries(call.service, view).catalogue.albums.values()
+        albums = catalogue_of(view).albums.values()
         counts = Counter(genre for album in albums for genre in set(_genres(album.genre)))
         found = [
             {

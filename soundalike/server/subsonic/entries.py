@@ -5,6 +5,7 @@ from __future__ import annotations
 import mimetypes
 from collections.abc import Sequence
 from datetime import UTC, datetime
+from functools import cached_property
 from typing import Any
 
 from soundalike.errors import printable
@@ -37,7 +38,11 @@ class Entries:
     def __init__(self, service: Service, view: View) -> None:
         self.view = view
         self.catalogue: Catalogue = catalogue_of(view)
-        self._liked = _liked(service)
+        self._service = service
+
+    @cached_property
+    def _liked(self) -> dict[int, str]:
+        return _liked(self._service)
 
     def song(self, track: Track) -> dict[str, Any]:
         """A track, as ``Child``."""
