@@ -399,7 +399,7 @@ class Decoder:
         for frame in itertools.chain([self._first], self._frames):
             if run is None:
                 run = Run(frame)
-            elif not run.form.fits(frame):
+            elif not run.fits(frame):
                 ends_s = self._note_gap(run, ends_s)
                 yield run.form, self._counted(run)
                 run = Run(frame)

@@ -68,19 +68,6 @@ class Form(NamedTuple):
     def full_scale(self) -> float:
         return _SAMPLE_FORMATS[self.sample_format][1]
 
-    def fits(self, frame: av.AudioFrame) -> bool:
-        """Whether a frame has this form; quicker than :meth:`of`, and asked of each."""
-        return (
-            frame.sample_rate == self.sample_rate
-            and frame.layout.nb_channels == self.channels
-            and frame.format.name == self.frame_format
-        )
-
-    @property
-    def frame_format(self) -> str:
-        """FFmpeg's name of the sample format."""
-        return self.sample_format + "p" * self.is_planar
-
 
 class Run:
     """Frames of one form, until there are enough of them for a block.
@@ -98,6 +85,7 @@ class Run:
 
     def __init__(self, first: av.AudioFrame) -> None:
         self.form = Form.of(first)
+        self._format = first.format.name
         self.n_samples = 0
         self.begins_pts: int | None = None
         # FFmpeg joins frames in a third of the time that NumPy takes. Not those whose channels
@@ -105,7 +93,17 @@ class Run:
         self._joined = AudioFifo() if first.layout.name in ("mono", "stereo") else None
         self._frames: list[av.AudioFrame] = []
 
+    def fits(self, frame: av.AudioFrame) -> bool:
+        """Whether a frame has the form; quicker than :meth:`Form.of`, and asked of each."""
+        form = self.form
+        return bool(
+            frame.sample_rate == form.sample_rate
+            and frame.layout.nb_channels == form.channels
+            and frame.format.name == self._format
+        )
+
     def add(self, frame: av.AudioFrame) -> None:
+        """Take the next frame."""
         if not self.n_samples:
             self.begins_pts = frame.pts
         self.n_samples += frame.samples
@@ -119,8 +117,9 @@ class Run:
     def take(self) -> list[av.AudioFrame]:
         """What waits, as one frame or several."""
         frames, self._frames = self._frames, []
-        if self._joined is not None and self.n_samples:
-            frames = [self._joined.read()]
+        joined = None if self._joined is None else self._joined.read()
+        if joined is not None:
+            frames = [joined]
         self.n_samples = 0
         return frames
 
