@@ -10,6 +10,8 @@ from __future__ import annotations
 import math
 from collections.abc import Iterator
 from dataclasses import dataclass
+from itertools import pairwise
+from typing import Final
 
 import av
 import av.error
@@ -24,15 +26,20 @@ __all__ = ["TOLERANCE_S", "Spread", "read_spread"]
 
 FloatArray = NDArray[np.float32]
 
-TOLERANCE_S = 0.1
+TOLERANCE_S: Final = 0.1
 """How far the times of packets may be from what was decoded since the last seek, in seconds."""
 
 # A decoder needs some packets to get going, and what is mixed depends on what is heard before.
-_PREROLL_S = CONTEXT_S + 0.25
+_PREROLL_S: Final = CONTEXT_S + 0.25
 # Formats with few places to go to would have to be decoded for longer than a passage lasts.
-_MOST_PREROLL_S = 10.0
+_MOST_PREROLL_S: Final = 10.0
 # How much of the end is looked at, and how far it may lie from what the file states.
 _TAIL_S, _OFF_BY_S = 1.0, 1.0
+# Where several tracks in one file have times of their own, a seek finds one of them: between two
+# passages then lie far more bytes than their share.
+_MOST_BYTES: Final = 2.0
+# Those that end with their last packet; others may have pictures there.
+_PLAIN_END: Final = {"flac", "ogg"}
 
 
 @dataclass(frozen=True, eq=False)
@@ -91,6 +98,7 @@ def read_spread(
                 first = round((middle_s - passage_s / 2) * rate)
                 passages.append(decoder.passage(first, edges[i + 1] - edges[i]))
                 starts_s.append(first / rate)
+            decoder.check_places(duration_s)
         except (_NotThere, av.error.FFmpegError):
             return None
         decoder.check()
@@ -108,6 +116,9 @@ class _SeekingDecoder(Decoder):
     def __init__(self, path: StrPath) -> None:
         super().__init__(path)
         self._zero_pts: int | None = self._first.pts
+        # Times, and the places in the file where they lie.
+        self._places: list[tuple[float, int]] = []
+        self._note_place(0.0)
 
     def end_s(self, stated_s: float) -> float:
         """When the track ends, by its last packets.
@@ -116,7 +127,8 @@ class _SeekingDecoder(Decoder):
         ------
         _NotThere : it does not end where it should.
         """
-        if not self._header.has_end or self._header.unread_s > _OFF_BY_S:
+        is_true = self.stated_s is None or abs(self.stated_s - stated_s) <= _OFF_BY_S
+        if not (is_true and self._header.has_end) or self._header.unread_s > _OFF_BY_S:
             raise _NotThere
         self._go_to(max(0.0, stated_s - _TAIL_S))
         end_s = 0.0
@@ -127,6 +139,23 @@ class _SeekingDecoder(Decoder):
         if self._broke_off or end_s < stated_s - _OFF_BY_S:
             raise _NotThere
         return end_s
+
+    def check_places(self, duration_s: float) -> None:
+        """Compare where in the file the passages were found with when they are.
+
+        Raises
+        ------
+        _NotThere : they are too far apart in it.
+        """
+        first = min((pos for _, pos in self._places), default=0)
+        end = max((pos for _, pos in self._places), default=0)
+        if self.info.container in _PLAIN_END:
+            end = self._source.size
+        places = [*sorted(self._places), (duration_s, end)]
+        for (before_s, before), (after_s, after) in pairwise(places):
+            share = max(after_s - before_s, _PREROLL_S) / duration_s
+            if after - before > _MOST_BYTES * share * (end - first):
+                raise _NotThere
 
     def passage(self, first: int, n_samples: int) -> FloatArray:
         """So many samples from one on, mixed.
@@ -166,8 +195,14 @@ class _SeekingDecoder(Decoder):
         for frame in self._frames:
             if frame.pts is not None:
                 self._first = frame
-                return self._time_s(frame)
+                time_s = self._time_s(frame)
+                self._note_place(time_s)
+                return time_s
         raise _NotThere
+
+    def _note_place(self, time_s: float) -> None:
+        if self._landing is not None:
+            self._places.append((time_s, self._landing.pos))
 
     def _time_s(self, frame: av.AudioFrame) -> float:
         assert frame.pts is not None  # asked before
