@@ -25,13 +25,14 @@ from pathlib import Path
 for _variable in ("OPENBLAS_NUM_THREADS", "OMP_NUM_THREADS"):
     os.environ[_variable] = "1"
 
-import av  # noqa: E402
 import numpy as np  # noqa: E402
 from numpy.typing import NDArray  # noqa: E402
 
 from soundalike.analysis import Analysis  # noqa: E402
 from soundalike.analyzer import Analyzer  # noqa: E402
 from soundalike.audio import audio_digest, probe, read_tags  # noqa: E402
+from soundalike.audio.container import open_container  # noqa: E402
+from soundalike.audio.source import Source  # noqa: E402
 from soundalike.files import content_digest  # noqa: E402
 from soundalike.library import Library  # noqa: E402
 
@@ -42,7 +43,7 @@ BUILD = Path(__file__).parent.parent / "build" / "benchmark-fast"
 
 def decode(path: Path) -> None:
     """With PyAV alone."""
-    with av.open(str(path)) as container:
+    with Source(path) as source, open_container(source) as container:
         container.streams.audio[0].codec_context.thread_count = 1
         for _ in container.decode(audio=0):
             pass

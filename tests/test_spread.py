@@ -40,7 +40,7 @@ def time_of(samples: NDArray[np.float32], rate: int) -> float:
     return (middle_hz - LOWEST_HZ) / HZ_A_SECOND
 
 
-FORMATS = "mp3-cbr mp3-vbr aac flac vorbis opus wav aiff matroska wavpack ac3"
+FORMATS = "mp3-cbr mp3-vbr aac flac vorbis opus wav aiff matroska wavpack wma ac3"
 
 
 @pytest.mark.parametrize("kind", FORMATS.split())
