@@ -279,8 +279,8 @@ def _set_up(
         # leaves them to the engine, so that schema changes roll back as well.
         connection.isolation_level = None
         connection.execute("PRAGMA foreign_keys = ON").close()
-        connection.execute(f"PRAGMA cache_size = -{_CACHE_KB}").close()
         begin(connection)
+        connection.execute(f"PRAGMA cache_size = -{_CACHE_KB}").close()
         connection.execute("PRAGMA synchronous = NORMAL").close()
     except BaseException:
         connection.close()
