@@ -570,6 +570,11 @@ def test_plain_words(text: str, expected: str) -> None:
     assert plain(expected) == expected
 
 
+@given(st.text(st.characters(max_codepoint=127)))
+def test_plain_words_of_ascii_take_no_other_way(text: str) -> None:
+    assert plain(text) == plain(text + "\u0301")
+
+
 def test_a_search_of_ten_thousand_is_exact(tmp_path: Path) -> None:
     """Rows of known embeddings: an angle grid on a circle, so that the order is known."""
     n = 10_000
