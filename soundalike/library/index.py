@@ -26,6 +26,7 @@ from soundalike.library.words import album_key, artist_key
 from soundalike.models.lineage import EmbeddingSpace
 from soundalike.similarity.distribution import PairDistribution
 from soundalike.similarity.duplicates import Recordings
+from soundalike.similarity.orders import Order
 from soundalike.similarity.taste import Metric
 from soundalike.similarity.versions import Versions
 
@@ -163,6 +164,8 @@ class Index(Rows):
             self.audio_ids,
             self._by_row(snapshot.music_of),
             snapshot.space.layout,
+            by_length=self.kept("by length", lambda: Order(self.durations_s)),
+            by_audio=self.by_audio,
         )
 
     def versions(self, snapshot: Snapshot) -> Versions:
@@ -173,7 +176,13 @@ class Index(Rows):
             snapshot.space.layout,
             fingerprints_of=self._by_row(snapshot.fingerprints_of),
             music_of=self._by_row(snapshot.music_of),
+            by_audio=self.by_audio,
         )
+
+    @property
+    def by_audio(self) -> Order:
+        """The rows in the order of their audio."""
+        return self.kept("by audio", lambda: Order(self.audio_ids))
 
     def _by_row(
         self, by_id: Callable[[Sequence[int]], Mapping[int, Stored]]

@@ -45,6 +45,14 @@ class ScoredRows:
     own: frozenset[int]
     own_copies: Mapping[int, Heard]
 
+    @property
+    def cosines(self) -> NDArray[np.float32] | None:
+        """float32 (n,), the cosines with the one seed by the model's own metric; None where there
+        are several seeds, or another metric."""
+        listener = self.ranking.listener
+        is_plain = listener.metric is None and not listener.asked
+        return self.similarities if is_plain and len(self.seeds) == 1 else None
+
 
 def score_rows(
     view: View,

@@ -164,6 +164,7 @@ class View:
         *,
         exclude: Sequence[int] = (),
         before: Sequence[int] = (),
+        cosines: NDArray[np.floating] | None = None,
     ) -> Selection:
         """The rows with the highest scores that limits allow; see ``similarity.select``.
 
@@ -174,6 +175,8 @@ class View:
         before : rows that stand before in the list; they count for the limits.
         limits : without ``limits.versions`` one of the copies, cuts and known versions of a piece
             comes, and stands for all.
+        cosines : (n,), of the rows with one embedding by the model's own metric, where they are
+            known: copies are found in less time. The scores of one seed are such.
 
         Raises
         ------
@@ -183,7 +186,8 @@ class View:
         if not limits.versions:
             # What is known of all need not be looked for.
             is_known = self.pieces is not None and self.pieces.is_whole
-            copies_of = partial(self.copies_of, among=() if is_known else self.pool(scores, k))
+            pool = () if is_known else self.pool(scores, k)
+            copies_of = partial(self.copies_of, among=pool, cosines=cosines)
         return select(
             scores,
             k,
@@ -205,11 +209,17 @@ class View:
         those with the highest scores, ascending. What is not among them does not come anyway."""
         return np.sort(best_first(scores, max(_LEAST_POOL, _POOL * k)))
 
-    def copies_of(self, rows: Sequence[int], among: Rows = ()) -> list[list[int]]:
+    def copies_of(
+        self,
+        rows: Sequence[int],
+        among: Rows = (),
+        cosines: NDArray[np.floating] | None = None,
+    ) -> list[list[int]]:
         """For each of some rows the others that hold its recording, ascending: copies as long as
-        it, and other cuts that are known, of all rows; others of some."""
+        it, and other cuts that are known, of all rows; others of some. ``cosines`` as for
+        :meth:`select`."""
         found = []
-        for row, copies in zip(rows, self.recordings.copies_of(rows), strict=True):
+        for row, copies in zip(rows, self.recordings.copies_of(rows, cosines), strict=True):
             known = [] if self.pieces is None else self.pieces.recording(row)
             own = sorted({*copies, *known}) if known else copies
             found.append(self._with_cuts(row, own, among))
@@ -242,9 +252,8 @@ class View:
 
     def _with_audio(self, rows: Sequence[int], without: int | None = None) -> list[int]:
         """Some rows and those that have the audio of one of them, ascending."""
-        audio_ids = self.index.audio_ids
-        same = np.isin(audio_ids, audio_ids[np.asarray(rows, np.intp)])
-        return [row for row in np.flatnonzero(same).tolist() if row != without]
+        audio_ids = self.index.audio_ids[np.asarray(rows, np.intp)].tolist()
+        return [row for row in self.index.by_audio.having(audio_ids) if row != without]
 
     # What queries mean
 

@@ -30,6 +30,7 @@ from soundalike.descriptors.fingerprint import FRAME_RATE
 from soundalike.facets import Facets
 from soundalike.similarity.alignment import Contour, best_path, contour, may_be_in_step, scores
 from soundalike.similarity.best import best_first
+from soundalike.similarity.orders import Order
 from soundalike.similarity.recording import (
     LEAST_SIMILARITY,
     Alignment,
@@ -131,6 +132,7 @@ class Versions:
     layout : what the embeddings are made of.
     fingerprints_of, music_of : asked for few rows at a time.
     least_evidence : less finds more versions, and more that are none.
+    by_audio : the order of audio_ids, where somebody has it.
     """
 
     def __init__(
@@ -142,6 +144,7 @@ class Versions:
         fingerprints_of: Fingerprints,
         music_of: MusicOf,
         least_evidence: float = LEAST_EVIDENCE,
+        by_audio: Order | None = None,
     ) -> None:
         self._embeddings = embeddings
         self._audio_ids = audio_ids
@@ -149,8 +152,7 @@ class Versions:
         self._fingerprints_of = fingerprints_of
         self._music_of = music_of
         self._least = least_evidence
-        self._repeats = np.ones(len(audio_ids), bool)
-        self._repeats[np.unique(audio_ids, return_index=True)[1]] = False
+        self._repeats = (Order(audio_ids) if by_audio is None else by_audio).repeats
         self._contours: OrderedDict[int, Contour | None] = OrderedDict()
         self._levels: dict[int, float] = {}
 
@@ -186,12 +188,15 @@ class Versions:
     def near(self, row: int, among: Rows) -> list[int]:
         """Those of some rows that hold the recording of a row, ascending: other cuts as well. The
         few that are the most alike are looked at, as cuts are alike."""
-        return self._near_among(self._subject(row), among, self._left_out(row))
+        some = np.unique(np.asarray(among, np.intp))
+        is_other = ~self._repeats[some] & (self._audio_ids[some] != self._audio_ids[row])
+        return self._near_among(self._subject(row), some[is_other])
 
     def near_other(self, embedding: FloatArray, music: Music, among: Rows) -> list[int]:
         """The same for a track that is not among the rows."""
         own = _Subject(embedding, music.contour, lambda: music)
-        return self._near_among(own, among, self._repeats)
+        some = np.unique(np.asarray(among, np.intp))
+        return self._near_among(own, some[~self._repeats[some]])
 
     def has_fingerprint(self, row: int) -> bool:
         """Whether there is one; without it neither cuts nor versions are found."""
@@ -291,9 +296,7 @@ class Versions:
                 found[row] = Relation(row, "version", similarity, evidence, alignment)
         return sorted(found.values(), key=lambda each: (each.kind, -each.evidence))
 
-    def _near_among(self, own: _Subject, among: Rows, left_out: NDArray[np.bool_]) -> list[int]:
-        some = np.unique(np.asarray(among, np.intp))
-        some = some[~left_out[some]]
+    def _near_among(self, own: _Subject, some: NDArray[np.intp]) -> list[int]:
         similarities = self._embeddings[some] @ own.embedding
         similarities[similarities < _CUT_SIMILARITY] = -np.inf
         return sorted(self._near(own, some[best_first(similarities, _MOST_CUTS)]))
