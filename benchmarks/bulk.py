@@ -54,7 +54,10 @@ def _names() -> list[str]:
     """Pronounceable words."""
     rng = np.random.default_rng(1)
     letters = [list("bdfgklmnprstv"), list("aeiou")] * 3
-    return ["".join(map(str, row)) for row in zip(*[rng.choice(each, 4096) for each in letters], strict=True)]
+    return [
+        "".join(map(str, row))
+        for row in zip(*[rng.choice(each, 4096) for each in letters], strict=True)
+    ]
 
 
 def _rows(

@@ -13,6 +13,7 @@ from soundalike.library.listener import Listener
 from soundalike.library.ranking import Ranking
 from soundalike.library.similar_records import Heard
 from soundalike.library.view import View
+from soundalike.similarity.codes import Estimates
 from soundalike.similarity.seeds import MOST_SEEDS, thinned
 from soundalike.similarity.taste import Taste
 
@@ -44,6 +45,11 @@ class ScoredRows:
     similarities: NDArray[np.float32] = field(repr=False)
     own: frozenset[int]
     own_copies: Mapping[int, Heard]
+
+    @property
+    def estimates(self) -> Estimates | None:
+        """Where scores and similarities are only nearly right yet; None where they are exact."""
+        return self.ranking.estimates
 
     @property
     def cosines(self) -> NDArray[np.float32] | None:

@@ -34,6 +34,7 @@ from soundalike.library.storage.schema import below, tracks
 from soundalike.library.word_records import KnownGenre
 from soundalike.models.lineage import EmbeddingSpace
 from soundalike.similarity.best import best_first
+from soundalike.similarity.codes import Estimates
 from soundalike.similarity.distribution import PairDistribution
 from soundalike.similarity.duplicates import Recordings
 from soundalike.similarity.recording import Music
@@ -165,6 +166,7 @@ class View:
         exclude: Sequence[int] = (),
         before: Sequence[int] = (),
         cosines: NDArray[np.floating] | None = None,
+        estimates: Estimates | None = None,
     ) -> Selection:
         """The rows with the highest scores that limits allow; see ``similarity.select``.
 
@@ -177,6 +179,8 @@ class View:
             comes, and stands for all.
         cosines : (n,), of the rows with one embedding by the model's own metric, where they are
             known: copies are found in less time. The scores of one seed are such.
+        estimates : of the scores, where these are only nearly right yet: as many are looked at as
+            the answer needs, and those of what is chosen are exact.
 
         Raises
         ------
@@ -186,6 +190,8 @@ class View:
         if not limits.versions:
             # What is known of all need not be looked for.
             is_known = self.pieces is not None and self.pieces.is_whole
+            if estimates is not None and not is_known:
+                estimates.settle_best(self.pool_size(k))
             pool = () if is_known else self.pool(scores, k)
             copies_of = partial(self.copies_of, among=pool, cosines=cosines)
         return select(
@@ -202,12 +208,18 @@ class View:
             max_per_album=limits.max_per_album,
             copies_of=copies_of,
             versions_of=None if limits.versions else self.versions_of,
+            estimates=estimates,
         )
 
     def pool(self, scores: NDArray[np.floating], k: int) -> NDArray[np.intp]:
         """The rows among which cuts and versions of what may stand in a list of k are looked for:
         those with the highest scores, ascending. What is not among them does not come anyway."""
-        return np.sort(best_first(scores, max(_LEAST_POOL, _POOL * k)))
+        return np.sort(best_first(scores, self.pool_size(k)))
+
+    @staticmethod
+    def pool_size(k: int) -> int:
+        """Rows of :meth:`pool`, where there are as many."""
+        return max(_LEAST_POOL, _POOL * k)
 
     def copies_of(
         self,

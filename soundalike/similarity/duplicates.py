@@ -250,9 +250,7 @@ class Recordings:
             self._kept.popitem(last=False)
 
 
-def _least(
-    embeddings: NDArray[np.float32], cosines: NDArray[np.floating]
-) -> NDArray[np.floating]:
+def _least(embeddings: NDArray[np.float32], cosines: NDArray[np.floating]) -> NDArray[np.floating]:
     """The least cosine with a query that a row can have that is near to an embedding.
 
     By the triangle inequality of angles, the row lies within the sum of both angles of the query.
