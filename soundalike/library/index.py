@@ -321,7 +321,8 @@ class IndexKeeper:
 
     def _some(self, snapshot: Snapshot, track_ids: list[int]) -> Rows:
         """The rows of some tracks, as the database has them now."""
-        statement, found = _columns_of(snapshot), []
+        statement = _columns_of(snapshot)
+        found: list[Any] = []
         for start in range(0, len(track_ids), _BATCH):
             some = statement.where(tracks.c.id.in_(track_ids[start : start + _BATCH]))
             found += snapshot.connection.execute(some).all()

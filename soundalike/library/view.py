@@ -231,10 +231,12 @@ class View:
         it, and other cuts that are known, of all rows; others of some. ``cosines`` as for
         :meth:`select`."""
         found = []
-        for row, copies in zip(rows, self.recordings.copies_of(rows, cosines), strict=True):
+        cuts = self.versions.near(rows, among) if len(among) else [[]] * len(rows)
+        copies = self.recordings.copies_of(rows, cosines)
+        for row, own, others in zip(rows, copies, cuts, strict=True):
             known = [] if self.pieces is None else self.pieces.recording(row)
-            own = sorted({*copies, *known}) if known else copies
-            found.append(self._with_cuts(row, own, among))
+            own = sorted({*own, *known}) if known else own
+            found.append(self._with_audio([*own, *others], row) if others else own)
         return found
 
     def versions_of(self, rows: Sequence[int]) -> list[list[int]]:
@@ -254,13 +256,10 @@ class View:
             return []
         row = self.row_of(heard)
         if row is not None:
-            return self._with_cuts(row, [], among)
+            (cuts,) = self.versions.near([row], among)
+            return self._with_audio(cuts, row) if cuts else []
         found = self.versions.near_other(heard.embedding, music_heard(heard), among)
         return self._with_audio(found) if found else []
-
-    def _with_cuts(self, row: int, copies: list[int], among: Rows) -> list[int]:
-        cuts = self.versions.near(row, among) if len(among) else []
-        return self._with_audio([*copies, *cuts], row) if cuts else copies
 
     def _with_audio(self, rows: Sequence[int], without: int | None = None) -> list[int]:
         """Some rows and those that have the audio of one of them, ascending."""

@@ -44,7 +44,7 @@ def products_graph() -> bytes:
     model = helper.make_model(graph, opset_imports=opsets, producer_name="soundalike")
     model.ir_version = _IR
     onnx.checker.check_model(model)
-    return model.SerializeToString()
+    return bytes(model.SerializeToString())
 
 
 if __name__ == "__main__":

@@ -36,6 +36,8 @@ _ZERO = 128
 _MOST = 127
 # Of a query.
 _MOST_ASKED = 63
+# Below all scores but minus infinity.
+_LOWEST = float(np.finfo(np.float32).min)
 # Of sums in single precision.
 _ROUNDING = 1e-5
 
@@ -100,7 +102,7 @@ class Estimates:
         # So many rows reach the bound, at least, and may all be overestimated; another may be
         # underestimated by as much.
         bound = bound_of_best(among, depth) - 2 * self.error
-        return self.settle(np.flatnonzero(among >= max(bound, np.finfo(np.float32).min)))
+        return self.settle(np.flatnonzero(among >= max(bound, _LOWEST)))
 
 
 def encode(embeddings: NDArray[np.float32]) -> Codes:
