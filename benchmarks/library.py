@@ -56,11 +56,16 @@ class Tracks:
     Parameters
     ----------
     seed : of the draws; track ``i`` is the same in every run.
+    around : a library whose tracks of a minute and more are the real ones; None for the demo's
+        composed music.
     """
 
-    def __init__(self, model: ModelInfo, seed: int = 0) -> None:
+    def __init__(self, model: ModelInfo, seed: int = 0, around: Path | None = None) -> None:
         self.model = model
         self._seed = seed
+        if around is not None:
+            self.real, self.words = _of_library(around, model)
+            return
         path = SEEDS / f"{model.id}.npz"
         if not path.is_file():
             _analyse_composed(model, path)
@@ -95,6 +100,17 @@ class Tracks:
         album = f"{_word(artist + 3)} {number // 10 % 2 + 1}"
         title = f"{_word(number)} {_word(number * 31 + 5)}"
         return Facts(44_100, 2, "mp3", Tags(title=title, artist=name, album=album))
+
+
+def _of_library(place: Path, model: ModelInfo) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
+    """The embeddings and words of a library's tracks."""
+    with Library(place, model=model, create=False) as library:
+        tracks = [each for each in library.tracks("analysed") if (each.duration_s or 0) >= 60]
+        analyses = [library.analysis(track.track_id) for track in tracks]
+    return (
+        np.stack([each.embedding for each in analyses]),
+        np.stack([each.word_probabilities for each in analyses]),
+    )
 
 
 def length_s(rng: np.random.Generator, n: int | None = None) -> NDArray[np.float64]:

@@ -22,10 +22,16 @@ from soundalike.library.naming import Roots, album_folder
 from soundalike.library.rows import Room, Rows, merged, spare
 from soundalike.library.snapshot import Snapshot
 from soundalike.library.storage.encoding import decode_embeddings
-from soundalike.library.storage.index_file import file_beside, read_arrays, write_arrays
+from soundalike.library.storage.index_file import (
+    file_beside,
+    let_go,
+    read_arrays,
+    write_arrays,
+)
 from soundalike.library.storage.schema import analyses, contents, tracks
 from soundalike.library.words import album_key, artist_key
 from soundalike.models.lineage import EmbeddingSpace
+from soundalike.similarity.codes import LEAST_ENCODED
 from soundalike.similarity.distribution import PairDistribution
 from soundalike.similarity.duplicates import Recordings
 from soundalike.similarity.orders import Order
@@ -192,6 +198,8 @@ class IndexKeeper:
         self._on_damage = on_damage
         self._kept: Index | None = None
         self._unwritten = 0
+        # Rows of the index at hand that lie in its file.
+        self._in_file = 0
         self._lock = threading.Lock()
 
     def current(self, snapshot: Snapshot) -> Index:
@@ -204,11 +212,14 @@ class IndexKeeper:
             kept = self._kept
             if kept is None or kept.model != snapshot.space.id:
                 self._unwritten = 0
-                kept = self._read(snapshot)
+                kept = self._read(snapshot.space.id, snapshot.space.embedding_dim)
             found = None if kept is None else self._caught_up(kept, snapshot)
             if found is None:
                 found = self._from_scratch(snapshot)
             self._kept = found
+            if len(found) >= LEAST_ENCODED:
+                # Of these, a question looks at few, each in another place.
+                let_go(found.embeddings, self._in_file)
             return found
 
     def save(self) -> None:
@@ -236,13 +247,17 @@ class IndexKeeper:
                     path, arrays, statement, room={name: spare(len(index)) for name in rows}
                 )
                 self._unwritten = 0
+                if len(index) >= LEAST_ENCODED:
+                    # The file takes up less memory than what it was written from.
+                    dim = index.embeddings.shape[1]
+                    self._kept = self._read(index.model, dim) or index
 
     def _path(self, model: str) -> Path | None:
         return None if self._database is None else file_beside(self._database, model, "index")
 
-    def _read(self, snapshot: Snapshot) -> Index | None:
-        """The index in the file of the model that answers."""
-        path = self._path(snapshot.space.id)
+    def _read(self, model: str, embedding_dim: int) -> Index | None:
+        """The index in the file of a model."""
+        path = self._path(model)
         found = None if path is None else read_arrays(path)
         if found is None:
             return None
@@ -264,8 +279,10 @@ class IndexKeeper:
             )
         except (KeyError, TypeError):
             return None  # of another version
-        fits = index.embeddings.shape == (len(index), snapshot.space.embedding_dim)
-        return index if fits and index.model == snapshot.space.id else None
+        if index.embeddings.shape != (len(index), embedding_dim) or index.model != model:
+            return None
+        self._in_file = len(index)
+        return index
 
     def _from_scratch(self, snapshot: Snapshot) -> Index:
         room = Room.filled(self._parts(snapshot))

@@ -244,9 +244,12 @@ class View:
         recording, ascending: what ``Library.versions`` has found and kept."""
         return [[] if self.pieces is None else self.pieces.versions(row) for row in rows]
 
-    def same_music(self, rows: Sequence[int]) -> list[list[int]]:
-        """For each of some rows its copies, and what is known to be a cut or version of it."""
-        both = zip(self.copies_of(rows), self.versions_of(rows), strict=True)
+    def same_music(
+        self, rows: Sequence[int], cosines: NDArray[np.floating] | None = None
+    ) -> list[list[int]]:
+        """For each of some rows its copies, and what is known to be a cut or version of it;
+        ``cosines`` as for :meth:`select`."""
+        both = zip(self.copies_of(rows, (), cosines), self.versions_of(rows), strict=True)
         return [sorted({*copies, *versions}) for copies, versions in both]
 
     def cuts_of(self, heard: Heard, among: Rows) -> list[int]:

@@ -155,10 +155,10 @@ class Recordings:
         for number, duration_s in enumerate(durations_s):
             reach = _LENGTH_S + _ROUNDING_S
             rows = self._by_length.between(duration_s - reach, duration_s + reach)
-            rows = rows[np.abs(self._durations_s[rows] - duration_s) <= _LENGTH_S]
             if known is not None and least is not None:
                 rows = rows[known[rows] >= least[number]]
-            picked.append(rows)
+            rows = rows[np.abs(self._durations_s[rows] - duration_s) <= _LENGTH_S]
+            picked.append(np.sort(rows))
         # Where many are of one length, a product of all rows is less work than picking them:
         # measured, with one query as much as to pick a quarter of them, with four and more all.
         products = None

@@ -27,10 +27,10 @@ class Order:
         return len(self._rows)
 
     def between(self, low: float, high: float) -> NDArray[np.intp]:
-        """The rows with values from ``low`` to ``high``, both included, ascending."""
-        first, last = self._sorted.searchsorted([low, high])
-        last += np.searchsorted(self._sorted[last:], high, side="right")
-        return np.sort(self._rows[first:last])
+        """The rows with values from ``low`` to ``high``, both included, in the order of these."""
+        first = np.searchsorted(self._sorted, low, side="left")
+        last = np.searchsorted(self._sorted, high, side="right")
+        return self._rows[first:last]
 
     def having(self, values: Iterable[int]) -> list[int]:
         """The rows with one of some values, ascending."""

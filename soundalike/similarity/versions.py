@@ -197,8 +197,7 @@ class Versions:
         # At once: what is stored of many rows costs little more than that of one.
         self._load([*rows, *np.concatenate(picked).tolist()] if picked else [])
         likely = [
-            self._likely(self._contours[row], each)
-            for row, each in zip(rows, picked, strict=True)
+            self._likely(self._contours[row], each) for row, each in zip(rows, picked, strict=True)
         ]
         open_ones = [row for row, each in zip(rows, likely, strict=True) if each]
         asked = dict.fromkeys([*open_ones, *(other for each in likely for other in each)])

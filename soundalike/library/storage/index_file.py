@@ -28,7 +28,7 @@ from numpy.typing import NDArray
 
 from soundalike.files import replaced_at_once
 
-__all__ = ["file_beside", "read_arrays", "write_arrays"]
+__all__ = ["file_beside", "let_go", "read_arrays", "write_arrays"]
 
 _MAGIC = b"soundalike index\n"
 _SIZES = struct.Struct("<II")
@@ -100,6 +100,22 @@ def read_arrays(path: Path) -> tuple[dict[str, NDArray[Any]], dict[str, Any]] | 
     # another, and a new one is made.
     except (OSError, ValueError, KeyError, TypeError, struct.error, RecursionError):
         return None
+
+
+def let_go(array: NDArray[Any], rows: int) -> None:
+    """Give back the memory that the first rows of an array take up, if they lie in a file: they are
+    read again where they are needed. What was written behind them stays."""
+    base: Any = array
+    while isinstance(base, np.ndarray):
+        base = base.base
+    mapped = base.obj if isinstance(base, memoryview) else base
+    if not isinstance(mapped, mmap.mmap) or not hasattr(mmap, "MADV_DONTNEED"):
+        return
+    begin = array.ctypes.data - np.frombuffer(mapped, np.uint8, 1).ctypes.data
+    first = -(-begin // mmap.PAGESIZE) * mmap.PAGESIZE
+    length = (begin + rows * _row_bytes(array)) // mmap.PAGESIZE * mmap.PAGESIZE - first
+    if length > 0:
+        mapped.madvise(mmap.MADV_DONTNEED, first, length)
 
 
 def _read(mapped: mmap.mmap) -> tuple[dict[str, NDArray[Any]], dict[str, Any]] | None:
