@@ -86,11 +86,13 @@ class Room:
     def copied(cls, rows: Rows) -> Room:
         """A copy of some rows with room for more."""
         n = len(rows)
-        arrays = {}
-        for name, column in rows.columns().items():
-            arrays[name] = np.empty((n + spare(n), *column.shape[1:]), column.dtype)
-            arrays[name][:n] = column
-        return cls(arrays, n)
+        arrays = {
+            name: np.empty((n + spare(n), *column.shape[1:]), column.dtype)
+            for name, column in rows.columns().items()
+        }
+        room = cls(arrays, 0)
+        room.add(rows)
+        return room
 
     @classmethod
     def filled(cls, parts: Iterable[Rows]) -> Room:
@@ -100,9 +102,7 @@ class Room:
             if found is None:
                 found = cls.copied(rows)
                 continue
-            if not found.add(rows):
-                found._grow(found.n + len(rows))
-                found.add(rows)
+            found.extend(rows)
         assert found is not None
         return found
 
@@ -122,11 +122,15 @@ class Room:
             view.flags.writeable = False
         return views
 
-    def _grow(self, least: int) -> None:
-        # By what the system does with the pages, not by copying: nobody has seen these arrays yet.
-        capacity = least + max(least // 2, _LEAST_ROOM)
+    def extend(self, rows: Rows) -> None:
+        """Add rows, and make room for them where there is none: before anything was shown."""
+        if self.add(rows):
+            return
+        # The system moves the pages; nothing is copied.
+        capacity = self.n + len(rows) + max((self.n + len(rows)) // 2, _LEAST_ROOM)
         for array in self._arrays.values():
             array.resize((capacity, *array.shape[1:]), refcheck=False)
+        self.add(rows)
 
 
 def spare(n: int) -> int:

@@ -26,8 +26,8 @@ from soundalike.similarity.best import bound_of_best
 
 __all__ = ["LEAST_ENCODED", "Codes", "Estimates", "encode", "estimate"]
 
-LEAST_ENCODED = 200_000
-"""Rows from which on estimates are worth it: loading ONNX Runtime takes as long as to read these."""
+LEAST_ENCODED = 50_000
+"""Rows from which on estimates are worth it: ONNX Runtime has to be loaded for them first."""
 
 _BLOCK_ROWS = 32_768
 # A share of all rows, one in so many, that is quicker read with all others.

@@ -1,4 +1,4 @@
-"""Rules of a selection that depend on what was chosen before: how many of an artist, of an album."""
+"""Rules of a selection about what was chosen before: how many of an artist, or of an album."""
 
 from __future__ import annotations
 

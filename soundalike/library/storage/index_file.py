@@ -60,7 +60,8 @@ def write_arrays(
     SoundalikeError : the file cannot be written.
     """
     blobs = {name: np.ascontiguousarray(array) for name, array in arrays.items()}
-    entries, place = [], 0
+    entries: list[dict[str, Any]] = []
+    place = 0
     for name, array in blobs.items():
         entries.append(
             {
