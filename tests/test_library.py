@@ -643,12 +643,19 @@ def insert_synthetic(library: Library, embeddings: np.ndarray) -> None:
 WORDS = st.text("abcdü1", min_size=1, max_size=5)
 
 
+@pytest.fixture(scope="module")
+def in_memory() -> Iterator[Library]:
+    with Library("sqlite://", model=fake_model()) as library:
+        yield library
+
+
 @settings(max_examples=60)
 @given(names=st.lists(st.lists(WORDS, min_size=1, max_size=3), max_size=8), query=st.lists(WORDS))
 def test_words_are_found_as_a_look_at_every_row_would(
-    names: list[list[str]], query: list[str]
+    in_memory: Library, names: list[list[str]], query: list[str]
 ) -> None:
-    with Library("sqlite://", model=fake_model()) as library, library._database.write() as writing:
+    with in_memory._database.write() as writing:
+        writing.execute(delete(tracks))
         for number, words in enumerate(names):
             row = {"path": b"%d" % number, "path_text": "", "words": plain(" ".join(words))}
             writing.execute(insert(tracks), {**row, "added_at": 0.0})
