@@ -109,7 +109,10 @@ def _rows(
                 "sample_rate": 44_100,
                 "channels": 2,
                 "codec": "mp3",
-                "tags": dict(zip(("title", "artist", "album"), named, strict=True)),
+                "tags": {
+                    **dict(zip(("title", "artist", "album"), named, strict=True)),
+                    "genre": names[artist % 16],
+                },
             },
             {
                 "id": number + 1,
