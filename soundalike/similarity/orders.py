@@ -34,7 +34,7 @@ class Order:
 
     def having(self, values: Iterable[int]) -> list[int]:
         """The rows with one of some values, ascending."""
-        wanted = np.unique(np.fromiter(values, self._sorted.dtype))
+        wanted = np.array(sorted(set(values)), self._sorted.dtype)
         firsts = self._sorted.searchsorted(wanted, side="left")
         lasts = self._sorted.searchsorted(wanted, side="right")
         found = [self._rows[a:b] for a, b in zip(firsts.tolist(), lasts.tolist(), strict=True)]

@@ -188,7 +188,7 @@ class Versions:
     def near(self, rows: Sequence[int], among: Rows) -> list[list[int]]:
         """For each of some rows those of others that hold its recording, ascending: other cuts as
         well. The few that are the most alike are looked at, as cuts are alike."""
-        some = np.unique(np.asarray(among, np.intp))
+        some = np.array(sorted(set(map(int, among))), np.intp)
         some = some[~self._repeats[some]]
         own = np.asarray(rows, np.intp)
         cosines = self._embeddings[own] @ self._embeddings[some].T
@@ -213,7 +213,7 @@ class Versions:
     def near_other(self, embedding: FloatArray, music: Music, among: Rows) -> list[int]:
         """The same for a track that is not among the rows."""
         own = _Subject(embedding, music.contour, lambda: music)
-        some = np.unique(np.asarray(among, np.intp))
+        some = np.array(sorted(set(map(int, among))), np.intp)
         some = some[~self._repeats[some]]
         return sorted(self._near(own, some[_cuts(self._embeddings[some] @ embedding)]))
 
