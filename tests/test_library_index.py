@@ -127,7 +127,7 @@ def test_a_file_in_doubt_is_made_anew(library: Library, tmp_path: Path, damage: 
                 "flip": content[:-500] + bytes([content[-500] ^ 1]) + content[-499:],
                 "empty": b"",
                 "text": b"something else\n" * 100,
-                "header": content.replace(b'"version": 2', b'"version": 9'),
+                "header": content.replace(b'"version": 3', b'"version": 9'),
                 "long": content + b"more",
             }[damage]
         )
@@ -197,7 +197,7 @@ def test_a_folder_that_cannot_be_written_is_no_harm(
 ) -> None:
     file_of(tmp_path).unlink()
 
-    def full(*_: object) -> None:
+    def full(*_: object, **__: object) -> None:
         raise OSError(28, "No space left on device")
 
     monkeypatch.setattr("soundalike.library.index.write_arrays", full)

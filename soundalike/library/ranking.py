@@ -9,6 +9,7 @@ from numpy.typing import NDArray
 
 from soundalike.library.listener import Listener
 from soundalike.library.view import View
+from soundalike.similarity.codes import LEAST_ENCODED, Codes
 from soundalike.similarity.distribution import DECIMALS
 from soundalike.similarity.seeds import SeedScores, score_seeds
 from soundalike.similarity.taste import Metric
@@ -26,6 +27,7 @@ class Ranking:
     ----------
     scored : by the listener's metric alone.
     scores : float32 (n,), with what is liked.
+    estimates : as of ``scored``.
     """
 
     def __init__(
@@ -40,6 +42,7 @@ class Ranking:
         self.listener = listener
         self.scored = self._scored(listener.metric)
         self.scores = self.scored.scores
+        self.estimates = self.scored.estimates
         if listener.bonus is not None:
             self.scores = self.scores + listener.bonus
 
@@ -75,4 +78,11 @@ class Ranking:
             weights=self.listener.asked,
             metric=metric,
             lengths=None if metric is None else self._index.lengths(metric),
+            # What is added to the scores, and ranks among all, need them as they are.
+            codes=self._codes if self.listener.use is None else None,
         )
+
+    @property
+    def _codes(self) -> Codes | None:
+        """Where they are worth it: in a small library the time goes elsewhere."""
+        return self._index.encoded if len(self._index) >= LEAST_ENCODED else None

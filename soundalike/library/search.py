@@ -44,7 +44,14 @@ def search(
     distribution = listener.distribution
     own_copies = asked.own_copies
     left_out = asked.own | set(own_copies)
-    selection = view.select(asked.scores, k, limits, exclude=sorted(left_out))
+    selection = view.select(
+        asked.scores,
+        k,
+        limits,
+        exclude=sorted(left_out),
+        cosines=asked.cosines,
+        estimates=asked.estimates,
+    )
     ranks = ranking.ranks_without([each.row for each in selection.chosen], left_out)
     rows = [
         *(row for each in selection.chosen for row in (each.row, *each.copies, *each.versions)),

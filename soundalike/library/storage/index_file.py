@@ -8,7 +8,7 @@ second. It is written whole or not at all, with its length and a checksum of eve
     "soundalike index\\n"   magic
     uint32, uint32         bytes of the header, CRC-32 of the header
     header                 JSON: version, what the caller states, and name, type, shape, place,
-                           checksum of each array
+                           checksum of each array, and for how many rows there is room behind it
     arrays                 little-endian, C order, each at a multiple of 64 bytes
 """
 
@@ -28,11 +28,11 @@ from numpy.typing import NDArray
 
 from soundalike.files import replaced_at_once
 
-__all__ = ["file_beside", "read_arrays", "write_arrays"]
+__all__ = ["file_beside", "let_go", "read_arrays", "write_arrays"]
 
 _MAGIC = b"soundalike index\n"
 _SIZES = struct.Struct("<II")
-_VERSION = 2
+_VERSION = 3
 _ALIGNMENT = 64
 
 
@@ -43,49 +43,80 @@ def file_beside(database: Path, model: str, kind: str) -> Path:
 
 
 def write_arrays(
-    path: Path, arrays: Mapping[str, NDArray[Any]], statement: Mapping[str, Any]
+    path: Path,
+    arrays: Mapping[str, NDArray[Any]],
+    statement: Mapping[str, Any],
+    *,
+    room: Mapping[str, int] | None = None,
 ) -> None:
     """Write arrays and what is stated about them, in the place of what was there.
+
+    Parameters
+    ----------
+    room : for how many rows more there is to be room behind some arrays, by name.
 
     Raises
     ------
     SoundalikeError : the file cannot be written.
     """
     blobs = {name: np.ascontiguousarray(array) for name, array in arrays.items()}
-    entries, place = [], 0
+    entries: list[dict[str, Any]] = []
+    place = 0
     for name, array in blobs.items():
         entries.append(
             {
                 "name": name,
                 "dtype": array.dtype.newbyteorder("<").str,
                 "shape": array.shape,
+                "room": (room or {}).get(name, 0),
                 "place": place,
                 "sum": _sum(array.view(np.uint8).reshape(-1)),
             }
         )
-        place += -(-array.nbytes // _ALIGNMENT) * _ALIGNMENT
+        place = _aligned(place + array.nbytes + entries[-1]["room"] * _row_bytes(array))
     header = {"version": _VERSION, "statement": statement, "arrays": entries, "bytes": place}
     encoded = json.dumps(header).encode()
     start = len(_MAGIC) + _SIZES.size
-    encoded = encoded.ljust(-(-(start + len(encoded)) // _ALIGNMENT) * _ALIGNMENT - start)
+    encoded = encoded.ljust(_aligned(start + len(encoded)) - start)
     with replaced_at_once(path) as file:
         file.write(_MAGIC + _SIZES.pack(len(encoded), zlib.crc32(encoded)) + encoded)
-        for array in blobs.values():
-            data = array.view(np.uint8).reshape(-1).data if array.nbytes else b""
-            file.write(data)
-            file.write(bytes(-len(data) % _ALIGNMENT))
+        for entry, array in zip(entries, blobs.values(), strict=True):
+            # What is skipped takes up no room on the disk.
+            file.seek(start + len(encoded) + entry["place"])
+            file.write(array.view(np.uint8).reshape(-1).data if array.nbytes else b"")
+        file.truncate(start + len(encoded) + place)
 
 
 def read_arrays(path: Path) -> tuple[dict[str, NDArray[Any]], dict[str, Any]] | None:
-    """The arrays of a file, read-only, and what is stated about them; None if in doubt."""
+    """The arrays of a file, each with the room behind it, and what is stated about them; None if in
+    doubt.
+
+    Those with room can be written to: that stays with who writes, and the file is as it was.
+    """
     try:
         with path.open("rb") as file:
-            mapped = mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ)
+            mapped = mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_COPY)
         return _read(mapped)
     # From a file that is not there to one whose header is no JSON: no index, for one reason or
     # another, and a new one is made.
     except (OSError, ValueError, KeyError, TypeError, struct.error, RecursionError):
         return None
+
+
+def let_go(array: NDArray[Any], rows: int) -> None:
+    """Give back the memory that the first rows of an array take up, if they lie in a file: they are
+    read again where they are needed. What was written behind them stays."""
+    base: Any = array
+    while isinstance(base, np.ndarray):
+        base = base.base
+    mapped = base.obj if isinstance(base, memoryview) else base
+    if not isinstance(mapped, mmap.mmap) or not hasattr(mmap, "MADV_DONTNEED"):
+        return
+    begin = array.ctypes.data - np.frombuffer(mapped, np.uint8, 1).ctypes.data
+    first = -(-begin // mmap.PAGESIZE) * mmap.PAGESIZE
+    length = (begin + rows * _row_bytes(array)) // mmap.PAGESIZE * mmap.PAGESIZE - first
+    if length > 0:
+        mapped.madvise(mmap.MADV_DONTNEED, first, length)
 
 
 def _read(mapped: mmap.mmap) -> tuple[dict[str, NDArray[Any]], dict[str, Any]] | None:
@@ -102,12 +133,25 @@ def _read(mapped: mmap.mmap) -> tuple[dict[str, NDArray[Any]], dict[str, Any]] |
     arrays = {}
     for entry in header["arrays"]:
         dtype, shape = np.dtype(entry["dtype"]), tuple(entry["shape"])
-        count = int(np.prod(shape, dtype=np.int64))
-        array = np.frombuffer(mapped, dtype, count, start + entry["place"])
-        if _sum(array.view(np.uint8)) != entry["sum"]:
+        row = int(np.prod(shape[1:], dtype=np.int64))
+        rows = shape[0] + entry["room"]
+        array = np.frombuffer(mapped, dtype, rows * row, start + entry["place"])
+        if _sum(array[: shape[0] * row].view(np.uint8)) != entry["sum"]:
             return None
-        arrays[entry["name"]] = array.reshape(shape)
+        array.flags.writeable = entry["room"] > 0
+        arrays[entry["name"]] = array.reshape(rows, *shape[1:])
+    if hasattr(mmap, "MADV_DONTNEED"):
+        # The check has read all of it, and most of a large file is not needed again.
+        mapped.madvise(mmap.MADV_DONTNEED)
     return arrays, header["statement"]
+
+
+def _aligned(place: int) -> int:
+    return -(-place // _ALIGNMENT) * _ALIGNMENT
+
+
+def _row_bytes(array: NDArray[Any]) -> int:
+    return array.itemsize * int(np.prod(array.shape[1:], dtype=np.int64))
 
 
 def _sum(data: NDArray[np.uint8]) -> int:
