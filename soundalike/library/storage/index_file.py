@@ -19,9 +19,9 @@ import json
 import mmap
 import os
 import struct
+import weakref
 import zlib
 from collections.abc import Mapping
-from io import RawIOBase
 from pathlib import Path
 from typing import Any
 from urllib.parse import quote
@@ -121,8 +121,8 @@ def read_with_rows(
                 return None
             rows = None
             if name is not None and hasattr(os, "preadv"):
-                own = os.fdopen(os.dup(file.fileno()), "rb", buffering=0)
-                rows = FileRows(own, _place(mapped, found[0][name]), found[0][name])
+                array = found[0][name]
+                rows = FileRows(os.dup(file.fileno()), _place(mapped, array), array)
             return *found, rows
     # From a file that is not there to one whose header is no JSON: no index, for one reason or
     # another, and a new one is made.
@@ -136,13 +136,14 @@ class FileRows:
 
     Parameters
     ----------
-    file : open, kept open with this, and without a buffer.
+    file : the number of an open file, which is closed when this is gone.
     place : where the first row begins, in bytes.
     array : that lies there.
     """
 
-    def __init__(self, file: RawIOBase, place: int, array: NDArray[Any]) -> None:
+    def __init__(self, file: int, place: int, array: NDArray[Any]) -> None:
         self._file, self._place = file, place
+        weakref.finalize(self, os.close, file)
         self._shape, self._dtype = array.shape[1:], array.dtype
         self._row_bytes = _row_bytes(array)
 
@@ -154,7 +155,7 @@ class FileRows:
         OSError : the file cannot be read, or not so far.
         """
         found = np.empty((len(rows), *self._shape), self._dtype)
-        to, file, size = found.view(np.uint8).reshape(-1).data, self._file.fileno(), self._row_bytes
+        to, file, size = found.view(np.uint8).reshape(-1).data, self._file, self._row_bytes
         for number, row in enumerate(rows.tolist()):
             part = to[number * size : (number + 1) * size]
             if os.preadv(file, [part], self._place + row * size) != size:
