@@ -23,9 +23,10 @@ from soundalike.library.rows import Room, Rows, merged, spare
 from soundalike.library.snapshot import Snapshot
 from soundalike.library.storage.encoding import decode_embeddings
 from soundalike.library.storage.index_file import (
+    FileRows,
     file_beside,
     let_go,
-    read_arrays,
+    read_with_rows,
     write_arrays,
 )
 from soundalike.library.storage.schema import analyses, contents, tracks
@@ -78,6 +79,9 @@ class Index(Rows):
     # Under other weights, by the bytes of their factors, or a metric's key; the last ones.
     _weighed: dict[Hashable, PairDistribution] = field(default_factory=dict, repr=False)
     _room: Room | None = field(default=None, repr=False)
+    # The first rows as they lie in the file; None where they have moved, or need not be read so.
+    _file_rows: FileRows | None = field(default=None, repr=False)
+    _in_file: int = 0
     # What was worked out about this state of the library.
     _kept: dict[Hashable, Any] = field(default_factory=dict, repr=False)
 
@@ -147,6 +151,7 @@ class Index(Rows):
             snapshot.space.layout,
             by_length=self.kept("by length", lambda: Order(self.durations_s)),
             by_audio=self.by_audio,
+            pick=self.pick,
         )
 
     def versions(self, snapshot: Snapshot) -> Versions:
@@ -158,6 +163,7 @@ class Index(Rows):
             fingerprints_of=self._by_row(snapshot.fingerprints_of),
             music_of=self._by_row(snapshot.music_of),
             by_audio=self.by_audio,
+            pick=self.pick,
         )
 
     @property
@@ -175,6 +181,14 @@ class Index(Rows):
             return {ids[track_id]: found for track_id, found in by_id(list(ids)).items()}
 
         return by_row
+
+    def pick(self, rows: NDArray[np.integer] | Sequence[int]) -> NDArray[np.float32]:
+        """The embeddings of some rows here and there, (m, D), in little memory."""
+        some = np.asarray(rows, np.intp)
+        if self._file_rows is None or some.max(initial=-1) >= self._in_file:
+            return self.embeddings[some]
+        found: NDArray[np.float32] = self._file_rows(some)
+        return found
 
     def row_of(self, track_id: int) -> int | None:
         """The row of a track; None for one that a search cannot find."""
@@ -198,8 +212,6 @@ class IndexKeeper:
         self._on_damage = on_damage
         self._kept: Index | None = None
         self._unwritten = 0
-        # Rows of the index at hand that lie in its file.
-        self._in_file = 0
         self._lock = threading.Lock()
 
     def current(self, snapshot: Snapshot) -> Index:
@@ -219,7 +231,7 @@ class IndexKeeper:
             self._kept = found
             if len(found) >= LEAST_ENCODED:
                 # Of these, a question looks at few, each in another place.
-                let_go(found.embeddings, self._in_file)
+                let_go(found.embeddings, found._in_file)
             return found
 
     def save(self) -> None:
@@ -258,7 +270,7 @@ class IndexKeeper:
     def _read(self, model: str, embedding_dim: int) -> Index | None:
         """The index in the file of a model."""
         path = self._path(model)
-        found = None if path is None else read_arrays(path)
+        found = None if path is None else read_with_rows(path, "embeddings")
         if found is None:
             return None
         arrays: dict[str, Any] = found[0]
@@ -276,12 +288,13 @@ class IndexKeeper:
                 _stale=statement["stale"],
                 _measured=[distribution],
                 _room=room,
+                _file_rows=found[2] if room.n >= LEAST_ENCODED else None,
+                _in_file=room.n,
             )
         except (KeyError, TypeError):
             return None  # of another version
         if index.embeddings.shape != (len(index), embedding_dim) or index.model != model:
             return None
-        self._in_file = len(index)
         return index
 
     def _from_scratch(self, snapshot: Snapshot) -> Index:
@@ -305,6 +318,7 @@ class IndexKeeper:
             return None
         ids = np.array(sorted(changed - {NO_TRACK}), np.int64)
         rows = self._some(snapshot, ids.tolist())
+        nowhere: dict[str, Any] = {"_file_rows": None, "_in_file": 0}
         columns, room = merged(index, index._room, ids, rows)
         n = len(columns["track_ids"])
         is_same = len(rows) == 0 and n == len(index)
@@ -324,6 +338,7 @@ class IndexKeeper:
             _weighed={},
             _room=room,
             _kept={},
+            **(nowhere if room is not index._room else {}),
         )
 
     def _parts(self, snapshot: Snapshot) -> Iterator[Rows]:

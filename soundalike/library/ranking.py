@@ -48,7 +48,7 @@ class Ranking:
 
     def cosines(self, seed: NDArray[np.float32], row: int) -> dict[str, float]:
         """Of a seed and a row, by facet."""
-        return self.listener.cosines(seed, self._index.embeddings[row])
+        return self.listener.cosines(seed, self._index.pick([row])[0])
 
     def scores_without_taste(self) -> NDArray[np.float32]:
         """float32 (n,): what there would be to rank by."""
@@ -80,6 +80,7 @@ class Ranking:
             lengths=None if metric is None else self._index.lengths(metric),
             # What is added to the scores, and ranks among all, need them as they are.
             codes=self._codes if self.listener.use is None else None,
+            pick=self._index.pick,
         )
 
     @property

@@ -156,7 +156,7 @@ def _own_copies(
             index,
             [] if is_version else [row],
             tracks,
-            embedding=heard.embedding if seed_row is None else index.embeddings[seed_row],
+            embedding=heard.embedding if seed_row is None else index.pick([seed_row])[0],
             content_id=heard.content_id,
             audio_id=None if seed_row is None else int(index.audio_ids[seed_row]),
             versions=[row] if is_version else [],

@@ -371,7 +371,7 @@ class View:
             seed=Seed(found.track, found.path),
             content_id=found.content_id,
             model=self.model,
-            embedding=self.index.embeddings[row],
+            embedding=self.index.pick([row])[0],
             excerpts=music.excerpts,
             starts_s=music.starts_s,
             duration_s=float(self.index.durations_s[row]),

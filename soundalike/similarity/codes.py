@@ -24,7 +24,10 @@ from numpy.typing import NDArray
 
 from soundalike.similarity.best import bound_of_best
 
-__all__ = ["LEAST_ENCODED", "Codes", "Estimates", "encode", "estimate"]
+__all__ = ["LEAST_ENCODED", "Codes", "Estimates", "Pick", "encode", "estimate"]
+
+Pick = Callable[[NDArray[np.intp]], NDArray[np.float32]]
+"""The embeddings of some rows, (m, D)."""
 
 LEAST_ENCODED = 50_000
 """Rows from which on estimates are worth it: ONNX Runtime has to be loaded for them first."""
@@ -119,14 +122,18 @@ def encode(embeddings: NDArray[np.float32]) -> Codes:
 
 
 def estimate(
-    query: NDArray[np.float32], codes: Codes, embeddings: NDArray[np.float32]
+    query: NDArray[np.float32],
+    codes: Codes,
+    embeddings: NDArray[np.float32],
+    pick: Pick | None = None,
 ) -> Estimates:
     """The products of all rows with a query.
 
     Parameters
     ----------
     query : (D,), of any length.
-    embeddings : (n, D), what the codes were made of; few rows of it are read.
+    embeddings : (n, D), what the codes were made of.
+    pick : a better way than an index to have few rows of it.
     """
     coarse, fine, parts = _parts(query)
     whole = np.stack([coarse, fine], axis=1)
@@ -150,7 +157,7 @@ def estimate(
         # To pick rows takes several times as long as to read them in order.
         if len(rows) > len(embeddings) / _PICKED:
             return np.asarray((embeddings @ query)[rows])
-        return np.asarray(embeddings[rows] @ query)
+        return np.asarray((embeddings[rows] if pick is None else pick(rows)) @ query)
 
     return Estimates(scores, error, exact)
 

@@ -13,6 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from soundalike.facets import Facets
+from soundalike.similarity.codes import Pick
 from soundalike.similarity.orders import Order
 from soundalike.similarity.recording import Music, MusicOf, one_recording
 from soundalike.similarity.sets import RowSets
@@ -49,6 +50,7 @@ class Recordings:
     music_of : asked for few rows, where embedding and length leave it open.
     layout : of the embeddings; None to hear all of them as sound.
     by_length, by_audio : the orders of durations_s and audio_ids, where somebody has them.
+    pick : a better way than an index to have few rows of the embeddings.
     """
 
     def __init__(
@@ -61,10 +63,12 @@ class Recordings:
         *,
         by_length: Order | None = None,
         by_audio: Order | None = None,
+        pick: Pick | None = None,
     ) -> None:
         self._embeddings = embeddings
         self._durations_s = durations_s
         self._audio_ids = audio_ids
+        self._pick: Pick = (lambda rows: embeddings[rows]) if pick is None else pick
         self._by_length = Order(durations_s) if by_length is None else by_length
         self._by_audio = Order(audio_ids) if by_audio is None else by_audio
         self._music_of = music_of
@@ -85,7 +89,7 @@ class Recordings:
         found = []
         for start in range(0, len(rows), _BLOCK_QUERIES):
             some = list(rows[start : start + _BLOCK_QUERIES])
-            embeddings = self._embeddings[some]
+            embeddings = self._pick(np.array(some, np.intp))
             least = None if cosines is None else _least(embeddings, cosines[some])
             candidates = self._candidates(embeddings, self._durations_s[some], cosines, least)
             others = [
@@ -167,7 +171,7 @@ class Recordings:
         found = []
         for number, rows in enumerate(picked):
             if products is None:
-                cosines = self._embeddings[rows] @ queries[number]
+                cosines = self._pick(rows) @ queries[number]
             else:
                 cosines = products[number, rows]
             is_near = cosines >= _TRACK_SIMILARITY

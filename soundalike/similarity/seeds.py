@@ -43,7 +43,7 @@ from numpy.typing import NDArray
 from soundalike.arguments import whole_number
 from soundalike.errors import InvalidArgument
 from soundalike.facets import Facets
-from soundalike.similarity.codes import Codes, Estimates, estimate
+from soundalike.similarity.codes import Codes, Estimates, Pick, estimate
 from soundalike.similarity.distribution import check_matrix
 from soundalike.similarity.taste import Metric
 
@@ -89,6 +89,7 @@ def score_seeds(
     metric: Metric | None = None,
     lengths: NDArray[np.float32] | None = None,
     codes: Codes | None = None,
+    pick: Pick | None = None,
 ) -> SeedScores:
     """Score all rows for some seeds.
 
@@ -128,7 +129,7 @@ def score_seeds(
         away = metric.queries(without)
     n = len(embeddings)
     if codes is not None and len(towards) == 1 and away is None and lengths is None:
-        estimates = estimate(towards[0], codes, embeddings)
+        estimates = estimate(towards[0], codes, embeddings, pick)
         return SeedScores(estimates.scores, np.zeros(n, np.intp), estimates.scores, estimates)
     found = SeedScores(np.empty(n, np.float32), np.zeros(n, np.intp), np.empty(n, np.float32))
     scales = np.zeros(1, np.float32)

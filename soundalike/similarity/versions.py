@@ -30,6 +30,7 @@ from soundalike.descriptors.fingerprint import FRAME_RATE
 from soundalike.facets import Facets
 from soundalike.similarity.alignment import Contour, best_path, contour, may_be_in_step, scores
 from soundalike.similarity.best import best_first
+from soundalike.similarity.codes import Pick
 from soundalike.similarity.orders import Order
 from soundalike.similarity.recording import (
     LEAST_SIMILARITY,
@@ -133,6 +134,7 @@ class Versions:
     fingerprints_of, music_of : asked for few rows at a time.
     least_evidence : less finds more versions, and more that are none.
     by_audio : the order of audio_ids, where somebody has it.
+    pick : a better way than an index to have few rows of the embeddings.
     """
 
     def __init__(
@@ -145,8 +147,10 @@ class Versions:
         music_of: MusicOf,
         least_evidence: float = LEAST_EVIDENCE,
         by_audio: Order | None = None,
+        pick: Pick | None = None,
     ) -> None:
         self._embeddings = embeddings
+        self._pick: Pick = (lambda rows: embeddings[rows]) if pick is None else pick
         self._audio_ids = audio_ids
         self._layout = layout
         self._fingerprints_of = fingerprints_of
@@ -191,7 +195,8 @@ class Versions:
         some = np.array(sorted(set(map(int, among))), np.intp)
         some = some[~self._repeats[some]]
         own = np.asarray(rows, np.intp)
-        cosines = self._embeddings[own] @ self._embeddings[some].T
+        embeddings = self._pick(own)
+        cosines = embeddings @ self._pick(some).T
         cosines[self._audio_ids[own][:, None] == self._audio_ids[some]] = -np.inf
         picked = [some[_cuts(each)] for each in cosines]
         # At once: what is stored of many rows costs little more than that of one.
@@ -203,10 +208,10 @@ class Versions:
         asked = dict.fromkeys([*open_ones, *(other for each in likely for other in each)])
         music = self._music_of(list(asked)) if asked else {}
         found: list[list[int]] = []
-        for row, each in zip(rows, likely, strict=True):
+        for row, embedding, each in zip(rows, embeddings, likely, strict=True):
             others = {other: music[other] for other in each if other in music}
             own_music = music.get(row)
-            same = self._same(self._embeddings[row], own_music, others) if own_music else {}
+            same = self._same(embedding, own_music, others) if own_music else {}
             found.append(sorted(same))
         return found
 
@@ -215,7 +220,7 @@ class Versions:
         own = _Subject(embedding, music.contour, lambda: music)
         some = np.array(sorted(set(map(int, among))), np.intp)
         some = some[~self._repeats[some]]
-        return sorted(self._near(own, some[_cuts(self._embeddings[some] @ embedding)]))
+        return sorted(self._near(own, some[_cuts(self._pick(some) @ embedding)]))
 
     def has_fingerprint(self, row: int) -> bool:
         """Whether there is one; without it neither cuts nor versions are found."""
@@ -335,7 +340,7 @@ class Versions:
         """Those of others, by row, that hold the recording."""
         found = {}
         for row, other in others.items():
-            similarity = float(self._embeddings[row] @ embedding)
+            similarity = float(self._pick(np.array([row]))[0] @ embedding)
             same = one_recording(music, other, similarity=similarity, layout=self._layout)
             if same is not None:
                 found[row] = Relation(row, "near", similarity, same.agreement, same.alignment)
