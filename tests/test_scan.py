@@ -268,6 +268,20 @@ def test_a_deleted_file_is_marked_and_comes_back(
     assert not log()
 
 
+def test_a_file_whose_name_is_a_folders_now_is_missing(
+    library: Library, music: Path, log: Callable[[], Counter[str]]
+) -> None:
+    library.scan([music])
+    log()
+    kept = (music / "a/1.wav").rename(music.parent / "kept.wav")
+    (music / "a/1.wav").mkdir()
+    assert counts(library.scan([music])) == {"missing": 1, "unchanged": 3}
+    # And may have moved into it.
+    kept.rename(music / "a/1.wav/1.wav")
+    assert counts(library.scan([music])) == {"moved": 1, "unchanged": 3}
+    assert not log()
+
+
 def test_a_file_that_comes_back_with_another_time(
     library: Library, music: Path, log: Callable[[], Counter[str]]
 ) -> None:

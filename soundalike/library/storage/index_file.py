@@ -26,7 +26,7 @@ from urllib.parse import quote
 import numpy as np
 from numpy.typing import NDArray
 
-from soundalike.files import replaced_at_once
+from soundalike.files import cannot_write, open_regular, replaced_at_once
 
 __all__ = ["file_beside", "read_arrays", "write_arrays"]
 
@@ -51,6 +51,9 @@ def write_arrays(
     ------
     SoundalikeError : the file cannot be written.
     """
+    # Elsewhere what is no file, such as a pipe, is written to as it is; here nobody reads it.
+    if path.exists() and not path.is_file():
+        raise cannot_write(path, OSError("not a regular file"))
     blobs = {name: np.ascontiguousarray(array) for name, array in arrays.items()}
     entries, place = [], 0
     for name, array in blobs.items():
@@ -79,7 +82,7 @@ def write_arrays(
 def read_arrays(path: Path) -> tuple[dict[str, NDArray[Any]], dict[str, Any]] | None:
     """The arrays of a file, read-only, and what is stated about them; None if in doubt."""
     try:
-        with path.open("rb") as file:
+        with open(path, "rb", opener=open_regular) as file:
             mapped = mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ)
         return _read(mapped)
     # From a file that is not there to one whose header is no JSON: no index, for one reason or
