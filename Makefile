@@ -11,7 +11,7 @@ STAMP  := $(VENV)/.installed
 PACKAGES ?= more-validate held-out
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test test-page test-pythons fuzz lint format bench bench-library bench-server bench-quality named-music clean
+.PHONY: help demo test test-page test-endurance test-pythons fuzz lint format bench bench-library bench-server bench-endurance bench-quality named-music clean
 
 help: ## show this list
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /|/' | \
@@ -32,11 +32,14 @@ $(STAMP)-test: pyproject.toml constraints.txt | $(BIN)/python
 demo: $(STAMP)-demo ## scan a music folder (MUSIC=...) or composed music, show neighbours and how to open the page
 	@$(BIN)/python examples/demo.py $(if $(MUSIC),"$(MUSIC)")
 
-test: lint ## run every check, and every test but those of the page
-	$(BIN)/python -m pytest -n 2 --dist worksteal -m "not page"
+test: lint ## run every check, and every test but those of the page and of endurance
+	$(BIN)/python -m pytest -n 2 --dist worksteal -m "not page and not endurance"
 
 test-page: $(STAMP)-test ## test the page in Chromium (Debian: apt-get install chromium)
 	$(BIN)/python -m pytest -n 2 --dist worksteal -m page tests
+
+test-endurance: $(STAMP)-test ## kill scans, fill a disk (as root), disturb and damage files, for some minutes
+	$(BIN)/python -m pytest -n 2 --dist worksteal -m endurance tests
 
 test-pythons: ## try the wheel on every Python from 3.11 up, with the newest and the lowest dependencies
 	@$(PYTHON) tests/pythons.py
@@ -62,6 +65,11 @@ bench-library: $(STAMP)-test ## time the answers of a library of 10,000 and of 1
 
 bench-server: $(STAMP)-test ## time the server's answers over libraries of 10,000 and of 100,000 tracks
 	$(BIN)/python -m benchmarks.server --keep build/benchmark-server --out build/benchmark-server/figures.json
+
+bench-endurance: named-music $(STAMP)-test ## what test-endurance does, with real music, 20,000 files and 20,000 damaged ones (MUSIC=folder)
+	for what in kill disk files two cache soak fuzz; do \
+		$(BIN)/python -m benchmarks.endurance $$what "$(MUSIC)" --out build/benchmark-endurance/$$what.json || exit 1; \
+	done
 
 bench-quality: named-music $(STAMP)-test ## compare neighbours with other programs (MUSIC=folder of the soundtracks)
 	-$(BIN)/soundalike models pull musicnn

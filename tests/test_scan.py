@@ -560,6 +560,26 @@ class TestLinks:
         assert library.track("nice name").path == music / "b/nice name.wav"
         assert library.track(target).path == music / "b/nice name.wav"
 
+    def test_a_file_that_became_a_second_link_to_another_is_missing(
+        self, library: Library, music: Path
+    ) -> None:
+        elsewhere = write_track(music.parent / "elsewhere/one.wav", "elsewhere")
+        (music / "a/0.wav").symlink_to(elsewhere)
+        assert counts(library.scan([music])) == {"analysed": 5}
+        (music / "a/1.wav").unlink()
+        (music / "a/1.wav").symlink_to(elsewhere)
+        assert counts(library.scan([music])) == {"unchanged": 4, "missing": 1}
+
+    def test_links_to_the_same_nowhere_fail_each(self, library: Library, music: Path) -> None:
+        library.scan([music])
+        nowhere = music.parent / "nowhere.wav"
+        for name in ("a/1.wav", "b/3.wav"):
+            (music / name).unlink()
+            (music / name).symlink_to(nowhere)
+        report = library.scan([music])
+        assert [failure.path.name for failure in report.failed] == ["1.wav", "3.wav"]
+        assert {track.path.name for track in library.tracks("analysed")} == {"2.wav", "4.wav"}
+
     def test_broken_links_fail(self, library: Library, music: Path) -> None:
         (music / "a/broken.wav").symlink_to(music / "nowhere.wav")
         (music / "a/self.wav").symlink_to(music / "a/self.wav")

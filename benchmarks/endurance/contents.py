@@ -38,6 +38,7 @@ _ANALYSES = """
     JOIN models ON models.id = analyses.model_id
     LEFT JOIN excerpts ON excerpts.analysis_id = analyses.id
 """
+_NOTES = 4  # place among what is said of an analysis
 _FOLDERS = "SELECT path, excludes, pattern, tag_encoding FROM folders"
 _FAILING_FOLDERS = "SELECT folder, kind, reason FROM failures WHERE folder IS NOT NULL"
 # A half-written analysis: a part of it is not there, or not as long as the others are.
@@ -68,8 +69,8 @@ def contents(database: Path, *, now: bool = False) -> dict[str, Any]:
 
     Parameters
     ----------
-    now : leave out what is no longer so: tracks whose files are gone, and what was known of those
-        that cannot be read.
+    now : leave out what is no longer so: tracks whose files are gone, what was known of those
+        that cannot be read, and notes: two files with the same audio have those of the first.
     """
     with closing(sqlite3.connect(database)) as connection:
         found: dict[str, Any] = {}
@@ -83,6 +84,8 @@ def contents(database: Path, *, now: bool = False) -> dict[str, Any]:
                 found[os.fsdecode(path)] = [tuple(known), {}]
         for path, name, version, *said in connection.execute(_ANALYSES):
             if path not in left_out:
+                if now:
+                    said[_NOTES] = None
                 found[os.fsdecode(path)][1][name, version] = _digest(said)
         for path, *said in connection.execute(_FOLDERS):
             found["folder " + os.fsdecode(path)] = tuple(said)

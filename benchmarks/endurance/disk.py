@@ -7,7 +7,7 @@ import random
 import shutil
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -38,7 +38,15 @@ _QUESTIONS = (
 )
 
 
-def disk(music: Path, home: Path, *, seed: int, files: int) -> dict[str, Any]:
+def disk(
+    music: Path,
+    home: Path,
+    *,
+    seed: int,
+    files: int,
+    levels: Sequence[int] | None = None,
+    asked_at: Sequence[int] = (0, 1, 8, 40),
+) -> dict[str, Any]:
     """Scan and ask with so many blocks of 4 kB left on a small disk in memory.
 
     Parameters
@@ -46,6 +54,8 @@ def disk(music: Path, home: Path, *, seed: int, files: int) -> dict[str, Any]:
     music : folder with real music, to cut clips from.
     home : empty folder to work in; the disk is mounted in it.
     seed : of clips, changes, and of the levels between those that are always tried.
+    levels : blocks that are left for scans; by default some thirty, from none to all it takes.
+    asked_at : blocks that are left for questions.
 
     Returns
     -------
@@ -59,21 +69,21 @@ def disk(music: Path, home: Path, *, seed: int, files: int) -> dict[str, Any]:
     rng = random.Random(seed)
     folder = home / "music"
     prepare(music, folder, files, rng)
-    levels = sorted({*_LEVELS, *(rng.randrange(600) for _ in range(14))})
+    if levels is None:
+        levels = sorted({*_LEVELS, *(rng.randrange(600) for _ in range(14))})
     trials = _Trials(folder, home)
     with _small_disk(home / "disk") as small, work_progress("scans") as progress:
-        for number, what in enumerate(("new", "changed")):
+        for what in ("new", "changed"):
             if what == "changed":
                 trials.begin_with_what_is_there()
                 change(music, folder, rng)
             trials.expect()
-            for level in levels:
+            for number, level in enumerate(levels):
                 trials.scan(small, level, what)
-                progress(f"full disks, {what} files", levels.index(level) + 1, len(levels))
-            progress(f"full disks, {what} files", len(levels), len(levels))
-            if number:
-                for level in (0, 1, 8, 40):
-                    trials.ask(small, level)
+                progress(f"full disks, {what} files", number + 1, len(levels))
+        for number, level in enumerate(asked_at):
+            trials.ask(small, level)
+            progress("questions on full disks", number + 1, len(asked_at))
     return {
         "seed": seed,
         "levels": len(levels),
@@ -206,7 +216,8 @@ def _small_disk(place: Path) -> Iterator[Path]:
     try:
         yield place
     finally:
-        subprocess.run(["umount", place], check=True)
+        # This process may still have an index in memory that lies on it.
+        subprocess.run(["umount", "--lazy", place], check=True)
 
 
 def _empty(folder: Path) -> None:
