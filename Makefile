@@ -10,8 +10,11 @@ STAMP  := $(VENV)/.installed
 # yamnet.tflite, so that YAMNet is among the systems.
 PACKAGES ?= more-validate held-out
 
+# The tests start hundreds of processes: without bytecode each of them compiles everything again.
+unexport PYTHONDONTWRITEBYTECODE
+
 .DEFAULT_GOAL := help
-.PHONY: help demo test test-page test-endurance test-pythons fuzz lint format bench bench-library bench-server bench-endurance bench-quality named-music clean
+.PHONY: help demo test test-slow test-page test-endurance test-pythons fuzz lint format bench bench-library bench-server bench-endurance bench-quality named-music clean
 
 help: ## show this list
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /|/' | \
@@ -32,8 +35,11 @@ $(STAMP)-test: pyproject.toml constraints.txt | $(BIN)/python
 demo: $(STAMP)-demo ## scan a music folder (MUSIC=...) or composed music, show neighbours and how to open the page
 	@$(BIN)/python examples/demo.py $(if $(MUSIC),"$(MUSIC)")
 
-test: lint ## run every check, and every test but those of the page and of endurance
-	$(BIN)/python -m pytest -n 2 --dist worksteal -m "not page and not endurance"
+test: lint ## run every check, and every test but those of the other targets
+	$(BIN)/python -m pytest -n 2 --dist worksteal -m "not page and not slow and not endurance"
+
+test-slow: $(STAMP)-test ## run what takes long: more cases, long files, whole experiments, the wheel
+	$(BIN)/python -m pytest -n 2 --dist worksteal -m "slow and not page"
 
 test-page: $(STAMP)-test ## test the page in Chromium (Debian: apt-get install chromium)
 	$(BIN)/python -m pytest -n 2 --dist worksteal -m page tests

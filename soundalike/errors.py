@@ -22,6 +22,7 @@
     ├── PlaylistError            a playlist file that cannot be read
     │   └── PlaylistNotFound     no playlist is kept by this name
     ├── ServerError              a music server that cannot be reached, or refuses, or is none
+    ├── TrainingStopped          a process that trained was killed, or failed unforeseen
     ├── Busy                     too much is asked for at once; carries when to come again
     └── OutputError              a file or folder cannot be written
 
@@ -56,6 +57,7 @@ __all__ = [
     "SoundalikeError",
     "TooShort",
     "TrackNotFound",
+    "TrainingStopped",
     "UnreadableFile",
     "UnsupportedAudio",
     "printable",
@@ -203,6 +205,11 @@ class MissingExtra(SoundalikeError):
 
 class DataError(SoundalikeError):
     """A data set that is missing, damaged or laid out differently than expected."""
+
+
+class TrainingStopped(SoundalikeError):
+    """A process that trained was killed, or failed in a way that nobody foresaw; the message says
+    which one, and how."""
 
 
 class PlaylistError(SoundalikeError):

@@ -196,7 +196,10 @@ def assert_passages_are_slices(path: Path, *, within: float = 0.0) -> None:
         assert np.abs(part - expected).max() <= within
 
 
-@pytest.mark.parametrize("factor", [0.5, 2, 0, 0.013])
+@pytest.mark.parametrize(
+    "factor",
+    [0.5, 0, pytest.param(2, marks=pytest.mark.slow), pytest.param(0.013, marks=pytest.mark.slow)],
+)
 @pytest.mark.parametrize("kind", ["wav", "w64", *ADPCM])
 def test_a_wrong_byte_rate_moves_nothing(tmp_path: Path, kind: str, factor: float) -> None:
     source = chord(RATE, 12.0, 2)

@@ -39,6 +39,10 @@ _FAILURES_SHOWN = 3
         ("soundalike scan ~/Music", "analyse what is new or has changed"),
         ("soundalike scan ~/Music /mnt/nas/albums --jobs 2", "two folders, two files at a time"),
         ("soundalike scan", "the folders that were scanned before, again"),
+        (
+            "soundalike scan ~/Music --fast",
+            "hear six passages of each track only; scan without it later",
+        ),
         ("soundalike scan ~/Music --retry", "also retry what failed before"),
         (
             "soundalike scan ~/Music --exclude Podcasts --exclude '*.wma'",
@@ -64,6 +68,12 @@ _FAILURES_SHOWN = 3
     is_flag=True,
     help="Read every file for its content and tags, whatever its size and times say, and analyse "
     "again what an earlier version analysed without a fingerprint.",
+)
+@click.option(
+    "--fast",
+    is_flag=True,
+    help="Hear only six short passages of what is new or has changed: it takes two fifths of the "
+    "time, and eight of ten neighbours stay the same. The next scan without it hears all of them.",
 )
 @click.option(
     "--exclude",
@@ -101,6 +111,7 @@ def scan(
     jobs: int | None,
     retry: bool,
     full: bool,
+    fast: bool,
     exclude: tuple[str, ...],
     no_exclude: bool,
     pattern: str | None,
@@ -128,7 +139,7 @@ def scan(
     given = bool(exclude or no_exclude or pattern is not None or tag_encoding is not None)
     if upgrade and folders:
         raise click.UsageError("--upgrade takes no folders; to scan folders, leave it out")
-    if upgrade and (retry or full or given):
+    if upgrade and (retry or full or fast or given):
         raise click.UsageError(
             "--upgrade cannot be combined with other options of a scan: run one, then the other"
         )
@@ -150,6 +161,7 @@ def scan(
                     jobs=jobs,
                     retry=retry,
                     full=full,
+                    fast=fast,
                     exclude=exclude if exclude or no_exclude else None,
                     pattern=pattern,
                     tag_encoding=tag_encoding,
@@ -222,6 +234,7 @@ def _print_report(report: ScanReport) -> None:
     counts = {
         "analysed": report.analysed,
         "re-analysed": report.reanalysed,
+        "of them heard in passages only": report.fast,
         "retagged": report.retagged,
         "unchanged": report.unchanged,
         "moved": report.moved,

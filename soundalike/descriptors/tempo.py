@@ -114,22 +114,28 @@ class Tempo:
     unsure: bool
 
 
-def estimate_tempo(onset: FloatArray, calibration: TempoCalibration | None = None) -> Tempo | None:
+def estimate_tempo(
+    onset: FloatArray, calibration: TempoCalibration | None = None, *, n_passages: int = 1
+) -> Tempo | None:
     """The tempo of a whole track.
 
     Parameters
     ----------
     onset : float32 (N_BANDS, n_frames) of :class:`soundalike.frontends.onset.OnsetStream`.
     calibration : by default :data:`CALIBRATION`.
+    n_passages : of one length and of one track, that were laid end to end: no beat goes over from
+        one to the next.
 
     Returns
     -------
     None where there is nothing to tell a tempo from: less than 6 s, or no onsets.
     """
     calibration = calibration or CALIBRATION
-    features = tempo_features(onset)
-    if features is None:
+    parts = np.array_split(onset, n_passages, axis=1)
+    found_in = [each for part in parts if (each := tempo_features(part)) is not None]
+    if not found_in:
         return None
+    features = np.concatenate(found_in)
     scores = features @ np.asarray(calibration.weights)
     near = _mass_nearby(_softmax(scores.mean(axis=0)))
     best = int(near.argmax())

@@ -8,7 +8,7 @@ the values that :mod:`soundalike.descriptors` makes of them, the model's inputs 
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Final
 
 import numpy as np
@@ -49,6 +49,16 @@ class FacetFrames:
     log_mel: FloatArray
     onset: FloatArray
     chroma: FloatArray
+
+    def spliced(self, n_passages: int) -> FacetFrames:
+        """The same of passages of one length that were laid end to end: nothing begins where they
+        meet."""
+        onset = self.onset.copy()
+        for i in range(1, n_passages):
+            edge = round(i * onset.shape[1] / n_passages)
+            # What reaches over the edge, and what is compared with it.
+            onset[:, edge - 1 : edge + 2] = 0.0
+        return replace(self, onset=onset)
 
 
 class FacetStream:

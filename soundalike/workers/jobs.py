@@ -72,9 +72,10 @@ class AnalyseJob:
     Attributes
     ----------
     models : one or more; during an upgrade, the one that answers queries meanwhile is among them.
-    is_again : whether an older model has analysed it.
+    is_again : whether an older model has analysed it, or passages of it were heard.
     audio_digest : as :class:`Digested` has it; None where it was not looked at.
     tag_encoding : of 8-bit text in tags; None to find out.
+    fast : hear a few passages only.
     """
 
     track_id: int
@@ -85,6 +86,7 @@ class AnalyseJob:
     is_again: bool
     audio_digest: bytes | None = None
     tag_encoding: str | None = None
+    fast: bool = False
 
 
 @dataclass(frozen=True, slots=True)

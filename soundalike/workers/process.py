@@ -63,7 +63,10 @@ _FAULT_ADVICE = (
 
 
 class AnalyzerLike(Protocol):
-    """What a scan needs of an analyzer; ``soundalike.Analyzer`` is one."""
+    """What a scan needs of an analyzer; ``soundalike.Analyzer`` is one.
+
+    For a fast scan ``from_file`` is called with ``fast=True`` as well.
+    """
 
     @property
     def model(self) -> Any: ...
@@ -158,7 +161,8 @@ class Worker:
         # A model that cannot be loaded is none of the file's faults: before anything is read.
         analyzers = [self._analyzer(model) for model in job.models]
         facts = _facts(job, path)
-        analyses = tuple(analyzer.from_file(path) for analyzer in analyzers)
+        more = {"fast": True} if job.fast else {}
+        analyses = tuple(analyzer.from_file(path, **more) for analyzer in analyzers)
         return Analysed(job, facts, analyses, job.audio_digest or _audio_digest(path))
 
     def _analyzer(self, model: ModelKey | None = None) -> AnalyzerLike:
