@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import shutil
 import sqlite3
+import sys
 from collections.abc import Iterator
 from contextlib import closing
 from pathlib import Path
@@ -142,6 +143,19 @@ def test_a_file_in_doubt_is_made_anew(library: Library, tmp_path: Path, damage: 
     if damage != "folder":
         assert path.read_bytes()[:17] == b"soundalike index\n"
         assert read_arrays(path) is not None
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="no pipes with a name")
+def test_a_pipe_in_the_place_of_an_index_file_keeps_nobody_waiting(
+    library: Library, tmp_path: Path
+) -> None:
+    expected = library.similar(3, 5).matches
+    path = file_of(tmp_path)
+    path.unlink()
+    os.mkfifo(path)
+    with open_library(tmp_path) as other:
+        assert other.similar(3, 5).matches == expected
+    assert path.is_fifo()
 
 
 @settings(max_examples=200)

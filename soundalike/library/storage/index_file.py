@@ -29,7 +29,7 @@ from urllib.parse import quote
 import numpy as np
 from numpy.typing import NDArray
 
-from soundalike.files import replaced_at_once
+from soundalike.files import cannot_write, open_regular, replaced_at_once
 
 __all__ = [
     "FileRows",
@@ -70,6 +70,9 @@ def write_arrays(
     ------
     SoundalikeError : the file cannot be written.
     """
+    # Elsewhere what is no file, such as a pipe, is written to as it is; here nobody reads it.
+    if path.exists() and not path.is_file():
+        raise cannot_write(path, OSError("not a regular file"))
     blobs = {name: np.ascontiguousarray(array) for name, array in arrays.items()}
     entries: list[dict[str, Any]] = []
     place = 0
@@ -114,7 +117,7 @@ def read_with_rows(
     """As :func:`read_arrays`, with the rows of the array of this name one by one; None for none, or
     where the system cannot read so."""
     try:
-        with path.open("rb", buffering=0) as file:
+        with open(path, "rb", buffering=0, opener=open_regular) as file:
             mapped = mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_COPY)
             found = _read(mapped)
             if found is None:
