@@ -14,7 +14,7 @@ PACKAGES ?= more-validate held-out
 unexport PYTHONDONTWRITEBYTECODE
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test test-slow test-page test-pythons fuzz lint format bench bench-library bench-server bench-quality named-music clean
+.PHONY: help demo test test-slow test-page test-endurance test-pythons fuzz lint format bench bench-library bench-server bench-endurance bench-quality named-music clean
 
 help: ## show this list
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /|/' | \
@@ -36,13 +36,16 @@ demo: $(STAMP)-demo ## scan a music folder (MUSIC=...) or composed music, show n
 	@$(BIN)/python examples/demo.py $(if $(MUSIC),"$(MUSIC)")
 
 test: lint ## run every check, and every test but those of the other targets
-	$(BIN)/python -m pytest -n 2 --dist worksteal -m "not page and not slow"
+	$(BIN)/python -m pytest -n 2 --dist worksteal -m "not page and not slow and not endurance"
 
 test-slow: $(STAMP)-test ## run what takes long: more cases, long files, whole experiments, the wheel
 	$(BIN)/python -m pytest -n 2 --dist worksteal -m "slow and not page"
 
 test-page: $(STAMP)-test ## test the page in Chromium (Debian: apt-get install chromium)
 	$(BIN)/python -m pytest -n 2 --dist worksteal -m page tests
+
+test-endurance: $(STAMP)-test ## kill scans, fill a disk (as root), disturb and damage files, for some minutes
+	$(BIN)/python -m pytest -n 2 --dist worksteal -m endurance tests
 
 test-pythons: ## try the wheel on every Python from 3.11 up, with the newest and the lowest dependencies
 	@$(PYTHON) tests/pythons.py
@@ -67,6 +70,11 @@ bench-library: $(STAMP)-test ## time the answers of a library of 10,000 and of 1
 
 bench-server: $(STAMP)-test ## time the server's answers over libraries of 10,000 and of 100,000 tracks
 	$(BIN)/python -m benchmarks.server --keep build/benchmark-server --out build/benchmark-server/figures.json
+
+bench-endurance: named-music $(STAMP)-test ## what test-endurance does, with real music, 20,000 files and 20,000 damaged ones (MUSIC=folder)
+	for what in kill disk files two cache soak fuzz; do \
+		$(BIN)/python -m benchmarks.endurance $$what "$(MUSIC)" --out build/benchmark-endurance/$$what.json || exit 1; \
+	done
 
 bench-quality: named-music $(STAMP)-test ## compare neighbours with other programs (MUSIC=folder of the soundtracks)
 	-$(BIN)/soundalike models pull musicnn

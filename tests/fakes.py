@@ -157,8 +157,9 @@ class FakeAnalyzer:
     ``silent``: SilentAudio. ``bug``: an error that nobody foresaw. ``crash``: the process dies.
     ``once FILE``: the process dies the first time (FILE does not exist then). ``slow``: takes
     0.1 s. ``since N``: SilentAudio for all versions from N on. ``print``: writes to standard
-    output. ``hang``: never ends. ``dribble N``: reads a byte now and then for N s. ``change``:
-    the file grows while it is analysed. ``vanish``: it is gone afterwards.
+    output. ``greedy``: asks for a terabyte of memory. ``hang``: never ends. ``dribble N``: reads a
+    byte now and then for N s. ``change``: the file grows while it is analysed. ``vanish``: it is
+    gone afterwards.
     """
 
     def __init__(self, model: ModelKey) -> None:
@@ -205,6 +206,8 @@ class FakeAnalyzer:
                 time.sleep(0.05)
                 with Source(path) as source:
                     source.read(1)
+        if what == "greedy":
+            bytearray(2**40)
         if what == "hang":
             time.sleep(3600)
         if what == "change":

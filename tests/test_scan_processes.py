@@ -244,6 +244,19 @@ def test_a_file_without_end_is_given_up(
     )
 
 
+@pytest.mark.skipif(sys.platform != "linux", reason="only Linux limits memory so")
+def test_a_file_that_takes_all_memory_fails_alone(library: Library, tmp_path: Path) -> None:
+    write_track(tmp_path / "music/1.wav", "greedy")
+    write_track(tmp_path / "music/2.wav", "two")
+    report = library.scan([tmp_path / "music"], jobs=2)
+    assert report.analysed == 1
+    (failure,) = report.failed
+    assert (failure.kind, failure.reason) == (
+        "DecoderCrashed",
+        "takes more memory than a worker may have",
+    )
+
+
 def test_a_slow_file_is_not_given_up(
     library: Library, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

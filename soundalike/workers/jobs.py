@@ -13,6 +13,7 @@ from soundalike.files import Stamp
 from soundalike.models import ModelKey
 
 __all__ = [
+    "MOST_MEMORY",
     "AnalyseJob",
     "Analysed",
     "Broken",
@@ -32,6 +33,11 @@ __all__ = [
     "TagsJob",
     "Working",
 ]
+
+# Without a limit, a file of some kB whose header lies can make a decoder take all the memory there
+# is, and whom the system kills then is a matter of luck.
+MOST_MEMORY = 4_000_000_000
+"""Bytes of address space that a library's workers may have; the longest file takes a tenth."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -23,7 +23,14 @@ import numpy as np
 from numpy.typing import NDArray
 
 from soundalike.audio import audio_digest, probe, read_tags, source
-from soundalike.errors import AudioError, InvalidArgument, ModelError, UnreadableFile, with_place
+from soundalike.errors import (
+    AudioError,
+    DecoderCrashed,
+    InvalidArgument,
+    ModelError,
+    UnreadableFile,
+    with_place,
+)
 from soundalike.files import Stamp, content_digest, is_gone, stamp_of, why
 from soundalike.models import ModelKey
 from soundalike.workers.jobs import (
@@ -125,6 +132,10 @@ class Worker:
             outcome = Failed(job, type(error).__name__, error.reason, error.advice)
         except OSError as error:
             outcome = _unreadable(job, why(error))
+        except MemoryError:
+            # A header may state any size, and a decoder believe it.
+            kind, advice = DecoderCrashed.__name__, DecoderCrashed.advice
+            outcome = Failed(job, kind, "takes more memory than a worker may have", advice)
         except Exception as error:
             # Recorded for its file with the place it came from, where it is seen and can be
             # reported; the other files of the scan do not suffer for it.

@@ -9,7 +9,7 @@ from dataclasses import dataclass, replace
 from typing import Literal
 
 from soundalike.errors import DecoderCrashed
-from soundalike.files import is_gone
+from soundalike.files import file_is_gone
 from soundalike.library.scan.folders import KnownFolder, encoding_of
 from soundalike.library.scan.look import Seen
 from soundalike.library.scan.store import KnownTrack, Store
@@ -233,7 +233,7 @@ class Answers:
             self._elsewhere = store.by_content(without=self._seen.tracks)
         elsewhere = (each for one in contents for each in self._elsewhere.get(one, ()))
         found = [each for each in elsewhere if each not in self._seen.tracks]
-        twins = [twin for twin in store.known_ids(found[:_MOST_TWINS]) if is_gone(twin.path)]
+        twins = [twin for twin in store.known_ids(found[:_MOST_TWINS]) if file_is_gone(twin.path)]
         name, folder = os.path.basename(track.path), os.path.dirname(track.path)
         # Of several, the one whose tags are the same, that was moved keeping its name, or renamed
         # in its folder.

@@ -159,7 +159,6 @@ tracks = Table(
         None,
         "missing_at",
         sqlite_where=text("missing_at IS NOT NULL"),
-        postgresql_where=text("missing_at IS NOT NULL"),
     ),
     # People write ids down; one that was given to another track since would mislead them.
     sqlite_autoincrement=True,
