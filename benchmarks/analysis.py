@@ -156,7 +156,8 @@ def measure(
                 try:
                     answer = worker.ask(request)
                 except WorkerFailed as error:
-                    print(f"{name} fails on {path.name}: {error}")
+                    if not round_number:
+                        print(f"{name} fails on {path.name}: {str(error)[:100]}")
                     continue
                 seconds[name].append(answer["cpu_s"])
                 if not round_number:
