@@ -11,6 +11,7 @@ from pathlib import Path
 
 import av
 import numpy as np
+from av import AudioStream
 from numpy.typing import NDArray
 
 from soundalike.audio import load_audio, probe
@@ -85,6 +86,7 @@ def encode(path: Path, samples: NDArray[np.float32], kind: str, **tags: str) -> 
         stream = container.add_stream(
             form.codec, rate=form.sample_rate, layout="stereo", options=dict(form.options)
         )
+        assert isinstance(stream, AudioStream)
         stream.format = form.sample_format
         if form.bit_rate is not None:
             stream.bit_rate = form.bit_rate

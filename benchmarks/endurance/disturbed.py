@@ -169,7 +169,11 @@ def _scan(
     # Root gives up what lets it read all files.
     is_root = sys.platform != "win32" and os.geteuid() == 0
     process = start(
-        *("scan", folder, "--library", home / "library.db", *options),
+        "scan",
+        folder,
+        "--library",
+        home / "library.db",
+        *options,
         by=_AS_A_USER if is_root else (),
     )
     files = [path for path in sorted(folder.glob("album */*")) if path.is_file()]
