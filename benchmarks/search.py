@@ -128,7 +128,7 @@ def asked(place: Path) -> Figures:
         embeddings, codes = index.embeddings, index.encoded
 
         def exact() -> object:
-            estimates = estimate(embeddings[query() - 1], codes, embeddings, index.pick)
+            estimates = estimate(index.pick([query() - 1])[0], codes, embeddings, index.pick)
             estimates.settle_best(K)
             return best_first(estimates.scores, K)
 
