@@ -168,14 +168,8 @@ def _scan(
 ) -> None:
     # Root gives up what lets it read all files.
     is_root = sys.platform != "win32" and os.geteuid() == 0
-    process = start(
-        "scan",
-        folder,
-        "--library",
-        home / "library.db",
-        *options,
-        by=_AS_A_USER if is_root else (),
-    )
+    by = _AS_A_USER if is_root else ()
+    process = start("scan", folder, "--library", home / "library.db", *options, by=by)
     files = [path for path in sorted(folder.glob("album */*")) if path.is_file()]
     moments = sorted(rng.uniform(0.0, lasts_s) for _ in range(n_disturbed))
     chosen = list(zip(moments, rng.sample(files, n_disturbed), strict=True))
