@@ -62,9 +62,8 @@ format: $(STAMP)-test ## format the code
 	$(BIN)/ruff format .
 	$(BIN)/ruff check --fix .
 
-bench: $(STAMP)-test ## time decoding and analysis, compared with bliss-audio if it installs
-	-$(BIN)/python -m pip install --quiet --disable-pip-version-check bliss-audio
-	$(BIN)/python -m benchmarks.analysis
+bench: $(STAMP)-test ## time the analysis of a track in five formats, beside decoding and other programs
+	$(BIN)/python -m benchmarks.analysis --rounds 1
 
 bench-library: $(STAMP)-test ## time the answers of a library of 10,000 and of 100,000 tracks
 	$(BIN)/python -m benchmarks.library --keep build/benchmark-library --out build/benchmark-library/figures.json

@@ -8,10 +8,10 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from fractions import Fraction
 from pathlib import Path
-from typing import Any
 
 import av
 import numpy as np
+from av import AudioStream
 from numpy.typing import NDArray
 
 from soundalike.audio import load_audio, probe
@@ -83,9 +83,10 @@ def encode(path: Path, samples: NDArray[np.float32], kind: str, **tags: str) -> 
     form = FORMATS[kind]
     with path.open("wb") as file, av.open(file, "w", format=form.container) as container:
         container.metadata.update(tags)
-        stream: Any = container.add_stream(
+        stream = container.add_stream(
             form.codec, rate=form.sample_rate, layout="stereo", options=dict(form.options)
         )
+        assert isinstance(stream, AudioStream)
         stream.format = form.sample_format
         if form.bit_rate is not None:
             stream.bit_rate = form.bit_rate

@@ -20,6 +20,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from soundalike.errors import InvalidArgument
+from soundalike.frontends.dsp import real_spectrum
 from soundalike.frontends.onset import FRAME_RATE
 
 __all__ = [
@@ -208,7 +209,7 @@ def _autocorrelation(windows: FloatArray) -> FloatArray:
     length = windows.shape[-1]
     n_fft = 1 << (2 * length - 1).bit_length()
     varying = windows - windows.mean(axis=-1, keepdims=True)
-    spectrum = np.fft.rfft(varying, n_fft)
+    spectrum = real_spectrum(varying, n_fft)
     power = spectrum.real**2 + spectrum.imag**2
     cycles = np.arange(power.shape[-1], dtype=np.float32) / np.float32(n_fft)
     power *= np.exp(-2.0 * np.square(np.pi * _SMOOTHING * cycles))
@@ -226,7 +227,7 @@ def _spectrum(windows: FloatArray) -> tuple[FloatArray, float]:
     n_fft = 1 << (4 * windows.shape[-1] - 1).bit_length()
     varying = windows - windows.mean(axis=-1, keepdims=True)
     fade = np.hanning(windows.shape[-1]).astype(np.float32)
-    magnitude = np.abs(np.fft.rfft(varying * fade, n_fft))
+    magnitude = np.abs(real_spectrum(varying * fade, n_fft))
     faint = np.float32(_FAINT * np.linalg.norm(fade))
     magnitude /= np.sqrt(np.square(magnitude).mean(axis=-1, keepdims=True)) + faint
     spectrum: FloatArray = np.log1p(magnitude)

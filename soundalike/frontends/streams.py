@@ -22,6 +22,7 @@ from soundalike.frontends.decimate import Decimator
 from soundalike.frontends.log_mel import EXCERPT_S, Excerpts, LogMelStream, excerpts
 from soundalike.frontends.onset import FRAME_RATE as ONSET_FRAME_RATE
 from soundalike.frontends.onset import OnsetStream
+from soundalike.threads import one_blas_thread
 
 __all__ = ["DESCRIPTORS", "FacetFrames", "FacetStream", "facet_excerpts"]
 
@@ -93,8 +94,10 @@ class FacetStream:
 
     def push(self, block: NDArray[np.floating]) -> None:
         """Take the next samples: (n_samples,), any length."""
-        self._log_mel.push(block)
-        self._push_low(self._first.push(np.asarray(block, np.float32)))
+        # All at once: a block has a dozen products.
+        with one_blas_thread():
+            self._log_mel.push(block)
+            self._push_low(self._first.push(np.asarray(block, np.float32)))
 
     def _push_low(self, samples: FloatArray) -> None:
         self._onset.push(samples)
