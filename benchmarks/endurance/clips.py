@@ -8,7 +8,6 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from fractions import Fraction
 from pathlib import Path
-from typing import Any
 
 import av
 import numpy as np
@@ -83,7 +82,7 @@ def encode(path: Path, samples: NDArray[np.float32], kind: str, **tags: str) -> 
     form = FORMATS[kind]
     with path.open("wb") as file, av.open(file, "w", format=form.container) as container:
         container.metadata.update(tags)
-        stream: Any = container.add_stream(
+        stream = container.add_stream(
             form.codec, rate=form.sample_rate, layout="stereo", options=dict(form.options)
         )
         stream.format = form.sample_format
