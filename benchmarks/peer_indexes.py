@@ -34,7 +34,8 @@ def peers(embeddings: Vectors, k: int) -> dict[str, float]:
         try:
             began = time.perf_counter()
             search = make(embeddings, k)
-        except ImportError:
+        except (ImportError, AttributeError):
+            # Not installed; or, for sqlite-vec, a Python whose SQLite takes no extensions.
             continue
         found[f"{name}: made, s"] = time.perf_counter() - began
         times, hits = [], 0
