@@ -8,6 +8,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from fractions import Fraction
 from pathlib import Path
+from typing import Any
 
 import av
 import numpy as np
@@ -82,7 +83,7 @@ def encode(path: Path, samples: NDArray[np.float32], kind: str, **tags: str) -> 
     form = FORMATS[kind]
     with path.open("wb") as file, av.open(file, "w", format=form.container) as container:
         container.metadata.update(tags)
-        stream = container.add_stream(
+        stream: Any = container.add_stream(
             form.codec, rate=form.sample_rate, layout="stereo", options=dict(form.options)
         )
         stream.format = form.sample_format
