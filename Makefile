@@ -62,8 +62,9 @@ format: $(STAMP)-test ## format the code
 	$(BIN)/ruff format .
 	$(BIN)/ruff check --fix .
 
-bench: $(STAMP)-test ## time the analysis of a track in five formats, beside decoding and other programs
+bench: $(STAMP)-test ## time the analysis of a track in five formats beside decoding, and searches of 10,000 tracks
 	$(BIN)/python -m benchmarks.analysis --rounds 1
+	$(BIN)/python -m benchmarks.search --tracks 10000
 
 bench-library: $(STAMP)-test ## time the answers of a library of 10,000 and of 100,000 tracks
 	$(BIN)/python -m benchmarks.library --keep build/benchmark-library --out build/benchmark-library/figures.json
