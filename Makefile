@@ -11,7 +11,7 @@ STAMP  := $(VENV)/.installed
 PACKAGES ?= more-validate held-out
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test test-page test-pythons fuzz lint format bench bench-library bench-server bench-quality named-music clean
+.PHONY: help demo test test-page test-ray test-remote test-pythons fuzz lint format bench bench-library bench-server bench-quality named-music clean
 
 help: ## show this list
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /|/' | \
@@ -32,11 +32,21 @@ $(STAMP)-test: pyproject.toml constraints.txt | $(BIN)/python
 demo: $(STAMP)-demo ## scan a music folder (MUSIC=...) or composed music, show neighbours and how to open the page
 	@$(BIN)/python examples/demo.py $(if $(MUSIC),"$(MUSIC)")
 
-test: lint ## run every check, and every test but those of the page
-	$(BIN)/python -m pytest -n 2 --dist worksteal -m "not page"
+$(STAMP)-many: $(STAMP)-test
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt --editable '.[ray,remote,many]'
+	@touch $@
+
+test: lint ## run every check, and every test but those of the page and of many machines
+	$(BIN)/python -m pytest -n 2 --dist worksteal -m "not page and not ray and not remote"
 
 test-page: $(STAMP)-test ## test the page in Chromium (Debian: apt-get install chromium)
 	$(BIN)/python -m pytest -n 2 --dist worksteal -m page tests
+
+test-ray: $(STAMP)-many ## test scans on a Ray cluster of two nodes, which is started for it
+	$(BIN)/python -m pytest -m ray tests
+
+test-remote: $(STAMP)-many ## test music on S3, HTTP and SFTP servers, which are started for it
+	$(BIN)/python -m pytest -m remote tests
 
 test-pythons: ## try the wheel on every Python from 3.11 up, with the newest and the lowest dependencies
 	@$(PYTHON) tests/pythons.py

@@ -22,6 +22,7 @@
     ├── PlaylistError            a playlist file that cannot be read
     │   └── PlaylistNotFound     no playlist is kept by this name
     ├── ServerError              a music server that cannot be reached, or refuses, or is none
+    ├── ClusterError             a Ray cluster that cannot be joined, or whose nodes cannot work
     ├── Busy                     too much is asked for at once; carries when to come again
     └── OutputError              a file or folder cannot be written
 
@@ -39,6 +40,7 @@ __all__ = [
     "AmbiguousTrack",
     "AudioError",
     "Busy",
+    "ClusterError",
     "DamagedAudio",
     "DataError",
     "DecoderCrashed",
@@ -229,6 +231,11 @@ class ServerError(SoundalikeError):
 
     def __str__(self) -> str:
         return str(self.args[0])
+
+
+class ClusterError(SoundalikeError):
+    """A Ray cluster that cannot be joined, or whose nodes cannot work; the message says what to do
+    about it."""
 
 
 class Busy(SoundalikeError):

@@ -44,7 +44,7 @@ from soundalike.workers.jobs import (
     Setup,
     TagsJob,
 )
-from soundalike.workers.pool import WorkerPool, available_cores
+from soundalike.workers.pool import WorkerPool
 
 __all__ = ["Scan"]
 
@@ -81,7 +81,7 @@ class Scan:
         self._settings = settings
         self._plan = Plan()
         self._make_pool = pool
-        self._jobs = 1
+        self._jobs: int | None = None
         self._progress: Callable[[ScanProgress], None] | None = None
         self._counts = Tally()
         self._seen = Seen()
@@ -102,7 +102,7 @@ class Scan:
     ) -> ScanReport:
         if jobs is not None and jobs < 1:
             raise InvalidArgument(f"jobs must be at least 1, not {jobs}")
-        self._jobs = jobs or available_cores()
+        self._jobs = jobs
         self._progress = progress
         started = time.monotonic()
         interrupted = False
