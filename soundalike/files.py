@@ -13,7 +13,9 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import BinaryIO, NamedTuple
 
+from soundalike import remote
 from soundalike.errors import OutputError, printable
+from soundalike.urls import url_of
 
 __all__ = [
     "Stamp",
@@ -23,6 +25,7 @@ __all__ = [
     "ctime_of",
     "is_gone",
     "output_folder",
+    "real",
     "replaced_at_once",
     "stamp_of",
     "why",
@@ -164,12 +167,16 @@ class Stamp(NamedTuple):
 
 
 def stamp_of(path: str | os.DirEntry[str]) -> Stamp:
-    """Size and times of a regular file, links followed.
+    """Size and times of a regular file, links followed; or of what is at an address, where a number
+    that goes with its content stands in for the ctime.
 
     Raises
     ------
     OSError : there is none, or it is a folder, a pipe or a device.
     """
+    url = url_of(path)
+    if url is not None:
+        return Stamp(*remote.look(url))
     found = path.stat() if isinstance(path, os.DirEntry) else os.stat(path)
     if not stat.S_ISREG(found.st_mode):
         raise OSError("not a regular file")
@@ -184,15 +191,24 @@ def ctime_of(found: os.stat_result) -> int | None:
 def content_digest(path: str, on_read: Callable[[], None] = lambda: None) -> bytes:
     """BLAKE2b (32 bytes) of the file's bytes; ``on_read`` is called after each block of 1 MiB."""
     digest = hashlib.blake2b(digest_size=32)
-    with open(path, "rb") as file:
+    url = url_of(path)
+    with open(path if url is None else remote.local_copy(url, on_read), "rb") as file:
         while block := file.read(_BLOCK_BYTES):
             digest.update(block)
             on_read()
     return digest.digest()
 
 
+def real(path: str | os.PathLike[str]) -> str:
+    """A path without links, "~" filled in; an address as it is."""
+    return url_of(path) or os.path.realpath(os.path.expanduser(path))
+
+
 def is_gone(path: str) -> bool:
     """Whether nothing is there; False when that cannot be told, such as without permission."""
+    url = url_of(path)
+    if url is not None:
+        return remote.is_gone(url)
     try:
         os.lstat(path)
     except (FileNotFoundError, NotADirectoryError):

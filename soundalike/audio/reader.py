@@ -92,7 +92,7 @@ def read_tags(path: StrPath, encoding: str | None = None) -> Tags:
     with Source(path) as source:
         is_mpeg = read_header(source).kind in (None, "MP3")
         try:
-            found = read_with_mutagen(str(Path(path)), is_mpeg=is_mpeg, encoding=encoding)
+            found = read_with_mutagen(str(Path(source.local)), is_mpeg=is_mpeg, encoding=encoding)
         except OSError as error:
             raise UnreadableFile(path, why(error)) from error
         if found.is_whole or source.size == 0:

@@ -10,6 +10,7 @@ from typing import Any
 
 from soundalike import errors
 from soundalike.errors import AudioError, DecoderCrashed, InvalidArgument, SoundalikeError
+from soundalike.urls import path_of
 from soundalike.workers.jobs import Called, CallJob, Crashed, Failed, MakePool, Setup
 from soundalike.workers.pool import WorkerPool
 
@@ -93,7 +94,7 @@ def _result(outcome: Called | Failed | Crashed) -> Any:
     if isinstance(outcome, Called):
         return outcome.value
     kind = outcome.kind if isinstance(outcome, Failed) else DecoderCrashed.__name__
-    return Refused(Path(os.fsdecode(outcome.job.path)), kind, outcome.reason)
+    return Refused(path_of(os.fsdecode(outcome.job.path)), kind, outcome.reason)
 
 
 def error_of(path: Path, kind: str, reason: str) -> SoundalikeError:

@@ -23,7 +23,14 @@ import numpy as np
 from numpy.typing import NDArray
 
 from soundalike.audio import audio_digest, probe, read_tags, source
-from soundalike.errors import AudioError, InvalidArgument, ModelError, UnreadableFile, with_place
+from soundalike.errors import (
+    AudioError,
+    InvalidArgument,
+    MissingExtra,
+    ModelError,
+    UnreadableFile,
+    with_place,
+)
 from soundalike.files import Stamp, content_digest, is_gone, stamp_of, why
 from soundalike.models import ModelKey
 from soundalike.workers.jobs import (
@@ -113,7 +120,7 @@ class Worker:
                 outcome = Tagged(job, _facts(job, path))
             else:
                 outcome = self._analyse(job, path)
-        except ModelError as error:
+        except (MissingExtra, ModelError) as error:
             return Broken(error)
         except InvalidArgument as error:
             # What was asked of the file is wrong, such as a passage behind its end.

@@ -16,7 +16,6 @@ import os
 import threading
 import time
 from collections.abc import Callable, Iterator, Sequence
-from pathlib import Path
 
 from soundalike.errors import InvalidArgument
 from soundalike.frontends import find_frontend
@@ -33,6 +32,7 @@ from soundalike.library.storage.database import Database
 from soundalike.models import ModelInfo
 from soundalike.models.lineage import Lineage
 from soundalike.pace import Pace
+from soundalike.urls import path_of
 from soundalike.workers.jobs import (
     AnalyseJob,
     Crashed,
@@ -283,7 +283,7 @@ class Scan:
                 total=max(files, self._to_upgrade),
                 tracks_per_s=tracks_per_s,
                 left_s=left_s,
-                path=Path(path) if path else None,
+                path=path_of(path) if path else None,
                 model=self._setup.model.id,
             )
         )
