@@ -10,8 +10,11 @@ STAMP  := $(VENV)/.installed
 # yamnet.tflite, so that YAMNet is among the systems.
 PACKAGES ?= more-validate held-out
 
+# The tests start hundreds of processes: without bytecode each of them compiles everything again.
+unexport PYTHONDONTWRITEBYTECODE
+
 .DEFAULT_GOAL := help
-.PHONY: help demo test test-page test-ray test-remote test-pythons fuzz lint format bench bench-library bench-server bench-quality named-music clean
+.PHONY: help demo test test-slow test-page test-ray test-remote test-endurance test-pythons fuzz lint format bench bench-library bench-server bench-endurance bench-quality named-music clean
 
 help: ## show this list
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /|/' | \
@@ -36,8 +39,11 @@ $(STAMP)-many: $(STAMP)-test
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt --editable '.[ray,remote,many]'
 	@touch $@
 
-test: lint ## run every check, and every test but those of the page and of many machines
-	$(BIN)/python -m pytest -n 2 --dist worksteal -m "not page and not ray and not remote"
+test: lint ## run every check, and every test but those of the other targets
+	$(BIN)/python -m pytest -n 2 --dist worksteal -m "not page and not slow and not endurance and not ray and not remote"
+
+test-slow: $(STAMP)-test ## run what takes long: more cases, long files, whole experiments, the wheel
+	$(BIN)/python -m pytest -n 2 --dist worksteal -m "slow and not page"
 
 test-page: $(STAMP)-test ## test the page in Chromium (Debian: apt-get install chromium)
 	$(BIN)/python -m pytest -n 2 --dist worksteal -m page tests
@@ -47,6 +53,8 @@ test-ray: $(STAMP)-many ## test scans on a Ray cluster of two nodes, which is st
 
 test-remote: $(STAMP)-many ## test music on S3, HTTP and SFTP servers, which are started for it
 	$(BIN)/python -m pytest -m remote tests
+test-endurance: $(STAMP)-test ## kill scans, fill a disk (as root), disturb and damage files, for some minutes
+	$(BIN)/python -m pytest -n 2 --dist worksteal -m endurance tests
 
 test-pythons: ## try the wheel on every Python from 3.11 up, with the newest and the lowest dependencies
 	@$(PYTHON) tests/pythons.py
@@ -63,15 +71,19 @@ format: $(STAMP)-test ## format the code
 	$(BIN)/ruff format .
 	$(BIN)/ruff check --fix .
 
-bench: $(STAMP)-test ## time decoding and analysis, compared with bliss-audio if it installs
-	-$(BIN)/python -m pip install --quiet --disable-pip-version-check bliss-audio
-	$(BIN)/python -m benchmarks.analysis
+bench: $(STAMP)-test ## time the analysis of a track in five formats, beside decoding and other programs
+	$(BIN)/python -m benchmarks.analysis --rounds 1
 
 bench-library: $(STAMP)-test ## time the answers of a library of 10,000 and of 100,000 tracks
 	$(BIN)/python -m benchmarks.library --keep build/benchmark-library --out build/benchmark-library/figures.json
 
 bench-server: $(STAMP)-test ## time the server's answers over libraries of 10,000 and of 100,000 tracks
 	$(BIN)/python -m benchmarks.server --keep build/benchmark-server --out build/benchmark-server/figures.json
+
+bench-endurance: named-music $(STAMP)-test ## what test-endurance does, with real music, 20,000 files and 20,000 damaged ones (MUSIC=folder)
+	for what in kill disk files two cache soak fuzz; do \
+		$(BIN)/python -m benchmarks.endurance $$what "$(MUSIC)" --out build/benchmark-endurance/$$what.json || exit 1; \
+	done
 
 bench-quality: named-music $(STAMP)-test ## compare neighbours with other programs (MUSIC=folder of the soundtracks)
 	-$(BIN)/soundalike models pull musicnn

@@ -25,6 +25,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 import numpy as np
+from numpy.typing import NDArray
 from platformdirs import user_cache_path
 
 from soundalike.analysis import Analysis, unit
@@ -55,27 +56,33 @@ class Tracks:
     Parameters
     ----------
     seed : of the draws; track ``i`` is the same in every run.
+    around : a library whose tracks of a minute and more are the real ones; None for the demo's
+        composed music.
     """
 
-    def __init__(self, model: ModelInfo, seed: int = 0) -> None:
+    def __init__(self, model: ModelInfo, seed: int = 0, around: Path | None = None) -> None:
         self.model = model
         self._seed = seed
+        if around is not None:
+            self.real, self.words = _of_library(around, model)
+            return
         path = SEEDS / f"{model.id}.npz"
         if not path.is_file():
             _analyse_composed(model, path)
         with np.load(path) as stored:
-            self._real, self._words = stored["embeddings"], stored["words"]
+            self.real, self.words = stored["embeddings"], stored["words"]
 
     def analysis(self, number: int) -> Analysis:
         rng = np.random.default_rng([self._seed, number])
         dim = self.model.embedding_dim
         noise = unit(rng.normal(size=(2, dim)).astype(np.float32)) * np.float32(SPREAD)
-        place = rng.integers(len(self._real))
-        excerpts = unit(self._real[place] + noise)
+        place = rng.integers(len(self.real))
+        excerpts = unit(self.real[place] + noise)
         probabilities = rng.dirichlet(np.ones(len(self.model.labels)), 2).astype(np.float32)
+        words = np.clip(self.words[place] * rng.uniform(0.5, 1.5), 0, 1).astype(np.float32)
         return Analysis(
             model=self.model.id,
-            duration_s=19.88,
+            duration_s=float(length_s(rng)),
             labels=self.model.labels,
             probabilities=probabilities.mean(axis=0),
             embedding=unit(excerpts.mean(axis=0)),
@@ -84,9 +91,7 @@ class Tracks:
             excerpt_starts_s=np.array([0.0, 9.94]),
             genre_set=self.model.labels[:2],
             vocabulary=self.model.words,
-            word_probabilities=np.clip(self._words[place] * rng.uniform(0.5, 1.5), 0, 1).astype(
-                np.float32
-            ),
+            word_probabilities=words,
         )
 
     def facts(self, number: int) -> Facts:
@@ -95,6 +100,22 @@ class Tracks:
         album = f"{_word(artist + 3)} {number // 10 % 2 + 1}"
         title = f"{_word(number)} {_word(number * 31 + 5)}"
         return Facts(44_100, 2, "mp3", Tags(title=title, artist=name, album=album))
+
+
+def _of_library(place: Path, model: ModelInfo) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
+    """The embeddings and words of a library's tracks."""
+    with Library(place, model=model, create=False) as library:
+        tracks = [each for each in library.tracks("analysed") if (each.duration_s or 0) >= 60]
+        analyses = [library.analysis(track.track_id) for track in tracks]
+    return (
+        np.stack([each.embedding for each in analyses]),
+        np.stack([each.word_probabilities for each in analyses]),
+    )
+
+
+def length_s(rng: np.random.Generator, n: int | None = None) -> NDArray[np.float64]:
+    """Lengths as those of music: half of them from 2:30 to 4:30, few under 1:10 or over 10:00."""
+    return np.clip(np.exp(rng.normal(5.3, 0.45, n)), 30, 1800)
 
 
 def _analyse_composed(model: ModelInfo, path: Path) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from itertools import pairwise
 
 import numpy as np
 from numpy.typing import NDArray
@@ -12,11 +13,13 @@ from soundalike.frontends.log_mel import EXCERPT_S
 from soundalike.models.contract import DEFAULT_KIND, NO_WORDS, Words
 
 __all__ = [
+    "FAST",
     "UNFAMILIAR_BELOW",
     "Analysis",
     "Stretch",
     "genre_sets",
     "is_unfamiliar",
+    "runs",
     "sigmoid",
     "softmax",
     "temper",
@@ -25,12 +28,17 @@ __all__ = [
 
 FloatArray = NDArray[np.float32]
 
+FAST = "fast: "
+"""How the first note begins where only some passages of a track were heard."""
+
 # What fewer than one in fifty tracks of held-out music is as far from all known music as.
 UNFAMILIAR_BELOW = 0.02
 # A genre set of more labels than this tells a listener little.
 _UNSURE_ABOVE = 3
 
 
+# Excerpts that begin so much later than the one before ends do not follow it.
+_GAP_S = 0.5
 # Excerpts that a moment of the timeline is the median of: 50 s.
 _SMOOTHED = 5
 
@@ -59,7 +67,7 @@ class Analysis:
     Attributes
     ----------
     model : ``name@version``; embeddings of different models cannot be compared.
-    duration_s : seconds that were analysed.
+    duration_s : seconds that were analysed; of a fast analysis those of the whole track.
     labels : the genres, or the tags, that the model knows.
     probabilities : float32 (n_labels,), calibrated, sum 1. Of tags: activations, each 0 to 1 by
         itself, the mean over the excerpts; several tags may hold, so they sum to anything.
@@ -87,7 +95,7 @@ class Analysis:
     key_confidence : as of the tempo.
     fingerprint : uint8 (n_frames, 6), by which tracks are aligned in time
         (:mod:`soundalike.descriptors.fingerprint`); None for a model whose frontend makes no
-        chroma, and where it was not kept.
+        chroma, where it was not kept, and for a fast analysis.
     """
 
     model: str
@@ -112,6 +120,11 @@ class Analysis:
     key: str | None = None
     key_confidence: float | None = None
     fingerprint: NDArray[np.uint8] | None = None
+
+    @property
+    def is_fast(self) -> bool:
+        """Whether only some passages were heard, where the excerpts are; the notes tell more."""
+        return bool(self.notes) and self.notes[0].startswith(FAST)
 
     @property
     def layout(self) -> Facets:
@@ -178,8 +191,11 @@ class Analysis:
 
         The probabilities of each label are replaced by their median over five excerpts (fewer at
         the ends), so that a label has to hold for most of 50 s to show. A pause belongs to what
-        comes before it.
+        comes before it. Of a fast analysis, each passage that was heard is a stretch, or several;
+        what lies between is in none.
         """
+        if self.is_fast:
+            return self._heard_stretches()
         probabilities = _running_median(self.excerpt_probabilities, _SMOOTHED)
         best = probabilities.argmax(axis=1)
         begins = np.flatnonzero(np.diff(best, prepend=-1))
@@ -195,12 +211,40 @@ class Analysis:
             for begin, end in zip(begins.tolist(), ends, strict=True)
         )
 
+    def _heard_stretches(self) -> tuple[Stretch, ...]:
+        """The stretches of a fast analysis."""
+        found: list[Stretch] = []
+        for run in runs(self.excerpt_starts_s, self.excerpt_s):
+            probabilities = _running_median(self.excerpt_probabilities[run], _SMOOTHED)
+            best = probabilities.argmax(axis=1)
+            begins = np.flatnonzero(np.diff(best, prepend=-1)).tolist()
+            times = self.excerpt_starts_s[run]
+            for begin, end in zip(begins, [*begins[1:], len(best)], strict=True):
+                found.append(
+                    Stretch(
+                        start_s=float(times[begin]),
+                        end_s=min(float(times[end - 1]) + self.excerpt_s, self.duration_s),
+                        label=self.labels[int(best[begin])],
+                        probability=float(probabilities[begin:end, best[begin]].mean()),
+                    )
+                )
+        return tuple(found)
+
 
 def _running_median(values: FloatArray, length: int) -> FloatArray:
     """The median of each column over the rows around each row: (n, D) to (n, D)."""
     half = length // 2
     rows = range(len(values))
     return np.stack([np.median(values[max(0, i - half) : i + half + 1], axis=0) for i in rows])
+
+
+def runs(starts_s: NDArray[np.floating], excerpt_s: float) -> list[slice]:
+    """Excerpts that follow each other without a gap, (n_excerpts,) seconds, as slices in order.
+
+    A gap is a pause that was left out, or what was not heard.
+    """
+    breaks = (np.flatnonzero(np.diff(starts_s) > excerpt_s + _GAP_S) + 1).tolist()
+    return [slice(*ends) for ends in pairwise([0, *breaks, len(starts_s)])]
 
 
 def is_unfamiliar(familiarity: float | None) -> bool:

@@ -4,19 +4,20 @@ from __future__ import annotations
 
 import os
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from soundalike.analysis import Analysis, genre_sets, sigmoid, softmax, temper
+from soundalike.analysis import FAST, Analysis, genre_sets, sigmoid, softmax, temper
 from soundalike.descriptors.fingerprint import fingerprint
 from soundalike.descriptors.key import CALIBRATION as KEY_CALIBRATION
 from soundalike.descriptors.key import estimate_key
 from soundalike.descriptors.tempo import CALIBRATION as TEMPO_CALIBRATION
 from soundalike.descriptors.tempo import estimate_tempo
 from soundalike.errors import InvalidArgument, ModelError, SilentAudio, TooShort
-from soundalike.frontends import find_frontend, frames_of_file
+from soundalike.frontends import SpreadFrames, find_frontend, frames_of_file, frames_of_spread
 from soundalike.frontends.dsp import check_numbers, check_waveform
 from soundalike.frontends.streams import FacetFrames
 from soundalike.models import DEFAULT_MODEL, ModelInfo, ModelKey, find_by_key, find_model
@@ -134,6 +135,7 @@ class Analyzer:
         *,
         start_s: float = 0.0,
         end_s: float | None = None,
+        fast: bool = False,
     ) -> Analysis:
         """Analyse a file, or the passage of it between two times.
 
@@ -141,12 +143,21 @@ class Analyzer:
         ----------
         path : any audio file that FFmpeg decodes.
         start_s, end_s : seconds; by default the whole track.
+        fast : hear a few passages spread over the track instead of all of it. A short track, and
+            one in which they cannot be reached reliably, is heard as a whole all the same;
+            :attr:`Analysis.is_fast` tells. There is no fingerprint then.
 
         Raises
         ------
         AudioError : the file cannot be analysed; the class and the message say why.
-        InvalidArgument : times that are not in the track.
+        InvalidArgument : times that are not in the track; or a passage is to be heard fast.
         """
+        if fast:
+            if start_s != 0.0 or end_s is not None:
+                raise InvalidArgument("fast goes with whole tracks only, not with start_s or end_s")
+            spread = frames_of_spread(path, self._frontend.stream, self._frontend.excerpt_s)
+            if spread is not None:
+                return self._analyse_spread(spread)
         made = frames_of_file(path, self._frontend.stream, start_s=start_s, end_s=end_s)
         if made.duration_s < MIN_DURATION_S:
             raise TooShort(
@@ -203,8 +214,30 @@ class Analyzer:
             )
         return self._analyse(frames, frames.shape[1] * self._frontend.frame_s, ())
 
-    def _analyse(self, frames: Any, duration_s: float, notes: tuple[str, ...]) -> Analysis:
-        """Of what the frontend's stream made, or of a spectrogram."""
+    def _analyse_spread(self, spread: SpreadFrames[Any]) -> Analysis:
+        """Of what a few passages of a track are."""
+        made, n_passages = spread.decoded, len(spread.starts_s)
+        heard_s = n_passages * spread.passage_s
+        note = (
+            f"{FAST}{n_passages} passages of {spread.passage_s:.1f} s were heard, "
+            f"{heard_s / made.duration_s:.0%} of the track"
+        )
+        frames = made.values
+        if isinstance(frames, FacetFrames):
+            frames = frames.spliced(n_passages)
+        analysis = self._analyse(frames, made.duration_s, (note, *made.notes), n_passages)
+        starts_s = spread.in_track(analysis.excerpt_starts_s)
+        return replace(analysis, excerpt_starts_s=starts_s)
+
+    def _analyse(
+        self, frames: Any, duration_s: float, notes: tuple[str, ...], n_passages: int = 1
+    ) -> Analysis:
+        """Of what the frontend's stream made, or of a spectrogram.
+
+        Parameters
+        ----------
+        n_passages : of one length, that the frames are of.
+        """
         cut = self._frontend.excerpts(frames)
         n_excerpts, layout = len(cut.frames), self.model.layout
         unknown = [name for name in self._inputs if name not in cut.descriptors]
@@ -246,8 +279,9 @@ class Analyzer:
         if self.model.words:
             more["word_probabilities"] = sigmoid(outputs[WORDS]).mean(axis=0)
         if isinstance(frames, FacetFrames):
-            more |= self._tempo_of(frames) | self._key_of(frames)
-            more["fingerprint"] = fingerprint(frames.chroma)
+            more |= self._tempo_of(frames, n_passages) | self._key_of(frames)
+            if n_passages == 1:
+                more["fingerprint"] = fingerprint(frames.chroma)
         return Analysis(
             model=self.model.id,
             duration_s=duration_s,
@@ -271,9 +305,11 @@ class Analyzer:
     ) -> tuple[FloatArray, ...]:
         return run(self._session, inputs, outputs)
 
-    def _tempo_of(self, frames: FacetFrames) -> dict[str, Any]:
+    def _tempo_of(self, frames: FacetFrames, n_passages: int) -> dict[str, Any]:
         """What an analysis says of the tempo."""
-        found = None if self._tempo is None else estimate_tempo(frames.onset, self._tempo)
+        found = None
+        if self._tempo is not None:
+            found = estimate_tempo(frames.onset, self._tempo, n_passages=n_passages)
         if found is None:
             return {}
         if found.unsure:

@@ -23,6 +23,7 @@
     │   └── PlaylistNotFound     no playlist is kept by this name
     ├── ServerError              a music server that cannot be reached, or refuses, or is none
     ├── ClusterError             a Ray cluster that cannot be joined, or whose nodes cannot work
+    ├── TrainingStopped          a process that trained was killed, or failed unforeseen
     ├── Busy                     too much is asked for at once; carries when to come again
     └── OutputError              a file or folder cannot be written
 
@@ -59,6 +60,7 @@ __all__ = [
     "SoundalikeError",
     "TooShort",
     "TrackNotFound",
+    "TrainingStopped",
     "UnreadableFile",
     "UnsupportedAudio",
     "printable",
@@ -206,6 +208,11 @@ class MissingExtra(SoundalikeError):
 
 class DataError(SoundalikeError):
     """A data set that is missing, damaged or laid out differently than expected."""
+
+
+class TrainingStopped(SoundalikeError):
+    """A process that trained was killed, or failed in a way that nobody foresaw; the message says
+    which one, and how."""
 
 
 class PlaylistError(SoundalikeError):

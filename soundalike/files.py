@@ -23,7 +23,9 @@ __all__ = [
     "check_writable",
     "content_digest",
     "ctime_of",
+    "file_is_gone",
     "is_gone",
+    "open_regular",
     "output_folder",
     "real",
     "replaced_at_once",
@@ -189,10 +191,16 @@ def ctime_of(found: os.stat_result) -> int | None:
 
 
 def content_digest(path: str, on_read: Callable[[], None] = lambda: None) -> bytes:
-    """BLAKE2b (32 bytes) of the file's bytes; ``on_read`` is called after each block of 1 MiB."""
+    """BLAKE2b (32 bytes) of the file's bytes; ``on_read`` is called after each block of 1 MiB.
+
+    Raises
+    ------
+    OSError : it cannot be read, or is no regular file.
+    """
     digest = hashlib.blake2b(digest_size=32)
     url = url_of(path)
-    with open(path if url is None else remote.local_copy(url, on_read), "rb") as file:
+    local = path if url is None else remote.local_copy(url, on_read)
+    with open(local, "rb", opener=open_regular) as file:
         while block := file.read(_BLOCK_BYTES):
             digest.update(block)
             on_read()
@@ -202,6 +210,20 @@ def content_digest(path: str, on_read: Callable[[], None] = lambda: None) -> byt
 def real(path: str | os.PathLike[str]) -> str:
     """A path without links, "~" filled in; an address as it is."""
     return url_of(path) or os.path.realpath(os.path.expanduser(path))
+
+
+def open_regular(path: str, flags: int) -> int:
+    """An opener for ``open`` that waits for no writer, should there be a pipe instead of a file.
+
+    Raises
+    ------
+    OSError : it cannot be opened, or is no regular file.
+    """
+    descriptor = os.open(path, flags | getattr(os, "O_NONBLOCK", 0))
+    if not stat.S_ISREG(os.fstat(descriptor).st_mode):
+        os.close(descriptor)
+        raise OSError("not a regular file")
+    return descriptor
 
 
 def is_gone(path: str) -> bool:
@@ -216,3 +238,8 @@ def is_gone(path: str) -> bool:
     except OSError:
         return False
     return False
+
+
+def file_is_gone(path: str) -> bool:
+    """Whether no file is there: nothing, or a folder by this name; False as for :func:`is_gone`."""
+    return is_gone(path) or os.path.isdir(path)

@@ -17,7 +17,7 @@ __all__ = ["one_blas_thread"]
 
 _lock = threading.Lock()
 _holders = 0
-_limit: Any = None
+_before: list[int] = []
 
 
 @contextmanager
@@ -27,10 +27,13 @@ def one_blas_thread() -> Iterator[None]:
     Threads may enter one after the other and nested: the number of BLAS threads belongs to the
     whole process, so the first one in sets it and the last one out restores it.
     """
-    global _holders, _limit
+    global _holders, _before
+    libraries = _libraries()
     with _lock:
         if not _holders:
-            _limit = _controller().limit(limits=1, user_api="blas")
+            _before = [library.num_threads for library in libraries]
+            for library in libraries:
+                library.set_num_threads(1)
         _holders += 1
     try:
         yield
@@ -38,15 +41,17 @@ def one_blas_thread() -> Iterator[None]:
         with _lock:
             _holders -= 1
             if not _holders:
-                _limit.restore_original_limits()
-                _limit = None
+                for library, n_threads in zip(libraries, _before, strict=True):
+                    library.set_num_threads(n_threads)
 
 
 @cache
-def _controller() -> Any:
+def _libraries() -> list[Any]:
     # The libraries are looked for once: it takes longer than analysing a second of music. NumPy's
-    # is among them, since whoever calls has loaded it.
+    # is among them, since whoever calls has loaded it. Their controllers are asked one by one,
+    # since ``ThreadpoolController.limit`` looks for much more, each time: of a track with hundreds
+    # of products that was a hundredth.
     import numpy  # noqa: F401
     from threadpoolctl import ThreadpoolController
 
-    return ThreadpoolController()
+    return list(ThreadpoolController().select(user_api="blas").lib_controllers)

@@ -14,12 +14,13 @@ import time
 import wave
 from collections import Counter
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from soundalike.analysis import Analysis
+from soundalike.analysis import FAST, Analysis
 from soundalike.audio.source import Source
 from soundalike.errors import ModelError, SilentAudio, UnreadableFile
 from soundalike.facets import Facet, Facets
@@ -157,8 +158,9 @@ class FakeAnalyzer:
     ``slay``: so does the one that started it.
     ``once FILE``: the process dies the first time (FILE does not exist then). ``slow``: takes
     0.1 s. ``since N``: SilentAudio for all versions from N on. ``print``: writes to standard
-    output. ``hang``: never ends. ``dribble N``: reads a byte now and then for N s. ``change``:
-    the file grows while it is analysed. ``vanish``: it is gone afterwards.
+    output. ``greedy``: asks for a terabyte of memory. ``hang``: never ends. ``dribble N``: reads a
+    byte now and then for N s. ``change``: the file grows while it is analysed. ``vanish``: it is
+    gone afterwards.
     """
 
     def __init__(self, model: ModelKey) -> None:
@@ -167,7 +169,12 @@ class FakeAnalyzer:
             (Path(folder) / str(os.getpid())).touch()
 
     def from_file(
-        self, path: str | os.PathLike[str], *, start_s: float = 0.0, end_s: float | None = None
+        self,
+        path: str | os.PathLike[str],
+        *,
+        start_s: float = 0.0,
+        end_s: float | None = None,
+        fast: bool = False,
     ) -> Analysis:
         try:
             text = text_of(path)
@@ -203,6 +210,8 @@ class FakeAnalyzer:
                 time.sleep(0.05)
                 with Source(path) as source:
                     source.read(1)
+        if what == "greedy":
+            bytearray(2**40)
         if what == "hang":
             time.sleep(3600)
         if what == "change":
@@ -211,7 +220,8 @@ class FakeAnalyzer:
         if what == "vanish":
             os.remove(path)
         passage = f" {start_s:g}-{end_s}" if start_s or end_s is not None else ""
-        return fake_analysis(text + passage, self.model)
+        found = fake_analysis(text + passage, self.model)
+        return replace(found, notes=(f"{FAST}a little", *found.notes)) if fast else found
 
 
 def unloadable(model: ModelKey) -> FakeAnalyzer:

@@ -388,6 +388,7 @@ print(n_samples, (resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before) *
 
 
 @needs_posix
+@pytest.mark.slow
 def test_three_hours_take_bounded_memory(tmp_path: Path) -> None:
     rate, n_seconds = 8_000, 3 * 3600
     path = tmp_path / "long.flac"
@@ -452,7 +453,7 @@ def long_file(tmp_path_factory: pytest.TempPathFactory) -> Callable[[str], tuple
     return encoded
 
 
-@pytest.mark.parametrize("share", [0.3, 0.72])
+@pytest.mark.parametrize("share", [pytest.param(0.3, marks=pytest.mark.slow), 0.72])
 @pytest.mark.parametrize("kind", TRUNCATED)
 def test_a_truncated_file_is_decoded_as_far_as_it_goes(
     long_file: Callable[[str], tuple[FloatArray, Path]], tmp_path: Path, kind: str, share: float

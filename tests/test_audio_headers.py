@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import struct
+import subprocess
+import sys
 import uuid
 from pathlib import Path
 
@@ -196,7 +198,10 @@ def assert_passages_are_slices(path: Path, *, within: float = 0.0) -> None:
         assert np.abs(part - expected).max() <= within
 
 
-@pytest.mark.parametrize("factor", [0.5, 2, 0, 0.013])
+@pytest.mark.parametrize(
+    "factor",
+    [0.5, 0, pytest.param(2, marks=pytest.mark.slow), pytest.param(0.013, marks=pytest.mark.slow)],
+)
 @pytest.mark.parametrize("kind", ["wav", "w64", *ADPCM])
 def test_a_wrong_byte_rate_moves_nothing(tmp_path: Path, kind: str, factor: float) -> None:
     source = chord(RATE, 12.0, 2)
@@ -282,3 +287,30 @@ def test_a_wav_of_impossible_width_is_refused(tmp_path: Path, bits: int) -> None
     patch(path, 34, struct.pack("<H", bits))
     with pytest.raises(AudioError):
         load_audio(path)
+
+
+# Megabytes that opening a file, and reading its tags, added to what the process had.
+PEAK = """
+import resource, sys
+from soundalike.audio import probe, read_tags
+from soundalike.errors import AudioError
+def peak(): return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss // 1000
+before = peak()
+try: probe(sys.argv[1])
+except AudioError: pass
+read_tags(sys.argv[1])
+print(peak() - before)
+"""
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="only Linux tells the peak in kB")
+def test_a_tag_in_a_wav_of_absurd_size_takes_no_memory(tmp_path: Path) -> None:
+    """In a list that seems to reach far behind the end of the file."""
+    path = write_wav(tmp_path / "lie.wav", chord(RATE, 1.0), RATE)
+    data = path.read_bytes()
+    lie = b"LIST" + struct.pack("<I", 0x80000000) + b"INFOIART" + struct.pack("<I", 0x7F000000)
+    path.write_bytes(data[:36] + lie + data[36:])
+    found = subprocess.run(
+        [sys.executable, "-c", PEAK, path], check=True, capture_output=True, text=True
+    )
+    assert int(found.stdout) < 200

@@ -70,7 +70,14 @@ def test_where_a_part_cancels_nothing_clicks_and_the_note_says_how_much(tmp_path
         assert load_audio(path, start_s=start_s, end_s=end_s).notes == note
 
 
-@pytest.mark.parametrize("kind", ["wav", "flac", "alac", "aiff-24", "wavpack"])
+@pytest.mark.parametrize(
+    "kind",
+    [
+        "wav",
+        "flac",
+        *(pytest.param(kind, marks=pytest.mark.slow) for kind in ("alac", "aiff-24", "wavpack")),
+    ],
+)
 def test_a_passage_is_the_slice_where_channels_come_and_go(tmp_path: Path, kind: str) -> None:
     source = np.stack([chord(RATE, 16.0, 2)[0], chord(RATE, 16.0, 2)[1]])
     for start_s, end_s in ((2.1, 4.7), (7.33, 7.9), (8.2, 8.21), (9.0, 11.05), (13.0, 16.0)):

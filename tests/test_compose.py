@@ -73,6 +73,7 @@ def neighbours_of_the_same_band(embeddings: np.ndarray, bands: np.ndarray, *, k:
     return float((bands[nearest] == bands[:, None]).mean())
 
 
+@pytest.mark.slow
 def test_forty_pieces_by_eight_bands_in_five_formats(written: Written) -> None:
     assert len(written.paths) == 40
     places = [path.relative_to(written.folder).parts for path in written.paths]
@@ -86,6 +87,7 @@ def test_forty_pieces_by_eight_bands_in_five_formats(written: Written) -> None:
         assert path.name in written.output
 
 
+@pytest.mark.slow
 def test_the_files_are_tagged(written: Written) -> None:
     for path in written.paths:
         tags = mutagen.File(path, easy=True)
@@ -97,6 +99,7 @@ def test_the_files_are_tagged(written: Written) -> None:
         assert tags["genre"][0] in {band.genre for band in BANDS}
 
 
+@pytest.mark.slow
 def test_the_files_last_as_long_as_they_say(written: Written) -> None:
     for path in written.paths:
         with av.open(str(path)) as container:
@@ -109,6 +112,7 @@ def test_the_files_last_as_long_as_they_say(written: Written) -> None:
         assert MIN_DURATION_S <= duration_s <= MAX_DURATION_S + 0.1
 
 
+@pytest.mark.slow
 def test_neighbours_are_of_the_same_band(written: Written) -> None:
     bands = np.array([path.parts[-3] for path in written.paths])
     statistics = []
@@ -124,6 +128,7 @@ def test_neighbours_are_of_the_same_band(written: Written) -> None:
     assert neighbours_of_the_same_band(table, bands, k=4) >= 0.9
 
 
+@pytest.mark.slow
 def test_the_shipped_model_finds_them_too(written: Written) -> None:
     bands = np.array([path.parts[-3] for path in written.paths])
     analyzer = Analyzer()

@@ -272,6 +272,7 @@ def test_tempo_and_key_are_asked_for_one_change_at_a_time() -> None:
     assert table(found).splitlines()[2] == "| harmony | key +1 | 100 % | 12.5 % | 8 |"
 
 
+@pytest.mark.slow
 def test_the_default_model_is_asked(capsys: pytest.CaptureFixture[str]) -> None:
     assert ask_main(["--set", "small"]) == 0
     shown = capsys.readouterr().out

@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from soundalike.errors import OutputError
-from soundalike.files import output_folder, replaced_at_once, why, write_file
+from soundalike.files import content_digest, output_folder, replaced_at_once, why, write_file
 
 POSIX = pytest.mark.skipif(sys.platform == "win32", reason="Windows has no such files or modes")
 
@@ -188,3 +188,11 @@ def test_a_folder_is_made_and_left_empty(tmp_path: Path) -> None:
 )
 def test_the_words_of_an_error(error: Exception, words: str) -> None:
     assert why(error) == words
+
+
+@POSIX
+def test_a_pipe_has_no_content(tmp_path: Path) -> None:
+    """Nobody may ever write to it, which is no reason to wait for ever."""
+    os.mkfifo(tmp_path / "pipe.wav")
+    with pytest.raises(OSError, match="not a regular file"):
+        content_digest(str(tmp_path / "pipe.wav"))

@@ -10,11 +10,14 @@ from hypothesis import strategies as st
 
 from soundalike.errors import InvalidArgument
 from soundalike.frontends.dsp import (
+    banded,
     mel_filterbank,
     mel_frequencies,
+    mel_power,
     mel_spectrogram,
     power_spectrogram,
     power_to_db,
+    real_spectrum,
 )
 from soundalike.frontends.log_mel import (
     EXCERPT_FRAMES,
@@ -64,6 +67,35 @@ def test_the_filterbank_is_librosas() -> None:
     for sample_rate, n_fft in [(22_050, 2048), (44_100, 4096), (48_000, 4455)]:
         expected = librosa.filters.mel(sr=sample_rate, n_fft=n_fft, n_mels=128, fmax=11_025)
         np.testing.assert_allclose(mel_filterbank(sample_rate, n_fft), expected, atol=1e-7)
+
+
+@pytest.mark.parametrize("sample_rate", [4_000, 8_000, 22_050, 44_100, 192_000])
+@pytest.mark.parametrize("n_mels", [1, 12, 96, 128])
+def test_a_filterbank_in_parts_gives_what_the_whole_one_gives(
+    sample_rate: int, n_mels: int
+) -> None:
+    filterbank = mel_filterbank(sample_rate, 1024, n_mels)
+    power = np.random.default_rng(0).random((5, 513), dtype=np.float32)
+    # At 4 kHz the highest bands are empty: a part without any bin.
+    np.testing.assert_allclose(mel_power(power, banded(filterbank)), power @ filterbank.T, 1e-5)
+
+
+@given(st.integers(1, 300), st.integers(1, 600))
+def test_the_spectrum_in_single_precision_is_that_in_double(n: int, n_fft: int) -> None:
+    signal = np.random.default_rng(n).standard_normal((2, n)).astype(np.float32)
+    expected = np.fft.rfft(signal.astype(np.float64), n_fft)
+    found = real_spectrum(signal, n_fft)
+    assert found.dtype == np.complex64
+    np.testing.assert_allclose(found, expected, atol=1e-6 * np.abs(expected).max())
+    np.testing.assert_array_equal(real_spectrum(signal.T, n_fft, axis=0), found.T)
+
+
+def test_a_tone_is_heard_under_one_a_hundred_decibels_louder() -> None:
+    time_s = np.arange(22_050) / 22_050
+    spacing_hz = 22_050 / 2048
+    loud, soft = (np.sin(2 * np.pi * spacing_hz * bin * time_s) for bin in (100, 400))
+    power = power_spectrogram((loud + 1e-5 * soft).astype(np.float32), 22_050)[:, 10]
+    assert 10 * np.log10(power[400] / power[100]) == pytest.approx(-100, abs=0.2)
 
 
 @pytest.mark.filterwarnings("ignore")  # librosa's own, of its dependencies

@@ -69,6 +69,7 @@ def test_full_clips_have_the_frames_of_the_store(gtzan: Path, store: dict[str, n
         assert rms_difference(found, store[path.stem]) < 0.15, path.name
 
 
+@pytest.mark.slow
 def test_long_clips_have_the_frames_of_the_store(gtzan: Path, store: dict[str, np.ndarray]) -> None:
     for path in clips(gtzan, "long"):
         frames = frames_of(path)

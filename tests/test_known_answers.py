@@ -18,6 +18,7 @@ from controlled import pieces
 from known_answers import OWN_FACTOR, embed, factor_answers
 
 
+@pytest.mark.slow
 def test_facets_of_the_built_in_model_hear_their_own_factors() -> None:
     chosen = pieces("small")
     embeddings = embed(Analyzer(), chosen)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import shutil
 import sqlite3
+import sys
 from collections.abc import Iterator
 from contextlib import closing
 from pathlib import Path
@@ -19,7 +20,12 @@ from hypothesis import strategies as st
 from soundalike.library import Library
 from soundalike.library.index import IndexKeeper
 from soundalike.library.snapshot import Snapshot
-from soundalike.library.storage.index_file import read_arrays, write_arrays
+from soundalike.library.storage.index_file import (
+    let_go,
+    read_arrays,
+    read_with_rows,
+    write_arrays,
+)
 
 
 @pytest.fixture
@@ -127,7 +133,7 @@ def test_a_file_in_doubt_is_made_anew(library: Library, tmp_path: Path, damage: 
                 "flip": content[:-500] + bytes([content[-500] ^ 1]) + content[-499:],
                 "empty": b"",
                 "text": b"something else\n" * 100,
-                "header": content.replace(b'"version": 2', b'"version": 9'),
+                "header": content.replace(b'"version": 3', b'"version": 9'),
                 "long": content + b"more",
             }[damage]
         )
@@ -137,6 +143,19 @@ def test_a_file_in_doubt_is_made_anew(library: Library, tmp_path: Path, damage: 
     if damage != "folder":
         assert path.read_bytes()[:17] == b"soundalike index\n"
         assert read_arrays(path) is not None
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="no pipes with a name")
+def test_a_pipe_in_the_place_of_an_index_file_keeps_nobody_waiting(
+    library: Library, tmp_path: Path
+) -> None:
+    expected = library.similar(3, 5).matches
+    path = file_of(tmp_path)
+    path.unlink()
+    os.mkfifo(path)
+    with open_library(tmp_path) as other:
+        assert other.similar(3, 5).matches == expected
+    assert path.is_fifo()
 
 
 @settings(max_examples=200)
@@ -197,13 +216,77 @@ def test_a_folder_that_cannot_be_written_is_no_harm(
 ) -> None:
     file_of(tmp_path).unlink()
 
-    def full(*_: object) -> None:
+    def full(*_: object, **__: object) -> None:
         raise OSError(28, "No space left on device")
 
     monkeypatch.setattr("soundalike.library.index.write_arrays", full)
     with open_library(tmp_path) as other:
         assert other.similar(3, 5).searched == 29
     assert not file_of(tmp_path).exists()
+
+
+@pytest.fixture
+def every_library_is_large(monkeypatch: pytest.MonkeyPatch) -> None:
+    for module in ("ranking", "index"):
+        monkeypatch.setattr(f"soundalike.library.{module}.LEAST_ENCODED", 1)
+
+
+@pytest.mark.usefixtures("every_library_is_large")
+def test_a_large_library_answers_as_a_small_one_does(
+    library: Library, tmp_path: Path, music: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Also while it grows and changes: what lies in the file, and what came since."""
+
+    def answers(asked: Library) -> list[object]:
+        return [
+            (asked.similar(track, k, max_per_artist=most).matches, asked.index().model)
+            for track in (3, 17)
+            for k, most in ((5, None), (40, None), (9, 1))
+        ]
+
+    for step in (
+        lambda: None,
+        lambda: write_track(music / "new.wav", "text 3 new"),
+        lambda: write_track(music / "new2.wav", "text 17 new"),
+        lambda: write_track(music / "05.wav", "other text"),
+        lambda: os.remove(music / "08.wav"),
+        lambda: write_track(music / "last.wav", "text last"),
+    ):
+        step()
+        with open_library(tmp_path) as scanning:
+            scanning.scan([music])
+        with monkeypatch.context() as small:
+            small.setattr("soundalike.library.ranking.LEAST_ENCODED", 10**9)
+            small.setattr("soundalike.library.index.LEAST_ENCODED", 10**9)
+            with open_library(tmp_path) as other:
+                expected = answers(other)
+        assert answers(library) == expected
+        with open_library(tmp_path) as other:  # of the file
+            assert answers(other) == expected
+
+
+def test_rows_are_read_from_the_file_and_room_is_behind_them(tmp_path: Path) -> None:
+    path = tmp_path / "rows.index"
+    rows = np.random.default_rng(1).normal(size=(5000, 33)).astype(np.float32)
+    write_arrays(path, {"ids": np.arange(5000), "rows": rows}, {}, room={"rows": 100})
+    found = read_with_rows(path, "rows")
+    assert found is not None
+    arrays, _, pick = found
+    assert pick is not None
+    wanted = np.array([4999, 0, 17, 17])
+    np.testing.assert_array_equal(pick(wanted), rows[wanted])
+    assert pick(np.zeros(0, np.intp)).shape == (0, 33)
+    with pytest.raises(OSError, match="shorter"):
+        pick(np.array([10**9]))
+    assert arrays["rows"].shape == (5100, 33)
+    arrays["rows"][5000] = 7
+    let_go(arrays["rows"], 5000)
+    np.testing.assert_array_equal(arrays["rows"][:5000], rows)
+    assert (arrays["rows"][5000] == 7).all()
+    let_go(rows, 5000)  # of no file: nothing
+    path.unlink()
+    write_arrays(path, {"rows": np.zeros_like(rows)}, {})
+    np.testing.assert_array_equal(pick(wanted), rows[wanted])
 
 
 def damage_embedding(folder: Path, track_id: int, value: bytes) -> None:

@@ -75,7 +75,7 @@ def test_elman_is_tanh_step_by_step() -> None:
     torch.manual_seed(0)
     network = build("rnn", {"hidden": 5, "layers": 1, "pool": "last"}).eval()
     x = inputs("rnn", 1)[:, :, :7]
-    weights = network.recurrent
+    weights = network.recurrent[0]
     state = torch.zeros(5)
     for frame in normalise(x)[0].T:
         state = torch.tanh(

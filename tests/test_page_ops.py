@@ -9,7 +9,9 @@ from pathlib import Path
 from typing import Any
 
 import httpx
+import numpy as np
 import pytest
+from audio_files import chord, write_audio
 from browsers import PHONE, opened, serious
 from playwright.sync_api import Browser, Page, expect
 from servers import Music, running
@@ -114,6 +116,31 @@ def test_the_settings_of_a_folder_and_what_is_missing(
         expect(page.locator(".card", has_text="1 file is missing")).to_contain_text(gone.name)
         page.reload()
         expect(page.locator(".report")).to_be_visible()
+
+
+def test_a_fast_scan_and_what_it_says_of_a_track(
+    browser: Browser, composed: Music, tmp_path: Path
+) -> None:
+    music = few(composed, tmp_path / "music", 1)
+    long = np.tile(chord(8_000, 12.0), 10)
+    write_audio(music / "long.wav", long, 8_000, "wav")
+    settings = Settings(library=str(tmp_path / "library.db"))
+    with running(settings) as address, opened(browser, address) as page:
+        page.goto("/scan")
+        page.get_by_role("textbox", name="Folder", exact=True).fill(str(music))
+        page.get_by_text("Options").click()
+        page.get_by_label(re.compile("^Fast")).check()
+        page.get_by_role("button", name="Scan this folder").click()
+        tiles = page.locator(".report .tile")
+        expect(tiles).to_have_text(["2analysed", "1of them heard in passages"])
+        expect(page.locator("main")).to_contain_text("1 heard in passages only")
+        with Library(tmp_path / "library.db") as library:
+            track_id = library.track("long").track_id
+        page.goto(f"/track/{track_id}")
+        expect(page.locator("main")).to_contain_text("Only some passages of it were heard")
+        page.goto("/scan")
+        page.get_by_role("button", name="Scan for changes").click()
+        expect(tiles).to_have_text(["1analysed anew", "2unchanged"])
 
 
 def test_a_scan_of_another_program_is_told_of(own: Page) -> None:

@@ -68,11 +68,11 @@ each_format = pytest.mark.parametrize("format", WRITTEN)
 def back(format: str, rendered: Rendered, base: BasePair | None = None) -> Playlist:
     """What is read from it, as if it lay in the folder."""
     from soundalike.playlists.locations import Place
-    from soundalike.playlists.playlist_files import _FORMATS
+    from soundalike.playlists.playlist_files import _module
     from soundalike.playlists.source import Source
 
     source = Source(rendered.content, format, Place(FOLDER, base))
-    return replace(_FORMATS[format].parse(source), format=format)
+    return replace(_module(format).parse(source), format=format)
 
 
 def check(format: str, path: Path, *, lacks: str | None = None, **how: Any) -> None:

@@ -115,6 +115,7 @@ def test_a_string_has_its_harmonics() -> None:
     assert all(magnitude[220 * k - 3 : 220 * k + 4].max() > 5 * between for k in (1, 2, 3, 4))
 
 
+@pytest.mark.slow
 def test_the_phrase_is_always_the_same_stereo_music() -> None:
     first, second = phrase(), phrase()
     np.testing.assert_array_equal(first.channels, second.channels)
@@ -135,6 +136,7 @@ def quick(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return folder / "out"
 
 
+@pytest.mark.slow
 def test_the_page_stands_alone_and_says_that_it_is_quick(quick: Path) -> None:
     html = (quick / "report.html").read_text(encoding="utf-8")
     assert "A quick run" in html
@@ -146,6 +148,7 @@ def test_the_page_stands_alone_and_says_that_it_is_quick(quick: Path) -> None:
     assert "1,000 (alias)" in html  # 9,000 Hz at 8,000 Hz
 
 
+@pytest.mark.slow
 def test_every_picture_is_there(quick: Path) -> None:
     names = {path.stem for path in quick.glob("*.png")}
     assert names >= {"sampling", "aliasing-chirp", "aliasing", "waveform", "spectrogram", "mel"}

@@ -101,6 +101,7 @@ def gtzan_store(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return root
 
 
+@pytest.mark.slow
 def test_paper_runs_to_its_report(
     gtzan_store: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -142,6 +143,7 @@ def test_best_runs_to_its_report_and_does_not_repeat_itself(
     assert again.lines == outcome.lines
 
 
+@pytest.mark.slow
 def test_recurrent_compares_all_six(
     gtzan_store: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -165,6 +167,7 @@ def test_recurrent_compares_all_six(
     assert "A quick run" in outcome.report.read_text(encoding="utf-8")
 
 
+@pytest.mark.slow
 def test_cifar10_runs_to_its_report(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     cifar10_set.write_npz(tmp_path / "cifar10.npz", small_images(1000, 100))
     for recipe in ("PLAIN", "TUNED"):

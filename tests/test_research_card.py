@@ -21,6 +21,7 @@ from soundalike.research.datasets.frames import LogMelSet
 
 
 @pytest.mark.gtzan
+@pytest.mark.slow
 def test_the_card_states_what_the_shipped_file_reaches(gtzan: Path) -> None:
     data = gtzan_set.load(gtzan)
     analyzer = Analyzer()
@@ -70,6 +71,7 @@ def test_the_command_says_what_is_wrong(tmp_path: Path) -> None:
 
 
 @pytest.mark.gtzan
+@pytest.mark.slow
 def test_the_command_prints_the_table_and_draws(gtzan: Path, tmp_path: Path) -> None:
     picture = tmp_path / "confidence.png"
     words = ["models", "card", "soundalike", "--data", str(gtzan), "--split", "test"]

@@ -268,6 +268,20 @@ def test_a_deleted_file_is_marked_and_comes_back(
     assert not log()
 
 
+def test_a_file_whose_name_is_a_folders_now_is_missing(
+    library: Library, music: Path, log: Callable[[], Counter[str]]
+) -> None:
+    library.scan([music])
+    log()
+    kept = (music / "a/1.wav").rename(music.parent / "kept.wav")
+    (music / "a/1.wav").mkdir()
+    assert counts(library.scan([music])) == {"missing": 1, "unchanged": 3}
+    # And may have moved into it.
+    kept.rename(music / "a/1.wav/1.wav")
+    assert counts(library.scan([music])) == {"moved": 1, "unchanged": 3}
+    assert not log()
+
+
 def test_a_file_that_comes_back_with_another_time(
     library: Library, music: Path, log: Callable[[], Counter[str]]
 ) -> None:
@@ -545,6 +559,26 @@ class TestLinks:
         assert counts(library.scan([music])) == {"analysed": 5}
         assert library.track("nice name").path == music / "b/nice name.wav"
         assert library.track(target).path == music / "b/nice name.wav"
+
+    def test_a_file_that_became_a_second_link_to_another_is_missing(
+        self, library: Library, music: Path
+    ) -> None:
+        elsewhere = write_track(music.parent / "elsewhere/one.wav", "elsewhere")
+        (music / "a/0.wav").symlink_to(elsewhere)
+        assert counts(library.scan([music])) == {"analysed": 5}
+        (music / "a/1.wav").unlink()
+        (music / "a/1.wav").symlink_to(elsewhere)
+        assert counts(library.scan([music])) == {"unchanged": 4, "missing": 1}
+
+    def test_links_to_the_same_nowhere_fail_each(self, library: Library, music: Path) -> None:
+        library.scan([music])
+        nowhere = music.parent / "nowhere.wav"
+        for name in ("a/1.wav", "b/3.wav"):
+            (music / name).unlink()
+            (music / name).symlink_to(nowhere)
+        report = library.scan([music])
+        assert [failure.path.name for failure in report.failed] == ["1.wav", "3.wav"]
+        assert {track.path.name for track in library.tracks("analysed")} == {"2.wav", "4.wav"}
 
     def test_broken_links_fail(self, library: Library, music: Path) -> None:
         (music / "a/broken.wav").symlink_to(music / "nowhere.wav")

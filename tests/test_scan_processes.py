@@ -129,7 +129,16 @@ def check_integrity(home: Path) -> None:
 
 
 @pytest.mark.skipif(not POSIX, reason="no SIGKILL")
-@pytest.mark.parametrize("moment", ["walking 0", "analysing 0", "analysing 1", "analysing 5"])
+@pytest.mark.parametrize(
+    "moment",
+    [
+        "analysing 1",
+        *(
+            pytest.param(moment, marks=pytest.mark.slow)
+            for moment in ("walking 0", "analysing 0", "analysing 5")
+        ),
+    ],
+)
 def test_a_killed_scan_goes_on_where_it_was(
     tmp_path: Path, music: Path, pids: Path, moment: str
 ) -> None:
@@ -153,9 +162,9 @@ def test_a_killed_scan_goes_on_where_it_was(
     ("moment", "name"),
     [
         ("walking 0", "SIGINT"),
-        ("analysing 0", "SIGINT"),
-        ("analysing 3", "SIGINT"),
-        ("analysing 0", "SIGTERM"),
+        pytest.param("analysing 0", "SIGINT", marks=pytest.mark.slow),
+        pytest.param("analysing 3", "SIGINT", marks=pytest.mark.slow),
+        pytest.param("analysing 0", "SIGTERM", marks=pytest.mark.slow),
         ("analysing 3", "SIGTERM"),
     ],
 )
@@ -235,6 +244,19 @@ def test_a_file_without_end_is_given_up(
     )
 
 
+@pytest.mark.skipif(sys.platform != "linux", reason="only Linux limits memory so")
+def test_a_file_that_takes_all_memory_fails_alone(library: Library, tmp_path: Path) -> None:
+    write_track(tmp_path / "music/1.wav", "greedy")
+    write_track(tmp_path / "music/2.wav", "two")
+    report = library.scan([tmp_path / "music"], jobs=2)
+    assert report.analysed == 1
+    (failure,) = report.failed
+    assert (failure.kind, failure.reason) == (
+        "DecoderCrashed",
+        "takes more memory than a worker may have",
+    )
+
+
 def test_a_slow_file_is_not_given_up(
     library: Library, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -247,7 +269,9 @@ def test_a_slow_file_is_not_given_up(
 
 @pytest.mark.skipif(not POSIX, reason="an open file cannot be deleted")
 @pytest.mark.parametrize("how", ["deleted", "replaced"])
-@pytest.mark.parametrize("moment", ["analysing 0", f"analysing {TRACKS}"])
+@pytest.mark.parametrize(
+    "moment", ["analysing 0", pytest.param(f"analysing {TRACKS}", marks=pytest.mark.slow)]
+)
 def test_a_database_that_goes_away_stops_the_scan(
     tmp_path: Path, music: Path, pids: Path, how: str, moment: str
 ) -> None:
@@ -276,8 +300,18 @@ def test_what_libraries_print_does_not_disturb_the_answers(
 @pytest.mark.parametrize(
     ("analyzer", "error", "message"),
     [
-        ("fakes:NoSuchAnalyzer", ModelError, "fakes:NoSuchAnalyzer cannot be loaded"),
-        ("no_such_module:X", ModelError, "No module named 'no_such_module'"),
+        pytest.param(
+            "fakes:NoSuchAnalyzer",
+            ModelError,
+            "fakes:NoSuchAnalyzer cannot be loaded",
+            marks=pytest.mark.slow,
+        ),
+        pytest.param(
+            "no_such_module:X",
+            ModelError,
+            "No module named 'no_such_module'",
+            marks=pytest.mark.slow,
+        ),
         ("fakes:unloadable", ModelError, "damaged model"),
     ],
 )
@@ -315,9 +349,9 @@ def test_two_scans_at_once_are_told_apart(tmp_path: Path, music: Path) -> None:
 @pytest.mark.parametrize(
     ("moments", "number"),
     [
-        (["walking 0", "re-analysing 3"], signal.SIGKILL),
+        pytest.param(["walking 0", "re-analysing 3"], signal.SIGKILL, marks=pytest.mark.slow),
         (["re-analysing 0", "re-analysing 6"], signal.SIGKILL),
-        (["re-analysing 2", "re-analysing 5"], signal.SIGINT),
+        pytest.param(["re-analysing 2", "re-analysing 5"], signal.SIGINT, marks=pytest.mark.slow),
     ],
 )
 def test_an_upgrade_that_is_killed_loses_nothing_and_goes_on(

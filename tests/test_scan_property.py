@@ -161,10 +161,18 @@ class Files(RuleBasedStateMachine):
         )
 
 
-TestFiles = Files.TestCase
-TestFiles.settings = settings(
-    max_examples=15,
+JOURNEYS = settings(
+    max_examples=5,
     stateful_step_count=12,
     derandomize=True,
     suppress_health_check=list(HealthCheck),
 )
+
+
+class TestFiles(Files.TestCase):
+    settings = JOURNEYS
+
+
+@pytest.mark.slow
+class TestFilesLonger(Files.TestCase):
+    settings = settings(JOURNEYS, max_examples=40)

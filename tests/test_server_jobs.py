@@ -178,12 +178,13 @@ def test_a_scan_over_http(composed: Music, tmp_path: Path) -> None:
     (music / "broken.mp3").write_bytes(b"this is no music" * 100)
     with changing(composed, tmp_path) as client:
         before = client.get("/api/v1/library").json()
-        answer = client.post("/api/v1/scan", json={"folders": [str(music)]})
+        answer = client.post("/api/v1/scan", json={"folders": [str(music)], "fast": True})
         assert answer.status_code == 202
         state = until_ended(client, "scan")
         assert state["status"] == "finished"
+        assert state["progress"]["is_fast"]
         report = state["result"]
-        assert report["copied"] == 1
+        assert (report["copied"], report["fast"]) == (1, 0)
         assert [Path(each["path"]).name for each in report["failed"]] == ["broken.mp3"]
         after = client.get("/api/v1/library").json()
         assert after["tracks"] == before["tracks"] + 2
@@ -202,8 +203,9 @@ def test_a_scan_that_cannot_be_is_refused_at_once(client: httpx.Client, tmp_path
     assert nowhere in answer.json()["detail"]
     answer = client.post("/api/v1/scan", json={"exclude": ["x"]})
     assert "name those" in answer.json()["detail"]
-    answer = client.post("/api/v1/scan", json={"upgrade": True, "full": True})
-    assert answer.status_code == 422
+    for other in ("full", "fast"):
+        answer = client.post("/api/v1/scan", json={"upgrade": True, other: True})
+        assert answer.status_code == 422
 
 
 def test_a_scan_is_stopped_over_http(composed: Music, tmp_path: Path) -> None:

@@ -15,6 +15,7 @@ from soundalike.errors import InvalidArgument
 from soundalike.facets import Facet, Facets
 from soundalike.library.changes import Position
 from soundalike.library.index import Index
+from soundalike.library.rows import Rows
 from soundalike.library.taste_records import Evidence, Plays
 from soundalike.recommend.answers import Answers, Problem, principal_axes
 from soundalike.recommend.likes import Likes, fit_liking, held_out_places
@@ -79,17 +80,17 @@ def evidence(
     """What somebody said of tracks, all of which are by artists of their own."""
     n = len(embeddings)
     ids = np.arange(1, n + 1)
-    index = Index(
+    rows = Rows.of(
+        embeddings,
         track_ids=ids,
         content_ids=ids,
         audio_ids=ids,
         artist_codes=ids,
         album_codes=np.zeros(n, np.int64),
         durations_s=np.linspace(60, 600, n).astype(np.float32),
-        embeddings=embeddings,
-        model="faceted@1",
-        position=Position(1, 1),
-        counts={"analysed": n},
+    )
+    index = Index(
+        **rows.columns(), model="faceted@1", position=Position(1, 1), counts={"analysed": n}
     )
     return Evidence(
         model="faceted@1",

@@ -449,6 +449,7 @@ def test_segments_are_taken_whole(tmp_path: Path) -> None:
 
 
 @pytest.mark.skipif(sys.platform == "win32", reason="a child cannot be sent Ctrl-C alone")
+@pytest.mark.slow
 def test_the_command_trains_and_goes_on_after_ctrl_c(tmp_path: Path) -> None:
     data, out = write_small_set(tmp_path / "data"), tmp_path / "run"
     (tmp_path / "small.json").write_text(json.dumps({"epochs": 100_000}))

@@ -106,10 +106,18 @@ class Upgrades(RuleBasedStateMachine):
             return {path: one.notes[0].removeprefix("text: ") for path, one in analyses.items()}
 
 
-TestUpgrades = Upgrades.TestCase
-TestUpgrades.settings = settings(
-    max_examples=7,
+JOURNEYS = settings(
+    max_examples=3,
     stateful_step_count=7,
     derandomize=True,
     suppress_health_check=list(HealthCheck),
 )
+
+
+class TestUpgrades(Upgrades.TestCase):
+    settings = JOURNEYS
+
+
+@pytest.mark.slow
+class TestUpgradesLonger(Upgrades.TestCase):
+    settings = settings(JOURNEYS, max_examples=20)

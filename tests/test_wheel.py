@@ -13,6 +13,8 @@ import numpy as np
 import pytest
 from audio_files import chord, write_audio, write_wav
 
+pytestmark = pytest.mark.slow
+
 ROOT = Path(__file__).parent.parent
 # What the README promises for `pip install soundalike`.
 MOST_MEGABYTES = 300

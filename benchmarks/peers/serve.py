@@ -1,9 +1,10 @@
 """The loop of a worker: requests come in as lines of JSON, answers go out as such.
 
 ``{"task": "analyse", "path": FILE, "out": NPZ}`` writes what was found out about one file and
-answers ``{"cpu_s": SECONDS}``; ``{"task": "compare", "files": [NPZ, ...], "variant": NAME, "out":
-NPY}`` writes the similarities of all pairs and answers ``{}``. Where it fails the answer is
-``{"error": WHY}``. Needs NumPy, and a part of soundalike that needs nothing.
+answers ``{"cpu_s": SECONDS, "peak_bytes": MOST}``, where the latter is the most memory that the
+process has had so far (0 where Linux does not tell); ``{"task": "compare", "files": [NPZ, ...],
+"variant": NAME, "out": NPY}`` writes the similarities of all pairs and answers ``{}``. Where it
+fails the answer is ``{"error": WHY}``. Needs NumPy, and a part of soundalike that needs nothing.
 """
 
 from __future__ import annotations
@@ -48,6 +49,13 @@ def serve(analyse: Analyse, compare: Compare | None = None) -> None:
         answers.write(json.dumps(answer) + "\n")
 
 
+def _peak_bytes() -> int:
+    # Not getrusage, which counts what the process was forked from.
+    status = Path("/proc/self/status")
+    lines = status.read_text().splitlines() if status.exists() else []
+    return next((int(line.split()[1]) * 1024 for line in lines if line.startswith("VmHWM")), 0)
+
+
 def _answer(request: dict[str, Any], analyse: Analyse, compare: Compare | None) -> dict[str, Any]:
     out = Path(request["out"])
     if request["task"] == "analyse":
@@ -56,7 +64,7 @@ def _answer(request: dict[str, Any], analyse: Analyse, compare: Compare | None) 
         cpu_s = time.process_time() - start
         with replaced_at_once(out) as file:
             np.savez(file, cpu_s=cpu_s, **arrays)
-        return {"cpu_s": cpu_s}
+        return {"cpu_s": cpu_s, "peak_bytes": _peak_bytes()}
     if compare is None:
         raise ValueError("this worker compares nothing")
     files = [dict(np.load(path)) for path in request["files"]]

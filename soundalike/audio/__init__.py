@@ -4,7 +4,7 @@ Start with ``reader``. ``container`` opens a file with FFmpeg, ``decoder`` turns
 of samples, ``mixing`` makes one channel of several, ``headers`` and ``wave_format`` read what a
 file says about its own length and layout, ``tags`` reads its tags, ``digest`` tells the same sound
 under other tags, and ``effects`` changes a waveform. FFmpeg is loaded with the first use of a
-reader, not with this package.
+reader, not with this package. ``spread`` decodes a few passages of a file.
 """
 
 from __future__ import annotations
@@ -24,6 +24,7 @@ if TYPE_CHECKING:
         read_tags,
         resampled,
     )
+    from soundalike.audio.spread import Spread, read_spread
     from soundalike.audio.tags import Tags
 
 __all__ = [
@@ -31,18 +32,22 @@ __all__ = [
     "AudioInfo",
     "AudioReader",
     "Resampler",
+    "Spread",
     "Tags",
     "audio_digest",
     "load_audio",
     "probe",
+    "read_spread",
     "read_tags",
     "resampled",
 ]
 
 _HOMES = {
     "AudioInfo": "soundalike.audio.container",
+    "Spread": "soundalike.audio.spread",
     "Tags": "soundalike.audio.tags",
     "audio_digest": "soundalike.audio.digest",
+    "read_spread": "soundalike.audio.spread",
 }
 
 

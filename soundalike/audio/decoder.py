@@ -20,7 +20,7 @@ from numpy.typing import NDArray
 
 from soundalike.audio.container import AudioInfo, has_film, is_text, open_container
 from soundalike.audio.headers import read_header
-from soundalike.audio.mixing import CONTEXT_S, Form, Mixer, to_float
+from soundalike.audio.mixing import CONTEXT_S, Form, Mixer, Run, to_float
 from soundalike.audio.source import Source, StrPath
 from soundalike.errors import (
     DamagedAudio,
@@ -225,27 +225,28 @@ class Decoder:
                 return
         self._next_pts = self._landing = None
         self._has_landed = False
+        # A track has ten thousand packets: what is asked of each costs a hundredth of the decoding.
         for packet in self._packets():
             # A packet without data, the last, makes the decoder hand out what it holds back.
-            if packet is not None and packet.size:
-                if not self._has_landed:
-                    self._check_time(packet)
+            has_data = packet is not None and packet.size > 0
+            if has_data and not self._has_landed:
+                self._check_time(packet)
                 if from_pts is not None and packet.pts is not None and packet.pts < from_pts:
                     continue
-                from_pts = None
                 self._has_landed = True
             try:
                 frames = context.decode(packet)
             except av.error.FFmpegError as error:
                 self._damage(error)
                 continue
-            if frames and packet is not None and packet.size:
+            if frames and has_data:
                 self._n_good += 1
                 if self._landing is None and packet.pos is not None:
                     n_samples = sum(frame.samples for frame in frames)
                     self._landing = _Landing(packet.pos, packet.size, n_samples)
-                self._n_damaged += self._n_damaged_at_end
-                self._n_damaged_at_end = 0
+                if self._n_damaged_at_end:
+                    self._n_damaged += self._n_damaged_at_end
+                    self._n_damaged_at_end = 0
             yield from frames
 
     def _check_time(self, packet: Any) -> None:
@@ -374,8 +375,7 @@ class Decoder:
             form = form_now
             scale = np.float32(1 / form.full_scale)
             if not mono:
-                channels *= scale
-                yield form.sample_rate, channels
+                yield form.sample_rate, np.stack(channels) * scale
             elif form.channels == 1:
                 yield form.sample_rate, channels[0] * scale
             else:
@@ -391,42 +391,43 @@ class Decoder:
         """For how many seconds the channels have cancelled each other out."""
         return sum(mixer.cancelled_s for mixer in self._mixers)
 
-    def _runs(self) -> Iterator[tuple[Form, FloatArray]]:
-        """Form and samples, float32 (n_channels, n), their full scale still that of the form."""
-        form: Form | None = None
-        frames: list[av.AudioFrame] = []
-        n_samples = 0
+    def _runs(self) -> Iterator[tuple[Form, list[FloatArray]]]:
+        """Form and samples of each channel, float32 (n,), their full scale still that of the form;
+        not to be written to."""
+        run: Run | None = None
         ends_s: float | None = None
         for frame in itertools.chain([self._first], self._frames):
-            form_now = Form.of(frame)
-            if form is not None and (form_now != form or n_samples >= BLOCK_SAMPLES):
-                ends_s = self._note_gap(frames[0], n_samples, ends_s)
-                yield form, self._counted(form, frames)
-                frames, n_samples = [], 0
-            form = form_now
-            frames.append(frame)
-            n_samples += frame.samples
-        if form is not None:
-            self._note_gap(frames[0], n_samples, ends_s)
-            yield form, self._counted(form, frames)
+            if run is None:
+                run = Run(frame)
+            elif not run.fits(frame):
+                ends_s = self._note_gap(run, ends_s)
+                yield run.form, self._counted(run)
+                run = Run(frame)
+            elif run.n_samples >= BLOCK_SAMPLES:
+                ends_s = self._note_gap(run, ends_s)
+                yield run.form, self._counted(run)
+            run.add(frame)
+        if run is not None:
+            self._note_gap(run, ends_s)
+            yield run.form, self._counted(run)
 
-    def _note_gap(self, frame: av.AudioFrame, n_samples: int, ends_s: float | None) -> float | None:
+    def _note_gap(self, run: Run, ends_s: float | None) -> float | None:
         """Compare a block's time with the time at which the last one ended.
 
         Some decoders skip damage silently; only the times of the packets show it.
         """
-        if self.info.container not in _KEEP_TIME or frame.pts is None:
+        if self.info.container not in _KEEP_TIME or run.begins_pts is None:
             return None
-        begins_s = float(frame.pts * self._stream.time_base)
+        begins_s = float(run.begins_pts * self._stream.time_base)
         if ends_s is not None and begins_s - ends_s > _MISSING_S:
             self._missing_s += begins_s - ends_s
-        return begins_s + n_samples / frame.sample_rate
+        return begins_s + run.n_samples / run.form.sample_rate
 
-    def _counted(self, form: Form, frames: list[av.AudioFrame]) -> FloatArray:
-        samples, n_replaced = to_float(form, frames)
-        self._n_values += samples.size
+    def _counted(self, run: Run) -> list[FloatArray]:
+        channels, n_replaced = to_float(run.form, run.take())
+        self._n_values += sum(channel.size for channel in channels)
         self._n_replaced += n_replaced
-        return samples
+        return channels
 
     # -- afterwards ----------------------------------------------------------------------------
 

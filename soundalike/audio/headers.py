@@ -199,6 +199,10 @@ def _wav(file: ByteSource, start: int) -> Header:
             data = _Chunk(chunk.name, chunk.offset, size or 0)
             goes_on = bool(size) and not _is_chunk(file, data.offset + data.size)
             return _wave("WAV", file, description, data, goes_on=goes_on)
+        elif chunk.offset + chunk.size > file.size:
+            # FFmpeg takes samples in it for tags, and makes room for as much as the size allows.
+            rest = struct.pack("<I", max(0, file.size - chunk.offset))
+            return Header("WAV", corrections=((chunk.offset - 4, rest),))
     return Header("WAV")
 
 

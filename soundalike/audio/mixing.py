@@ -8,10 +8,13 @@ from typing import Any, NamedTuple
 
 import av
 import numpy as np
+from av.audio.fifo import AudioFifo
 from av.audio.plane import AudioPlane
 from numpy.typing import NDArray
 
-__all__ = ["CONTEXT_S", "Form", "Mixer", "to_float"]
+from soundalike.threads import one_blas_thread
+
+__all__ = ["CONTEXT_S", "Form", "Mixer", "Run", "to_float"]
 
 FloatArray = NDArray[np.float32]
 
@@ -66,38 +69,99 @@ class Form(NamedTuple):
         return _SAMPLE_FORMATS[self.sample_format][1]
 
 
-def to_float(form: Form, frames: list[av.AudioFrame]) -> tuple[FloatArray, int]:
+class Run:
+    """Frames of one form, until there are enough of them for a block.
+
+    Parameters
+    ----------
+    first : a frame of the form; it is not added.
+
+    Attributes
+    ----------
+    form : of all the frames.
+    n_samples : of each channel, that wait to be taken.
+    begins_pts : time of the first of them; None where the file does not tell.
+    """
+
+    def __init__(self, first: av.AudioFrame) -> None:
+        self.form = Form.of(first)
+        self._format = first.format.name
+        self.n_samples = 0
+        self.begins_pts: int | None = None
+        # FFmpeg joins frames in a third of the time that NumPy takes. Not those whose channels
+        # have an order of their own: that description PyAV 18 would free twice.
+        self._joined = AudioFifo() if first.layout.name in ("mono", "stereo") else None
+        self._frames: list[av.AudioFrame] = []
+
+    def fits(self, frame: av.AudioFrame) -> bool:
+        """Whether a frame has the form; quicker than :meth:`Form.of`, and asked of each."""
+        form = self.form
+        return bool(
+            frame.sample_rate == form.sample_rate
+            and frame.layout.nb_channels == form.channels
+            and frame.format.name == self._format
+        )
+
+    def add(self, frame: av.AudioFrame) -> None:
+        """Take the next frame."""
+        if not self.n_samples:
+            self.begins_pts = frame.pts
+        self.n_samples += frame.samples
+        if self._joined is None:
+            self._frames.append(frame)
+        else:
+            # The queue would refuse what does not follow on the last frame.
+            frame.pts = None
+            self._joined.write(frame)
+
+    def take(self) -> list[av.AudioFrame]:
+        """What waits, as one frame or several."""
+        frames, self._frames = self._frames, []
+        joined = None if self._joined is None else self._joined.read()
+        if joined is not None:
+            frames = [joined]
+        self.n_samples = 0
+        return frames
+
+
+def to_float(form: Form, frames: list[av.AudioFrame]) -> tuple[list[FloatArray], int]:
     """The samples of some frames, and how many of them are replaced, being no numbers.
 
     Returns
     -------
-    float32 (n_channels, n_samples), full scale still that of the form; and the number.
+    float32 (n_samples,) for each channel, full scale still that of the form, not to be written to;
+    and the number.
     """
     dtype, _, silence = _SAMPLE_FORMATS[form.sample_format]
     n_channels = form.channels
     if form.is_planar:
         # Not frame.planes: of eight, PyAV counts one too many, and from 19 on that is an error.
         parts = [
-            np.concatenate([_array(AudioPlane(f, c), dtype, f.samples) for f in frames])
+            _joined([_array(AudioPlane(f, c), dtype, f.samples) for f in frames], dtype)
             for c in range(n_channels)
         ]
     else:
-        packed = [_array(frame.planes[0], dtype, frame.samples * n_channels) for frame in frames]
-        parts = [np.concatenate(packed)]
+        packed = [_array(AudioPlane(f, 0), dtype, f.samples * n_channels) for f in frames]
+        parts = [_joined(packed, dtype)]
     n_replaced = 0
     if dtype in (np.float32, np.float64):
         for i, part in enumerate(parts):
             parts[i], n_absurd = _without_absurd(part)
             n_replaced += n_absurd
-    if form.is_planar:
-        floats: FloatArray = np.array(parts, np.float32)
-    else:
+    if not form.is_planar:
         # Converted first, which is quicker than both at once.
         floats = parts[0].astype(np.float32, copy=False).reshape(-1, n_channels)
-        floats = np.array(floats.T, order="C")
+        parts = list(np.ascontiguousarray(floats.T))
+    channels: list[FloatArray] = [part.astype(np.float32, copy=False) for part in parts]
     if silence:
-        floats -= np.float32(silence)
-    return floats, n_replaced
+        channels = [channel - np.float32(silence) for channel in channels]
+    return channels, n_replaced
+
+
+def _joined(parts: list[NDArray[Any]], dtype: type[np.generic]) -> NDArray[Any]:
+    if len(parts) == 1:
+        return parts[0]
+    return np.concatenate(parts) if parts else np.empty(0, dtype)
 
 
 def _array(plane: Any, dtype: type[np.generic], n_values: int) -> NDArray[Any]:
@@ -108,7 +172,7 @@ def _array(plane: Any, dtype: type[np.generic], n_values: int) -> NDArray[Any]:
 def _without_absurd(values: NDArray[Any]) -> tuple[NDArray[Any], int]:
     """The values with 0 for NaN, infinite and absurd samples, and how many there were."""
     # One pass tells of nearly all blocks that there are none.
-    with np.errstate(over="ignore", invalid="ignore"):
+    with np.errstate(over="ignore", invalid="ignore"), one_blas_thread():
         if _energy(values) < _MAX_LEVEL**2:
             return values, 0
         good = np.abs(values) <= _MAX_LEVEL
@@ -144,7 +208,7 @@ class Mixer:
         self._heard = heard
         self._first = self._end = position
         # Blocks that wait until what follows them is known: where they begin, mean, channels.
-        self._waiting: deque[tuple[int, FloatArray, FloatArray]] = deque()
+        self._waiting: deque[tuple[int, FloatArray, list[FloatArray]]] = deque()
         # Sums of squares of the mean and of each channel: in the open window, and of the channels
         # in those before it.
         self._energy: list[float] = []
@@ -152,8 +216,8 @@ class Mixer:
         self._cancels: set[int] = set()
         self.cancelled_s = 0.0
 
-    def push(self, channels: FloatArray) -> Iterator[FloatArray]:
-        """Take samples, (n_channels, n), and hand out what is settled: (n,), full scale at 1.
+    def push(self, channels: list[FloatArray]) -> Iterator[FloatArray]:
+        """Take samples, (n,) of each channel, and hand out what is settled: (n,), full scale at 1.
 
         There are two channels or more.
         """
@@ -164,17 +228,18 @@ class Mixer:
         begin, self._end = self._end, self._end + mean.size
         self._waiting.append((begin, mean, channels))
         at = begin
-        while at < self._end:
-            number = at // self._window
-            edge = (number + 1) * self._window
-            part = slice(at - begin, min(edge, self._end) - begin)
-            energy = [_energy(row) for row in (mean[part], *channels[:, part])]
-            if self._energy:
-                energy = [a + b for a, b in zip(self._energy, energy, strict=True)]
-            self._energy = energy
-            at = begin + part.stop
-            if at == edge:
-                self._close_window(number, edge)
+        with one_blas_thread():
+            while at < self._end:
+                number = at // self._window
+                edge = (number + 1) * self._window
+                part = slice(at - begin, min(edge, self._end) - begin)
+                energy = [_energy(row[part]) for row in (mean, *channels)]
+                if self._energy:
+                    energy = [a + b for a, b in zip(self._energy, energy, strict=True)]
+                self._energy = energy
+                at = begin + part.stop
+                if at == edge:
+                    self._close_window(number, edge)
         yield from self._settled((self._end // self._window - 2) * self._window)
 
     def finish(self) -> Iterator[FloatArray]:
@@ -219,7 +284,7 @@ class Mixer:
             del self._energies[number]
             self._cancels.discard(number)
 
-    def _faded(self, begin: int, mean: FloatArray, channels: FloatArray) -> FloatArray:
+    def _faded(self, begin: int, mean: FloatArray, channels: list[FloatArray]) -> FloatArray:
         """The mean, faded from the centre of each window to that of the next."""
         mixed = mean.copy()
         half = self._window // 2
@@ -228,7 +293,7 @@ class Mixer:
         def heard(source: int, part: slice) -> FloatArray:
             if source == _MIX:
                 return mean[part]
-            return channels[source, part] * np.float32(1 / self._full_scale)
+            return channels[source][part] * np.float32(1 / self._full_scale)
 
         for number in range((begin - half) // self._window, (end - half) // self._window + 1):
             before, after = self._source(number), self._source(number + 1)
@@ -245,5 +310,6 @@ class Mixer:
 
 
 def _energy(values: FloatArray) -> float:
-    """The sum of squares, without BLAS: see ``threads``."""
-    return float(np.einsum("i,i->", values, values))
+    """The sum of squares, inside :func:`one_blas_thread`."""
+    # Not einsum, whose detour through Python takes as long as the sum.
+    return float(np.dot(values, values))

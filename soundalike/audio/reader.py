@@ -90,7 +90,9 @@ def read_tags(path: StrPath, encoding: str | None = None) -> Tags:
     """
     check_encoding(encoding)
     with Source(path) as source:
-        is_mpeg = read_header(source).kind in (None, "MP3")
+        header = read_header(source)
+        source.corrections = header.corrections
+        is_mpeg = header.kind in (None, "MP3")
         try:
             found = read_with_mutagen(str(Path(source.local)), is_mpeg=is_mpeg, encoding=encoding)
         except OSError as error:

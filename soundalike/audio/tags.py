@@ -61,9 +61,9 @@ class Tags:
     def from_json(cls, values: Mapping[str, Any]) -> Tags:
         """What :meth:`to_json` gave; names that this version does not know are left out."""
         known: dict[str, Any] = {
-            field.name: tuple(value) if isinstance(value, list) else value
-            for field in fields(cls)
-            if (value := values.get(field.name)) is not None
+            name: tuple(value) if isinstance(value, list) else value
+            for name, value in values.items()
+            if value is not None and name in cls.__dataclass_fields__
         }
         return cls(**known)
 

@@ -72,6 +72,7 @@ def _print_library(facts: LibraryInfo) -> None:
         "pending": facts.pending,
         "missing": facts.missing,
         "unlike known music": facts.unfamiliar,
+        "heard in passages only": facts.fast,
     }
     fields += [("  " + name, f"{count:,}") for name, count in counts.items() if count]
     fields.append(("music", show_hours(facts.duration_s)))
@@ -108,6 +109,8 @@ def _print_library(facts: LibraryInfo) -> None:
         note("The library is empty. To fill it: soundalike scan FOLDER")
     if facts.failed:
         note("To see why files failed: soundalike failures")
+    if facts.fast:
+        note("To analyse as a whole what was scanned with --fast: soundalike scan")
     if facts.missing:
         note("To see what is missing, and since when: soundalike missing")
 

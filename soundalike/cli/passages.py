@@ -175,6 +175,13 @@ def _print(result: PassageResult, k: int, *, paths: bool, facets: bool, is_weigh
         note(f"{k} were asked for: {there} {len(result.matches)}.")
     if result.is_unfamiliar:
         note(f"The passage is {UNFAMILIAR}: these similarities mean little.")
+    if result.heard_in_part:
+        tracks = show_count(result.heard_in_part, "track")
+        were = "was" if result.heard_in_part == 1 else "were"
+        note(
+            f"{tracks} {were} scanned with --fast: what lies between the passages that were heard "
+            "is not found. To hear all: soundalike scan"
+        )
     note_not_searched(result.not_searched, result.model, "looked through")
 
 

@@ -51,6 +51,9 @@ def scan_progress() -> Iterator[Callable[[ScanProgress], None]]:
                 display.wait(f"looking for files: {progress.total:,}")
                 return
             so_far, head = _count(progress.done, progress.total), ""
+            if progress.is_fast:
+                so_far = f"in passages: {so_far}"
+                head = f"{show_count(progress.total, 'file')} to analyse in passages"
             if progress.phase == "re-analysing":
                 so_far = f"re-analysing for {progress.model}: {so_far}"
                 head = f"re-analysing for {progress.model}: {_count(0, progress.total)}"

@@ -40,6 +40,10 @@ _FAILURES_SHOWN = 3
         ("soundalike scan ~/Music", "analyse what is new or has changed"),
         ("soundalike scan ~/Music /mnt/nas/albums --jobs 2", "two folders, two files at a time"),
         ("soundalike scan", "the folders that were scanned before, again"),
+        (
+            "soundalike scan ~/Music --fast",
+            "hear six passages of each track only; scan without it later",
+        ),
         ("soundalike scan ~/Music --retry", "also retry what failed before"),
         (
             "soundalike scan ~/Music --exclude Podcasts --exclude '*.wma'",
@@ -67,6 +71,12 @@ _FAILURES_SHOWN = 3
     is_flag=True,
     help="Read every file for its content and tags, whatever its size and times say, and analyse "
     "again what an earlier version analysed without a fingerprint.",
+)
+@click.option(
+    "--fast",
+    is_flag=True,
+    help="Hear only six short passages of what is new or has changed: it takes two fifths of the "
+    "time, and eight of ten neighbours stay the same. The next scan without it hears all of them.",
 )
 @click.option(
     "--exclude",
@@ -106,6 +116,7 @@ def scan(
     gpu: bool,
     retry: bool,
     full: bool,
+    fast: bool,
     exclude: tuple[str, ...],
     no_exclude: bool,
     pattern: str | None,
@@ -133,7 +144,7 @@ def scan(
     given = bool(exclude or no_exclude or pattern is not None or tag_encoding is not None)
     if upgrade and folders:
         raise click.UsageError("--upgrade takes no folders; to scan folders, leave it out")
-    if upgrade and (retry or full or given):
+    if upgrade and (retry or full or fast or given):
         raise click.UsageError(
             "--upgrade cannot be combined with other options of a scan: run one, then the other"
         )
@@ -158,6 +169,7 @@ def scan(
                     jobs=jobs,
                     retry=retry,
                     full=full,
+                    fast=fast,
                     exclude=exclude if exclude or no_exclude else None,
                     pattern=pattern,
                     tag_encoding=tag_encoding,
@@ -233,6 +245,7 @@ def _print_report(report: ScanReport) -> None:
     counts = {
         "analysed": report.analysed,
         "re-analysed": report.reanalysed,
+        "of them heard in passages only": report.fast,
         "retagged": report.retagged,
         "unchanged": report.unchanged,
         "moved": report.moved,

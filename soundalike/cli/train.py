@@ -24,6 +24,7 @@ __all__ = ["train"]
         ("soundalike train --network lstm --epochs 30", "an LSTM on GTZAN, into runs/lstm-0"),
         ("soundalike train --config mine.json --seed 1", "settings from a file, and another seed"),
         ("soundalike train --data ~/mine --set augment.mixup=0", "your own music, without mixup"),
+        ("soundalike train --devices cpu:2", "two processes on the CPU share each batch"),
     ),
 )
 @click.option("--config", type=PATH, metavar="FILE", help="Settings that differ from the defaults.")
@@ -49,6 +50,14 @@ __all__ = ["train"]
 @click.option(
     "--out", type=PATH, metavar="DIR", help="Folder of the run.  [default: runs/NAME-SEED]"
 )
+@click.option(
+    "--devices",
+    default="1",
+    show_default=True,
+    metavar="WHAT",
+    help="N: so many GPUs, or processes on the CPU if there is none. auto: every GPU. "
+    "cuda:0,1: these GPUs. cpu:N: N processes on the CPU.",
+)
 @click.option("--skip-missing", is_flag=True, help="Skip missing or broken examples.")
 @click.option(
     "--test", is_flag=True, help="Also evaluate on the test split: once, at the very end."
@@ -63,6 +72,7 @@ def train(
     data: Path | None,
     pool: Path | None,
     out: Path | None,
+    devices: str,
     skip_missing: bool,
     test: bool,
     as_json: bool,
@@ -70,7 +80,7 @@ def train(
     """Train a network, and write a report about it.
 
     The folder of the run gets its config, learning curve, checkpoint, metrics and report. If you
-    stop a run, the same command resumes it. Needs soundalike[research].
+    stop a run, the same command resumes it, also on other devices. Needs soundalike[research].
     """
     chosen = [f"network={network}", f"name={network}"] if network is not None else []
     chosen += [f"epochs={epochs}"] if epochs is not None else []
@@ -78,6 +88,7 @@ def train(
     try:
         from soundalike.research.config import read_config
         from soundalike.research.datasets.training import load_for
+        from soundalike.research.devices import find_devices
         from soundalike.research.report import show_interval
         from soundalike.research.train import train as train_network
     except ModuleNotFoundError as error:
@@ -86,6 +97,7 @@ def train(
     # As JSON, or a name such as 1 would be taken for a number.
     chosen += [f"distill.pool={json.dumps(str(pool))}"] if pool is not None else []
     given = read_config(config, [*chosen, *settings])
+    found_devices = find_devices(devices)
     folder = out or Path("runs") / f"{given.name}-{given.seed}"
     found = load_for(given.network, data, skip_missing=skip_missing, allow_leaks=given.allow_leaks)
     try:
@@ -97,6 +109,7 @@ def train(
                 test=test,
                 data_set=found.words,
                 command=shlex.join(["soundalike", *sys.argv[1:]]),
+                devices=found_devices,
                 progress=progress,
             )
     except KeyboardInterrupt:

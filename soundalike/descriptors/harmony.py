@@ -24,6 +24,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from soundalike.frontends.chroma import N_BINS
+from soundalike.frontends.dsp import real_spectrum
 
 __all__ = ["HARMONY_SIZE", "harmony_values"]
 
@@ -56,7 +57,7 @@ def harmony_values(chroma_excerpts: FloatArray) -> FloatArray:
     float32 (n_excerpts, HARMONY_SIZE). Finite whatever the chroma is; where nothing sounds, every
     chord is as likely as any other.
     """
-    chords = np.fft.rfft(_chords(chroma_excerpts), axis=2)
+    chords = real_spectrum(_chords(chroma_excerpts), 12, axis=2)
     n_excerpts, n_frames = len(chords), chords.shape[-1]
     means = chords.mean(axis=-1)
     pairs = [

@@ -23,6 +23,7 @@ from typing import Final
 import numpy as np
 from numpy.typing import NDArray
 
+from soundalike.frontends.dsp import real_spectrum
 from soundalike.frontends.onset import FRAME_RATE, N_BANDS
 
 __all__ = ["RHYTHM_SIZE", "rhythm_values"]
@@ -69,7 +70,7 @@ def _autocorrelation(varying: FloatArray) -> FloatArray:
     """Unbiased, smoothed, a clear pulse about 1: (..., n_frames) to the same shape."""
     n_frames = varying.shape[-1]
     n_fft = 1 << (2 * n_frames - 1).bit_length()
-    spectrum = np.fft.rfft(varying, n_fft)
+    spectrum = real_spectrum(varying, n_fft)
     power = spectrum.real**2 + spectrum.imag**2
     cycles = np.arange(power.shape[-1], dtype=np.float32) / np.float32(n_fft)
     power *= np.exp(-2.0 * np.square(np.pi * _SMOOTHING * cycles))
@@ -102,7 +103,7 @@ def _scales(correlation: FloatArray) -> FloatArray:
     """Magnitudes over the axis of logarithmic lags, compressed by a square root."""
     centred = correlation - correlation.mean(axis=-1, keepdims=True)
     centred *= np.hanning(_N_LAGS).astype(np.float32)
-    magnitudes: FloatArray = np.sqrt(np.abs(np.fft.rfft(centred, 2 * _N_LAGS)[..., :_N_SCALES]))
+    magnitudes: FloatArray = np.sqrt(np.abs(real_spectrum(centred, 2 * _N_LAGS)[..., :_N_SCALES]))
     return magnitudes
 
 
@@ -110,7 +111,7 @@ def _rates(varying: FloatArray) -> FloatArray:
     """Log magnitude in each range beside the mean of all: (n, n_frames) to (n, _N_RANGES)."""
     n_fft = 4096
     fade = np.hanning(varying.shape[-1]).astype(np.float32)
-    magnitude = np.abs(np.fft.rfft(varying * fade, n_fft))
+    magnitude = np.abs(real_spectrum(varying * fade, n_fft))
     n_rates = _N_RANGES * _RATES_PER_RANGE
     edges = np.geomspace(_SLOWEST_HZ, _FASTEST_HZ, n_rates + 1) * (n_fft / FRAME_RATE)
     bins = np.rint(edges).astype(np.int64)

@@ -20,6 +20,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from soundalike.errors import InvalidArgument
+from soundalike.frontends.dsp import real_spectrum
 from soundalike.frontends.onset import FRAME_RATE
 
 __all__ = [
@@ -114,22 +115,28 @@ class Tempo:
     unsure: bool
 
 
-def estimate_tempo(onset: FloatArray, calibration: TempoCalibration | None = None) -> Tempo | None:
+def estimate_tempo(
+    onset: FloatArray, calibration: TempoCalibration | None = None, *, n_passages: int = 1
+) -> Tempo | None:
     """The tempo of a whole track.
 
     Parameters
     ----------
     onset : float32 (N_BANDS, n_frames) of :class:`soundalike.frontends.onset.OnsetStream`.
     calibration : by default :data:`CALIBRATION`.
+    n_passages : of one length and of one track, that were laid end to end: no beat goes over from
+        one to the next.
 
     Returns
     -------
     None where there is nothing to tell a tempo from: less than 6 s, or no onsets.
     """
     calibration = calibration or CALIBRATION
-    features = tempo_features(onset)
-    if features is None:
+    parts = np.array_split(onset, n_passages, axis=1)
+    found_in = [each for part in parts if (each := tempo_features(part)) is not None]
+    if not found_in:
         return None
+    features = np.concatenate(found_in)
     scores = features @ np.asarray(calibration.weights)
     near = _mass_nearby(_softmax(scores.mean(axis=0)))
     best = int(near.argmax())
@@ -202,7 +209,7 @@ def _autocorrelation(windows: FloatArray) -> FloatArray:
     length = windows.shape[-1]
     n_fft = 1 << (2 * length - 1).bit_length()
     varying = windows - windows.mean(axis=-1, keepdims=True)
-    spectrum = np.fft.rfft(varying, n_fft)
+    spectrum = real_spectrum(varying, n_fft)
     power = spectrum.real**2 + spectrum.imag**2
     cycles = np.arange(power.shape[-1], dtype=np.float32) / np.float32(n_fft)
     power *= np.exp(-2.0 * np.square(np.pi * _SMOOTHING * cycles))
@@ -220,7 +227,7 @@ def _spectrum(windows: FloatArray) -> tuple[FloatArray, float]:
     n_fft = 1 << (4 * windows.shape[-1] - 1).bit_length()
     varying = windows - windows.mean(axis=-1, keepdims=True)
     fade = np.hanning(windows.shape[-1]).astype(np.float32)
-    magnitude = np.abs(np.fft.rfft(varying * fade, n_fft))
+    magnitude = np.abs(real_spectrum(varying * fade, n_fft))
     faint = np.float32(_FAINT * np.linalg.norm(fade))
     magnitude /= np.sqrt(np.square(magnitude).mean(axis=-1, keepdims=True)) + faint
     spectrum: FloatArray = np.log1p(magnitude)

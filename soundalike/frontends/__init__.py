@@ -3,7 +3,7 @@
 ``dsp`` has what all are made of, ``log_mel`` the frontend of our own models without facets,
 ``streams`` of those with facets (``onset``, ``chroma`` and ``decimate`` are parts of it),
 ``musicnn`` and ``yamnet`` those of these models, ``resampled`` what they share; ``decoded`` leads
-from a file to the frames of any of them.
+from a file to the frames of any of them, ``spread`` from a few passages of it.
 """
 
 from __future__ import annotations
@@ -22,14 +22,17 @@ from soundalike.frontends.decoded import (
     frames_of_file,
     spectrogram_of_file,
 )
+from soundalike.frontends.spread import SpreadFrames, frames_of_spread
 
 __all__ = [
     "Decoded",
     "Frontend",
     "Spectrogram",
+    "SpreadFrames",
     "Stream",
     "find_frontend",
     "frames_of_file",
+    "frames_of_spread",
     "spectrogram_of_file",
 ]
 

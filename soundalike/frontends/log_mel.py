@@ -23,6 +23,7 @@ from soundalike.frontends.dsp import (
     N_FFT,
     N_MELS,
     TOP_DB,
+    banded,
     check_sample_rate,
     check_waveform,
     mel_filterbank,
@@ -110,7 +111,7 @@ class LogMelStream:
         bin_hz = sample_rate / self._n_fft
         self._n_bins = min(self._n_fft // 2, math.ceil(SAMPLE_RATE / 2 / bin_hz)) + 1
         filterbank = mel_filterbank(sample_rate, self._n_fft, n_mels)[:, : self._n_bins]
-        self._filterbank_t = np.ascontiguousarray(filterbank.T)
+        self._bands = banded(filterbank)
         self._mel_power: list[FloatArray] = []
         self._n_frames = 0
         # Zeros stand in for what lies before the first sample.
@@ -146,7 +147,7 @@ class LogMelStream:
         batch = max(1, BATCH_SAMPLES // self._n_fft)
         for i in range(0, starts.size, batch):
             power = power_frames(buffer, starts[i : i + batch], self._n_fft, self._n_bins)
-            self._mel_power.append(mel_power(power, self._filterbank_t))
+            self._mel_power.append(mel_power(power, self._bands))
         self._n_frames += starts.size
         next_start = round((self._n_frames + 0.5) * self._hop) - self._n_fft // 2
         keep = min(max(next_start - self._tail_start, 0), buffer.size)

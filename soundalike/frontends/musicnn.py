@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from soundalike.errors import InvalidArgument
-from soundalike.frontends.dsp import mel_filterbank, mel_power, power_frames
+from soundalike.frontends.dsp import banded, mel_filterbank, mel_power, power_frames
 from soundalike.frontends.log_mel import Excerpts
 from soundalike.frontends.resampled import SAMPLE_RATE, ResampledStream, cut_patches
 
@@ -42,10 +42,10 @@ class PatchStream(ResampledStream):
     def __init__(self, sample_rate: int) -> None:
         super().__init__(sample_rate)
         filterbank = mel_filterbank(SAMPLE_RATE, N_FFT, N_MELS, SAMPLE_RATE / 2)
-        self._filterbank_t = np.ascontiguousarray(filterbank.T) * np.float32(10_000 * _POWER_SCALE)
+        self._bands = banded(filterbank * np.float32(10_000 * _POWER_SCALE))
 
     def _spectra(self, buffer: FloatArray, starts: NDArray[np.int64]) -> FloatArray:
-        mel = mel_power(power_frames(buffer, starts, N_FFT, _N_BINS), self._filterbank_t)
+        mel = mel_power(power_frames(buffer, starts, N_FFT, _N_BINS), self._bands)
         mel += 1.0
         return np.log10(mel, out=mel)
 

@@ -16,7 +16,7 @@ from typing import Final
 import numpy as np
 from numpy.typing import NDArray
 
-from soundalike.frontends.dsp import mel_filterbank, mel_power, power_frames, smooth_length
+from soundalike.frontends.dsp import banded, mel_filterbank, mel_power, power_frames, smooth_length
 from soundalike.frontends.framed import FramedStream, check_rate
 from soundalike.frontends.log_mel import FRAME_S
 
@@ -59,12 +59,12 @@ class OnsetStream(FramedStream):
         super().__init__(sample_rate, n_fft, FRAME_RATE, _BATCH)
         self._n_bins = min(n_fft // 2, math.ceil(_TOP_HZ * n_fft / sample_rate)) + 1
         filterbank = mel_filterbank(sample_rate, n_fft, N_BANDS, _TOP_HZ)[:, : self._n_bins]
-        self._filterbank_t = np.ascontiguousarray(filterbank.T)
+        self._bands = banded(filterbank)
         self._power: list[FloatArray] = []
 
     def _make(self, samples: FloatArray, starts: NDArray[np.int64]) -> None:
         power = power_frames(samples, starts, self._n_fft, self._n_bins)
-        self._power.append(mel_power(power, self._filterbank_t))
+        self._power.append(mel_power(power, self._bands))
 
     def finish(self) -> FloatArray:
         """The onset strength of all that was pushed: float32 (N_BANDS, n_frames), 0 or more.

@@ -8,7 +8,7 @@ the values that :mod:`soundalike.descriptors` makes of them, the model's inputs 
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Final
 
 import numpy as np
@@ -22,6 +22,7 @@ from soundalike.frontends.decimate import Decimator
 from soundalike.frontends.log_mel import EXCERPT_S, Excerpts, LogMelStream, excerpts
 from soundalike.frontends.onset import FRAME_RATE as ONSET_FRAME_RATE
 from soundalike.frontends.onset import OnsetStream
+from soundalike.threads import one_blas_thread
 
 __all__ = ["DESCRIPTORS", "FacetFrames", "FacetStream", "facet_excerpts"]
 
@@ -49,6 +50,16 @@ class FacetFrames:
     log_mel: FloatArray
     onset: FloatArray
     chroma: FloatArray
+
+    def spliced(self, n_passages: int) -> FacetFrames:
+        """The same of passages of one length that were laid end to end: nothing begins where they
+        meet."""
+        onset = self.onset.copy()
+        for i in range(1, n_passages):
+            edge = round(i * onset.shape[1] / n_passages)
+            # What reaches over the edge, and what is compared with it.
+            onset[:, edge - 1 : edge + 2] = 0.0
+        return replace(self, onset=onset)
 
 
 class FacetStream:
@@ -83,8 +94,10 @@ class FacetStream:
 
     def push(self, block: NDArray[np.floating]) -> None:
         """Take the next samples: (n_samples,), any length."""
-        self._log_mel.push(block)
-        self._push_low(self._first.push(np.asarray(block, np.float32)))
+        # All at once: a block has a dozen products.
+        with one_blas_thread():
+            self._log_mel.push(block)
+            self._push_low(self._first.push(np.asarray(block, np.float32)))
 
     def _push_low(self, samples: FloatArray) -> None:
         self._onset.push(samples)

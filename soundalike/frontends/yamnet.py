@@ -15,7 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from soundalike.errors import InvalidArgument
-from soundalike.frontends.dsp import mel_power, power_frames
+from soundalike.frontends.dsp import Band, banded, mel_power, power_frames
 from soundalike.frontends.log_mel import Excerpts
 from soundalike.frontends.resampled import SAMPLE_RATE, ResampledStream, cut_patches
 
@@ -65,6 +65,11 @@ def mel_bands() -> FloatArray:
     return filterbank
 
 
+@lru_cache(maxsize=1)
+def _bands() -> tuple[Band, ...]:
+    return banded(mel_bands().T)
+
+
 def _mel(hz: float | NDArray[np.floating]) -> NDArray[np.float64]:
     """The mel scale of the Hidden Markov Model Toolkit (HTK)."""
     return 1127.0 * np.log1p(np.asarray(hz) / 700.0)
@@ -78,10 +83,11 @@ class PatchStream(ResampledStream):
     centred = False
 
     def _spectra(self, buffer: FloatArray, starts: NDArray[np.int64]) -> FloatArray:
-        power = power_frames(buffer, starts, N_FFT, _N_BINS, window=WINDOW)
+        # What is added before the logarithm makes more of a quiet band than any decibels would.
+        power = power_frames(buffer, starts, N_FFT, _N_BINS, window=WINDOW, is_exact=True)
         magnitude = np.sqrt(power, out=power)
         magnitude *= np.float32(_MAGNITUDE_SCALE)
-        mel = mel_power(magnitude, mel_bands())
+        mel = mel_power(magnitude, _bands())
         mel += _LOG_OFFSET
         return np.log(mel, out=mel)
 

@@ -53,7 +53,7 @@ def copies_of(
             kind = "copy"
         elif index.audio_ids[row] == audio_id:
             kind = "audio"
-        similarity = 1.0 if kind == "copy" else float(index.embeddings[row] @ embedding)
+        similarity = 1.0 if kind == "copy" else float(index.pick([row])[0] @ embedding)
         found.append(Copy(tracks[row], kind, similarity))
     return tuple(found)
 
@@ -70,7 +70,7 @@ def copies_of_row(
         index,
         rows,
         tracks,
-        embedding=index.embeddings[row],
+        embedding=index.pick([row])[0],
         content_id=int(index.content_ids[row]),
         audio_id=int(index.audio_ids[row]),
         versions=versions,

@@ -12,7 +12,7 @@ from sqlalchemy.sql import ColumnElement
 
 from soundalike.arguments import as_whole_number
 from soundalike.errors import InvalidArgument, TrackNotFound
-from soundalike.files import is_gone, real
+from soundalike.files import file_is_gone, real
 from soundalike.library.changes import log_changes
 from soundalike.library.lookup import having_words
 from soundalike.library.records import Forgotten, Track
@@ -183,6 +183,6 @@ def _told(chosen: _Chosen) -> Forgotten:
     return Forgotten(
         paths=tuple(map(path_of, paths)),
         missing=sum(is_missing for _, is_missing in chosen.tracks.values()),
-        there=sum(not is_gone(path) for path in paths),
+        there=sum(not file_is_gone(path) for path in paths),
         folders=tuple(path_of(folder) for folder in sorted(chosen.folders)),
     )

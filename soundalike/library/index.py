@@ -5,27 +5,37 @@ from __future__ import annotations
 import hashlib
 import os
 import threading
-from collections.abc import Callable, Hashable, Mapping, Sequence
+from collections.abc import Callable, Hashable, Iterator, Mapping, Sequence
 from contextlib import suppress
-from dataclasses import dataclass, field, fields, replace
+from dataclasses import dataclass, field, replace
 from functools import lru_cache
 from pathlib import Path
 from typing import Any, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
+from sqlalchemy import Select
 
 from soundalike.errors import SoundalikeError
 from soundalike.library.changes import NO_TRACK, Position, changed_since
 from soundalike.library.naming import Roots, album_folder
+from soundalike.library.rows import Room, Rows, merged, spare
 from soundalike.library.snapshot import Snapshot
 from soundalike.library.storage.encoding import decode_embeddings
-from soundalike.library.storage.index_file import file_beside, read_arrays, write_arrays
+from soundalike.library.storage.index_file import (
+    FileRows,
+    file_beside,
+    let_go,
+    read_with_rows,
+    write_arrays,
+)
 from soundalike.library.storage.schema import analyses, contents, tracks
 from soundalike.library.words import album_key, artist_key
 from soundalike.models.lineage import EmbeddingSpace
+from soundalike.similarity.codes import LEAST_ENCODED
 from soundalike.similarity.distribution import PairDistribution
 from soundalike.similarity.duplicates import Recordings
+from soundalike.similarity.orders import Order
 from soundalike.similarity.taste import Metric
 from soundalike.similarity.versions import Versions
 
@@ -37,43 +47,17 @@ Stored = TypeVar("Stored")
 _MOST_KEPT = 64
 _MOST_WEIGHED = 8
 _NOTHING = object()
-# Rows of one query, under the number of parameters that a statement may have.
-_BATCH = 500
+# Rows of one query. From some thirty on SQLite, which guesses that a model has made ten analyses,
+# would rather look at all of them: seconds instead of a thousandth for each query.
+_BATCH = 20
+# Rows that are read at a time where all are: as many as do not matter beside the whole.
+_PART_ROWS = 20_000
 # Where a larger share of the tracks changed, it is quicker to start anew.
 _MOST_CHANGED = 0.2
 # The distribution of a library of which one track in a hundred changed is still its distribution.
 _STALE_SHARE = 0.01
 # A new file is written when this share of the tracks is not in the old one.
 _UNWRITTEN_SHARE = 0.01
-
-
-@dataclass(frozen=True)
-class Rows:
-    """What is known of some tracks, one row each, ascending by track id.
-
-    Attributes
-    ----------
-    track_ids, content_ids : int64 (n,); exact copies have the same content.
-    audio_ids : int64 (n,), equal for exact copies and for the same audio with other tags.
-    artist_codes, album_codes : int64 (n,), equal for the same artist or album, by tags or by what
-        stands in for them; 0 for unknown.
-    durations_s : float32 (n,), seconds.
-    embeddings : float32 (n, embedding_dim), unit length.
-    """
-
-    track_ids: NDArray[np.int64]
-    content_ids: NDArray[np.int64]
-    audio_ids: NDArray[np.int64]
-    artist_codes: NDArray[np.int64]
-    album_codes: NDArray[np.int64]
-    durations_s: NDArray[np.float32]
-    embeddings: NDArray[np.float32]
-
-    def __len__(self) -> int:
-        return len(self.track_ids)
-
-    def columns(self) -> dict[str, Any]:
-        return {each.name: getattr(self, each.name) for each in fields(Rows)}
 
 
 @dataclass(frozen=True, eq=False)
@@ -95,7 +79,10 @@ class Index(Rows):
     _measured: list[PairDistribution] = field(default_factory=list, repr=False)
     # Under other weights, by the bytes of their factors, or a metric's key; the last ones.
     _weighed: dict[Hashable, PairDistribution] = field(default_factory=dict, repr=False)
-    _room: _Room | None = field(default=None, repr=False)
+    _room: Room | None = field(default=None, repr=False)
+    # The first rows as they lie in the file; None where they have moved, or need not be read so.
+    _file_rows: FileRows | None = field(default=None, repr=False)
+    _in_file: int = 0
     # What was worked out about this state of the library.
     _kept: dict[Hashable, Any] = field(default_factory=dict, repr=False)
 
@@ -163,6 +150,9 @@ class Index(Rows):
             self.audio_ids,
             self._by_row(snapshot.music_of),
             snapshot.space.layout,
+            by_length=self.kept("by length", lambda: Order(self.durations_s)),
+            by_audio=self.by_audio,
+            pick=self.pick,
         )
 
     def versions(self, snapshot: Snapshot) -> Versions:
@@ -173,7 +163,14 @@ class Index(Rows):
             snapshot.space.layout,
             fingerprints_of=self._by_row(snapshot.fingerprints_of),
             music_of=self._by_row(snapshot.music_of),
+            by_audio=self.by_audio,
+            pick=self.pick,
         )
+
+    @property
+    def by_audio(self) -> Order:
+        """The rows in the order of their audio."""
+        return self.kept("by audio", lambda: Order(self.audio_ids))
 
     def _by_row(
         self, by_id: Callable[[Sequence[int]], Mapping[int, Stored]]
@@ -186,42 +183,18 @@ class Index(Rows):
 
         return by_row
 
+    def pick(self, rows: NDArray[np.integer] | Sequence[int]) -> NDArray[np.float32]:
+        """The embeddings of some rows here and there, (m, D), in little memory."""
+        some = np.asarray(rows, np.intp)
+        if self._file_rows is None or some.max(initial=-1) >= self._in_file:
+            return self.embeddings[some]
+        found: NDArray[np.float32] = self._file_rows(some)
+        return found
+
     def row_of(self, track_id: int) -> int | None:
         """The row of a track; None for one that a search cannot find."""
         row = int(np.searchsorted(self.track_ids, track_id))
         return row if row < len(self) and self.track_ids[row] == track_id else None
-
-
-class _Room:
-    """Arrays that are longer than what they hold, so that rows can be added without copying.
-
-    An index shows the first ``n`` rows. Whoever adds behind them leaves it as it is.
-    """
-
-    def __init__(self, rows: Rows) -> None:
-        self.n = len(rows)
-        capacity = self.n + max(1024, self.n // 4)
-        self._arrays = {}
-        for name, column in rows.columns().items():
-            array = np.empty((capacity, *column.shape[1:]), column.dtype)
-            array[: self.n] = column
-            self._arrays[name] = array
-
-    def add(self, rows: Rows) -> bool:
-        """Whether there was room."""
-        stop = self.n + len(rows)
-        if stop > len(self._arrays["track_ids"]):
-            return False
-        for name, column in rows.columns().items():
-            self._arrays[name][self.n : stop] = column
-        self.n = stop
-        return True
-
-    def shown(self) -> dict[str, Any]:
-        views = {name: array[: self.n] for name, array in self._arrays.items()}
-        for view in views.values():
-            view.flags.writeable = False
-        return views
 
 
 class IndexKeeper:
@@ -252,11 +225,14 @@ class IndexKeeper:
             kept = self._kept
             if kept is None or kept.model != snapshot.space.id:
                 self._unwritten = 0
-                kept = self._read(snapshot)
+                kept = self._read(snapshot.space.id, snapshot.space.embedding_dim)
             found = None if kept is None else self._caught_up(kept, snapshot)
             if found is None:
                 found = self._from_scratch(snapshot)
             self._kept = found
+            if len(found) >= LEAST_ENCODED:
+                # Of these, a question looks at few, each in another place.
+                let_go(found.embeddings, found._in_file)
             return found
 
     def save(self) -> None:
@@ -268,26 +244,34 @@ class IndexKeeper:
             path = self._path(index.model)
             if path is None:
                 return
-            arrays = index.columns() | {"pairs": index.distribution.pair_similarities}
+            rows = index.columns()
+            arrays = rows | {"pairs": index.distribution.pair_similarities}
             statement = {
                 "model": index.model,
                 "position": [index.position.last_id, index.position.token],
                 "counts": dict(index.counts),
+                "n_rows": len(index),
                 "stale": index._stale,
                 "n_tracks": index.distribution.n_tracks,
                 "sampled_tracks": index.distribution.sampled_tracks,
             }
             with suppress(SoundalikeError, OSError):
-                write_arrays(path, arrays, statement)
+                write_arrays(
+                    path, arrays, statement, room={name: spare(len(index)) for name in rows}
+                )
                 self._unwritten = 0
+                if len(index) >= LEAST_ENCODED:
+                    # The file takes up less memory than what it was written from.
+                    dim = index.embeddings.shape[1]
+                    self._kept = self._read(index.model, dim) or index
 
     def _path(self, model: str) -> Path | None:
         return None if self._database is None else file_beside(self._database, model, "index")
 
-    def _read(self, snapshot: Snapshot) -> Index | None:
-        """The index in the file of the model that answers."""
-        path = self._path(snapshot.space.id)
-        found = None if path is None else read_arrays(path)
+    def _read(self, model: str, embedding_dim: int) -> Index | None:
+        """The index in the file of a model."""
+        path = self._path(model)
+        found = None if path is None else read_with_rows(path, "embeddings")
         if found is None:
             return None
         arrays: dict[str, Any] = found[0]
@@ -296,27 +280,33 @@ class IndexKeeper:
             distribution = PairDistribution(
                 arrays.pop("pairs"), statement["n_tracks"], statement["sampled_tracks"]
             )
+            room = Room(arrays, statement["n_rows"])
             index = Index(
-                **arrays,
+                **room.shown(),
                 model=statement["model"],
                 position=Position(*statement["position"]),
                 counts=statement["counts"],
                 _stale=statement["stale"],
                 _measured=[distribution],
+                _room=room,
+                _file_rows=found[2] if room.n >= LEAST_ENCODED else None,
+                _in_file=room.n,
             )
         except (KeyError, TypeError):
             return None  # of another version
-        fits = index.embeddings.shape == (len(index), snapshot.space.embedding_dim)
-        return index if fits and index.model == snapshot.space.id else None
+        if index.embeddings.shape != (len(index), embedding_dim) or index.model != model:
+            return None
+        return index
 
     def _from_scratch(self, snapshot: Snapshot) -> Index:
-        rows = self._load(snapshot)
-        self._unwritten = len(rows) + 1
+        room = Room.filled(self._parts(snapshot))
+        self._unwritten = room.n + 1
         return Index(
-            **rows.columns(),
+            **room.shown(),
             model=snapshot.space.id,
             position=snapshot.position,
-            counts=snapshot.count_by_status(analysed=len(rows)),
+            counts=snapshot.count_by_status(analysed=room.n),
+            _room=room,
         )
 
     def _caught_up(self, index: Index, snapshot: Snapshot) -> Index | None:
@@ -328,94 +318,84 @@ class IndexKeeper:
         if changed is None or len(changed) > max(100, _MOST_CHANGED * len(index)):
             return None
         ids = np.array(sorted(changed - {NO_TRACK}), np.int64)
-        rows = self._load(snapshot, ids.tolist())
-        merged, room = _merged(index, ids, rows)
-        is_same = len(rows) == 0 and len(merged["track_ids"]) == len(index)
+        rows = self._some(snapshot, ids.tolist())
+        nowhere: dict[str, Any] = {"_file_rows": None, "_in_file": 0}
+        columns, room = merged(index, index._room, ids, rows)
+        n = len(columns["track_ids"])
+        is_same = len(rows) == 0 and n == len(index)
         stale = index._stale + (0 if is_same else len(ids))
         self._unwritten += 0 if is_same else len(ids)
         # A list of its own: what this one measures later is nothing to an index of before.
         measured = list(index._measured)
-        if stale > _STALE_SHARE * len(merged["track_ids"]):
+        if stale > _STALE_SHARE * n:
             measured.clear()
         return replace(
             index,
-            **merged,
+            **columns,
             position=end,
-            counts=snapshot.count_by_status(analysed=len(merged["track_ids"])),
+            counts=snapshot.count_by_status(analysed=n),
             _stale=stale if measured else 0,
             _measured=measured,
             _weighed={},
             _room=room,
             _kept={},
+            **(nowhere if room is not index._room else {}),
         )
 
-    def _load(self, snapshot: Snapshot, track_ids: list[int] | None = None) -> Rows:
-        """The rows of all tracks, or of some, as the database has them now."""
-        statement = snapshot.searchable(
-            tracks.c.id,
-            tracks.c.content_id,
-            tracks.c.path,
-            analyses.c.duration_s,
-            contents.c.audio_digest,
-            contents.c.tags["artist"].as_string(),
-            contents.c.tags["album"].as_string(),
-            contents.c.tags["album_artist"].as_string(),
-            analyses.c.embedding,
-        )
-        statement = statement.join(contents, contents.c.id == tracks.c.content_id)
-        statement = statement.order_by(tracks.c.id)
+    def _parts(self, snapshot: Snapshot) -> Iterator[Rows]:
+        """The rows of all tracks as the database has them now, some at a time; one at least."""
+        statement = _columns_of(snapshot).execution_options(yield_per=_PART_ROWS)
+        is_any = False
+        for found in snapshot.connection.execute(statement).partitions():
+            is_any = True
+            yield self._rows(snapshot, found)
+        if not is_any:
+            yield self._rows(snapshot, [])
+
+    def _some(self, snapshot: Snapshot, track_ids: list[int]) -> Rows:
+        """The rows of some tracks, as the database has them now."""
+        statement = _columns_of(snapshot)
         found: list[Any] = []
-        if track_ids is None:
-            found += snapshot.connection.execute(statement).all()
-        else:
-            for start in range(0, len(track_ids), _BATCH):
-                some = statement.where(tracks.c.id.in_(track_ids[start : start + _BATCH]))
-                found += snapshot.connection.execute(some).all()
+        for start in range(0, len(track_ids), _BATCH):
+            some = statement.where(tracks.c.id.in_(track_ids[start : start + _BATCH]))
+            found += snapshot.connection.execute(some).all()
+        return self._rows(snapshot, found)
+
+    def _rows(self, snapshot: Snapshot, found: Sequence[Any]) -> Rows:
         # Column by column, not row by row: this is what takes the time.
         columns = list(zip(*found, strict=True)) if found else [()] * 9
         ids, content_ids, paths, durations, audio, *named, encoded = columns
         artist_codes, album_codes = _codes(paths, *named, roots=snapshot.roots)
         embeddings, whole = decode_embeddings(encoded, snapshot.space.layout)
-        rows = Rows(
+        damaged = np.array(ids, np.int64)[~whole]
+        if len(damaged):
+            self._on_damage(damaged.tolist(), snapshot.space)
+        return Rows.of(
+            embeddings,
             track_ids=np.array(ids, np.int64)[whole],
             content_ids=np.array(content_ids, np.int64)[whole],
             audio_ids=np.array(list(map(_audio_id, content_ids, audio)), np.int64)[whole],
             artist_codes=np.array(artist_codes, np.int64)[whole],
             album_codes=np.array(album_codes, np.int64)[whole],
             durations_s=np.array(durations, np.float32)[whole],
-            embeddings=embeddings,
         )
-        damaged = np.array(ids, np.int64)[~whole]
-        if len(damaged):
-            self._on_damage(damaged.tolist(), snapshot.space)
-        return rows
 
 
-def _merged(
-    index: Index, changed: NDArray[np.int64], rows: Rows
-) -> tuple[dict[str, Any], _Room | None]:
-    """The rows of an index with those of the changed tracks instead of what it had of them."""
-    old = np.isin(index.track_ids, changed, assume_unique=True)
-    last = int(index.track_ids[-1]) if len(index) else 0
-    if not old.any() and (len(rows) == 0 or rows.track_ids[0] > last):
-        # New tracks alone, as while a scan runs: they have higher ids than all before them.
-        if len(rows) == 0:
-            return index.columns(), index._room
-        room = index._room
-        if room is None or room.n != len(index) or not room.add(rows):
-            room = _Room(index)
-            if not room.add(rows):
-                return _stacked(index.columns(), rows), None
-        return room.shown(), room
-    kept = {name: column[~old] for name, column in index.columns().items()}
-    return _stacked(kept, rows), None
-
-
-def _stacked(kept: Mapping[str, NDArray[Any]], rows: Rows) -> dict[str, Any]:
-    order = np.argsort(np.concatenate([kept["track_ids"], rows.track_ids]), kind="stable")
-    return {
-        name: np.concatenate([kept[name], column])[order] for name, column in rows.columns().items()
-    }
+def _columns_of(snapshot: Snapshot) -> Select[Any]:
+    """What rows are made of, by track id."""
+    statement = snapshot.searchable(
+        tracks.c.id,
+        tracks.c.content_id,
+        tracks.c.path,
+        analyses.c.duration_s,
+        contents.c.audio_digest,
+        contents.c.tags["artist"].as_string(),
+        contents.c.tags["album"].as_string(),
+        contents.c.tags["album_artist"].as_string(),
+        analyses.c.embedding,
+    )
+    statement = statement.join(contents, contents.c.id == tracks.c.content_id)
+    return statement.order_by(tracks.c.id)
 
 
 def _codes(

@@ -47,7 +47,7 @@ from soundalike.models import ModelInfo, ModelKey, find_model
 from soundalike.models.lineage import Lineage, default_lineage
 from soundalike.similarity.taste import Taste
 from soundalike.workers.calls import Call, run_calls
-from soundalike.workers.jobs import MakePool, Setup
+from soundalike.workers.jobs import MOST_MEMORY, MakePool, Setup
 from soundalike.workers.pool import WorkerPool
 
 if TYPE_CHECKING:
@@ -111,7 +111,7 @@ class Library(Listing, Scanning, Judging, Linking):
         if isinstance(model, Lineage):
             model = model.current
         self.model = model if isinstance(model, ModelInfo) else find_model(model)
-        self._setup = Setup(analyzer, self.model.key)
+        self._setup = Setup(analyzer, self.model.key, most_memory=MOST_MEMORY)
         self._pool = pool
         self._database = Database(location, create=create)
         self._reader = Reader(

@@ -24,6 +24,7 @@ from soundalike.library.storage.schema import (
     below,
     failures,
     folders,
+    is_fast,
     models,
     tracks,
 )
@@ -34,9 +35,10 @@ __all__ = ["describe", "failures_of", "folders_of", "models_in_use", "to_failure
 
 def describe(snapshot: Snapshot, database: Database, upgrade: Upgrade | None) -> LibraryInfo:
     """What ``Library.info`` gives."""
+    fast = func.sum(case((is_fast(), 1), else_=0))
     far = func.sum(case((analyses.c.familiarity < UNFAMILIAR_BELOW, 1), else_=0))
-    analysed, duration_s, unfamiliar = snapshot.connection.execute(
-        snapshot.searchable(func.count(), func.sum(analyses.c.duration_s), far)
+    analysed, duration_s, unfamiliar, n_fast = snapshot.connection.execute(
+        snapshot.searchable(func.count(), func.sum(analyses.c.duration_s), far, fast)
     ).one()
     counted = snapshot.count_by_status(analysed)
     in_use = models_in_use(snapshot.connection)
@@ -52,6 +54,7 @@ def describe(snapshot: Snapshot, database: Database, upgrade: Upgrade | None) ->
         pending=counted["pending"],
         missing=counted["missing"],
         unfamiliar=unfamiliar or 0,
+        fast=n_fast or 0,
         duration_s=float(duration_s or 0.0),
         size_bytes=database.size_bytes(),
         schema_version=SCHEMA_VERSION,

@@ -9,6 +9,7 @@ from numpy.typing import NDArray
 
 from soundalike.library.listener import Listener
 from soundalike.library.view import View
+from soundalike.similarity.codes import LEAST_ENCODED, Codes
 from soundalike.similarity.distribution import DECIMALS
 from soundalike.similarity.seeds import SeedScores, score_seeds
 from soundalike.similarity.taste import Metric
@@ -26,6 +27,7 @@ class Ranking:
     ----------
     scored : by the listener's metric alone.
     scores : float32 (n,), with what is liked.
+    estimates : as of ``scored``.
     """
 
     def __init__(
@@ -40,12 +42,13 @@ class Ranking:
         self.listener = listener
         self.scored = self._scored(listener.metric)
         self.scores = self.scored.scores
+        self.estimates = self.scored.estimates
         if listener.bonus is not None:
             self.scores = self.scores + listener.bonus
 
     def cosines(self, seed: NDArray[np.float32], row: int) -> dict[str, float]:
         """Of a seed and a row, by facet."""
-        return self.listener.cosines(seed, self._index.embeddings[row])
+        return self.listener.cosines(seed, self._index.pick([row])[0])
 
     def scores_without_taste(self) -> NDArray[np.float32]:
         """float32 (n,): what there would be to rank by."""
@@ -75,4 +78,12 @@ class Ranking:
             weights=self.listener.asked,
             metric=metric,
             lengths=None if metric is None else self._index.lengths(metric),
+            # What is added to the scores, and ranks among all, need them as they are.
+            codes=self._codes if self.listener.use is None else None,
+            pick=self._index.pick,
         )
+
+    @property
+    def _codes(self) -> Codes | None:
+        """Where they are worth it: in a small library the time goes elsewhere."""
+        return self._index.encoded if len(self._index) >= LEAST_ENCODED else None

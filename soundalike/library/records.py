@@ -198,13 +198,14 @@ class ScanProgress:
     ----------
     phase : "walking" while folders are listed (``total`` grows), then "analysing" what is new or
         changed, then "reading tags" where their encoding is another now, then "re-analysing" what
-        an older model analysed.
+        an older model analysed, or what was heard in passages only.
     done, total : files that had to be read; unchanged ones do not count. When re-analysing, the
         library's tracks, those that earlier scans re-analysed among them.
     tracks_per_s : over the last half minute; 0 until something is done.
     left_s : seconds; None while unknown.
     path : the file that was finished last, or the folder that is being listed.
     model : that analyses, ``name@version``.
+    is_fast : whether only a few passages of each file are heard.
     """
 
     phase: ScanPhase
@@ -214,6 +215,7 @@ class ScanProgress:
     left_s: float | None
     path: Path | None
     model: str
+    is_fast: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -223,8 +225,10 @@ class ScanReport:
     Attributes
     ----------
     analysed : decoded and analysed, new or changed.
-    reanalysed : analysed before by an older model, and now by its successor; each of them is
-        counted as unchanged (moved, returned, ...) as well.
+    reanalysed : analysed before by an older model, and now by its successor; or heard in passages
+        only, and now as a whole. Each of them is counted as unchanged (moved, returned, ...) as
+        well.
+    fast : of the analysed and re-analysed ones, those of which only some passages were heard.
     retagged : with other tags than before. The audio is that of a file that is known: its
         analysis is kept. Those whose file did not change, but whose tags are
         read in another encoding now, or by ``full``, are counted as unchanged as well.
@@ -247,6 +251,7 @@ class ScanReport:
 
     analysed: int
     reanalysed: int
+    fast: int
     retagged: int
     unchanged: int
     moved: int
@@ -342,6 +347,7 @@ class LibraryInfo:
     models : all models that its tracks are analysed with.
     tracks : all tracks that are not missing: ``analysed + failed + pending``.
     unfamiliar : of the analysed, those that are unlike all music that the model knows.
+    fast : of the analysed, those of which only some passages were heard.
     duration_s : of the analysed tracks together.
     size_bytes : of the database; None when it is not a file.
     schema_version : of the database.
@@ -359,6 +365,7 @@ class LibraryInfo:
     pending: int
     missing: int
     unfamiliar: int
+    fast: int
     duration_s: float
     size_bytes: int | None
     schema_version: str

@@ -39,6 +39,7 @@ class Scanning:
         jobs: int | None = None,
         retry: bool = False,
         full: bool = False,
+        fast: bool = False,
         exclude: Sequence[str] | None = None,
         pattern: str | None = None,
         tag_encoding: str | None = None,
@@ -64,6 +65,9 @@ class Scanning:
         retry : try again all files that failed before.
         full : read every file, whatever its size and times say, for its content and its tags, and
             analyse again what has no fingerprint, though the model's frontend makes them.
+        fast : hear only a few passages, spread over the track, of what is new or has changed
+            (``Analysis.is_fast``). What is analysed already stays as it is. A scan without it hears
+            these tracks as a whole, last; until then the fast analyses answer.
         exclude : patterns of what to leave out of these folders, remembered with them; ``[]``
             for nothing any more, None for those of the last time. ``"Podcasts"`` or ``"*.wma"``
             is compared with each name, ``"Spoken/Drafts*"`` with the path below the folder.
@@ -84,7 +88,9 @@ class Scanning:
         """
         settings = FolderSettings(exclude, pattern, tag_encoding)
         paths, notes = folders_to_scan(self._database, folders, settings)
-        report = self._scan(paths, jobs, retry, progress, stop, full=full, settings=settings)
+        report = self._scan(
+            paths, jobs, retry, progress, stop, full=full, fast=fast, settings=settings
+        )
         return replace(report, notes=(*notes, *report.notes))
 
     def retry_failures(
@@ -123,6 +129,7 @@ class Scanning:
         stop: threading.Event | None,
         *,
         full: bool = False,
+        fast: bool = False,
         settings: FolderSettings | None = None,
     ) -> ScanReport:
         from soundalike.library.scan.scan import Scan
@@ -138,7 +145,9 @@ class Scanning:
             pool=self._pool,
             settings=settings,
         )
-        report = scan.run(jobs=jobs, retry=retry, full=full, progress=progress, stop_event=stop)
+        report = scan.run(
+            jobs=jobs, retry=retry, full=full, fast=fast, progress=progress, stop_event=stop
+        )
         if report.interrupted:
             # Whoever stopped it does not want to wait.
             return report

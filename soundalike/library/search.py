@@ -44,7 +44,14 @@ def search(
     distribution = listener.distribution
     own_copies = asked.own_copies
     left_out = asked.own | set(own_copies)
-    selection = view.select(asked.scores, k, limits, exclude=sorted(left_out))
+    selection = view.select(
+        asked.scores,
+        k,
+        limits,
+        exclude=sorted(left_out),
+        cosines=asked.cosines,
+        estimates=asked.estimates,
+    )
     ranks = ranking.ranks_without([each.row for each in selection.chosen], left_out)
     rows = [
         *(row for each in selection.chosen for row in (each.row, *each.copies, *each.versions)),
@@ -149,7 +156,7 @@ def _own_copies(
             index,
             [] if is_version else [row],
             tracks,
-            embedding=heard.embedding if seed_row is None else index.embeddings[seed_row],
+            embedding=heard.embedding if seed_row is None else index.pick([seed_row])[0],
             content_id=heard.content_id,
             audio_id=None if seed_row is None else int(index.audio_ids[seed_row]),
             versions=[row] if is_version else [],

@@ -13,6 +13,7 @@ from soundalike.library.listener import Listener
 from soundalike.library.ranking import Ranking
 from soundalike.library.similar_records import Heard
 from soundalike.library.view import View
+from soundalike.similarity.codes import Estimates
 from soundalike.similarity.seeds import MOST_SEEDS, thinned
 from soundalike.similarity.taste import Taste
 
@@ -44,6 +45,17 @@ class ScoredRows:
     similarities: NDArray[np.float32] = field(repr=False)
     own: frozenset[int]
     own_copies: Mapping[int, Heard]
+
+    @property
+    def estimates(self) -> Estimates | None:
+        """Where scores and similarities are only nearly right yet; None where they are exact."""
+        return self.ranking.estimates
+
+    @property
+    def cosines(self) -> NDArray[np.float32] | None:
+        """float32 (n,), the cosines with the one seed by the model's own metric; None where there
+        are several seeds, or another metric."""
+        return _plain_cosines(self.ranking, len(self.seeds))
 
 
 def score_rows(
@@ -89,7 +101,9 @@ def score_rows(
         np.stack([each.embedding for each in without]) if without else None,
         Listener(view, weights, taste),
     )
-    own, own_copies = own_rows(view, (*seeds, *without), copies=copies)
+    own, own_copies = own_rows(
+        view, (*seeds, *without), copies=copies, cosines=_plain_cosines(ranking, len(telling))
+    )
     return ScoredRows(
         seeds=seeds,
         without=tuple(without),
@@ -102,16 +116,29 @@ def score_rows(
     )
 
 
+def _plain_cosines(ranking: Ranking, n_seeds: int) -> NDArray[np.float32] | None:
+    listener = ranking.listener
+    is_plain = listener.metric is None and not listener.asked
+    return ranking.scored.similarities if is_plain and n_seeds == 1 else None
+
+
 def own_rows(
-    view: View, all_heard: Sequence[Heard], *, copies: bool = True
+    view: View,
+    all_heard: Sequence[Heard],
+    *,
+    copies: bool = True,
+    cosines: NDArray[np.floating] | None = None,
 ) -> tuple[frozenset[int], dict[int, Heard]]:
-    """The rows of what was heard; and of its copies and known versions, with what they are of."""
+    """The rows of what was heard; and of its copies and known versions, with what they are of.
+
+    ``cosines`` as for ``View.copies_of``.
+    """
     rows = [view.row_of(heard) for heard in all_heard]
     own = frozenset(row for row in rows if row is not None)
     found: dict[int, Heard] = {}
     if copies:
         # Those of tracks are asked for at once: a folder has many.
-        known = iter(view.same_music([row for row in rows if row is not None]))
+        known = iter(view.same_music([row for row in rows if row is not None], cosines))
         for heard, row in zip(all_heard, rows, strict=True):
             for copy in next(known) if row is not None else view.own_rows(heard)[1]:
                 if copy not in own:

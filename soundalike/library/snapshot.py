@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 from sqlalchemy import Connection, Row, Select, and_, exists, func, select
 from sqlalchemy.sql import ColumnElement
 
-from soundalike.analysis import is_unfamiliar
+from soundalike.analysis import is_unfamiliar, runs
 from soundalike.audio.tags import Tags
 from soundalike.errors import LibraryError, ModelMismatch, printable
 from soundalike.facets import Facets
@@ -32,6 +32,7 @@ from soundalike.library.statements import (
     excerpts_of_all,
     excerpts_of_tracks,
     familiarity_of_content,
+    fast_starts,
     fingerprints_of_tracks,
     model_row,
     music_of_tracks,
@@ -355,6 +356,17 @@ class Snapshot:
             for track_id, starts_s in self.connection.execute(statement, some):
                 with suppress(ValueError):
                     found[track_id] = decode_starts(starts_s)
+        return found
+
+    def fast_runs(self) -> dict[int, list[int]]:
+        """Of the contents of which some passages were heard only: how many excerpts follow each
+        other in each."""
+        statement = fast_starts(self.space.name, self.space.version)
+        found = {}
+        for content_id, starts_s in self.connection.execute(statement):
+            with suppress(ValueError):
+                there = runs(decode_starts(starts_s), self.excerpt_s)
+                found[content_id] = [each.stop - each.start for each in there]
         return found
 
     def fingerprints_of(self, track_ids: Sequence[int]) -> dict[int, NDArray[np.uint8]]:

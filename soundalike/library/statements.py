@@ -14,6 +14,7 @@ from soundalike.library.storage.schema import (
     contents,
     excerpts,
     failures,
+    is_fast,
     models,
     own_analysis,
     own_failure,
@@ -26,6 +27,7 @@ __all__ = [
     "excerpts_of_all",
     "excerpts_of_tracks",
     "familiarity_of_content",
+    "fast_starts",
     "fingerprints_of_tracks",
     "model_row",
     "music_of_tracks",
@@ -113,6 +115,16 @@ def excerpts_of_all(name: str, version: str) -> Select[Any]:
         .join_from(analyses, excerpts, excerpts.c.analysis_id == analyses.c.id)
         .where(analyses.c.model_id == model_row(name, version))
         .where(func.length(excerpts.c.starts_s) == 2 * func.length(excerpts.c.scales))
+    )
+
+
+@lru_cache(maxsize=8)
+def fast_starts(name: str, version: str) -> Select[Any]:
+    """When the excerpts begin of contents of which a model has heard some passages only."""
+    return (
+        select(analyses.c.content_id, excerpts.c.starts_s)
+        .join_from(analyses, excerpts, excerpts.c.analysis_id == analyses.c.id)
+        .where(analyses.c.model_id == model_row(name, version), is_fast())
     )
 
 

@@ -15,7 +15,7 @@ from sqlalchemy import Connection, Select, and_, case, delete, exists, func, or_
 from sqlalchemy.sql import ColumnElement
 
 from soundalike.facets import Facets
-from soundalike.files import is_gone
+from soundalike.files import file_is_gone
 from soundalike.library.changes import NO_TRACK, log_changes
 from soundalike.library.records import Upgrade
 from soundalike.library.storage.schema import analyses, failures, models, tracks
@@ -55,7 +55,7 @@ class StoredModel:
 def files_there(paths: Sequence[bytes]) -> tuple[list[str], list[str]]:
     """Of the files that remain, those that are there now, and what to tell of the others."""
     named = [os.fsdecode(path) for path in paths]
-    there = [path for path in named if not is_gone(path)]
+    there = [path for path in named if not file_is_gone(path)]
     away = len(named) - len(there)
     note = (
         f"{away:,} of the files are missing. Is their disk mounted? If they are gone for "

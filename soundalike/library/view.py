@@ -35,6 +35,7 @@ from soundalike.library.storage.schema import below, tracks
 from soundalike.library.word_records import KnownGenre
 from soundalike.models.lineage import EmbeddingSpace
 from soundalike.similarity.best import best_first
+from soundalike.similarity.codes import Estimates
 from soundalike.similarity.distribution import PairDistribution
 from soundalike.similarity.duplicates import Recordings
 from soundalike.similarity.recording import Music
@@ -166,6 +167,8 @@ class View:
         *,
         exclude: Sequence[int] = (),
         before: Sequence[int] = (),
+        cosines: NDArray[np.floating] | None = None,
+        estimates: Estimates | None = None,
     ) -> Selection:
         """The rows with the highest scores that limits allow; see ``similarity.select``.
 
@@ -176,6 +179,10 @@ class View:
         before : rows that stand before in the list; they count for the limits.
         limits : without ``limits.versions`` one of the copies, cuts and known versions of a piece
             comes, and stands for all.
+        cosines : (n,), of the rows with one embedding by the model's own metric, where they are
+            known: copies are found in less time. The scores of one seed are such.
+        estimates : of the scores, where these are only nearly right yet: as many are looked at as
+            the answer needs, and those of what is chosen are exact.
 
         Raises
         ------
@@ -185,7 +192,10 @@ class View:
         if not limits.versions:
             # What is known of all need not be looked for.
             is_known = self.pieces is not None and self.pieces.is_whole
-            copies_of = partial(self.copies_of, among=() if is_known else self.pool(scores, k))
+            if estimates is not None and not is_known:
+                estimates.settle_best(self.pool_size(k))
+            pool = () if is_known else self.pool(scores, k)
+            copies_of = partial(self.copies_of, among=pool, cosines=cosines)
         return select(
             scores,
             k,
@@ -200,21 +210,35 @@ class View:
             max_per_album=limits.max_per_album,
             copies_of=copies_of,
             versions_of=None if limits.versions else self.versions_of,
+            estimates=estimates,
         )
 
     def pool(self, scores: NDArray[np.floating], k: int) -> NDArray[np.intp]:
         """The rows among which cuts and versions of what may stand in a list of k are looked for:
         those with the highest scores, ascending. What is not among them does not come anyway."""
-        return np.sort(best_first(scores, max(_LEAST_POOL, _POOL * k)))
+        return np.sort(best_first(scores, self.pool_size(k)))
 
-    def copies_of(self, rows: Sequence[int], among: Rows = ()) -> list[list[int]]:
+    @staticmethod
+    def pool_size(k: int) -> int:
+        """Rows of :meth:`pool`, where there are as many."""
+        return max(_LEAST_POOL, _POOL * k)
+
+    def copies_of(
+        self,
+        rows: Sequence[int],
+        among: Rows = (),
+        cosines: NDArray[np.floating] | None = None,
+    ) -> list[list[int]]:
         """For each of some rows the others that hold its recording, ascending: copies as long as
-        it, and other cuts that are known, of all rows; others of some."""
+        it, and other cuts that are known, of all rows; others of some. ``cosines`` as for
+        :meth:`select`."""
         found = []
-        for row, copies in zip(rows, self.recordings.copies_of(rows), strict=True):
+        cuts = self.versions.near(rows, among) if len(among) else [[]] * len(rows)
+        copies = self.recordings.copies_of(rows, cosines)
+        for row, own, others in zip(rows, copies, cuts, strict=True):
             known = [] if self.pieces is None else self.pieces.recording(row)
-            own = sorted({*copies, *known}) if known else copies
-            found.append(self._with_cuts(row, own, among))
+            own = sorted({*own, *known}) if known else own
+            found.append(self._with_audio([*own, *others], row) if others else own)
         return found
 
     def versions_of(self, rows: Sequence[int]) -> list[list[int]]:
@@ -222,9 +246,12 @@ class View:
         recording, ascending: what ``Library.versions`` has found and kept."""
         return [[] if self.pieces is None else self.pieces.versions(row) for row in rows]
 
-    def same_music(self, rows: Sequence[int]) -> list[list[int]]:
-        """For each of some rows its copies, and what is known to be a cut or version of it."""
-        both = zip(self.copies_of(rows), self.versions_of(rows), strict=True)
+    def same_music(
+        self, rows: Sequence[int], cosines: NDArray[np.floating] | None = None
+    ) -> list[list[int]]:
+        """For each of some rows its copies, and what is known to be a cut or version of it;
+        ``cosines`` as for :meth:`select`."""
+        both = zip(self.copies_of(rows, (), cosines), self.versions_of(rows), strict=True)
         return [sorted({*copies, *versions}) for copies, versions in both]
 
     def cuts_of(self, heard: Heard, among: Rows) -> list[int]:
@@ -234,19 +261,15 @@ class View:
             return []
         row = self.row_of(heard)
         if row is not None:
-            return self._with_cuts(row, [], among)
+            (cuts,) = self.versions.near([row], among)
+            return self._with_audio(cuts, row) if cuts else []
         found = self.versions.near_other(heard.embedding, music_heard(heard), among)
         return self._with_audio(found) if found else []
 
-    def _with_cuts(self, row: int, copies: list[int], among: Rows) -> list[int]:
-        cuts = self.versions.near(row, among) if len(among) else []
-        return self._with_audio([*copies, *cuts], row) if cuts else copies
-
     def _with_audio(self, rows: Sequence[int], without: int | None = None) -> list[int]:
         """Some rows and those that have the audio of one of them, ascending."""
-        audio_ids = self.index.audio_ids
-        same = np.isin(audio_ids, audio_ids[np.asarray(rows, np.intp)])
-        return [row for row in np.flatnonzero(same).tolist() if row != without]
+        audio_ids = self.index.audio_ids[np.asarray(rows, np.intp)].tolist()
+        return [row for row in self.index.by_audio.having(audio_ids) if row != without]
 
     # What queries mean
 
@@ -353,7 +376,7 @@ class View:
             seed=Seed(found.track, found.path),
             content_id=found.content_id,
             model=self.model,
-            embedding=self.index.embeddings[row],
+            embedding=self.index.pick([row])[0],
             excerpts=music.excerpts,
             starts_s=music.starts_s,
             duration_s=float(self.index.durations_s[row]),

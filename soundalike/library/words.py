@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable
+from functools import lru_cache
 
 from soundalike.plain import plain
 
@@ -75,6 +76,7 @@ def genre_names(genre: str | None) -> dict[str, str]:
     return names
 
 
+@lru_cache(maxsize=65_536)
 def _key(text: str | None, nothing: frozenset[str]) -> str | None:
     """The text without case, accents and punctuation; None where it names nothing."""
     if not text or not text.strip():

@@ -3,48 +3,40 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable
 from dataclasses import replace
+from importlib import import_module
 from pathlib import Path
-from typing import NamedTuple
+from typing import Protocol, cast
 
 from soundalike.errors import InvalidArgument, PlaylistError, printable
 from soundalike.files import why, write_file
-from soundalike.playlists.jspf import parse as parse_jspf
-from soundalike.playlists.jspf import render as render_jspf
 from soundalike.playlists.locations import BasePair, Place
-from soundalike.playlists.m3u import parse as parse_m3u
-from soundalike.playlists.m3u import render as render_m3u
-from soundalike.playlists.own_json import parse as parse_json
-from soundalike.playlists.own_json import render as render_json
 from soundalike.playlists.records import BASE_KEY, LeftOut, Playlist, Rendered
 from soundalike.playlists.source import Damaged, Source
 from soundalike.playlists.target import Target
-from soundalike.playlists.xspf import parse as parse_xspf
-from soundalike.playlists.xspf import render as render_xspf
 
 __all__ = ["FORMATS", "format_of", "read_playlist", "render_playlist", "write_playlist"]
 
 StrPath = str | os.PathLike[str]
 
 
-class _Format(NamedTuple):
-    parse: Callable[[Source], Playlist]
-    render: Callable[[Playlist, Target], Rendered]
+class _Format(Protocol):
+    def parse(self, source: Source, /) -> Playlist: ...
+
+    def render(self, playlist: Playlist, target: Target, /) -> Rendered: ...
 
 
-_FORMATS = {
-    "m3u8": _Format(parse_m3u, render_m3u),
-    "m3u": _Format(parse_m3u, render_m3u),
-    "xspf": _Format(parse_xspf, render_xspf),
-    "jspf": _Format(parse_jspf, render_jspf),
-    "json": _Format(parse_json, render_json),
-}
+# The module of each, loaded when a playlist is one: most commands know of them and meet none.
+_FORMATS = {"m3u8": "m3u", "m3u": "m3u", "xspf": "xspf", "jspf": "jspf", "json": "own_json"}
 FORMATS = tuple(_FORMATS)
 """The formats; a file's suffix is a dot and one of these."""
 
 # Far more than a playlist of 200,000 tracks has; what a file can do to the memory is bounded.
 _MOST_BYTES = 1 << 27
+
+
+def _module(name: str) -> _Format:
+    return cast(_Format, import_module(f"soundalike.playlists.{_FORMATS[name]}"))
 
 
 def format_of(file: StrPath, format: str | None = None) -> str:
@@ -118,13 +110,13 @@ def read_playlist(
             f"{printable(file)}: larger than {_MOST_BYTES >> 20} MiB, which no playlist is"
         )
     try:
-        playlist = _FORMATS[name].parse(Source(data, name, place, encoding))
+        playlist = _module(name).parse(Source(data, name, place, encoding))
         if base is None and playlist.base is not None:
             try:
                 place = Place(_folder(file), playlist.base)
             except InvalidArgument as error:
                 raise PlaylistError(f"{printable(file)}: in its recipe, {error}") from error
-            playlist = _FORMATS[name].parse(Source(data, name, place, encoding))
+            playlist = _module(name).parse(Source(data, name, place, encoding))
     except Damaged as error:
         raise PlaylistError(f"{printable(file)}: {error}") from error
     return replace(playlist, format=name)
@@ -164,7 +156,7 @@ def render_playlist(
     elif base is None and not relative:
         base = playlist.base
     place = Place(os.path.abspath(folder), base)
-    rendered = _FORMATS[name].render(playlist, Target(playlist, name, place, relative, encoding))
+    rendered = _module(name).render(playlist, Target(playlist, name, place, relative, encoding))
     return replace(rendered, left_out=(*rendered.left_out, *_outside(playlist, place, rendered)))
 
 

@@ -15,7 +15,7 @@ from soundalike.library.copies import copies_of_row
 from soundalike.library.limits import NO_LIMITS, Limits
 from soundalike.library.records import Copy, Track
 from soundalike.library.similar_records import Heard, Seed
-from soundalike.library.snapshot import Query
+from soundalike.library.snapshot import Query, StoredExcerpts
 from soundalike.library.view import View
 from soundalike.similarity.distribution import DECIMALS, PairDistribution
 from soundalike.similarity.places import (
@@ -101,6 +101,8 @@ class PassageResult:
     searched : tracks that were looked through.
     not_searched : tracks that are not analysed with this model (yet), or of which no excerpts are
         stored.
+    heard_in_part : of those searched, tracks of which only some passages were heard: what lies
+        between is not found.
     limits : the names of the limits that were set.
     passed_counts : how many tracks limits kept from standing before the last match, by limit.
     is_unfamiliar : whether the passage is unlike all music that the model knows.
@@ -114,6 +116,7 @@ class PassageResult:
     elsewhere: tuple[Place, ...]
     searched: int
     not_searched: int
+    heard_in_part: int
     limits: tuple[str, ...]
     passed_counts: Mapping[str, int] = field(hash=False)
     is_unfamiliar: bool
@@ -185,6 +188,7 @@ class _Search:
         self._weights = view.layout.weights(weights)
         self._factors = view.layout.factors(weights) if weights else None
         self._excerpt_s = heard.analysis.excerpt_s
+        self._fast_runs = view.snapshot.fast_runs()
 
     def answer(self, k: int, limits: Limits) -> PassageResult:
         view, heard = self._view, self._heard
@@ -207,7 +211,7 @@ class _Search:
         starts_s = view.excerpt_starts_s([*rows, *own])
         matches = []
         for each in chosen:
-            first = self._starts(excerpts[each.row])[0].excerpt
+            first = self._starts(each.row, excerpts[each.row])[0].excerpt
             place, *others = self._places(each.row, excerpts, starts_s)
             matches.append(
                 PassageMatch(
@@ -230,10 +234,17 @@ class _Search:
             elsewhere=self._elsewhere(own_row, excerpts, starts_s),
             searched=there - int(np.count_nonzero(is_there[own])),
             not_searched=view.index.counts["pending"] + len(view) - there,
+            heard_in_part=self._count_fast(is_there, own),
             limits=limits.in_use,
             passed_counts=selection.passed_counts if selection else {},
             is_unfamiliar=heard.is_unfamiliar,
         )
+
+    def _count_fast(self, is_there: NDArray[np.bool_], own: Sequence[int]) -> int:
+        if not self._fast_runs:
+            return 0
+        is_fast = np.isin(self._view.index.content_ids, list(self._fast_runs)) & is_there
+        return int(np.count_nonzero(is_fast)) - int(np.count_nonzero(is_fast[list(own)]))
 
     @property
     def _key(self) -> bytes:
@@ -247,13 +258,21 @@ class _Search:
         by_content = view.index.content_ids[order]
         for stored in view.snapshot.each_excerpts():
             cosines = view.layout.similarities(stored.embeddings, self._passage)
-            best = highest(sequence_scores(cosines, stored.counts), stored.counts)
+            best = highest(sequence_scores(cosines, self._runs(stored)), stored.counts)
             # Exact copies are rows of one content; what is missing has a content and no row.
             first = np.searchsorted(by_content, stored.content_ids, side="left")
             copies = np.searchsorted(by_content, stored.content_ids, side="right") - first
             skipped = np.repeat(first - (np.cumsum(copies) - copies), copies)
             found[order[skipped + np.arange(len(skipped))]] = np.repeat(best, copies)
         return found
+
+    def _runs(self, stored: StoredExcerpts) -> NDArray[np.int64]:
+        """How many excerpts follow each other: all of a track, but where only passages were
+        heard."""
+        if not self._fast_runs:
+            return stored.counts
+        both = zip(stored.content_ids.tolist(), stored.counts.tolist(), strict=True)
+        return np.array([n for key, all_ in both for n in self._fast_runs.get(key, [all_])])
 
     def _usual(self) -> PairDistribution:
         """How alike passages of this length are in different tracks: of pairs of runs of excerpts,
@@ -275,10 +294,12 @@ class _Search:
         return PairDistribution.from_embeddings(made, factors=factors)
 
     def _starts(
-        self, excerpts: NDArray[np.float32], taken: NDArray[np.bool_] | None = None
+        self, row: int, excerpts: NDArray[np.float32], taken: NDArray[np.bool_] | None = None
     ) -> tuple[Start, ...]:
         """Where the passage fits best in one track."""
-        scores = sequence_scores(excerpts @ self._passage.T, np.array([len(excerpts)]))
+        content_id = int(self._view.index.content_ids[row])
+        runs = np.array(self._fast_runs.get(content_id, [len(excerpts)]))
+        scores = sequence_scores(excerpts @ self._passage.T, runs)
         return best_starts(scores, len(self._passage), _STARTS, taken=taken)
 
     def _places(
@@ -293,7 +314,7 @@ class _Search:
         """The best places in one track, none overlapping another or those of ``beside``: between
         excerpts, two of them may be the same."""
         found: list[Place] = []
-        for each in self._starts(excerpts[row], taken):
+        for each in self._starts(row, excerpts[row], taken):
             place = self._place(row, each, excerpts[row], starts_s[row])
             if all(
                 place.end_s <= other.start_s or place.start_s >= other.end_s
@@ -314,7 +335,12 @@ class _Search:
             start_s, length_s = float(starts_s[start.excerpt]), self._excerpt_s
         else:
             start_s = finer_start_s(
-                self._passage, excerpts, starts_s, start.excerpt, self._view.layout
+                self._passage,
+                excerpts,
+                starts_s,
+                start.excerpt,
+                self._view.layout,
+                excerpt_s=self._excerpt_s,
             )
         end_s = min(start_s + length_s, float(self._view.index.durations_s[row]))
         return Place(start_s, end_s, round(start.similarity, DECIMALS))

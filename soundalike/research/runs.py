@@ -44,15 +44,26 @@ __all__ = [
 
 
 def finish(
-    task: Task, out: Path, *, test: bool, quick: bool, data_set: str, command: str
+    task: Task,
+    out: Path,
+    *,
+    device: torch.device,
+    test: bool,
+    quick: bool,
+    data_set: str,
+    command: str,
 ) -> RunSummary:
     """Evaluate, write the report, and drop from the checkpoint what only training needs.
 
-    The arguments are those of :func:`soundalike.research.train.train`.
+    The other arguments are those of :func:`soundalike.research.train.train`.
+
+    Parameters
+    ----------
+    device : what evaluates.
     """
     found = read_checkpoint(out / CHECKPOINT)
     config, network = load_checkpoint(out)
-    network.to("cuda" if torch.cuda.is_available() else "cpu")
+    network.to(device)
     evaluations: dict[str, Evaluation] = {}
     extra: dict[str, Any] = {}
     for side in ("test", "valid") if test else ("valid",):

@@ -22,7 +22,7 @@ from soundalike.research import augment, classification
 from soundalike.research.augment import AugmentConfig
 from soundalike.research.datasets.cifar10 import Cifar10
 from soundalike.research.datasets.frames import SPLITS, LogMelSet
-from soundalike.research.networks import Output
+from soundalike.research.networks import Output, wide
 
 __all__ = [
     "Batch",
@@ -90,7 +90,7 @@ class Loss:
 
 def label_loss(logits: Tensor, targets: Tensor, smoothing: float) -> Loss:
     """Cross-entropy of targets (n, n_labels), smoothed (Szegedy et al. 2016)."""
-    total = F.cross_entropy(logits.float(), targets, label_smoothing=smoothing)
+    total = F.cross_entropy(wide(logits), targets, label_smoothing=smoothing)
     is_hit = logits.argmax(dim=1) == targets.argmax(dim=1)
     return Loss(total, is_hit.float().mean())
 

@@ -5,6 +5,9 @@ A run's folder holds ``config.json``, ``environment.json``, ``curve.csv`` (a lin
 the report (``report.html``, ``report.json``). Started again on the same folder after a kill or
 Ctrl-C, a run resumes after the last complete epoch. The result is bit for bit that of a run without
 the break, because the randomness of an epoch depends only on the seed and the number of the epoch.
+
+Several devices share each batch, a process on each (:mod:`soundalike.research.ranks`): the result
+is that of one but for rounding, and a run may be resumed on other devices.
 """
 
 from __future__ import annotations
@@ -39,9 +42,12 @@ from soundalike.research.checkpoints import (
 from soundalike.research.config import TrainConfig, config_from_dict
 from soundalike.research.datasets.cifar10 import Cifar10
 from soundalike.research.datasets.leaks import refuse_leaks
+from soundalike.research.devices import Devices, find_devices
 from soundalike.research.distill.pool_file import read_pool
 from soundalike.research.distill.task import DistillTask
 from soundalike.research.environment import describe_environment
+from soundalike.research.launch import in_processes
+from soundalike.research.ranks import Rank
 from soundalike.research.report import RunSummary
 from soundalike.research.runs import finish
 from soundalike.research.tasks import (
@@ -125,6 +131,7 @@ def train(
     quick: bool = False,
     data_set: str = "",
     command: str = "soundalike train",
+    devices: Devices | None = None,
     progress: Progress | None = None,
 ) -> RunSummary:
     """Train a network, or resume the run in that folder; returns what was reached.
@@ -136,33 +143,68 @@ def train(
     quick : the report says that the run was a quick one.
     data_set : what was trained on, in one line, for the report.
     command : what was typed, for the report.
+    devices : what trains, a process for each; None for one process, on a GPU if there is one.
     progress : called after every batch.
 
     Raises
     ------
-    InvalidArgument : the folder holds a run with another config, or the loss is no longer a number.
+    InvalidArgument : the folder holds a run with another config, or the loss is no longer a number;
+        or a batch has too few examples for so many devices.
+    TrainingStopped : a process of several was killed, or failed; the run can be resumed.
     OutputError : the folder cannot be written to, or the disk is full.
     DataError : the split leaks, or the checkpoint there is damaged.
     KeyboardInterrupt : Ctrl-C; the run can be resumed.
     """
     output_folder(out)
-    device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
-    task = make_task(config, data, device)
+    devices = devices or find_devices()
+    first = Rank(0, devices)
+    alone = len(devices) == 1
+    # What several processes learn from each of them has; here it is only evaluated.
+    task = make_task(config, data, first.device if alone else None)
     found = _found(config, out)
-    state = _State(config, task, device)
+    _check_share(config, task.n_examples, devices)
     if found is None:
         write_file(out / "config.json", json.dumps(asdict(config), indent=1) + "\n")
         begun = datetime.now().astimezone().isoformat(timespec="seconds")
-        stored = {"started": begun, "environment": _environment(device)}
+        stored = {"started": begun, "environment": _environment(devices)}
         text = json.dumps(stored, indent=1, ensure_ascii=False)
         write_file(out / "environment.json", text + "\n")
-    elif found.training is not None:
-        state.restore(found)
+    tell = progress or _nothing
     if found is None or found.training is not None:
-        # On a GPU the quickest convolution is chosen by the clock, and some add up in any order.
-        with torch.backends.cudnn.flags(enabled=True, benchmark=False, deterministic=True):
-            _fit(config, task, state, out, device, progress)
-    return finish(task, out, test=test, quick=quick, data_set=data_set, command=command)
+        if alone:
+            _fit(first, tell, config, task, out)
+        else:
+            in_processes(_take_part, (config, data, out), devices, tell)
+    return finish(
+        task,
+        out,
+        device=first.device,
+        test=test,
+        quick=quick,
+        data_set=data_set,
+        command=command,
+    )
+
+
+def _nothing(_progress: TrainProgress) -> None:
+    """Nobody asks how far the run is."""
+
+
+def _check_share(config: TrainConfig, n_examples: int, devices: Devices) -> None:
+    """Every process must have an example of each batch."""
+    _, rounds = _epoch(config, n_examples)
+    size = min(config.batch_size, rounds * n_examples)
+    if len(devices) > size:
+        raise InvalidArgument(
+            f"{len(devices)} devices cannot share batches of {size}: take {size} or fewer, or a "
+            "larger batch_size"
+        )
+
+
+def _take_part(rank: Rank, tell: Progress, config: TrainConfig, data: DataSet, out: Path) -> None:
+    """What each of several processes does."""
+    task = make_task(config, data, rank.device)
+    _fit(rank, tell if rank.number == 0 else _nothing, config, task, out)
 
 
 class _State:
@@ -210,15 +252,21 @@ class _State:
                     value.copy_(others[name])
 
 
-def _fit(
-    config: TrainConfig,
-    task: Task,
-    state: _State,
-    out: Path,
-    device: torch.device,
-    progress: Progress | None,
+def _fit(rank: Rank, tell: Progress, config: TrainConfig, task: Task, out: Path) -> None:
+    """Train, from where the run in the folder is."""
+    state = _State(config, task, rank.device)
+    found = _found(config, out)
+    if found is not None:
+        state.restore(found)
+    # On a GPU the quickest convolution is chosen by the clock, and some add up in any order.
+    with torch.backends.cudnn.flags(enabled=True, benchmark=False, deterministic=True):
+        _loop(rank, tell, config, task, state, out)
+
+
+def _loop(
+    rank: Rank, tell: Progress, config: TrainConfig, task: Task, state: _State, out: Path
 ) -> None:
-    """The loop."""
+    shared = rank.wrapped(state.network)
     steps_per_epoch, rounds = _epoch(config, task.n_examples)
     steps = steps_per_epoch * config.epochs
     step = state.epoch * steps_per_epoch
@@ -227,7 +275,7 @@ def _fit(
     pace = Pace(step, window_s=math.inf)
     for epoch in range(state.epoch, config.epochs):
         torch.manual_seed(config.seed * 100_003 + epoch + 1)
-        state.network.train()
+        shared.train()
         order = torch.cat([torch.randperm(task.n_examples) for _ in range(rounds)])
         losses = hits = 0.0
         parts: dict[str, float] = {}
@@ -237,10 +285,8 @@ def _fit(
             for group in state.optimizer.param_groups:
                 group["lr"] = rate
             batch = task.batch(index)
-            with torch.autocast(
-                device.type, torch.bfloat16, enabled=config.precision == "bfloat16"
-            ):
-                output = state.network(batch.inputs)
+            place = (config.seed, epoch, number)
+            output = rank.outputs(shared, batch.inputs, place, config.precision)
             loss = task.loss(state.network, output, batch, config.label_smoothing)
             state.optimizer.zero_grad()
             loss.total.backward()  # type: ignore[no-untyped-call]
@@ -252,24 +298,26 @@ def _fit(
             hits += loss.hits.item()
             for name, value in loss.parts.items():
                 parts[name] = parts.get(name, 0.0) + value.item()
-            if progress is not None:
-                _, left_s = pace.at(step, steps)
-                progress(
-                    TrainProgress(
-                        epoch + 1,
-                        config.epochs,
-                        step,
-                        steps,
-                        losses / (number + 1),
-                        _last(state.curve, "valid_accuracy"),
-                        left_s,
-                    )
+            _, left_s = pace.at(step, steps)
+            tell(
+                TrainProgress(
+                    epoch + 1,
+                    config.epochs,
+                    step,
+                    steps,
+                    losses / (number + 1),
+                    _last(state.curve, "valid_accuracy"),
+                    left_s,
                 )
+            )
         if not math.isfinite(losses):
             raise InvalidArgument(
                 f"the loss is not finite in epoch {epoch + 1}: try a learning_rate below "
                 f"{config.learning_rate}, in another folder"
             )
+        if rank.number:
+            # The first writes; the others meet it again in the next batch.
+            continue
         row: dict[str, float | None] = {
             "epoch": epoch + 1,
             "learning_rate": rate,
@@ -369,6 +417,11 @@ def _found(config: TrainConfig, out: Path) -> Checkpoint | None:
     return found
 
 
-def _environment(device: torch.device) -> dict[str, Any]:
-    name = torch.cuda.get_device_name() if device.type == "cuda" else "CPU"
-    return {**describe_environment(), "device": name, "threads": torch.get_num_threads()}
+def _environment(devices: Devices) -> dict[str, Any]:
+    device = torch.device(devices.names[0])
+    name = torch.cuda.get_device_name(device) if device.type == "cuda" else "CPU"
+    return {
+        **describe_environment(),
+        "device": f"{len(devices)} x {name}" if len(devices) > 1 else name,
+        "threads": torch.get_num_threads(),
+    }

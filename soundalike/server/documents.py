@@ -79,11 +79,13 @@ class AnalysisDocument(BaseModel):
     words_that_hold: list[str] = []
     words: dict[str, float] = Field({}, description="Probabilities, the highest first.")
     notes: list[str] = []
+    is_fast: bool = Field(False, description="Whether only some passages were heard.")
     timeline: list[dict[str, Any]] | None = Field(
         None, description="Stretches of one label: start_s, end_s, label, probability."
     )
     labels: list[str] | None = Field(None, description="Columns of excerpt_probabilities.")
     excerpt_starts_s: list[float] | None = None
+    excerpt_s: float | None = Field(None, description="Seconds that an excerpt lasts.")
     excerpt_probabilities: list[list[float]] | None = Field(
         None, description="A row for each excerpt."
     )

@@ -126,10 +126,12 @@ def analysis_document(analysis: Analysis, *, timeline: bool = False) -> dict[str
     ):
         found[name] = getattr(analysis, name)
     found["notes"] = analysis.notes
+    found["is_fast"] = analysis.is_fast
     if timeline:
         found["timeline"] = analysis.timeline()
         found["labels"] = analysis.labels
         found["excerpt_starts_s"] = analysis.excerpt_starts_s
+        found["excerpt_s"] = analysis.excerpt_s
         found["excerpt_probabilities"] = analysis.excerpt_probabilities
     return found
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-__all__ = ["best_columns", "best_first"]
+__all__ = ["best_columns", "best_first", "bound_of_best"]
 
 Scores = NDArray[np.floating]
 
@@ -26,17 +26,8 @@ def best_first(scores: Scores, depth: int, *, decimals: int | None = None) -> ND
     -------
     (at most depth,), fewer where there are no more.
     """
-    # All that reach the last place, among which the order decides, are found by a bound under it
-    # that costs one pass: of the maxima of the columns of a table of all scores, so many reach it
-    # as there are places.
-    columns = len(scores) // _TABLE_ROWS
-    if depth <= columns:
-        maxima = scores[: columns * _TABLE_ROWS].reshape(_TABLE_ROWS, columns).max(axis=0)
-        bound = np.partition(maxima, columns - depth)[columns - depth]
-    elif depth < len(scores):
-        bound = np.partition(scores, len(scores) - depth)[len(scores) - depth]
-    else:
-        bound = -np.inf
+    # All that reach the last place are sorted: among them the order decides.
+    bound = bound_of_best(scores, depth)
     if decimals is not None:
         # What rounds to the same as the last place lies at most one unit of rounding below it.
         bound -= 2 * 10.0**-decimals
@@ -46,6 +37,24 @@ def best_first(scores: Scores, depth: int, *, decimals: int | None = None) -> ND
         values = np.round(values, decimals)
     order = np.argsort(-values, kind="stable")[:depth]
     return rows[order[values[order] > -np.inf]]
+
+
+def bound_of_best(scores: Scores, depth: int) -> float:
+    """What each of the ``depth`` highest scores reaches; few others do.
+
+    Parameters
+    ----------
+    scores : (n,), no NaN.
+    """
+    # It costs one pass: of the maxima of the columns of a table of all scores, so many reach it as
+    # there are places.
+    columns = len(scores) // _TABLE_ROWS
+    if depth <= columns:
+        maxima = scores[: columns * _TABLE_ROWS].reshape(_TABLE_ROWS, columns).max(axis=0)
+        return float(np.partition(maxima, columns - depth)[columns - depth])
+    if depth < len(scores):
+        return float(np.partition(scores, len(scores) - depth)[len(scores) - depth])
+    return -np.inf
 
 
 def best_columns(scores: Scores, k: int) -> tuple[NDArray[np.int64], Scores]:

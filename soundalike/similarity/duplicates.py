@@ -13,6 +13,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from soundalike.facets import Facets
+from soundalike.similarity.codes import Pick
+from soundalike.similarity.orders import Order
 from soundalike.similarity.recording import Music, MusicOf, one_recording
 from soundalike.similarity.sets import RowSets
 
@@ -22,11 +24,15 @@ __all__ = ["Recordings"]
 # a file are as long, but for rounding; two rips differ by the silence at the ends.
 _TRACK_SIMILARITY = 0.85
 _LENGTH_S = 1.5
+# Of a sum of lengths in single precision.
+_ROUNDING_S = 0.01
 
 # So many of a track's nearest that are of its length are looked at and turn out to be others, then
 # no more are. A copy is among the nearest.
 _MOST_OTHERS = 8
 _KEPT_CANDIDATES = 64
+# What cosines in single precision, or of 8-bit codes, may be off by.
+_BOUND_ROUNDING = 0.02
 _KEPT_MUSIC = 1024
 _BLOCK_QUERIES = 32
 _BLOCK_ROWS = 256
@@ -43,6 +49,8 @@ class Recordings:
     audio_ids : int64 (n,), equal for the same audio: exact copies, and other tags.
     music_of : asked for few rows, where embedding and length leave it open.
     layout : of the embeddings; None to hear all of them as sound.
+    by_length, by_audio : the orders of durations_s and audio_ids, where somebody has them.
+    pick : a better way than an index to have few rows of the embeddings.
     """
 
     def __init__(
@@ -52,20 +60,38 @@ class Recordings:
         audio_ids: NDArray[np.int64],
         music_of: MusicOf,
         layout: Facets | None = None,
+        *,
+        by_length: Order | None = None,
+        by_audio: Order | None = None,
+        pick: Pick | None = None,
     ) -> None:
         self._embeddings = embeddings
         self._durations_s = durations_s
         self._audio_ids = audio_ids
+        self._pick: Pick = (lambda rows: embeddings[rows]) if pick is None else pick
+        self._by_length = Order(durations_s) if by_length is None else by_length
+        self._by_audio = Order(audio_ids) if by_audio is None else by_audio
         self._music_of = music_of
         self._layout = layout
         self._kept: OrderedDict[int, Music | None] = OrderedDict()
 
-    def copies_of(self, rows: Sequence[int]) -> list[list[int]]:
-        """For each row the others that hold its recording, ascending."""
+    def copies_of(
+        self, rows: Sequence[int], cosines: NDArray[np.floating] | None = None
+    ) -> list[list[int]]:
+        """For each row the others that hold its recording, ascending.
+
+        Parameters
+        ----------
+        cosines : (n,), of all rows with one embedding of unit length, such as that of a query,
+            where somebody has them: what is as near to a row as a copy cannot be much farther from
+            the query than the row is, so that fewer rows are looked at.
+        """
         found = []
         for start in range(0, len(rows), _BLOCK_QUERIES):
             some = list(rows[start : start + _BLOCK_QUERIES])
-            candidates = self._candidates(self._embeddings[some], self._durations_s[some])
+            embeddings = self._pick(np.array(some, np.intp))
+            least = None if cosines is None else _least(embeddings, cosines[some])
+            candidates = self._candidates(embeddings, self._durations_s[some], cosines, least)
             others = [
                 [each for each in near if self._audio_ids[each] != self._audio_ids[row]]
                 for row, (near, _) in zip(some, candidates, strict=True)
@@ -116,26 +142,40 @@ class Recordings:
         return [group for group in sets.all() if len(group) > 1]
 
     def _candidates(
-        self, queries: NDArray[np.float32], durations_s: NDArray[np.floating]
+        self,
+        queries: NDArray[np.float32],
+        durations_s: NDArray[np.floating],
+        known: NDArray[np.floating] | None = None,
+        least: NDArray[np.floating] | None = None,
     ) -> list[tuple[list[int], NDArray[np.floating]]]:
-        """For each query the rows of its length that are near, nearest first, and their cosines."""
-        masks = [np.abs(self._durations_s - duration_s) <= _LENGTH_S for duration_s in durations_s]
+        """For each query the rows of its length that are near, nearest first, and their cosines.
+
+        Parameters
+        ----------
+        known, least : cosines with another embedding, (n,), and for each query the least that a row
+            near to it has; None to look at all rows.
+        """
+        picked = []
+        for number, duration_s in enumerate(durations_s):
+            reach = _LENGTH_S + _ROUNDING_S
+            rows = self._by_length.between(duration_s - reach, duration_s + reach)
+            if known is not None and least is not None:
+                rows = rows[known[rows] >= least[number]]
+            rows = rows[np.abs(self._durations_s[rows] - duration_s) <= _LENGTH_S]
+            picked.append(np.sort(rows))
         # Where many are of one length, a product of all rows is less work than picking them:
         # measured, with one query as much as to pick a quarter of them, with four and more all.
         products = None
-        as_many = min(len(masks), 4) / 4 * len(self._embeddings)
-        if sum(map(np.count_nonzero, masks)) > as_many:
+        if sum(map(len, picked)) > min(len(picked), 4) / 4 * len(self._embeddings):
             products = queries @ self._embeddings.T
         found = []
-        for number, mask in enumerate(masks):
+        for number, rows in enumerate(picked):
             if products is None:
-                rows = np.flatnonzero(mask)
-                cosines = self._embeddings[rows] @ queries[number]
-                is_near = cosines >= _TRACK_SIMILARITY
-                rows, cosines = rows[is_near], cosines[is_near]
+                cosines = self._pick(rows) @ queries[number]
             else:
-                rows = np.flatnonzero((products[number] >= _TRACK_SIMILARITY) & mask)
                 cosines = products[number, rows]
+            is_near = cosines >= _TRACK_SIMILARITY
+            rows, cosines = rows[is_near], cosines[is_near]
             # Equal ones in their order, whatever the last bits are.
             order = np.argsort(-np.round(cosines, 5), kind="stable")
             found.append((rows[order].tolist(), cosines[order]))
@@ -193,10 +233,8 @@ class Recordings:
 
     def _with_same_audio(self, rows: Sequence[int], without: int | None = None) -> list[int]:
         """The rows, and those that have the audio of one of them."""
-        same = np.zeros(len(self._audio_ids), np.bool_)
-        for audio in {int(self._audio_ids[row]) for row in rows}:
-            same |= self._audio_ids == audio
-        return [row for row in np.flatnonzero(same).tolist() if row != without]
+        same = self._by_audio.having(int(self._audio_ids[row]) for row in rows)
+        return [row for row in same if row != without]
 
     def _music(self, row: int) -> Music | None:
         if row not in self._kept:
@@ -214,3 +252,21 @@ class Recordings:
             self._kept.update((row, there.get(row)) for row in new)
         while len(self._kept) > _KEPT_MUSIC:
             self._kept.popitem(last=False)
+
+
+def _least(embeddings: NDArray[np.float32], cosines: NDArray[np.floating]) -> NDArray[np.floating]:
+    """The least cosine with a query that a row can have that is near to an embedding.
+
+    By the triangle inequality of angles, the row lies within the sum of both angles of the query.
+    An embedding without a facet is shorter than 1, which only makes its angles smaller.
+
+    Parameters
+    ----------
+    embeddings : (m, D).
+    cosines : (m,), of each with the query.
+    """
+    lengths = np.maximum(np.linalg.norm(embeddings, axis=1), 1e-6)
+    towards = np.clip(cosines / lengths, -1.0, 1.0)
+    sines = np.sqrt((1.0 - towards**2) * (1.0 - _TRACK_SIMILARITY**2))
+    least = towards * _TRACK_SIMILARITY - sines - _BOUND_ROUNDING
+    return np.where(towards > 0, least, -1.0 - _BOUND_ROUNDING)

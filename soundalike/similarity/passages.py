@@ -301,9 +301,11 @@ def least_matched(similarity: NDArray[np.float32], spans_s: NDArray[np.float64])
     if float(nearest.max()) <= enough:
         return None
     first = last = int(np.argmin(nearest))
-    while first > 0 and nearest[first - 1] <= enough:
+    # Over a pause, or what was not heard, it does not grow.
+    follows = spans_s[1:, 0] - spans_s[:-1, 1] <= _SAME_STEP_S
+    while first > 0 and nearest[first - 1] <= enough and follows[first - 1]:
         first -= 1
-    while last + 1 < len(nearest) and nearest[last + 1] <= enough:
+    while last + 1 < len(nearest) and nearest[last + 1] <= enough and follows[last]:
         last += 1
     return Alone(
         start_s=float(spans_s[first, 0]),
@@ -336,7 +338,7 @@ def _grow(
             b_step_s = abs(b_spans_s[next_j, 0] - b_spans_s[here_j, 0])
             earlier, later = sorted((here_i, next_i))
             gap_s = a_spans_s[later, 0] - a_spans_s[earlier, 1]
-            # A gap means that a pause was left out between the two.
+            # A gap means that a pause was left out between the two, or that nothing was heard.
             if abs(a_step_s - b_step_s) > _SAME_STEP_S or gap_s > _SAME_STEP_S:
                 break
             here_i, here_j = next_i, next_j

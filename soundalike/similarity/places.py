@@ -33,8 +33,10 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from soundalike.analysis import runs
 from soundalike.errors import InvalidArgument
 from soundalike.facets import Facets
+from soundalike.frontends.log_mel import EXCERPT_S
 
 __all__ = ["Start", "best_starts", "finer_start_s", "highest", "sequence_scores"]
 
@@ -68,7 +70,8 @@ def sequence_scores(
     ----------
     cosines : (n, m), of the excerpts of the tracks, one track after another, with the m excerpts of
         the passage.
-    counts : (n_tracks,), how many excerpts each track has; at least 1 each, n in all.
+    counts : (n_tracks,), how many excerpts each track has; at least 1 each, n in all. What was
+        heard in parts only counts as so many tracks.
 
     Returns
     -------
@@ -133,6 +136,8 @@ def finer_start_s(
     starts_s: NDArray[np.floating],
     excerpt: int,
     layout: Facets,
+    *,
+    excerpt_s: float = EXCERPT_S,
 ) -> float:
     """When a passage begins that fits best from an excerpt on: there, or up to one excerpt before
     or after, in steps of a quarter.
@@ -143,6 +148,7 @@ def finer_start_s(
     excerpts : (n, D), unit length, of one track.
     starts_s : (n,), seconds.
     excerpt : as in :class:`Start`.
+    excerpt_s : seconds of an excerpt. Where one does not follow another, nothing is between them.
     """
     m = len(passage)
 
@@ -152,6 +158,8 @@ def finer_start_s(
     best = (fit(excerpts[excerpt : excerpt + m]), float(starts_s[excerpt]))
     for first in (excerpt - 1, excerpt):
         if first < 0 or first + m >= len(excerpts):
+            continue
+        if len(runs(starts_s[first : first + m + 1], excerpt_s)) > 1:
             continue
         one, other = excerpts[first : first + m], excerpts[first + 1 : first + 1 + m]
         for share in _MIXTURES:

@@ -43,6 +43,7 @@ from numpy.typing import NDArray
 from soundalike.arguments import whole_number
 from soundalike.errors import InvalidArgument
 from soundalike.facets import Facets
+from soundalike.similarity.codes import Codes, Estimates, Pick, estimate
 from soundalike.similarity.distribution import check_matrix
 from soundalike.similarity.taste import Metric
 
@@ -68,11 +69,14 @@ class SeedScores:
     scores : float32 (n,), what to rank by.
     nearest : intp (n,), the place of the seed that is nearest to the row, on the seeds' own scales.
     similarities : float32 (n,), the cosine to that seed under the weights.
+    estimates : where scores and similarities, one array then, are only nearly right yet; None where
+        they are exact.
     """
 
     scores: NDArray[np.float32]
     nearest: NDArray[np.intp]
     similarities: NDArray[np.float32]
+    estimates: Estimates | None = None
 
 
 def score_seeds(
@@ -84,6 +88,8 @@ def score_seeds(
     weights: Mapping[str, float] | None = None,
     metric: Metric | None = None,
     lengths: NDArray[np.float32] | None = None,
+    codes: Codes | None = None,
+    pick: Pick | None = None,
 ) -> SeedScores:
     """Score all rows for some seeds.
 
@@ -97,6 +103,8 @@ def score_seeds(
     weights : of facets, as ``Facets.weights`` takes them.
     metric : to compare by, in place of the weights.
     lengths : ``metric.lengths`` of the embeddings, where somebody has them.
+    codes : of the embeddings; given, the scores may be estimates (for one seed, where lengths do
+        not matter).
 
     Returns
     -------
@@ -120,6 +128,9 @@ def score_seeds(
         _check("without", without, layout)
         away = metric.queries(without)
     n = len(embeddings)
+    if codes is not None and len(towards) == 1 and away is None and lengths is None:
+        estimates = estimate(towards[0], codes, embeddings, pick)
+        return SeedScores(estimates.scores, np.zeros(n, np.intp), estimates.scores, estimates)
     found = SeedScores(np.empty(n, np.float32), np.zeros(n, np.intp), np.empty(n, np.float32))
     scales = np.zeros(1, np.float32)
     if len(towards) > 1:

@@ -7,7 +7,7 @@ each chosen row knows its place before the rules, and what was passed over befor
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Collection, Hashable, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 from itertools import islice
@@ -18,7 +18,9 @@ from numpy.typing import NDArray
 from soundalike.arguments import whole_number
 from soundalike.errors import InvalidArgument
 from soundalike.similarity.best import best_first
+from soundalike.similarity.codes import Estimates
 from soundalike.similarity.distribution import DECIMALS
+from soundalike.similarity.rules import AlbumRule, ArtistRule, ArtistsOf
 
 __all__ = [
     "ALBUM",
@@ -35,8 +37,6 @@ __all__ = [
     "select",
 ]
 
-ArtistsOf = Callable[[Sequence[int]], Sequence[Collection[Hashable]]]
-"""The artists of each of some rows; none for an unknown one."""
 CopiesOf = Callable[[Sequence[int]], Sequence[Sequence[int]]]
 """For each of some rows the others that hold the same."""
 
@@ -168,6 +168,7 @@ def select(
     max_per_album: int | None = None,
     copies_of: CopiesOf | None = None,
     versions_of: CopiesOf | None = None,
+    estimates: Estimates | None = None,
 ) -> Selection:
     """The rows with the highest scores that the rules allow, the highest first.
 
@@ -192,6 +193,7 @@ def select(
     copies_of : of rows that hold the same, the first in the ranking comes out and stands for all;
         asked for few of the best rows. None where all may come out.
     versions_of : likewise; asked for what is chosen alone.
+    estimates : whose ``scores`` these are, where they are only nearly right yet.
 
     Raises
     ------
@@ -207,10 +209,11 @@ def select(
         scores,
         [*exclude, *before, *(row for rows in same for own in rows for row in own)],
         barred,
-        _ArtistRule(len(scores), artists_of, artist_groups, max_per_artist, artist_gap),
-        _AlbumRule(len(scores), album_codes, max_per_album),
+        ArtistRule(len(scores), artists_of, artist_groups, max_per_artist, artist_gap),
+        AlbumRule(len(scores), album_codes, max_per_album),
         copies_of,
         versions_of,
+        estimates,
     )
     for row in before:
         walk.note(row)
@@ -218,90 +221,6 @@ def select(
     if not walk.chosen and walk.candidates.any():
         raise InvalidArgument(walk.nothing_left())
     return walk.selection(is_all=len(walk.chosen) < k)
-
-
-class _ArtistRule:
-    """How many of an artist, and how soon again."""
-
-    def __init__(
-        self,
-        n: int,
-        artists_of: ArtistsOf | None,
-        groups: NDArray[np.integer] | None,
-        most: int | None,
-        gap: int | None,
-    ) -> None:
-        self.most = None if most is None else whole_number("max_per_artist", most, least=1)
-        self.gap = whole_number("artist_gap", gap or 0, least=0)
-        self.is_used = self.most is not None or self.gap > 0
-        if self.is_used and artists_of is None:
-            name = "max_per_artist" if self.most is not None else "artist_gap"
-            raise InvalidArgument(f"{name} needs artists_of: who the artists of a row are")
-        self._artists_of = artists_of
-        self.groups: NDArray[np.integer] = np.arange(n) if groups is None else groups
-        if len(self.groups) != n:
-            raise InvalidArgument(f"artist_groups has {len(self.groups)} rows, the scores have {n}")
-        self._known: dict[int, frozenset[Hashable]] = {}
-        self._counts: Counter[Hashable] = Counter()
-        self._last: list[frozenset[Hashable]] = []
-
-    def learn(self, rows: Sequence[int]) -> None:
-        """Have the artists of some rows at hand."""
-        if not self.is_used or self._artists_of is None:
-            return
-        new = {}
-        for row in rows:
-            group = int(self.groups[row])
-            if group not in self._known and group not in new:
-                new[group] = row
-        if new:
-            found = self._artists_of(list(new.values()))
-            self._known.update(
-                (group, frozenset(artists)) for group, artists in zip(new, found, strict=True)
-            )
-
-    def of(self, row: int) -> frozenset[Hashable]:
-        group = int(self.groups[row])
-        if group not in self._known:
-            self.learn([row])
-        return self._known.get(group, frozenset())
-
-    def is_full(self, row: int) -> bool:
-        """Whether an artist of this row has all that it may have."""
-        most = self.most
-        return most is not None and any(self._counts[each] >= most for each in self.of(row))
-
-    def must_wait(self, artists: frozenset[Hashable]) -> bool:
-        return any(artists & each for each in self._last)
-
-    def note(self, row: int) -> None:
-        if not self.is_used:
-            return
-        artists = self.of(row)
-        self._counts.update(artists)
-        if self.gap:
-            self._last = [*self._last, artists][-self.gap :]
-
-
-class _AlbumRule:
-    """How many of an album."""
-
-    def __init__(self, n: int, codes: NDArray[np.integer] | None, most: int | None) -> None:
-        self.most = None if most is None else whole_number("max_per_album", most, least=1)
-        if self.most is not None and (codes is None or len(codes) != n):
-            given = "none" if codes is None else len(codes)
-            raise InvalidArgument(
-                f"max_per_album needs one album code for each of the {n} rows, got {given}"
-            )
-        self.codes = codes if self.most is not None else None
-        self._counts: Counter[int] = Counter()
-
-    def note(self, row: int) -> int | None:
-        """Count a row; the code of its album where that is full now."""
-        if self.codes is None or self.most is None or not (code := int(self.codes[row])):
-            return None
-        self._counts[code] += 1
-        return code if self._counts[code] == self.most else None
 
 
 class _Walk:
@@ -314,11 +233,13 @@ class _Walk:
         scores: NDArray[np.floating],
         outside: Sequence[int],
         barred: Barred,
-        artists: _ArtistRule,
-        albums: _AlbumRule,
+        artists: ArtistRule,
+        albums: AlbumRule,
         copies_of: CopiesOf | None,
         versions_of: CopiesOf | None,
+        estimates: Estimates | None,
     ) -> None:
+        self._estimates = estimates
         self._barred = barred
         self.names = (*barred.masks, ARTIST, ARTIST_GAP, ALBUM, COPY, VERSION)
         self._code = {name: 1 + place for place, name in enumerate(self.names)}
@@ -347,6 +268,9 @@ class _Walk:
         """Choose until there are k, or no more."""
         depth = k
         while len(self.chosen) < k:
+            if self._estimates is not None:
+                new = self._estimates.settle_best(depth, self._work)
+                self._work[new] = self._scores[new]
             best = best_first(self._work, depth, decimals=DECIMALS).tolist()
             if not best:
                 return
@@ -453,6 +377,9 @@ class _Walk:
             return Selection(())
         # Every row down to the last that was chosen, best first.
         bound = -np.inf if is_all else self._scores[chosen].min() - 2 * 10.0**-DECIMALS
+        if self._estimates is not None:
+            least = bound - self._estimates.error
+            self._estimates.settle(np.flatnonzero(self.candidates & (self._scores >= least)))
         seen = np.flatnonzero(self.candidates & (self._scores >= bound))
         values = np.round(self._scores[seen].astype(np.float64), DECIMALS)
         ranked = seen[np.argsort(-values, kind="stable")]

@@ -30,6 +30,8 @@ from soundalike.descriptors.fingerprint import FRAME_RATE
 from soundalike.facets import Facets
 from soundalike.similarity.alignment import Contour, best_path, contour, may_be_in_step, scores
 from soundalike.similarity.best import best_first
+from soundalike.similarity.codes import Pick
+from soundalike.similarity.orders import Order
 from soundalike.similarity.recording import (
     LEAST_SIMILARITY,
     Alignment,
@@ -131,6 +133,8 @@ class Versions:
     layout : what the embeddings are made of.
     fingerprints_of, music_of : asked for few rows at a time.
     least_evidence : less finds more versions, and more that are none.
+    by_audio : the order of audio_ids, where somebody has it.
+    pick : a better way than an index to have few rows of the embeddings.
     """
 
     def __init__(
@@ -142,15 +146,17 @@ class Versions:
         fingerprints_of: Fingerprints,
         music_of: MusicOf,
         least_evidence: float = LEAST_EVIDENCE,
+        by_audio: Order | None = None,
+        pick: Pick | None = None,
     ) -> None:
         self._embeddings = embeddings
+        self._pick: Pick = (lambda rows: embeddings[rows]) if pick is None else pick
         self._audio_ids = audio_ids
         self._layout = layout
         self._fingerprints_of = fingerprints_of
         self._music_of = music_of
         self._least = least_evidence
-        self._repeats = np.ones(len(audio_ids), bool)
-        self._repeats[np.unique(audio_ids, return_index=True)[1]] = False
+        self._repeats = (Order(audio_ids) if by_audio is None else by_audio).repeats
         self._contours: OrderedDict[int, Contour | None] = OrderedDict()
         self._levels: dict[int, float] = {}
 
@@ -183,15 +189,38 @@ class Versions:
         (rows,) = self._candidates(embedding[None], [self._repeats])
         return self._related(own, rows, self._scored(own, rows))
 
-    def near(self, row: int, among: Rows) -> list[int]:
-        """Those of some rows that hold the recording of a row, ascending: other cuts as well. The
-        few that are the most alike are looked at, as cuts are alike."""
-        return self._near_among(self._subject(row), among, self._left_out(row))
+    def near(self, rows: Sequence[int], among: Rows) -> list[list[int]]:
+        """For each of some rows those of others that hold its recording, ascending: other cuts as
+        well. The few that are the most alike are looked at, as cuts are alike."""
+        some = np.array(sorted(set(map(int, among))), np.intp)
+        some = some[~self._repeats[some]]
+        own = np.asarray(rows, np.intp)
+        embeddings = self._pick(own)
+        cosines = embeddings @ self._pick(some).T
+        cosines[self._audio_ids[own][:, None] == self._audio_ids[some]] = -np.inf
+        picked = [some[_cuts(each)] for each in cosines]
+        # At once: what is stored of many rows costs little more than that of one.
+        self._load([*rows, *np.concatenate(picked).tolist()] if picked else [])
+        likely = [
+            self._likely(self._contours[row], each) for row, each in zip(rows, picked, strict=True)
+        ]
+        open_ones = [row for row, each in zip(rows, likely, strict=True) if each]
+        asked = dict.fromkeys([*open_ones, *(other for each in likely for other in each)])
+        music = self._music_of(list(asked)) if asked else {}
+        found: list[list[int]] = []
+        for row, embedding, each in zip(rows, embeddings, likely, strict=True):
+            others = {other: music[other] for other in each if other in music}
+            own_music = music.get(row)
+            same = self._same(embedding, own_music, others) if own_music else {}
+            found.append(sorted(same))
+        return found
 
     def near_other(self, embedding: FloatArray, music: Music, among: Rows) -> list[int]:
         """The same for a track that is not among the rows."""
         own = _Subject(embedding, music.contour, lambda: music)
-        return self._near_among(own, among, self._repeats)
+        some = np.array(sorted(set(map(int, among))), np.intp)
+        some = some[~self._repeats[some]]
+        return sorted(self._near(own, some[_cuts(self._pick(some) @ embedding)]))
 
     def has_fingerprint(self, row: int) -> bool:
         """Whether there is one; without it neither cuts nor versions are found."""
@@ -291,26 +320,27 @@ class Versions:
                 found[row] = Relation(row, "version", similarity, evidence, alignment)
         return sorted(found.values(), key=lambda each: (each.kind, -each.evidence))
 
-    def _near_among(self, own: _Subject, among: Rows, left_out: NDArray[np.bool_]) -> list[int]:
-        some = np.unique(np.asarray(among, np.intp))
-        some = some[~left_out[some]]
-        similarities = self._embeddings[some] @ own.embedding
-        similarities[similarities < _CUT_SIMILARITY] = -np.inf
-        return sorted(self._near(own, some[best_first(similarities, _MOST_CUTS)]))
-
     def _near(self, own: _Subject, rows: NDArray[np.intp]) -> dict[int, Relation]:
         """Those of some rows that hold the recording."""
         similarities = self._embeddings[rows] @ own.embedding
-        similar = rows[similarities >= LEAST_SIMILARITY].tolist()
-        self._load(similar)
-        # Most are none, and what is stored of them is more than the fingerprint.
-        likely = [row for row in similar if _may_be_near(own.contour, self._contours[row])]
+        similar = rows[similarities >= LEAST_SIMILARITY]
+        self._load(similar.tolist())
+        likely = self._likely(own.contour, similar)
         music = own.music() if likely else None
-        if music is None:
-            return {}
+        return self._same(own.embedding, music, self._music_of(likely)) if music else {}
+
+    def _likely(self, own: Contour | None, rows: NDArray[np.intp]) -> list[int]:
+        """Those of some rows at hand that may hold the recording. Most cannot, and what is stored
+        of them is more than the fingerprint."""
+        return [row for row in rows.tolist() if _may_be_near(own, self._contours[row])]
+
+    def _same(
+        self, embedding: FloatArray, music: Music, others: Mapping[int, Music]
+    ) -> dict[int, Relation]:
+        """Those of others, by row, that hold the recording."""
         found = {}
-        for row, other in self._music_of(likely).items():
-            similarity = self._similarity(own, row)
+        for row, other in others.items():
+            similarity = float(self._pick(np.array([row]))[0] @ embedding)
             same = one_recording(music, other, similarity=similarity, layout=self._layout)
             if same is not None:
                 found[row] = Relation(row, "near", similarity, same.agreement, same.alignment)
@@ -318,6 +348,11 @@ class Versions:
 
     def _similarity(self, own: _Subject, row: int) -> float:
         return float(self._embeddings[row] @ own.embedding)
+
+
+def _cuts(cosines: NDArray[np.float32]) -> NDArray[np.intp]:
+    """The places of those that may be cuts, among which they are looked for."""
+    return best_first(np.where(cosines < _CUT_SIMILARITY, -np.inf, cosines), _MOST_CUTS)
 
 
 def _may_be_near(a: Contour | None, b: Contour | None) -> bool:

@@ -13,6 +13,7 @@ from soundalike.files import Stamp
 from soundalike.models import ModelKey
 
 __all__ = [
+    "MOST_MEMORY",
     "AnalyseJob",
     "Analysed",
     "Broken",
@@ -32,6 +33,11 @@ __all__ = [
     "TagsJob",
     "Working",
 ]
+
+# Without a limit, a file of some kB whose header lies can make a decoder take all the memory there
+# is, and whom the system kills then is a matter of luck.
+MOST_MEMORY = 4_000_000_000
+"""Bytes of address space that a library's workers may have; the longest file takes a tenth."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,9 +72,10 @@ class AnalyseJob:
     Attributes
     ----------
     models : one or more; during an upgrade, the one that answers queries meanwhile is among them.
-    is_again : whether an older model has analysed it.
+    is_again : whether an older model has analysed it, or passages of it were heard.
     audio_digest : as :class:`Digested` has it; None where it was not looked at.
     tag_encoding : of 8-bit text in tags; None to find out.
+    fast : hear a few passages only.
     """
 
     track_id: int
@@ -79,6 +86,7 @@ class AnalyseJob:
     is_again: bool
     audio_digest: bytes | None = None
     tag_encoding: str | None = None
+    fast: bool = False
 
 
 @dataclass(frozen=True, slots=True)

@@ -25,6 +25,7 @@ from numpy.typing import NDArray
 from soundalike.audio import audio_digest, probe, read_tags, source
 from soundalike.errors import (
     AudioError,
+    DecoderCrashed,
     InvalidArgument,
     MissingExtra,
     ModelError,
@@ -63,7 +64,10 @@ _FAULT_ADVICE = (
 
 
 class AnalyzerLike(Protocol):
-    """What a scan needs of an analyzer; ``soundalike.Analyzer`` is one."""
+    """What a scan needs of an analyzer; ``soundalike.Analyzer`` is one.
+
+    For a fast scan ``from_file`` is called with ``fast=True`` as well.
+    """
 
     @property
     def model(self) -> Any: ...
@@ -129,6 +133,10 @@ class Worker:
             outcome = Failed(job, type(error).__name__, error.reason, error.advice)
         except OSError as error:
             outcome = _unreadable(job, why(error))
+        except MemoryError:
+            # A header may state any size, and a decoder believe it.
+            kind, advice = DecoderCrashed.__name__, DecoderCrashed.advice
+            outcome = Failed(job, kind, "takes more memory than a worker may have", advice)
         except Exception as error:
             # Recorded for its file with the place it came from, where it is seen and can be
             # reported; the other files of the scan do not suffer for it.
@@ -154,7 +162,8 @@ class Worker:
         # A model that cannot be loaded is none of the file's faults: before anything is read.
         analyzers = [self._analyzer(model) for model in job.models]
         facts = _facts(job, path)
-        analyses = tuple(analyzer.from_file(path) for analyzer in analyzers)
+        more = {"fast": True} if job.fast else {}
+        analyses = tuple(analyzer.from_file(path, **more) for analyzer in analyzers)
         return Analysed(job, facts, analyses, job.audio_digest or _audio_digest(path))
 
     def _analyzer(self, model: ModelKey | None = None) -> AnalyzerLike:

@@ -9,7 +9,7 @@ from dataclasses import dataclass, replace
 from typing import Literal
 
 from soundalike.errors import DecoderCrashed
-from soundalike.files import is_gone
+from soundalike.files import file_is_gone
 from soundalike.library.scan.folders import KnownFolder, encoding_of
 from soundalike.library.scan.look import Seen
 from soundalike.library.scan.store import KnownTrack, Store
@@ -56,6 +56,7 @@ class Answers:
     remembered : the folders, which say how tags are to be read.
     retry : what failed before in the same state is not left alone.
     adds_fingerprints : what is analysed, but has no fingerprint, is analysed again.
+    fast : only some passages of a file are heard.
 
     Attributes
     ----------
@@ -75,6 +76,7 @@ class Answers:
         *,
         retry: bool,
         adds_fingerprints: bool = False,
+        fast: bool = False,
     ) -> None:
         self._session = session
         self._model = model
@@ -83,6 +85,7 @@ class Answers:
         self._remembered = remembered
         self._retry = retry
         self._adds_fingerprints = adds_fingerprints
+        self._fast = fast
         self.done = 0
         self.tagged: set[int] = set()
         self.waiting: dict[bytes, list[Waiting]] = {}
@@ -185,6 +188,7 @@ class Answers:
             self._counts.reanalysed += 1
         else:
             self._counts.analysed += 1
+        self._counts.fast += outcome.analyses[0].is_fast
         self._share(store, job.digest)
         if outcome.audio_digest is not None:
             store.set_audio(content_id, outcome.audio_digest)
@@ -229,7 +233,7 @@ class Answers:
             self._elsewhere = store.by_content(without=self._seen.tracks)
         elsewhere = (each for one in contents for each in self._elsewhere.get(one, ()))
         found = [each for each in elsewhere if each not in self._seen.tracks]
-        twins = [twin for twin in store.known_ids(found[:_MOST_TWINS]) if is_gone(twin.path)]
+        twins = [twin for twin in store.known_ids(found[:_MOST_TWINS]) if file_is_gone(twin.path)]
         name, folder = os.path.basename(track.path), os.path.dirname(track.path)
         # Of several, the one whose tags are the same, that was moved keeping its name, or renamed
         # in its folder.
@@ -269,6 +273,7 @@ class Answers:
             is_again,
             found.audio_digest,
             self._encoding(found),
+            self._fast,
         )
 
     def tags_job(self, track_id: int, found: Digested, *, is_again: bool = False) -> TagsJob:

@@ -32,7 +32,7 @@ class Seen:
     tracks : that the walk came by.
     returned : those that had been missing.
     work : new or changed, to be read, in the order of the walk.
-    outdated : as they were, but only an older model has analysed them.
+    outdated : as they were, but only an older model has analysed them, or heard passages of them.
     """
 
     tracks: set[int] = field(default_factory=set)

@@ -6,7 +6,7 @@ import os
 from collections.abc import Sequence, Set
 
 from soundalike.errors import printable
-from soundalike.files import is_gone
+from soundalike.files import file_is_gone
 from soundalike.library.scan.excludes import MARK
 from soundalike.library.scan.tally import Tally
 from soundalike.library.scan.transactions import Transactions
@@ -125,7 +125,7 @@ def _mark_gone(
         for track_id, path in files
         if track_id not in seen
         and not walk.is_unlisted(path)
-        and (is_gone(path) or walk.has_other_name(path))
+        and (file_is_gone(path) or walk.has_other_name(path))
     ]
     if gone:
         with transactions.writing() as store:

@@ -4,9 +4,10 @@ First the folders are walked and compared with the database by path, size and ti
 what is new or changed becomes work. Then workers read each such file for its hash, which tells a
 moved, copied or merely touched file from a new one, and for that of its audio alone, which tells
 one that has only new tags, and analyse what is left. Last come the tracks that only an older model
-has analysed, see ``upgrade``. Only this process writes, a few results in one
-transaction, at most a second's worth, of re-analyses each by itself: whenever the scan is killed,
-the database holds all but the last of them, and the next scan goes on from there.
+has analysed, see ``upgrade``, or of which only some passages were heard, unless this scan is as
+fast. Only this process writes, a few results in one transaction, at most a second's worth, of
+re-analyses each by itself: whenever the scan is killed, the database holds all but the last of
+them, and the next scan goes on from there.
 """
 
 from __future__ import annotations
@@ -82,6 +83,7 @@ class Scan:
         self._plan = Plan()
         self._make_pool = pool
         self._jobs: int | None = None
+        self._fast = False
         self._progress: Callable[[ScanProgress], None] | None = None
         self._counts = Tally()
         self._seen = Seen()
@@ -97,18 +99,22 @@ class Scan:
         jobs: int | None = None,
         retry: bool = False,
         full: bool = False,
+        fast: bool = False,
         progress: Callable[[ScanProgress], None] | None = None,
         stop_event: threading.Event | None = None,
     ) -> ScanReport:
         if jobs is not None and jobs < 1:
             raise InvalidArgument(f"jobs must be at least 1, not {jobs}")
         self._jobs = jobs
+        self._fast = fast
         self._progress = progress
         started = time.monotonic()
         interrupted = False
         with self._database.scan_lock(), StopOnInterrupt(stop_event) as stop:
             try:
-                self._session = Transactions(self._database, self._model, self._lineage)
+                self._session = Transactions(
+                    self._database, self._model, self._lineage, takes_fast=fast
+                )
                 self._plan = make_plan(self._session, self._paths, self._settings, full=full)
                 self._answers = Answers(
                     self._session,
@@ -117,7 +123,10 @@ class Scan:
                     self._counts,
                     self._plan.remembered,
                     retry=retry,
-                    adds_fingerprints=full and find_frontend(self._model.frontend).has_chroma,
+                    adds_fingerprints=(
+                        full and not fast and find_frontend(self._model.frontend).has_chroma
+                    ),
+                    fast=fast,
                 )
                 look = Look(
                     self._session,
@@ -285,5 +294,6 @@ class Scan:
                 left_s=left_s,
                 path=path_of(path) if path else None,
                 model=self._setup.model.id,
+                is_fast=self._fast,
             )
         )

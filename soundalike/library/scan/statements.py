@@ -15,6 +15,7 @@ from soundalike.library.storage.schema import (
     contents,
     excerpts,
     failures,
+    is_fast,
     own_analysis,
     own_failure,
     tracks,
@@ -95,7 +96,8 @@ SHARED_ANALYSES = (
             select(analyses.c.model_id).where(analyses.c.content_id == bindparam("for_content"))
         ),
     )
-    .order_by(analyses.c.id)
+    # Whole ones first.
+    .order_by(is_fast(), analyses.c.id)
 )
 _SAID = [column for column in analyses.c if column.name not in ("id", "content_id")]
 COPY_ANALYSIS = (
@@ -123,6 +125,7 @@ def known_tracks(model_id: int, older_ids: tuple[int, ...]) -> Select[Any]:
         select(
             tracks,
             analyses.c.id.label("analysis_id"),
+            is_fast().label("is_fast"),
             has_analysis(tracks.c.content_id, older_ids).label("has_older"),
             failures.c.id.label("failure_id"),
             failures.c.retry_at,
@@ -149,6 +152,7 @@ def content_by_digest(model_id: int, older_ids: tuple[int, ...]) -> Select[Any]:
             contents.c.tags,
             contents.c.audio_digest,
             analyses.c.id.label("analysis_id"),
+            is_fast().label("is_fast"),
             has_analysis(contents.c.id, older_ids).label("has_older"),
             excerpts.c.fingerprint.is_not(None).label("has_fingerprint"),
         )

@@ -36,6 +36,7 @@ from soundalike.library.storage.schema import (
     analyses,
     below,
     contents,
+    is_fast,
     models,
     searchable_tracks,
     tracks,
@@ -58,7 +59,8 @@ _ROWS_AT_ONCE = 1000
 class KnownTrack:
     """What the database says of a path. ``retry_at`` None means: not before it changes.
 
-    ``is_outdated``: not analysed with the scan's model, but with one that this takes the place of.
+    ``is_outdated``: not analysed with the scan's model, but with one that this takes the place of;
+    or from some passages only, where the scan wants it whole.
     """
 
     track_id: int
@@ -88,7 +90,24 @@ class KnownContent:
 
 
 class Store(FailureStore):
-    """The statements of a scan, within one transaction."""
+    """The statements of a scan, within one transaction.
+
+    Parameters
+    ----------
+    takes_fast : whether a track of which only some passages were heard is done.
+    """
+
+    def __init__(
+        self,
+        connection: Connection,
+        model_id: int,
+        now: float,
+        older_ids: tuple[int, ...] = (),
+        *,
+        takes_fast: bool = True,
+    ) -> None:
+        super().__init__(connection, model_id, now, older_ids)
+        self._takes_fast = takes_fast
 
     @cached_property
     def folders(self) -> FolderRows:
@@ -134,7 +153,7 @@ class Store(FailureStore):
     def known_id(self, track_id: int) -> KnownTrack | None:
         statement = statements.known_track(self._model_id, self._older_ids)
         row = self._connection.execute(statement, {"for_track": track_id}).one_or_none()
-        return None if row is None else _to_known(row)
+        return None if row is None else self._to_known(row)
 
     def known_ids(self, track_ids: Sequence[int]) -> list[KnownTrack]:
         return list(self._known(tracks.c.id.in_(track_ids))) if track_ids else []
@@ -162,7 +181,31 @@ class Store(FailureStore):
 
     def _known(self, where: ColumnElement[bool]) -> Iterator[KnownTrack]:
         statement = statements.known_tracks(self._model_id, self._older_ids).where(where)
-        return map(_to_known, self._connection.execute(statement))
+        return map(self._to_known, self._connection.execute(statement))
+
+    def _to_known(self, row: Row[Any]) -> KnownTrack:
+        is_analysed, is_outdated = self._is_done(row)
+        return KnownTrack(
+            track_id=row.id,
+            path=os.fsdecode(row.path),
+            stamp=(
+                None
+                if row.size_bytes is None
+                else Stamp(row.size_bytes, row.mtime_ns, row.ctime_ns)
+            ),
+            content_id=row.content_id,
+            is_analysed=is_analysed,
+            is_outdated=is_outdated,
+            is_missing=row.missing_at is not None,
+            is_failed=row.failure_id is not None,
+            retry_at=row.retry_at,
+        )
+
+    def _is_done(self, row: Row[Any]) -> tuple[bool, bool]:
+        """Whether a row's analysis is what the scan wants, and else whether there is another."""
+        has_own = row.analysis_id is not None
+        is_analysed = has_own and (self._takes_fast or not row.is_fast)
+        return is_analysed, not is_analysed and (has_own or row.has_older)
 
     def settled_below(self, folder: str) -> Iterator[Sequence[Any]]:
         """Path, id, size and times of the searchable tracks below a folder, some rows at a time.
@@ -172,6 +215,8 @@ class Store(FailureStore):
         stamp = (tracks.c.size_bytes, tracks.c.mtime_ns, tracks.c.ctime_ns)
         columns = (tracks.c.path, tracks.c.id, *stamp)
         statement = searchable_tracks(self._model_id, *columns).where(below(tracks.c.path, folder))
+        if not self._takes_fast:
+            statement = statement.where(~is_fast())
         return self._connection.execute(statement).partitions(_ROWS_AT_ONCE)
 
     def add(self, files: Sequence[FoundFile]) -> dict[str, int]:
@@ -251,8 +296,7 @@ class Store(FailureStore):
         statement = statements.content_by_digest(self._model_id, self._older_ids)
         row = self._connection.execute(statement, {"for_digest": digest}).one_or_none()
         if row is not None:
-            is_analysed = row.analysis_id is not None
-            is_outdated = row.has_older and not is_analysed
+            is_analysed, is_outdated = self._is_done(row)
             tags = Tags.from_json(row.tags)
             return KnownContent(
                 row.id, is_analysed, is_outdated, tags, row.audio_digest, row.has_fingerprint
@@ -429,19 +473,3 @@ class Store(FailureStore):
         self._connection.execute(delete(tracks).where(chosen, tracks.c.content_id.is_(None)))
         self._set(chosen, missing_at=self._now)
         self._changed.update(track_ids)
-
-
-def _to_known(row: Row[Any]) -> KnownTrack:
-    return KnownTrack(
-        track_id=row.id,
-        path=os.fsdecode(row.path),
-        stamp=(
-            None if row.size_bytes is None else Stamp(row.size_bytes, row.mtime_ns, row.ctime_ns)
-        ),
-        content_id=row.content_id,
-        is_analysed=row.analysis_id is not None,
-        is_outdated=row.analysis_id is None and row.has_older,
-        is_missing=row.missing_at is not None,
-        is_failed=row.failure_id is not None,
-        retry_at=row.retry_at,
-    )

@@ -23,6 +23,7 @@ class Tally:
     missing: int = 0
     removed: int = 0
     still_failing: int = 0
+    fast: int = 0
     failed: list[Failure] = field(default_factory=list)
     notes: list[str] = field(default_factory=list)
 

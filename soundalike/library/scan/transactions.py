@@ -25,6 +25,7 @@ class Transactions:
     ----------
     model : analyses; it gets a row if it has none.
     lineage : the line that the model ends, or None where somebody chose the model.
+    takes_fast : whether a track of which only some passages were heard is done.
 
     Attributes
     ----------
@@ -32,8 +33,16 @@ class Transactions:
     model_ids : rows of these models by ``name@version``.
     """
 
-    def __init__(self, database: Database, model: ModelInfo, lineage: Lineage | None) -> None:
+    def __init__(
+        self,
+        database: Database,
+        model: ModelInfo,
+        lineage: Lineage | None,
+        *,
+        takes_fast: bool = False,
+    ) -> None:
         self._database = database
+        self._takes_fast = takes_fast
         self._lineage = lineage
         with database.read() as connection:
             found = Store.model_row(connection, model)
@@ -78,7 +87,13 @@ class Transactions:
         self._database.check_in_place()
 
     def _store(self, connection: Connection) -> Store:
-        return Store(connection, self._model_id, time.time(), self._older_ids)
+        return Store(
+            connection,
+            self._model_id,
+            time.time(),
+            self._older_ids,
+            takes_fast=self._takes_fast,
+        )
 
     def upgrade(self) -> Upgrade | None:
         """How far an upgrade is; None when there is none."""

@@ -268,11 +268,16 @@ class Walk:
         return []
 
     def has_other_name(self, path: str) -> bool:
-        """Whether a path is a link to a file that the walk reaches by itself."""
-        return os.path.islink(path) and self._is_reached(os.path.realpath(path))
+        """Whether a path is a link to a file that the walk reaches by another name."""
+        if not os.path.islink(path):
+            return False
+        target = os.path.realpath(path)
+        return target in self._link_targets or self._is_reached(target)
 
     def _is_new_target(self, link: str) -> bool:
         target = os.path.realpath(link)
+        if not os.path.exists(target):
+            return True  # broken, each by itself
         if self._is_reached(target) or target in self._link_targets:
             return False
         self._link_targets.add(target)

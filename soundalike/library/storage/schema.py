@@ -55,11 +55,14 @@ from sqlalchemy import (
     Text,
     UniqueConstraint,
     and_,
+    cast,
     or_,
     select,
     text,
 )
 from sqlalchemy.sql import ColumnElement
+
+from soundalike.analysis import FAST
 
 __all__ = [
     "SCHEMA_VERSION",
@@ -70,6 +73,7 @@ __all__ = [
     "excerpts",
     "failures",
     "folders",
+    "is_fast",
     "judgements",
     "links",
     "metadata",
@@ -155,7 +159,6 @@ tracks = Table(
         None,
         "missing_at",
         sqlite_where=text("missing_at IS NOT NULL"),
-        postgresql_where=text("missing_at IS NOT NULL"),
     ),
     # People write ids down; one that was given to another track since would mislead them.
     sqlite_autoincrement=True,
@@ -363,6 +366,11 @@ server_artists = Table(
 def own_analysis(model_id: ModelId) -> ColumnElement[bool]:
     """Joins a track to what a model says of its content."""
     return and_(analyses.c.content_id == tracks.c.content_id, analyses.c.model_id == model_id)
+
+
+def is_fast() -> ColumnElement[bool]:
+    """Whether only some passages were heard for an analysis, as its first note says."""
+    return cast(analyses.c.notes, Text).startswith(f'["{FAST}')
 
 
 def own_failure(model_id: ModelId) -> ColumnElement[bool]:

@@ -26,7 +26,7 @@ from soundalike.research.augment import AugmentConfig
 from soundalike.research.datasets.frames import LogMelSet
 from soundalike.research.distill.lessons import LESSONS, fit_plan
 from soundalike.research.distill.pool_file import Pool
-from soundalike.research.networks import Output, Student
+from soundalike.research.networks import Output, Student, wide
 from soundalike.research.tasks import Batch, LogMelTask, Loss, label_loss
 
 __all__ = ["DistillBatch", "DistillConfig", "DistillTask", "nt_xent"]
@@ -160,7 +160,7 @@ class DistillTask(LogMelTask):
         assert isinstance(batch, DistillBatch)
         n_labelled = len(batch.targets)
         labels = label_loss(output.logits[:n_labelled], batch.targets, smoothing)
-        features = output.embedding.float()[n_labelled:]
+        features = wide(output.embedding)[n_labelled:]
         told = network.lessons(features)
         lesson = relation = features.new_zeros(())
         for each in LESSONS:

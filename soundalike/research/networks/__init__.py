@@ -14,7 +14,7 @@ from typing import Final
 from torch import nn
 
 from soundalike.errors import InvalidArgument
-from soundalike.research.networks.base import Output, normalise
+from soundalike.research.networks.base import Output, normalise, wide
 from soundalike.research.networks.paper import CifarCnn, PaperCnn
 from soundalike.research.networks.recurrent import CnnLstm, Gru, Lstm, Rnn
 from soundalike.research.networks.resnet import ResNet
@@ -34,6 +34,7 @@ __all__ = [
     "build",
     "normalise",
     "parameter_count",
+    "wide",
 ]
 
 NETWORKS: Final[dict[str, type[nn.Module]]] = {

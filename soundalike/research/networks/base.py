@@ -7,7 +7,7 @@ from typing import NamedTuple
 import torch
 from torch import Tensor
 
-__all__ = ["Output", "normalise"]
+__all__ = ["Output", "normalise", "wide"]
 
 
 class Output(NamedTuple):
@@ -15,6 +15,11 @@ class Output(NamedTuple):
 
     logits: Tensor
     embedding: Tensor
+
+
+def wide(x: Tensor) -> Tensor:
+    """In float32, or as it is if it is wider: sums of bfloat16 would lose what is small."""
+    return x.to(torch.promote_types(x.dtype, torch.float32))
 
 
 def normalise(log_mel: Tensor) -> Tensor:

@@ -6,6 +6,7 @@ from torch import Tensor, nn
 
 from soundalike.errors import InvalidArgument
 from soundalike.research.networks.base import Output, normalise
+from soundalike.research.networks.shared import Dropout
 
 __all__ = ["CifarCnn", "PaperCnn"]
 
@@ -63,7 +64,7 @@ class PaperCnn(nn.Module):
         inputs = 1
         for width in channels:
             layers += [nn.Conv2d(inputs, width, 3, padding=1), nn.ReLU(), nn.MaxPool2d(2)]
-            layers.append(nn.Dropout(dropout))
+            layers.append(Dropout(dropout))
             inputs = width
         self.convolutions = nn.Sequential(*layers)
         self.linears = _linear_layers(inputs * (n_mels // 32) * (n_frames // 32), hidden)
@@ -115,7 +116,7 @@ class CifarCnn(nn.Module):
             nn.ReLU(),
             nn.MaxPool2d(2),
         )
-        self.dropout = nn.Dropout(dropout)
+        self.dropout = Dropout(dropout)
         self.linears = _linear_layers(second * 5 * 5, hidden)
         self.head = nn.Linear(hidden[-1], n_labels)
         self.apply(_start)

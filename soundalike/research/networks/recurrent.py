@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
 from contextlib import AbstractContextManager, nullcontext
 from typing import Any, ClassVar
@@ -10,11 +11,13 @@ import torch
 from torch import Tensor, nn
 
 from soundalike.errors import InvalidArgument
-from soundalike.research.networks.base import Output, normalise
+from soundalike.research.networks.base import Output, normalise, wide
+from soundalike.research.networks.shared import BatchNorm2d, Dropout
 
 __all__ = ["CnnLstm", "Gru", "Lstm", "Rnn"]
 
 POOLS = ("mean", "last")
+_FORMER_NAME = re.compile(r"recurrent\.([a-z_]+)_l(\d+)")
 
 
 def _check_pool(pool: str) -> None:
@@ -30,6 +33,15 @@ def _pool(states: Tensor, pool: str) -> Tensor:
 def _full_precision_on_cpu(x: Tensor) -> AbstractContextManager[object]:
     """On a CPU bfloat16 makes recurrence several times slower, not faster."""
     return torch.autocast("cpu", enabled=False) if x.device.type == "cpu" else nullcontext()
+
+
+def _layers_of_one(_network: nn.Module, weights: dict[str, Any], prefix: str, *_: object) -> None:
+    """Weights that were saved while all layers were one module get their present names."""
+    for name in [name for name in weights if name.startswith(f"{prefix}recurrent.")]:
+        former = _FORMER_NAME.fullmatch(name.removeprefix(prefix))
+        if former:
+            kind, layer = former.groups()
+            weights[f"{prefix}recurrent.{layer}.{kind}_l0"] = weights.pop(name)
 
 
 class _Recurrent(nn.Module):
@@ -62,23 +74,25 @@ class _Recurrent(nn.Module):
         super().__init__()
         _check_pool(pool)
         self.pool = pool
+        if layers < 1:
+            raise InvalidArgument(f"layers must be 1 or more, not {layers}")
         hidden = hidden or self.usual_hidden
-        self.recurrent = self.cell(
-            n_mels,
-            hidden,
-            layers,
-            batch_first=True,
-            dropout=dropout if layers > 1 else 0.0,
-            **self.options,
+        # One by one, since torch draws the dropout between the layers of one for a whole batch.
+        self.recurrent = nn.ModuleList(
+            self.cell(n_mels if layer == 0 else hidden, hidden, batch_first=True, **self.options)
+            for layer in range(layers)
         )
-        self.dropout = nn.Dropout(dropout)
+        self.dropout = Dropout(dropout)
         self.head = nn.Linear(hidden, n_labels)
+        self.register_load_state_dict_pre_hook(_layers_of_one)  # type: ignore[no-untyped-call]
 
     def forward(self, log_mel: Tensor) -> Output:
         """log_mel (n, n_mels, n_frames) in dB -> logits (n, n_labels), embedding (n, hidden)."""
-        frames = normalise(log_mel).transpose(1, 2)  # (n, n_frames, n_mels)
-        with _full_precision_on_cpu(frames):
-            states, _ = self.recurrent(frames)  # (n, n_frames, hidden)
+        states = normalise(log_mel).transpose(1, 2)  # (n, n_frames, n_mels)
+        with _full_precision_on_cpu(states):
+            for number, layer in enumerate(self.recurrent):
+                # (n, n_frames, hidden)
+                states, _ = layer(self.dropout(states) if number else states)
         embedding = _pool(states, self.pool)
         return Output(self.head(self.dropout(embedding)), embedding)
 
@@ -143,14 +157,14 @@ class CnnLstm(nn.Module):
         for width, window in zip(channels, ((2, 2), (4, 2), (4, 2)), strict=True):
             layers += [
                 nn.Conv2d(inputs, width, 3, padding=1, bias=False),
-                nn.BatchNorm2d(width),
+                BatchNorm2d(width),
                 nn.ReLU(),
                 nn.MaxPool2d(window),
             ]
             inputs = width
         self.convolutions = nn.Sequential(*layers)
         self.lstm = nn.LSTM(inputs * (n_mels // 32), hidden, batch_first=True)
-        self.dropout = nn.Dropout(dropout)
+        self.dropout = Dropout(dropout)
         self.head = nn.Linear(hidden, n_labels)
 
     def forward(self, log_mel: Tensor) -> Output:
@@ -158,6 +172,6 @@ class CnnLstm(nn.Module):
         x = self.convolutions(normalise(log_mel)[:, None])  # (n, channels[2], mel/32, frame/8)
         steps = self.dropout(x.permute(0, 3, 1, 2).flatten(2))  # (n, frame/8, channels * mel/32)
         with _full_precision_on_cpu(steps):
-            states, _ = self.lstm(steps.float())
+            states, _ = self.lstm(wide(steps))
         embedding = _pool(states, self.pool)
         return Output(self.head(self.dropout(embedding)), embedding)

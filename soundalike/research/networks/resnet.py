@@ -7,6 +7,7 @@ from torch import Tensor, nn
 
 from soundalike.errors import InvalidArgument
 from soundalike.research.networks.base import Output, normalise
+from soundalike.research.networks.shared import BatchNorm1d, BatchNorm2d, Dropout, kept
 
 __all__ = ["ResNet"]
 
@@ -30,9 +31,9 @@ class _Block(nn.Module):
     def __init__(self, inputs: int, outputs: int, stride: int, drop_path: float, se: bool) -> None:
         super().__init__()
         self.conv1 = nn.Conv2d(inputs, outputs, 3, stride, 1, bias=False)
-        self.bn1 = nn.BatchNorm2d(outputs)
+        self.bn1 = BatchNorm2d(outputs)
         self.conv2 = nn.Conv2d(outputs, outputs, 3, 1, 1, bias=False)
-        self.bn2 = nn.BatchNorm2d(outputs)
+        self.bn2 = BatchNorm2d(outputs)
         self.scale = _Scale(outputs) if se else nn.Identity()
         self.shortcut: nn.Module = nn.Identity()
         if stride != 1 or inputs != outputs:
@@ -42,7 +43,7 @@ class _Block(nn.Module):
                 if stride != 1
                 else nn.Identity(),
                 nn.Conv2d(inputs, outputs, 1, bias=False),
-                nn.BatchNorm2d(outputs),
+                BatchNorm2d(outputs),
             )
         self.drop_path = drop_path
 
@@ -51,8 +52,8 @@ class _Block(nn.Module):
         y = self.scale(self.bn2(self.conv2(y)))
         if self.training and self.drop_path > 0:
             # Stochastic depth (Huang et al. 2016): some excerpts skip the block.
-            kept = torch.rand(len(x), 1, 1, 1, device=x.device) >= self.drop_path
-            y = y * (kept / (1 - self.drop_path)).to(y.dtype)
+            stays = kept((len(x), 1, 1, 1), 1 - self.drop_path, x.device)
+            y = y * (stays / (1 - self.drop_path)).to(y.dtype)
         return torch.relu(y + self.shortcut(x))
 
 
@@ -106,7 +107,7 @@ class ResNet(nn.Module):
             nn.Conv2d(
                 1 + frequency + relative, widths[0], stem_kernel, 2, stem_kernel // 2, bias=False
             ),
-            nn.BatchNorm2d(widths[0]),
+            BatchNorm2d(widths[0]),
             nn.ReLU(),
         )
         layers: list[nn.Module] = []
@@ -122,12 +123,12 @@ class ResNet(nn.Module):
         self.project: nn.Module = nn.Identity()
         if embedding_dim:
             self.project = nn.Sequential(
-                nn.Dropout(dropout),
+                Dropout(dropout),
                 nn.Linear(pooled, embedding_dim),
-                nn.BatchNorm1d(embedding_dim),
+                BatchNorm1d(embedding_dim),
                 nn.ReLU(),
             )
-        self.dropout = nn.Dropout(dropout)
+        self.dropout = Dropout(dropout)
         self.head = nn.Linear(embedding_dim or pooled, n_labels)
 
     def forward(self, log_mel: Tensor) -> Output:

@@ -39,6 +39,11 @@ class ScanBody(Body):
     )
     retry: bool = Field(False, description="Also try again what failed before.")
     full: bool = Field(False, description="Read every file, whatever its size and times say.")
+    fast: bool = Field(
+        False,
+        description="Hear only a few passages of what is new or has changed; a later scan without "
+        "it analyses these tracks as a whole.",
+    )
     exclude: list[Text] | None = Field(
         None,
         max_length=100,
@@ -65,7 +70,8 @@ class ScanBody(Body):
             raise ValueError(
                 "exclude, pattern and tag_encoding are remembered with folders: name those"
             )
-        if self.upgrade and (self.folders is not None or self.retry or self.full):
+        others = self.retry or self.full or self.fast
+        if self.upgrade and (self.folders is not None or others):
             raise ValueError("upgrade goes with nothing else: ask for one, then the other")
         return self
 
@@ -103,6 +109,7 @@ def start_scan(asked: Asked, body: ScanBody) -> Any:
             body.folders,
             retry=body.retry,
             full=body.full,
+            fast=body.fast,
             exclude=body.exclude,
             pattern=body.pattern,
             tag_encoding=body.tag_encoding,

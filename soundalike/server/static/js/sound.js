@@ -231,7 +231,11 @@ function drawGenres(canvas, labels, analysis, duration, colour) {
   const starts = analysis.excerpt_starts_s;
   const x = (i) => ((starts[i] + EXCERPT_S / 2) / duration) * width;
   const base = starts.map(() => 0);
-  const edges = (values) => [[0, values[0]], ...values.map((value, i) => [x(i), value]), [width, values.at(-1)]];
+  // What lies between the passages of a fast analysis stays empty.
+  const at = (seconds) => (Math.min(seconds, duration) / duration) * width;
+  const edges = (values) => (analysis.is_fast
+    ? values.flatMap((value, i) => [[at(starts[i]), 0], [at(starts[i]), value], [at(starts[i] + analysis.excerpt_s), value], [at(starts[i] + analysis.excerpt_s), 0]])
+    : [[0, values[0]], ...values.map((value, i) => [x(i), value]), [width, values.at(-1)]]);
   for (const { label, i } of stack) {
     const low = [...base];
     analysis.excerpt_probabilities.forEach((row, n) => { base[n] += row[i]; });

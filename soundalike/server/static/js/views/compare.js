@@ -60,7 +60,7 @@ export async function show(view) {
   );
 }
 
-const endsOf = ({ excerpt_starts_s: starts, duration_s: duration }) => starts.map((_, i) => starts[i + 1] ?? duration);
+const endsOf = ({ excerpt_starts_s: starts, excerpt_s: length, duration_s: duration }) => starts.map((start, i) => Math.min(start + length, starts[i + 1] ?? duration));
 
 /** Which two? */
 async function choose(view, first, notice = null) {

@@ -69,7 +69,7 @@ export async function show(view) {
     if (isRunning) {
       const at = state.progress;
       progress.show(at === null ? { title: "Starting", done: 0, total: 0 } : {
-        title: at.phase === "re-analysing" ? `Analysing anew with ${at.model}` : PHASES[at.phase] ?? capital(at.phase),
+        title: at.phase === "re-analysing" ? `Analysing anew with ${at.model}` : `${PHASES[at.phase] ?? capital(at.phase)}${at.is_fast && at.phase === "analysing" ? " in passages" : ""}`,
         done: at.done,
         total: at.phase === "walking" ? 0 : at.total,
         unit: at.phase === "re-analysing" ? "track" : "file",
@@ -94,7 +94,7 @@ export async function show(view) {
 }
 
 const held = (info, isRunning) => {
-  const parts = [`${plural(info.analysed, "track")} analysed`, info.duration_s ? `${roughly(info.duration_s)} of music` : null, info.pending && !isRunning ? `${number(info.pending)} waiting` : null];
+  const parts = [`${plural(info.analysed, "track")} analysed`, info.duration_s ? `${roughly(info.duration_s)} of music` : null, info.fast ? `${number(info.fast)} heard in passages only` : null, info.pending && !isRunning ? `${number(info.pending)} waiting` : null];
   return `${parts.filter(Boolean).join(", ")}.`;
 };
 
@@ -116,12 +116,14 @@ function folderForm(start) {
   const pattern = el("input", { class: "field", id: "folder-pattern", autocomplete: "off", spellcheck: "false", placeholder: "{artist}/{album}/{track} - {title}" });
   const encoding = el("input", { class: "field", id: "folder-encoding", autocomplete: "off", spellcheck: "false", placeholder: "found out by itself" });
   const full = el("input", { type: "checkbox", id: "folder-full" });
+  const fast = el("input", { type: "checkbox", id: "folder-fast" });
   const submit = el("button", { type: "submit", class: "button primary" }, icon("scan"), el("span", {}, "Scan it"));
   const options = el("details", { class: "more" }, el("summary", {}, "Options"),
     el("div", { class: "fields" },
       field("Leave out", exclude, "Names or paths, one a line."),
       field("How paths are made", pattern, "Says artist and title where tags do not."),
       field("Encoding of old tags", encoding, "Such as cp1251, where names look garbled."),
+      el("label", { class: "check", for: "folder-fast" }, fast, el("span", {}, "Fast: hear six short passages of each track only, until the next scan without this")),
       el("label", { class: "check", for: "folder-full" }, full, el("span", {}, "Read every file, even if nothing about it has changed")),
     ));
   const name = el("h2", { class: "card-title" }, "Add a folder");
@@ -132,7 +134,7 @@ function folderForm(start) {
     onsubmit: (event) => {
       event.preventDefault();
       const lines = exclude.value.split("\n").map((each) => each.trim()).filter(Boolean);
-      const body = { folders: [path.value.trim()], full: full.checked };
+      const body = { folders: [path.value.trim()], full: full.checked, fast: fast.checked };
       if (lines.length || isEdited) body.exclude = lines;
       if (pattern.value.trim()) body.pattern = pattern.value.trim();
       if (encoding.value.trim()) body.tag_encoding = encoding.value.trim();
@@ -153,6 +155,7 @@ function folderForm(start) {
   made.done = () => {
     for (const each of [path, exclude, pattern, encoding]) each.value = "";
     full.checked = false;
+    fast.checked = false;
     isEdited = false;
     options.open = false;
     name.textContent = "Add a folder";
@@ -205,7 +208,7 @@ function upgradeCard(info, start) {
 
 // ---- what a scan did
 
-const COUNTED = { analysed: "analysed", reanalysed: "analysed anew", retagged: "with new tags", moved: "moved", copied: "copies of known files", returned: "back again", missing: "missing", removed: "left out", unchanged: "unchanged", still_failing: "failed before", ignored: "no audio" };
+const COUNTED = { analysed: "analysed", reanalysed: "analysed anew", fast: "of them heard in passages", retagged: "with new tags", moved: "moved", copied: "copies of known files", returned: "back again", missing: "missing", removed: "left out", unchanged: "unchanged", still_failing: "failed before", ignored: "no audio" };
 
 function reportCard(state, wasEmpty) {
   const report = state.result;

@@ -131,6 +131,7 @@ function facts(track, analysis) {
   return [
     el("ul", { class: "chips facts", "aria-label": "Facts" }, found.filter(Boolean)),
     words.length > 0 && el("p", { class: "track-words" }, words.slice(0, SHOWN_WORDS).map((word) => el("span", {}, word))),
+    analysis?.is_fast && el("p", { class: "notice small" }, "Only some passages of it were heard. A scan that is not fast hears all of it."),
     analysis?.unfamiliar && el("p", { class: "notice small" }, "Unlike all music that the model knows: take what it says with care."),
   ];
 }
