@@ -51,6 +51,11 @@ class Together:
         self._model = threading.Lock()
         self._waiting: list[_Asked] = []
 
+    @property
+    def n_waiting(self) -> int:
+        """Threads whose inputs no run has taken yet."""
+        return len(self._waiting)
+
     def run(self, inputs: Inputs, outputs: Sequence[str]) -> tuple[FloatArray, ...]:
         """The outputs for these inputs; whatever the model raises is raised in each thread."""
         asked = _Asked(inputs)
@@ -68,7 +73,7 @@ class Together:
     def _taken(self) -> list[_Asked]:
         """The first that waits, and those behind it as far as they fit."""
         with self._lock:
-            taken, n_excerpts = [self._waiting.pop(0)], 0
+            taken = [self._waiting.pop(0)]
             n_excerpts = len(taken[0].inputs[INPUT])
             while self._waiting:
                 n_excerpts += len(self._waiting[0].inputs[INPUT])
