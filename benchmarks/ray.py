@@ -116,7 +116,8 @@ def main() -> None:
                     f"{wall_s:.1f} s, CPU {cpu_s:.1f} s, {cpu_s / tracks:.2f} CPU s a track"
                 )
     wall, cpu = (statistics.median(each) for each in zip(*ratios, strict=True))
-    print(f"Ray / processes, medians: wall {wall:.2f}, CPU {cpu:.2f}; load {os.getloadavg()[0]:.1f}")
+    print(f"Ray / processes, medians: wall {wall:.2f}, CPU {cpu:.2f}")
+    print(f"load {os.getloadavg()[0]:.1f}")
 
 
 if __name__ == "__main__":

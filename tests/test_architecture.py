@@ -147,6 +147,7 @@ def test_modules_stay_readable(path: Path) -> None:
 def test_what_is_private_is_used_in_its_own_module(path: Path) -> None:
     """An attribute with an underscore is one that the file itself gives to something."""
     public = {"_asdict", "_replace", "_exit"}  # of named tuples, of os
+    public.add("_strip_protocol")  # of fsspec, which has no other way from an address to a name
     tree = ast.parse(path.read_text(encoding="utf-8"))
     found = [node for node in ast.walk(tree) if isinstance(node, ast.Attribute)]
     private = {each.attr for each in found if each.attr.startswith("_") and each.attr[1] != "_"}
