@@ -25,7 +25,7 @@ from soundalike.library import Library
 
 __all__ = ["soak", "write_library"]
 
-_CLIP_S, _LEAST_S = 4.0, 60.0
+_CLIP_S, _LEAST_S = 4.0, 20.0
 _SAMPLE_S = 1.0
 # What a process may gain between the first quarter and the end: the numbers of 20,000 files are
 # 5 MB, in pages that the system hands out as it likes.
