@@ -14,7 +14,7 @@ PACKAGES ?= more-validate held-out
 unexport PYTHONDONTWRITEBYTECODE
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test test-slow test-page test-endurance test-pythons fuzz lint format bench bench-library bench-server bench-endurance bench-quality named-music clean
+.PHONY: help demo test test-slow test-page test-ray test-remote test-endurance test-pythons fuzz lint format bench bench-library bench-server bench-endurance bench-quality named-music clean
 
 help: ## show this list
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /|/' | \
@@ -35,14 +35,24 @@ $(STAMP)-test: pyproject.toml constraints.txt | $(BIN)/python
 demo: $(STAMP)-demo ## scan a music folder (MUSIC=...) or composed music, show neighbours and how to open the page
 	@$(BIN)/python examples/demo.py $(if $(MUSIC),"$(MUSIC)")
 
+$(STAMP)-many: $(STAMP)-test
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt --editable '.[ray,remote,many]'
+	@touch $@
+
 test: lint ## run every check, and every test but those of the other targets
-	$(BIN)/python -m pytest -n 2 --dist worksteal -m "not page and not slow and not endurance"
+	$(BIN)/python -m pytest -n 2 --dist worksteal -m "not page and not slow and not endurance and not ray and not remote"
 
 test-slow: $(STAMP)-test ## run what takes long: more cases, long files, whole experiments, the wheel
 	$(BIN)/python -m pytest -n 2 --dist worksteal -m "slow and not page"
 
 test-page: $(STAMP)-test ## test the page in Chromium (Debian: apt-get install chromium)
 	$(BIN)/python -m pytest -n 2 --dist worksteal -m page tests
+
+test-ray: $(STAMP)-many ## test scans on a Ray cluster of two nodes, which is started for it
+	$(BIN)/python -m pytest -m ray tests
+
+test-remote: $(STAMP)-many ## test music on S3, HTTP and SFTP servers, which are started for it
+	$(BIN)/python -m pytest -m remote tests
 
 test-endurance: $(STAMP)-test ## kill scans, fill a disk (as root), disturb and damage files, for some minutes
 	$(BIN)/python -m pytest -n 2 --dist worksteal -m endurance tests

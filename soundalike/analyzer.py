@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
@@ -32,6 +33,7 @@ from soundalike.models.contract import (
     Familiarity,
     ModelMetadata,
     check_outputs,
+    device_of,
     input_sizes,
     open_session,
     output_sizes,
@@ -54,6 +56,11 @@ class Analyzer:
     ----------
     model : name of an installed model, ``name@version`` for a certain version; or its key.
     threads : threads that the model may use. A scan runs one process a core instead.
+    on_gpu : run the model on a GPU by CUDA, where ONNX Runtime can, else on the CPU.
+
+    Attributes
+    ----------
+    device : that the model runs on, "cpu" or "cuda".
 
     Raises
     ------
@@ -67,7 +74,11 @@ class Analyzer:
     """
 
     def __init__(
-        self, model: str | ModelInfo | ModelKey = DEFAULT_MODEL, *, threads: int = 1
+        self,
+        model: str | ModelInfo | ModelKey = DEFAULT_MODEL,
+        *,
+        threads: int = 1,
+        on_gpu: bool = False,
     ) -> None:
         if threads < 1:
             raise InvalidArgument(f"threads must be at least 1, not {threads}")
@@ -76,7 +87,8 @@ class Analyzer:
         self.model = model if isinstance(model, ModelInfo) else find_model(model)
         self._frontend = find_frontend(self.model.frontend)
         try:
-            self._session = open_session(self.model.verify(), threads=threads)
+            self._session = open_session(self.model.verify(), threads=threads, on_gpu=on_gpu)
+            self.device = device_of(self._session)
             properties = read_properties(self._session)
             metadata = ModelMetadata.from_metadata(properties)
             self._check(metadata)
@@ -239,7 +251,7 @@ class Analyzer:
         wanted = [LOGITS, EMBEDDING]
         wanted += [DISTANCE] if self._familiarity is not None else []
         wanted += [WORDS] if self.model.words else []
-        outputs = dict(zip(wanted, run(self._session, inputs, wanted), strict=True))
+        outputs = dict(zip(wanted, self._run(inputs, wanted), strict=True))
         logits, embeddings = outputs[LOGITS], outputs[EMBEDDING]
         for name in unknown:
             if name in layout.names:
@@ -287,6 +299,11 @@ class Analyzer:
             vocabulary=self.model.words,
             **more,
         )
+
+    def _run(
+        self, inputs: Mapping[str, FloatArray], outputs: Sequence[str]
+    ) -> tuple[FloatArray, ...]:
+        return run(self._session, inputs, outputs)
 
     def _tempo_of(self, frames: FacetFrames, n_passages: int) -> dict[str, Any]:
         """What an analysis says of the tempo."""

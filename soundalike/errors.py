@@ -22,6 +22,7 @@
     ├── PlaylistError            a playlist file that cannot be read
     │   └── PlaylistNotFound     no playlist is kept by this name
     ├── ServerError              a music server that cannot be reached, or refuses, or is none
+    ├── ClusterError             a Ray cluster that cannot be joined, or whose nodes cannot work
     ├── TrainingStopped          a process that trained was killed, or failed unforeseen
     ├── Busy                     too much is asked for at once; carries when to come again
     └── OutputError              a file or folder cannot be written
@@ -33,13 +34,15 @@ fault of soundalike or of a library that it uses, and is told with its place: :f
 from __future__ import annotations
 
 import os
-from pathlib import Path
 from typing import ClassVar
+
+from soundalike.urls import path_of
 
 __all__ = [
     "AmbiguousTrack",
     "AudioError",
     "Busy",
+    "ClusterError",
     "DamagedAudio",
     "DataError",
     "DecoderCrashed",
@@ -109,7 +112,7 @@ class AudioError(SoundalikeError):
         # Both go to the base class as they are, so that the error survives pickling between
         # the processes of a scan.
         super().__init__(os.fspath(path), reason)
-        self.path = Path(path)
+        self.path = path_of(path)
         self.reason = reason
 
     def __str__(self) -> str:
@@ -236,6 +239,11 @@ class ServerError(SoundalikeError):
 
     def __str__(self) -> str:
         return str(self.args[0])
+
+
+class ClusterError(SoundalikeError):
+    """A Ray cluster that cannot be joined, or whose nodes cannot work; the message says what to do
+    about it."""
 
 
 class Busy(SoundalikeError):

@@ -13,7 +13,9 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import BinaryIO, NamedTuple
 
+from soundalike import remote
 from soundalike.errors import OutputError, printable
+from soundalike.urls import url_of
 
 __all__ = [
     "Stamp",
@@ -25,6 +27,7 @@ __all__ = [
     "is_gone",
     "open_regular",
     "output_folder",
+    "real",
     "replaced_at_once",
     "stamp_of",
     "why",
@@ -166,12 +169,16 @@ class Stamp(NamedTuple):
 
 
 def stamp_of(path: str | os.DirEntry[str]) -> Stamp:
-    """Size and times of a regular file, links followed.
+    """Size and times of a regular file, links followed; or of what is at an address, where a number
+    that goes with its content stands in for the ctime.
 
     Raises
     ------
     OSError : there is none, or it is a folder, a pipe or a device.
     """
+    url = url_of(path)
+    if url is not None:
+        return Stamp(*remote.look(url))
     found = path.stat() if isinstance(path, os.DirEntry) else os.stat(path)
     if not stat.S_ISREG(found.st_mode):
         raise OSError("not a regular file")
@@ -191,11 +198,18 @@ def content_digest(path: str, on_read: Callable[[], None] = lambda: None) -> byt
     OSError : it cannot be read, or is no regular file.
     """
     digest = hashlib.blake2b(digest_size=32)
-    with open(path, "rb", opener=open_regular) as file:
+    url = url_of(path)
+    local = path if url is None else remote.local_copy(url, on_read)
+    with open(local, "rb", opener=open_regular) as file:
         while block := file.read(_BLOCK_BYTES):
             digest.update(block)
             on_read()
     return digest.digest()
+
+
+def real(path: str | os.PathLike[str]) -> str:
+    """A path without links, "~" filled in; an address as it is."""
+    return url_of(path) or os.path.realpath(os.path.expanduser(path))
 
 
 def open_regular(path: str, flags: int) -> int:
@@ -214,6 +228,9 @@ def open_regular(path: str, flags: int) -> int:
 
 def is_gone(path: str) -> bool:
     """Whether nothing is there; False when that cannot be told, such as without permission."""
+    url = url_of(path)
+    if url is not None:
+        return remote.is_gone(url)
     try:
         os.lstat(path)
     except (FileNotFoundError, NotADirectoryError):

@@ -155,6 +155,7 @@ class FakeAnalyzer:
     """What a scan needs of an analyzer. How the text of a file begins says what happens to it.
 
     ``silent``: SilentAudio. ``bug``: an error that nobody foresaw. ``crash``: the process dies.
+    ``slay``: so does the one that started it.
     ``once FILE``: the process dies the first time (FILE does not exist then). ``slow``: takes
     0.1 s. ``since N``: SilentAudio for all versions from N on. ``print``: writes to standard
     output. ``greedy``: asks for a terabyte of memory. ``hang``: never ends. ``dribble N``: reads a
@@ -195,6 +196,9 @@ class FakeAnalyzer:
             if hasattr(signal, "SIGKILL"):
                 os.kill(os.getpid(), signal.SIGSEGV)
             os._exit(70)
+        if what == "slay":
+            os.kill(os.getppid(), signal.SIGKILL)
+            time.sleep(60)
         if what == "print":
             print("x" * 100_000, flush=True)
             os.write(1, b"y" * 100_000)
@@ -236,8 +240,8 @@ class InlinePool:
     Starting a process takes half a second. Those tests that are about processes use them.
     """
 
-    def __init__(self, setup: Setup, size: int) -> None:
-        self.size = size
+    def __init__(self, setup: Setup, size: int | None) -> None:
+        self.size = size or 1
         self.outstanding = 0
         self._worker = Worker(setup)
         self._jobs: list[Job] = []

@@ -10,7 +10,6 @@ import itertools
 import math
 from collections.abc import Iterator
 from fractions import Fraction
-from pathlib import Path
 from typing import Any, NamedTuple
 
 import av
@@ -29,6 +28,7 @@ from soundalike.errors import (
     UnsupportedAudio,
 )
 from soundalike.files import why
+from soundalike.urls import path_of
 
 __all__ = ["SAMPLE_RATES", "Decoder"]
 
@@ -196,7 +196,7 @@ class Decoder:
         if header.duration_s is not None and name != "mp3":
             duration_s = header.duration_s
         return AudioInfo(
-            path=Path(self._source.path),
+            path=path_of(self._source.path),
             container=name,
             codec=stream.codec_context.codec.canonical_name,
             sample_rate=first.sample_rate,

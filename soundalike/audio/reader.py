@@ -94,7 +94,7 @@ def read_tags(path: StrPath, encoding: str | None = None) -> Tags:
         source.corrections = header.corrections
         is_mpeg = header.kind in (None, "MP3")
         try:
-            found = read_with_mutagen(str(Path(path)), is_mpeg=is_mpeg, encoding=encoding)
+            found = read_with_mutagen(str(Path(source.local)), is_mpeg=is_mpeg, encoding=encoding)
         except OSError as error:
             raise UnreadableFile(path, why(error)) from error
         if found.is_whole or source.size == 0:

@@ -14,6 +14,8 @@ from pathlib import Path
 
 from soundalike.errors import UnreadableFile, printable
 from soundalike.files import why
+from soundalike.remote import local_copy
+from soundalike.urls import url_of
 
 __all__ = ["Source", "StrPath", "on_progress", "tell_progress"]
 
@@ -31,17 +33,28 @@ def tell_progress() -> None:
 
 
 class Source:
-    """A regular file that notices when it changes, as PyAV and the header reader read it."""
+    """A regular file that notices when it changes, as PyAV and the header reader read it.
+
+    Of an address, a copy of what is there is read, as PyAV seeks back and forth.
+
+    Attributes
+    ----------
+    local : the file that is read.
+    """
 
     def __init__(self, path: StrPath) -> None:
         self.path = path
+        self.local: StrPath = path
+        url = url_of(path)
         try:
-            self._before = os.stat(path)
+            if url is not None:
+                self.local = local_copy(url, tell_progress)
+            self._before = os.stat(self.local)
             self._check_regular(self._before.st_mode)
             # Not to wait for a writer, should a pipe have taken the file's place by now.
             flags = getattr(os, "O_NONBLOCK", 0)
             self._file = io.FileIO(
-                os.fspath(path), opener=lambda name, mode: os.open(name, mode | flags)
+                os.fspath(self.local), opener=lambda name, mode: os.open(name, mode | flags)
             )
         # ValueError: a NUL in the name.
         except (OSError, ValueError) as error:
@@ -109,6 +122,9 @@ class Source:
 
     def check_unchanged(self) -> None:
         """Raise UnreadableFile if the file has changed or vanished since it was opened."""
+        if self.local is not self.path:
+            # A copy never changes; it goes when others need its place.
+            return
         try:
             now = os.stat(self.path)
         except OSError as error:

@@ -18,6 +18,7 @@ from soundalike.cli.params import (
     model_option,
 )
 from soundalike.cli.progress import scan_progress
+from soundalike.cli.ray import pool_at, ray_option
 from soundalike.errors import InvalidArgument, printable
 from soundalike.show.amounts import show_count
 from soundalike.show.times import show_duration
@@ -57,11 +58,13 @@ _FAILURES_SHOWN = 3
             "soundalike scan ~/Music --model musicnn",
             "with another model as well",
         ),
+        ("soundalike scan /nfs/music --ray auto", "on all machines of a Ray cluster"),
         ("soundalike scan --upgrade", "re-analyse the library for a new default model"),
     ),
 )
 @click.argument("folders", nargs=-1, type=PATH, metavar="[FOLDER...]")
 @jobs_option
+@ray_option
 @click.option("--retry", is_flag=True, help="Also retry the files that failed before.")
 @click.option(
     "--full",
@@ -109,6 +112,8 @@ def scan(
     ctx: click.Context,
     folders: tuple[Path, ...],
     jobs: int | None,
+    ray: str | None,
+    gpu: bool,
     retry: bool,
     full: bool,
     fast: bool,
@@ -150,7 +155,10 @@ def scan(
             "--exclude, --no-exclude, --pattern and --tag-encoding are remembered with a folder: "
             "name it, such as ~/Music"
         )
-    with Library(library, model=model, create=bool(folders)) as opened, scan_progress() as progress:
+    with (
+        Library(library, model=model, create=bool(folders), pool=pool_at(ray, gpu=gpu)) as opened,
+        scan_progress() as progress,
+    ):
         if upgrade:
             report = opened.reanalyse(jobs=jobs, progress=progress)
         else:
@@ -184,6 +192,7 @@ def scan(
 )
 @click.option("--retry", is_flag=True, help="Retry these files now.")
 @jobs_option
+@ray_option
 @model_option
 @library_option
 @json_option
@@ -192,6 +201,8 @@ def failures(
     ctx: click.Context,
     retry: bool,
     jobs: int | None,
+    ray: str | None,
+    gpu: bool,
     model: str | None,
     library: str | None,
     as_json: bool,
@@ -202,7 +213,7 @@ def failures(
     """
     from soundalike.library import Library
 
-    with Library(library, model=model, create=False) as opened:
+    with Library(library, model=model, create=False, pool=pool_at(ray, gpu=gpu)) as opened:
         if retry:
             with scan_progress() as progress:
                 report = opened.retry_failures(jobs=jobs, progress=progress)

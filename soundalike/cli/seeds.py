@@ -12,6 +12,7 @@ import click
 from soundalike.cli.completion import SEPARATOR, complete_track
 from soundalike.library.words import track_number_in
 from soundalike.times import split_span
+from soundalike.urls import url_of
 
 __all__ = ["seed_options", "seed_words", "to_seeds"]
 
@@ -95,6 +96,7 @@ def _is_seed(word: str) -> bool:
     return (
         " " in whole.strip()
         or track_number_in(whole) is not None
+        or url_of(whole) is not None
         or os.path.isdir(os.path.expanduser(whole))
         or any(os.path.isfile(os.path.expanduser(each)) for each in (word, whole))
     )

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 
 from soundalike.errors import LibraryError, TrackNotFound, UnreadableFile
 from soundalike.library.words import track_number_in
+from soundalike.urls import path_of, url_of
 
 if TYPE_CHECKING:
     from soundalike.analysis import Analysis
@@ -66,14 +67,14 @@ def _all(
 ) -> list[Meant]:
     queries = _apart(queries)
     if all(map(_names_a_file, queries)):
-        return [Meant(Path(query)) for query in queries]
+        return [Meant(path_of(query)) for query in queries]
     from soundalike.library import Library
 
     try:
         opened = Library(library, model=model, create=False)
     except LibraryError:
         if all(map(_is_path, queries)):
-            return [Meant(Path(query)) for query in queries]
+            return [Meant(path_of(query)) for query in queries]
         raise
     with opened:
         return [_one(opened, query, with_analysis) for query in queries]
@@ -87,7 +88,7 @@ def _one(library: Library, query: str, with_analysis: bool) -> Meant:
         track = library.track(query)
     except TrackNotFound:
         if _is_path(query):
-            return Meant(Path(query))
+            return Meant(path_of(query))
         raise
     known: Analysis | None = None
     if with_analysis and track.status in ("analysed", "missing"):
@@ -112,6 +113,8 @@ def _apart(arguments: Sequence[str]) -> Sequence[str]:
 
 def _names_a_file(text: str) -> bool:
     """Whether it is there; a text of digits is an id first, even where a file is called so."""
+    if url_of(text) is not None:
+        return True
     return os.path.exists(text) and not text.strip().isdigit()
 
 

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any, get_args
 
 from soundalike.arguments import number, whole_number
 from soundalike.errors import InvalidArgument
+from soundalike.files import real
 from soundalike.library.checks import (
     checked_kinds,
     checked_taste,
@@ -169,7 +170,7 @@ class Library(Listing, Scanning, Judging, Linking):
             raise InvalidArgument(f"status is {status!r}: it must be one of {known}")
         if words is not None and not isinstance(words, str):
             raise InvalidArgument(f"words is {words!r}: it must be text")
-        inside = None if folder is None else os.path.realpath(os.path.expanduser(folder))
+        inside = None if folder is None else real(folder)
         return self._reader.each_track(words, inside, status)
 
     def track(self, query: Query) -> Track:

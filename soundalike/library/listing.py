@@ -18,6 +18,7 @@ from sqlalchemy.sql import ColumnElement
 from soundalike.arguments import whole_number
 from soundalike.audio.tags import Tags
 from soundalike.errors import InvalidArgument, UnreadableFile
+from soundalike.files import real, why
 from soundalike.library.changes import Position
 from soundalike.library.lookup import best_first, having_words
 from soundalike.library.naming import filled
@@ -27,6 +28,8 @@ from soundalike.library.snapshot import Snapshot
 from soundalike.library.storage.schema import below, contents, folders, tracks
 from soundalike.library.word_records import KnownGenre
 from soundalike.plain import plain
+from soundalike.remote import local_copy
+from soundalike.urls import url_of
 
 __all__ = ["Listing"]
 
@@ -148,7 +151,8 @@ class Listing:
 
         Returns
         -------
-        The track, and the path of its file without any links.
+        The track, and the path of its file without any links; of an address, that of a copy, which
+        goes when others need its place.
 
         Raises
         ------
@@ -158,6 +162,12 @@ class Listing:
         """
         track = self._reader.track(whole_number("track_id", track_id))
         path = track.path
+        url = url_of(path)
+        if url is not None:
+            try:
+                return track, local_copy(url)
+            except OSError as error:
+                raise UnreadableFile(path, why(error)) from error
         try:
             real = Path(os.path.realpath(path, strict=True))
         except (OSError, ValueError):
@@ -175,7 +185,7 @@ class Listing:
         """Whether a path without links lies in a folder that was scanned, or was itself."""
         with self._reader.snapshot() as snapshot:
             roots = snapshot.connection.scalars(select(folders.c.path)).all()
-        return any(path.is_relative_to(os.path.realpath(os.fsdecode(root))) for root in roots)
+        return any(path.is_relative_to(real(os.fsdecode(root))) for root in roots)
 
     def _page(
         self,
@@ -256,7 +266,7 @@ def _text(text: str | None) -> tuple[bool, str]:
 
 def _real(folder: str | os.PathLike[str]) -> str:
     try:
-        return os.path.realpath(os.path.expanduser(folder))
+        return real(folder)
     except (TypeError, ValueError):
         raise InvalidArgument(f"folder is {folder!r}: it must be a path") from None
 

@@ -15,6 +15,7 @@ from functools import lru_cache
 from soundalike.audio.tags import Tags
 from soundalike.errors import InvalidArgument, printable
 from soundalike.library.words import searchable
+from soundalike.urls import readable
 
 __all__ = [
     "PATTERN_FIELDS",
@@ -160,7 +161,7 @@ class Roots:
         folder = self._folder(os.path.dirname(path))
         if folder.pattern is None:
             return folder.default
-        file = os.path.splitext(os.path.basename(path))[0]
+        file = readable(os.path.splitext(os.path.basename(path))[0], path)
         # The folder of a disc is no album, unless the pattern says what it is.
         ways = [[name for name in folder.names if not _DISC.fullmatch(name)], folder.names]
         if "disc" in folder.pattern.fields:
@@ -176,7 +177,7 @@ class Roots:
         """What a track is found by: names by tags, or by their stand-ins, file and folders."""
         every = filled(tags, self.stand_ins(path))
         named = (every.artist, every.title, every.album, every.album_artist)
-        file = os.path.splitext(os.path.basename(path))[0]
+        file = readable(os.path.splitext(os.path.basename(path))[0], path)
         own = self._folder(os.path.dirname(path)).own
         return searchable([*named, *map(printable, (file, *reversed(own)))])
 
@@ -191,9 +192,10 @@ class Roots:
         around = [(root, pattern) for root, pattern in self._roots if inside.startswith(root)]
         patterns = [pattern for _, pattern in around if pattern is not None]
         pattern = _compiled(patterns[-1]) if patterns else None
-        top = os.path.basename(album_folder(folder + os.sep))
+        top = readable(os.path.basename(album_folder(folder + os.sep)), folder)
         if around:
-            names = [name for name in inside[len(around[0][0]) :].split(os.sep) if name]
+            parts = inside[len(around[0][0]) :].split(os.sep)
+            names = [readable(name, folder) for name in parts if name]
         else:
             names = [top] if top else []  # how far up the names go on meaning music is unknown
         own = [name for name in names if not _DISC.fullmatch(name)]
@@ -228,7 +230,7 @@ def short_name(path: str | os.PathLike[str]) -> str:
     text = os.fspath(path)
     top = os.path.dirname(album_folder(text))
     inside = text[len(os.path.join(top, "")) :] if top else text.lstrip(os.sep)
-    return printable(os.path.splitext(inside)[0]).replace(os.sep, "/")
+    return printable(readable(os.path.splitext(inside)[0], path)).replace(os.sep, "/")
 
 
 def filled(tags: Tags, stand_ins: Tags) -> Tags:

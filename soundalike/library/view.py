@@ -28,6 +28,7 @@ from soundalike.library.limits import NO_LIMITS, Limits
 from soundalike.library.lookup import Asked, SeedQuery, find, find_part, has_id
 from soundalike.library.pieces import PiecesOfRows
 from soundalike.library.records import Track
+from soundalike.library.scan.walk import is_folder
 from soundalike.library.similar_records import Heard, Seed
 from soundalike.library.snapshot import Found, Query, Snapshot
 from soundalike.library.storage.schema import below, tracks
@@ -40,6 +41,7 @@ from soundalike.similarity.duplicates import Recordings
 from soundalike.similarity.recording import Music
 from soundalike.similarity.select import Barred, CopiesOf, Selection, select
 from soundalike.similarity.versions import Rows, Versions
+from soundalike.urls import url_of
 
 if TYPE_CHECKING:
     from soundalike.analysis import Analysis
@@ -320,6 +322,9 @@ class View:
         """
         if not isinstance(query, (str, os.PathLike)):
             return None
+        url = url_of(query)
+        if url is not None:
+            return url if is_folder(url) else None
         try:
             path = Path(os.path.expanduser(os.fspath(query)))
             if path.is_file():

@@ -53,6 +53,7 @@ __all__ = [
     "Words",
     "calibration_metadata",
     "check_outputs",
+    "device_of",
     "input_sizes",
     "open_session",
     "output_sizes",
@@ -60,6 +61,7 @@ __all__ = [
     "read_properties",
     "run",
     "tag_words",
+    "why_no_gpu",
 ]
 
 INPUT: Final = "log_mel"
@@ -83,6 +85,7 @@ _HELD_OUT: Final = "held_out_distances"
 
 # Excerpts in one run of the model: enough to keep it busy, little enough to bound the memory.
 _BATCH_EXCERPTS: Final = 16
+_CUDA: Final = "CUDAExecutionProvider"
 
 
 @dataclass(frozen=True, slots=True)
@@ -383,13 +386,14 @@ def _number(properties: Mapping[str, str], key: str) -> float:
         raise ValueError(f"its property {key!r} must be a number, not {text!r}") from None
 
 
-def open_session(content: bytes, *, threads: int = 1) -> Any:
-    """An ``onnxruntime.InferenceSession`` on the CPU.
+def open_session(content: bytes, *, threads: int = 1, on_gpu: bool = False) -> Any:
+    """An ``onnxruntime.InferenceSession`` on the CPU, or on a GPU.
 
     Parameters
     ----------
     content : of the ONNX file.
     threads : that one run may use.
+    on_gpu : on a GPU by CUDA, where ONNX Runtime can; see :func:`device_of`.
 
     Raises
     ------
@@ -404,7 +408,28 @@ def open_session(content: bytes, *, threads: int = 1) -> Any:
     options.log_severity_level = 4
     # Threads that wait by spinning would take the cores from other processes.
     options.add_session_config_entry("session.intra_op.allow_spinning", "0")
-    return onnxruntime.InferenceSession(content, options, providers=["CPUExecutionProvider"])
+    providers = ["CPUExecutionProvider"]
+    if on_gpu and _CUDA in onnxruntime.get_available_providers():
+        # What CUDA cannot start on, ONNX Runtime gives to the next.
+        providers.insert(0, _CUDA)
+    return onnxruntime.InferenceSession(content, options, providers=providers)
+
+
+def device_of(session: Any) -> str:
+    """What a session runs on: "cuda" or "cpu"."""
+    return "cuda" if _CUDA in session.get_providers() else "cpu"
+
+
+def why_no_gpu() -> str:
+    """Why a session that was asked to is not on a GPU."""
+    import onnxruntime
+
+    if _CUDA not in onnxruntime.get_available_providers():
+        return (
+            f"its ONNX Runtime {onnxruntime.__version__} has no CUDA: install onnxruntime-gpu in "
+            f"place of onnxruntime"
+        )
+    return "CUDA does not start there: see the driver, CUDA and cuDNN that onnxruntime-gpu needs"
 
 
 def read_properties(session: Any) -> Mapping[str, str]:
@@ -447,6 +472,8 @@ def run(
     session: Any,
     inputs: NDArray[np.float32] | Mapping[str, NDArray[np.float32]],
     outputs: Sequence[str] = (LOGITS, EMBEDDING),
+    *,
+    most_excerpts: int = _BATCH_EXCERPTS,
 ) -> tuple[NDArray[np.float32], ...]:
     """Run a model over excerpts, a few at a time.
 
@@ -455,6 +482,7 @@ def run(
     inputs : float32 (n_excerpts, ...) by the names of the inputs, as the model's frontend cuts
         them, one excerpt or more; an array alone is the input ``log_mel``.
     outputs : names of the outputs that are wanted.
+    most_excerpts : at a time.
 
     Returns
     -------
@@ -464,8 +492,8 @@ def run(
 
     by_name = inputs if isinstance(inputs, Mapping) else {INPUT: inputs}
     parts = []
-    for start in range(0, len(by_name[INPUT]), _BATCH_EXCERPTS):
-        some = slice(start, start + _BATCH_EXCERPTS)
+    for start in range(0, len(by_name[INPUT]), most_excerpts):
+        some = slice(start, start + most_excerpts)
         parts.append(
             session.run(list(outputs), {name: each[some] for name, each in by_name.items()})
         )

@@ -10,8 +10,9 @@ from typing import Any
 
 from soundalike import errors
 from soundalike.errors import AudioError, DecoderCrashed, InvalidArgument, SoundalikeError
+from soundalike.urls import path_of
 from soundalike.workers.jobs import Called, CallJob, Crashed, Failed, MakePool, Setup
-from soundalike.workers.pool import WorkerPool, available_cores
+from soundalike.workers.pool import WorkerPool
 
 __all__ = ["Call", "Refused", "error_of", "run_calls"]
 
@@ -71,7 +72,7 @@ def run_calls(
         raise InvalidArgument(f"jobs must be at least 1, not {jobs}")
     results: list[Any] = [None] * len(calls)
     done = 0
-    with pool(setup, jobs or available_cores()) as workers:
+    with pool(setup, jobs) as workers:
         for number, call in enumerate(calls):
             path = os.fsencode(call.path)
             workers.submit(CallJob(number, path, call.function, call.arguments))
@@ -93,7 +94,7 @@ def _result(outcome: Called | Failed | Crashed) -> Any:
     if isinstance(outcome, Called):
         return outcome.value
     kind = outcome.kind if isinstance(outcome, Failed) else DecoderCrashed.__name__
-    return Refused(Path(os.fsdecode(outcome.job.path)), kind, outcome.reason)
+    return Refused(path_of(os.fsdecode(outcome.job.path)), kind, outcome.reason)
 
 
 def error_of(path: Path, kind: str, reason: str) -> SoundalikeError:

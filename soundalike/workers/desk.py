@@ -12,7 +12,6 @@ import queue
 import threading
 import time
 from collections.abc import Callable
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from soundalike.errors import (
@@ -23,6 +22,7 @@ from soundalike.errors import (
     SoundalikeError,
 )
 from soundalike.models import ModelKey
+from soundalike.urls import path_of
 from soundalike.workers.calls import Call, error_of
 from soundalike.workers.jobs import Called, CallJob, Crashed, Failed, MakePool, Pool, Setup
 from soundalike.workers.pool import WorkerPool
@@ -170,7 +170,7 @@ class DeskAnalyzer:
     ) -> Any:
         """Raises as :meth:`Desk.call`."""
         arguments = (self.model, start_s, end_s)
-        return self._desk.call(Call(Path(path), f"{__name__}:analyse", arguments))
+        return self._desk.call(Call(path_of(path), f"{__name__}:analyse", arguments))
 
     def from_waveform(self, waveform: NDArray[np.floating], sample_rate: int) -> Any:
         """A desk has files alone."""

@@ -242,5 +242,6 @@ class Pool(Protocol):
         ...
 
 
-MakePool = Callable[[Setup, int], Pool]
-"""Called with the setup and the number of jobs to do at the same time."""
+MakePool = Callable[[Setup, int | None], Pool]
+"""Called with the setup and the number of jobs to do at the same time; None for as many as there
+are cores where they are done."""

@@ -58,13 +58,13 @@ def available_cores() -> int:
 
 
 class WorkerPool:
-    """Up to ``size`` processes, started when there is work for them.
+    """Up to ``size`` processes, by default one for each core, started when there is work for them.
 
     Use it as a context manager: leaving it ends the processes, at once when by an exception.
     """
 
-    def __init__(self, setup: Setup, size: int) -> None:
-        self.size = size
+    def __init__(self, setup: Setup, size: int | None = None) -> None:
+        self.size = size or available_cores()
         self.outstanding = 0
         self._setup = setup
         # What follows from a digest goes before the next one, so that few files are between them.

@@ -27,6 +27,7 @@ from soundalike.errors import (
     AudioError,
     DecoderCrashed,
     InvalidArgument,
+    MissingExtra,
     ModelError,
     UnreadableFile,
     with_place,
@@ -123,7 +124,7 @@ class Worker:
                 outcome = Tagged(job, _facts(job, path))
             else:
                 outcome = self._analyse(job, path)
-        except ModelError as error:
+        except (MissingExtra, ModelError) as error:
             return Broken(error)
         except InvalidArgument as error:
             # What was asked of the file is wrong, such as a passage behind its end.

@@ -158,6 +158,10 @@ class Excludes:
         excluded = self.inside(folder)
         return excluded is not None and excluded(file)
 
+    def mark(self, folder: str) -> None:
+        """Take in that a folder of this walk holds the file that says: no music."""
+        self._marked[folder] = True
+
     def is_marked(self, folder: str) -> bool:
         """Whether a folder holds the file that says: no music."""
         if folder in self._patterns:

@@ -13,7 +13,7 @@ from soundalike.errors import InvalidArgument, printable
 from soundalike.files import why
 from soundalike.library.naming import check_pattern
 from soundalike.library.scan.excludes import Excludes, checked_patterns, is_under
-from soundalike.library.scan.walk import checked_folders
+from soundalike.library.scan.walk import check_listed, checked_folders, is_folder
 from soundalike.library.storage.database import Database
 from soundalike.library.storage.schema import folders
 
@@ -85,7 +85,7 @@ def settled_on(
     ------
     InvalidArgument : a setting that does not fit, or settings without a folder.
     """
-    named = [root for root in roots if os.path.isdir(root)]
+    named = [root for root in roots if is_folder(root)]
     if roots and not named and settings != FolderSettings():
         raise InvalidArgument(
             f"{printable(roots[0])}: a file; exclude, pattern and tag_encoding are remembered "
@@ -149,7 +149,7 @@ def _remembered(database: Database, settings: FolderSettings) -> tuple[list[str]
     there, notes = [], []
     for path in sorted(known):
         try:
-            os.scandir(path).close()
+            check_listed(path)
         except OSError as error:
             notes.append(f"{printable(path)}: {why(error)}; not scanned. Is its disk mounted?")
         else:

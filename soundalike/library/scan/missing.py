@@ -10,7 +10,7 @@ from soundalike.files import file_is_gone
 from soundalike.library.scan.excludes import MARK
 from soundalike.library.scan.tally import Tally
 from soundalike.library.scan.transactions import Transactions
-from soundalike.library.scan.walk import Walk
+from soundalike.library.scan.walk import Walk, is_folder
 
 __all__ = ["mark_missing"]
 
@@ -32,14 +32,14 @@ def mark_missing(transactions: Transactions, walk: Walk, seen: Set[int], tally: 
     Tracks that are there, but are left out by now, are no longer in the library.
     """
     removed: list[str] = []
-    files = [root for root in walk.roots if not os.path.isdir(root)]
+    files = [root for root in walk.roots if not is_folder(root)]
     for start in range(0, len(files), _BATCH):
         with transactions.reading() as store:
             known = store.known(files[start : start + _BATCH])
         found = [(track.track_id, path) for path, track in known.items()]
         tally.missing += _mark_gone(transactions, walk, seen, found)
     for root in walk.roots + walk.followed:
-        if not os.path.isdir(root):
+        if not is_folder(root):
             continue
         if root in walk.empty_roots:
             with transactions.reading() as store:
@@ -123,7 +123,9 @@ def _mark_gone(
     gone = [
         track_id
         for track_id, path in files
-        if track_id not in seen and (file_is_gone(path) or walk.has_other_name(path))
+        if track_id not in seen
+        and not walk.is_unlisted(path)
+        and (file_is_gone(path) or walk.has_other_name(path))
     ]
     if gone:
         with transactions.writing() as store:

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
 from soundalike.library.scan.excludes import Excludes
 from soundalike.library.scan.folders import FolderSettings, KnownFolder, settled_on
 from soundalike.library.scan.transactions import Transactions
-from soundalike.library.scan.walk import Walk, resolved
+from soundalike.library.scan.walk import Walk, is_folder, resolved
 
 __all__ = ["Plan", "make_plan"]
 
@@ -57,7 +56,7 @@ def make_plan(
     excludes = Excludes({path: folder.excludes for path, folder in remembered.items()})
     walk = Walk(paths, excludes)
     if full:
-        reread = [root for root in walk.roots if os.path.isdir(root)]
+        reread = [root for root in walk.roots if is_folder(root)]
     return Plan(walk, named, remembered, reread)
 
 

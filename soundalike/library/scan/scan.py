@@ -17,7 +17,6 @@ import os
 import threading
 import time
 from collections.abc import Callable, Iterator, Sequence
-from pathlib import Path
 
 from soundalike.errors import InvalidArgument
 from soundalike.frontends import find_frontend
@@ -34,6 +33,7 @@ from soundalike.library.storage.database import Database
 from soundalike.models import ModelInfo
 from soundalike.models.lineage import Lineage
 from soundalike.pace import Pace
+from soundalike.urls import path_of
 from soundalike.workers.jobs import (
     AnalyseJob,
     Crashed,
@@ -45,7 +45,7 @@ from soundalike.workers.jobs import (
     Setup,
     TagsJob,
 )
-from soundalike.workers.pool import WorkerPool, available_cores
+from soundalike.workers.pool import WorkerPool
 
 __all__ = ["Scan"]
 
@@ -82,7 +82,7 @@ class Scan:
         self._settings = settings
         self._plan = Plan()
         self._make_pool = pool
-        self._jobs = 1
+        self._jobs: int | None = None
         self._fast = False
         self._progress: Callable[[ScanProgress], None] | None = None
         self._counts = Tally()
@@ -105,7 +105,7 @@ class Scan:
     ) -> ScanReport:
         if jobs is not None and jobs < 1:
             raise InvalidArgument(f"jobs must be at least 1, not {jobs}")
-        self._jobs = jobs or available_cores()
+        self._jobs = jobs
         self._fast = fast
         self._progress = progress
         started = time.monotonic()
@@ -292,7 +292,7 @@ class Scan:
                 total=max(files, self._to_upgrade),
                 tracks_per_s=tracks_per_s,
                 left_s=left_s,
-                path=Path(path) if path else None,
+                path=path_of(path) if path else None,
                 model=self._setup.model.id,
                 is_fast=self._fast,
             )

@@ -10,8 +10,10 @@ from operator import attrgetter
 from typing import NamedTuple
 
 from soundalike.errors import InvalidArgument, printable
-from soundalike.files import Stamp, stamp_of, why
+from soundalike.files import Stamp, real, stamp_of, why
 from soundalike.library.scan.excludes import MARK, Excludes, is_hidden, is_under
+from soundalike.remote import list_folder as list_remote
+from soundalike.urls import url_of
 
 __all__ = [
     "AUDIO_SUFFIXES",
@@ -20,8 +22,10 @@ __all__ = [
     "Walk",
     "WalkProblem",
     "canonical",
+    "check_listed",
     "checked_folders",
     "found_file",
+    "is_folder",
     "resolved",
 ]
 
@@ -60,16 +64,26 @@ class WalkProblem:
 def canonical(path: str | os.PathLike[str]) -> str:
     """The one name under which a library knows a file: absolute, its folder without links.
 
-    The last part stays as it is, so that a link to a file elsewhere keeps its own name.
+    The last part stays as it is, so that a link to a file elsewhere keeps its own name. So does an
+    address.
     """
+    url = url_of(path)
+    if url is not None:
+        return url
     folder, name = os.path.split(os.path.abspath(path))
     return os.path.join(os.path.realpath(folder), name)
 
 
 def resolved(roots: Iterable[str]) -> list[str]:
     """Folders and files to walk, each once, by the names under which a library knows them."""
-    named = (os.path.realpath(root) if os.path.isdir(root) else canonical(root) for root in roots)
+    named = (real(root) if is_folder(root) else canonical(root) for root in roots)
     return list(dict.fromkeys(named))
+
+
+def is_folder(path: str) -> bool:
+    """Whether a folder is there; an address is one unless it ends as the name of a file does."""
+    url = url_of(path)
+    return os.path.isdir(path) if url is None else not is_audio_name(os.path.basename(url))
 
 
 def is_audio_name(name: str) -> bool:
@@ -105,7 +119,7 @@ class Walk:
         self.excludes = Excludes({}) if excludes is None else excludes
         self.roots = resolved(roots)
         for root in self.roots:
-            if os.path.isdir(root):
+            if is_folder(root):
                 self.excludes.ask_for(root)
         self.followed: list[str] = []
         self.empty_roots: list[str] = []
@@ -126,26 +140,34 @@ class Walk:
         """
         # A file that was asked for by name counts whatever its suffix is.
         for root in self.roots:
-            if os.path.isdir(root) or not os.path.lexists(root):
+            if is_folder(root):
+                continue
+            if url_of(root) is not None:
+                yield os.path.dirname(root), [found_file(root)]
+                continue
+            if not os.path.lexists(root):
                 continue
             if os.path.islink(root) and not os.path.exists(root) and not is_audio_name(root):
                 self.problems.append(_broken_link(root))
             elif not os.path.islink(root) or self._is_new_target(root):
                 yield os.path.dirname(root), [found_file(root)]
-        pending = [root for root in reversed(self.roots) if os.path.isdir(root)]
+        pending = [root for root in reversed(self.roots) if is_folder(root)]
         while pending:
             folder = pending.pop()
             if self._is_new(folder):
                 below: list[str] = []
-                yield folder, self._list(folder, below)
+                list_it = self._list if url_of(folder) is None else self._list_remote
+                yield folder, list_it(folder, below)
                 pending.extend(reversed(below))
 
     def _is_new(self, folder: str) -> bool:
-        try:
-            found = os.stat(folder)
-        except OSError:
-            return True  # listing it will say what is wrong
-        key: object = (found.st_dev, found.st_ino) if found.st_ino else folder
+        key: object = folder
+        if url_of(folder) is None:
+            try:
+                found = os.stat(folder)
+            except OSError:
+                return True  # listing it will say what is wrong
+            key = (found.st_dev, found.st_ino) if found.st_ino else folder
         if key in self._folders:
             return False
         self._folders.add(key)
@@ -181,6 +203,46 @@ class Walk:
             else:
                 self.ignored += 1
         return listed
+
+    def _list_remote(self, folder: str, below: list[str]) -> list[Listed]:
+        """As :meth:`_list`, of a folder at an address, which has no links."""
+        try:
+            entries = list_remote(folder)
+        except FileNotFoundError as error:
+            if folder in self.roots:
+                self.problems.append(WalkProblem(folder, why(error)))
+            return []
+        except OSError as error:
+            self.problems.append(WalkProblem(folder, why(error)))
+            return []
+        if not entries and folder in self.roots:
+            self.empty_roots.append(folder)
+        names = {os.path.basename(entry.url): entry for entry in entries}
+        asked_for = self.excludes.is_asked_for
+        if not asked_for(folder) and MARK in names:
+            self.excludes.mark(folder)
+            return []
+        excluded = self.excludes.inside(folder)
+        listed: list[Listed] = []
+        for name, entry in names.items():
+            if excluded is not None and excluded(name) and not asked_for(entry.url):
+                continue
+            if entry.is_folder:
+                if not is_hidden(name) or asked_for(entry.url):
+                    below.append(entry.url)
+            elif not is_audio_name(name) or is_hidden(name):
+                self.ignored += 1
+            elif entry.stamp is None:
+                listed.append(found_file(entry.url))
+            else:
+                listed.append(FoundFile(entry.url, Stamp(*entry.stamp)))
+        return listed
+
+    def is_unlisted(self, path: str) -> bool:
+        """Whether the folder of an address could not be listed: then nobody knows what it has."""
+        return url_of(path) is not None and any(
+            is_under(path, problem.path) for problem in self.problems
+        )
 
     def _link(self, entry: os.DirEntry[str], below: list[str]) -> list[Listed]:
         if is_hidden(entry.name):
@@ -243,13 +305,29 @@ def found_file(place: str | os.DirEntry[str]) -> FoundFile:
     try:
         return FoundFile(path, stamp_of(place))
     except OSError as error:
-        if os.path.islink(path):
+        if url_of(path) is None and os.path.islink(path):
             return FoundFile(path, None, _broken_link(path).reason)
         return FoundFile(path, None, why(error))
 
 
 def _broken_link(path: str) -> WalkProblem:
     return WalkProblem(path, f"broken link to {printable(os.path.realpath(path))}")
+
+
+def check_listed(folder: str) -> None:
+    """Whether a folder, here or at an address, can be listed; or a file there be looked at.
+
+    Raises
+    ------
+    OSError : it cannot.
+    MissingExtra : what reads the address is not installed.
+    """
+    if url_of(folder) is None:
+        os.scandir(folder).close()
+    elif is_folder(folder):
+        list_remote(folder)
+    else:
+        stamp_of(folder)
 
 
 def checked_folders(folders: Sequence[str | os.PathLike[str]]) -> list[str]:
@@ -263,10 +341,12 @@ def checked_folders(folders: Sequence[str | os.PathLike[str]]) -> list[str]:
         raise InvalidArgument(f"folders must be a list, such as [{os.fspath(folders)!r}]")
     if not folders:
         raise InvalidArgument("name at least one folder to scan")
-    checked = [os.path.expanduser(folder) for folder in folders]
+    checked = [url_of(folder) or os.path.expanduser(folder) for folder in folders]
     for folder in checked:
         try:
-            if os.path.isdir(folder):
+            if url_of(folder) is not None:
+                check_listed(folder)
+            elif os.path.isdir(folder):
                 os.scandir(folder).close()
             else:
                 os.stat(folder)
