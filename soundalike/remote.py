@@ -27,6 +27,7 @@ from soundalike.errors import InvalidArgument, MissingExtra
 
 __all__ = [
     "Entry",
+    "check_url",
     "forget_connections",
     "is_gone",
     "list_folder",
@@ -45,6 +46,7 @@ _TRUSTED_S = 30.0
 _ATTEMPTS = 4
 _FIRST_PAUSE_S = 0.5
 _FINAL = (FileNotFoundError, PermissionError, IsADirectoryError, NotADirectoryError)
+_NO_ROOM = (errno.ENOSPC, errno.EDQUOT)
 # Names of errors, of packages that may not be there, which no other attempt mends.
 _REFUSED = {
     "NoCredentialsError",
@@ -75,6 +77,34 @@ class Entry:
     url: str
     is_folder: bool
     stamp: Stamped | None = None
+
+
+def check_url(url: str) -> None:
+    """Addresses are stored and shown: whether this one may be.
+
+    Raises
+    ------
+    InvalidArgument : it holds a password or a query, which may be one, or steps up.
+    """
+    try:
+        parts = urlsplit(url)
+        host, user, password = parts.hostname, parts.username, parts.password
+    except ValueError as error:
+        raise InvalidArgument(f"{url.split('@')[-1]}: no address: {error}") from error
+    # For others than these, what stands before an @ is a key or a token.
+    if password is not None or (user is not None and parts.scheme not in _WITH_USERS):
+        what = "a password" if password is not None else "a user or a key"
+        raise InvalidArgument(
+            f"{parts.scheme}://{host}: an address is stored, and this one holds {what}: leave it "
+            f"out, and put it where {parts.scheme} has its credentials"
+        )
+    if url.startswith(_WEB) and (parts.query or parts.fragment):
+        raise InvalidArgument(
+            f"{url.split('?')[0].split('#')[0]}: an address is stored, and what follows its ? or # "
+            f"may be secret: leave it out"
+        )
+    if not _is_kept(url.partition("://")[2]):
+        raise InvalidArgument(f"{url}: a part of this address is empty or has only dots")
 
 
 def look(url: str) -> Stamped:
@@ -268,7 +298,7 @@ def _asked(url: str, ask: Callable[[Any], _T]) -> _T:
     InvalidArgument : the address is none that may be stored.
     OSError : whatever it raised, in words that a failure can be recorded with.
     """
-    _check(url)
+    check_url(url)
     for pause_s in _pauses():
         try:
             return ask(_file_system(url))
@@ -280,6 +310,8 @@ def _asked(url: str, ask: Callable[[Any], _T]) -> _T:
                 raise type(error)(error.errno or errno.EIO, _words(error)) from raised
             if _is_refused(error):
                 raise PermissionError(errno.EACCES, _words(error)) from raised
+            if isinstance(error, OSError) and error.errno in _NO_ROOM:
+                raise OSError(error.errno, f"no room here for a copy: {_words(error)}") from raised
             if pause_s is None:
                 reason = f"could not be reached, or read to the end: {_words(error)}"
                 raise OSError(errno.EIO, reason) from raised
@@ -318,34 +350,6 @@ def _words(error: BaseException) -> str:
         return f"the server answers {status} {getattr(error, 'message', '')}".strip()
     text = " ".join(str(getattr(error, "strerror", None) or error).split())
     return (text or type(error).__name__)[:200]
-
-
-def _check(url: str) -> None:
-    """Addresses are stored and shown: whether this one may be.
-
-    Raises
-    ------
-    InvalidArgument : it holds a password or a query, which may be one, or steps up.
-    """
-    try:
-        parts = urlsplit(url)
-        host, user, password = parts.hostname, parts.username, parts.password
-    except ValueError as error:
-        raise InvalidArgument(f"{url.split('@')[-1]}: no address: {error}") from error
-    # For others than these, what stands before an @ is a key or a token.
-    if password is not None or (user is not None and parts.scheme not in _WITH_USERS):
-        what = "a password" if password is not None else "a user or a key"
-        raise InvalidArgument(
-            f"{parts.scheme}://{host}: an address is stored, and this one holds {what}: leave it "
-            f"out, and put it where {parts.scheme} has its credentials"
-        )
-    if url.startswith(_WEB) and (parts.query or parts.fragment):
-        raise InvalidArgument(
-            f"{url.split('?')[0].split('#')[0]}: an address is stored, and what follows its ? or # "
-            f"may be secret: leave it out"
-        )
-    if not _is_kept(url.partition("://")[2]):
-        raise InvalidArgument(f"{url}: a part of this address is empty or has only dots")
 
 
 def _file_system(url: str) -> Any:

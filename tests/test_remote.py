@@ -5,6 +5,8 @@ from __future__ import annotations
 import os
 import shutil
 import sqlite3
+import subprocess
+import sys
 from collections.abc import Callable, Iterator
 from contextlib import closing
 from dataclasses import dataclass
@@ -227,9 +229,18 @@ def test_addresses_with_secrets_are_refused(tmp_path: Path, url: str, message: s
         with pytest.raises(InvalidArgument, match=message) as caught:
             library.scan([url])
         assert "secret" not in str(caught.value).replace("may be secret", "")
-        with pytest.raises(InvalidArgument, match=message) as caught:
-            library.similar(f"{url}/a.mp3" if "?" not in url and "#" not in url else url)
-        assert "secret" not in str(caught.value).replace("may be secret", "")
+
+
+@pytest.mark.parametrize("name", ["", "/a.mp3"])
+@pytest.mark.parametrize("ask", [Library.similar, Library.track])
+def test_questions_with_secrets_are_refused(
+    tmp_path: Path, ask: Callable[..., object], name: str
+) -> None:
+    with Library(tmp_path / "library.db") as library:
+        for url in (f"sftp://me:secret@host/music{name}", f"https://host{name}?secret"):
+            with pytest.raises(InvalidArgument, match="an address is stored") as caught:
+                ask(library, url)
+            assert "secret" not in str(caught.value).replace("may be secret", "")
 
 
 def test_credentials_are_neither_stored_nor_told(
@@ -275,3 +286,21 @@ def test_copies_keep_within_bounds(
     monkeypatch.setattr(remote, "_MOST_FILE_BYTES", 10)
     with pytest.raises(OSError, match="larger than"):
         remote.local_copy(entry.url)
+
+
+def test_without_room_for_a_copy_that_is_what_is_said(web: Any, tmp_path: Path) -> None:
+    (tmp_path / "small").mkdir()
+    mounted = 'mount -t tmpfs -o size=16k none "$1" && SOUNDALIKE_CACHE="$1" && shift && exec "$@"'
+    scan = [sys.executable, "-m", "soundalike", "scan", web.url, "--jobs", "1"]
+    scan += ["--library", str(tmp_path / "library.db")]
+    done = subprocess.run(
+        ["unshare", "--mount", "sh", "-c", mounted, "-", str(tmp_path / "small"), *scan],
+        capture_output=True,
+        text=True,
+        timeout=300,
+    )
+    assert done.returncode == 1, done.stdout
+    with Library(tmp_path / "library.db") as library:
+        reasons = {failure.reason for failure in library.failures()}
+    assert len(reasons) == 1
+    assert "no room here for a copy" in reasons.pop()

@@ -30,6 +30,7 @@ from soundalike.library.storage.schema import tracks
 from soundalike.library.storage.sqlite import is_letter, shared_parts, word_parts, word_starts
 from soundalike.library.words import track_number_in
 from soundalike.plain import plain
+from soundalike.remote import check_url
 from soundalike.times import parse_span, split_span
 from soundalike.urls import path_of, url_of
 
@@ -253,15 +254,17 @@ def _by_id(snapshot: Snapshot, query: Query) -> Track | None:
 
 def _as_file(query: Query) -> Path | None:
     """The path, if the query is one: any ``Path``, or text that names an existing file."""
+    url = url_of(query) if isinstance(query, (str, os.PathLike)) else None
+    if url is not None:
+        check_url(url)
+        return path_of(url)
     if isinstance(query, str):
-        if url_of(query) is not None:
-            return path_of(query)
         path = os.path.expanduser(query)
         try:
             return Path(path) if os.path.isfile(path) else None
         except ValueError:
             return None  # a null character in it
-    return path_of(query)  # type: ignore[arg-type]  # a number was an id
+    return Path(query)  # type: ignore[arg-type]  # a number was an id
 
 
 def _by_path(snapshot: Snapshot, path: Path) -> Track | None:

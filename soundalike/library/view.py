@@ -34,6 +34,7 @@ from soundalike.library.snapshot import Found, Query, Snapshot
 from soundalike.library.storage.schema import below, tracks
 from soundalike.library.word_records import KnownGenre
 from soundalike.models.lineage import EmbeddingSpace
+from soundalike.remote import check_url
 from soundalike.similarity.best import best_first
 from soundalike.similarity.codes import Estimates
 from soundalike.similarity.distribution import PairDistribution
@@ -319,11 +320,16 @@ class View:
         A path that is a folder on the disk is one; and, also while its disk is away, one that
         tracks of the library lie in. A bare name (no separator, no dot before it) may be words or
         an id as well: it is a folder only where that has tracks, and no track has such an id.
+
+        Raises
+        ------
+        InvalidArgument : an address that may not be shown.
         """
         if not isinstance(query, (str, os.PathLike)):
             return None
         url = url_of(query)
         if url is not None:
+            check_url(url)
             return url if is_folder(url) else None
         try:
             path = Path(os.path.expanduser(os.fspath(query)))

@@ -19,6 +19,7 @@ from typing import Any
 import soundalike
 from soundalike.errors import ClusterError, ModelError, UnreadableFile, printable
 from soundalike.files import is_gone
+from soundalike.urls import url_of
 from soundalike.workers.jobs import Broken, Crashed, Failed, Job, MakePool, Outcome, Setup
 from soundalike.workers.ray_cluster import Cluster, connected
 from soundalike.workers.ray_queues import Queues, Task
@@ -289,9 +290,12 @@ def _unseen(absent: Absent) -> Outcome:
     ClusterError : its folder is not there either: so will be all others.
     """
     if not absent.is_folder_there:
+        where, advice = "on this machine", "mount it at the same place on every node"
+        if url_of(absent.folder) is not None:
+            where, advice = "seen from this machine", "give every node the same settings for it"
         raise ClusterError(
-            f"{absent.node} does not see {printable(absent.folder)}, which is on this machine: "
-            f"mount it at the same place on every node, then scan again"
+            f"{absent.node} does not see {printable(absent.folder)}, which is {where}: {advice}, "
+            f"then scan again"
         )
     reason = f"is not seen on {absent.node}, though it is on this machine"
     return Failed(absent.outcome.job, UnreadableFile.__name__, reason, UnreadableFile.advice)

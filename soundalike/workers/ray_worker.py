@@ -24,7 +24,7 @@ from soundalike.audio import source
 from soundalike.errors import SoundalikeError
 from soundalike.files import is_gone
 from soundalike.models.contract import why_no_gpu
-from soundalike.workers.jobs import Broken, Called, CallJob, Job, Outcome, Setup
+from soundalike.workers.jobs import Broken, Called, CallJob, Failed, Job, Outcome, Setup
 from soundalike.workers.pool import STUCK_AFTER_S, WorkerPool
 from soundalike.workers.process import AnalyzerLike, Worker
 from soundalike.workers.ray_cluster import node_id
@@ -162,7 +162,7 @@ def load_model(path: str, load: Callable[[], AnalyzerLike], *arguments: Any) -> 
 def looked_for(outcome: Outcome) -> Outcome | Absent:
     """An outcome, or that there is no such file here."""
     path = os.fsdecode(outcome.job.path)
-    if isinstance(outcome, Called) or not is_gone(path):
+    if not isinstance(outcome, Failed) or not is_gone(path):
         return outcome
     folder = os.path.dirname(path)
     try:
