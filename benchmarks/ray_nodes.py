@@ -14,11 +14,12 @@ _ATTEMPTS = 3
 
 
 @contextmanager
-def two_nodes(*, dead_after_s: float | None = None) -> Iterator[Any]:
+def two_nodes(*, dead_after_s: float | None = None, **of_second: Any) -> Iterator[Any]:
     """A ``ray.cluster_utils.Cluster`` whose nodes have a core each.
 
     Parameters
     ----------
+    of_second : what its second node is started with, such as ``num_gpus=1``, which Ray believes.
     dead_after_s : after how long without a sign of life a node counts as dead; None for what Ray
         has by default.
     """
@@ -28,14 +29,14 @@ def two_nodes(*, dead_after_s: float | None = None) -> Iterator[Any]:
         settings = {"health_check_period_ms": 500}
         settings["health_check_failure_threshold"] = round(dead_after_s / 0.5)
         head["_system_config"] = settings
-    cluster = _started(head)
+    cluster = _started(head, {**_NODE, **of_second})
     try:
         yield cluster
     finally:
         cluster.shutdown()
 
 
-def _started(head: dict[str, Any]) -> Any:
+def _started(head: dict[str, Any], second: dict[str, Any]) -> Any:
     """Started once more where Ray's limit of 30 s for a node, which is fixed, was too short."""
     from ray.cluster_utils import Cluster
 
@@ -43,7 +44,7 @@ def _started(head: dict[str, Any]) -> Any:
         cluster = Cluster()
         try:
             cluster.add_node(**head)
-            cluster.add_node(**_NODE)
+            cluster.add_node(**second)
         except Exception as error:
             cluster.shutdown()
             if "timed out" not in str(error) or attempt == _ATTEMPTS - 1:

@@ -329,6 +329,40 @@ def test_without_a_gpu_the_cores_do_it_and_that_is_said(
     assert told == ["the Ray cluster has no GPU: the model runs on its cores"]
 
 
+def test_a_gpu_actor_takes_several_files_at_a_time(
+    store: Any, tmp_path: Path, pieces: Path
+) -> None:
+    """The GPU is one that Ray was told of: the model runs on cores, all else as it would."""
+    told: list[str] = []
+    with two_nodes(num_cpus=2, num_gpus=1) as cluster:
+        pool = ray_pool(cluster.address, gpu=True, tell=told.append)
+        with Library(tmp_path / "gpu.db", pool=pool) as library:
+            report = library.scan([pieces])
+            assert (report.analysed, report.failed) == (16, ())
+            found = embeddings_of(library)
+        with Library(tmp_path / "gpu.db", pool=pool) as library:
+            bad = pieces / "bad.mp3"
+            bad.write_text("no music")
+            (failure,) = library.scan([pieces]).failed
+            bad.unlink()
+    (remark,) = told
+    assert "runs the model on its cores: its ONNX Runtime" in remark
+    assert failure.kind == "UnsupportedAudio"
+    with Library(tmp_path / "local.db") as library:
+        library.scan([pieces])
+        local = embeddings_of(library)
+    assert found.keys() == local.keys()
+    for name, values in found.items():
+        assert np.allclose(values, local[name], atol=1e-5)
+
+
+def embeddings_of(library: Library) -> dict[str, np.ndarray]:
+    return {
+        track.path.name: library.analysis(track.track_id).excerpt_embeddings
+        for track in library.tracks()
+    }
+
+
 def start_scan(
     home: Path, music: Path, address: str, cwd: Path | None = None
 ) -> subprocess.Popen[str]:
