@@ -34,7 +34,7 @@ pytestmark = [
     pytest.mark.filterwarnings("ignore"),
 ]
 
-TRACKS = 16
+TRACKS = 12
 
 SCAN = """
 import sys
@@ -62,7 +62,7 @@ def store(pids: Path) -> Iterator[Any]:
     with pytest.MonkeyPatch.context() as patch, s3_server(patch) as client:
         patch.setenv("SOUNDALIKE_CACHE", str(pids.parent / "cache"))
         patch.setenv(fakes.PIDS, str(pids))
-        patch.setenv(fakes.SLOW_S, "0.4")
+        patch.setenv(fakes.SLOW_S, "0.3")
         # What a worker has is what is installed on its node.
         paths = [str(Path(fakes.__file__).parent), *filter(None, [os.environ.get("PYTHONPATH")])]
         patch.setenv("PYTHONPATH", os.pathsep.join(paths))
@@ -121,14 +121,11 @@ def test_all_nodes_work_and_leave_nothing_behind(
     wait_until(lambda: not running(pids), "workers live on")
 
 
-@pytest.mark.parametrize("jobs", [1, 8])
-def test_jobs_limit_the_workers(
-    cluster: Any, tmp_path: Path, music: Path, pids: Path, jobs: int
-) -> None:
+def test_jobs_limit_the_workers(cluster: Any, tmp_path: Path, music: Path, pids: Path) -> None:
     before = set(pids.iterdir())
-    with open_library(tmp_path, pool=ray_pool(cluster.address)) as library:
-        assert library.scan([music], jobs=jobs).analysed == TRACKS
-    assert len(set(pids.iterdir()) - before) == min(jobs, 2)
+    with open_library(tmp_path, pool=ray_pool("auto")) as library:
+        assert library.scan([music], jobs=1).analysed == TRACKS
+    assert len(set(pids.iterdir()) - before) == 1
 
 
 def test_work_is_handed_out_as_it_is_done(
@@ -337,14 +334,12 @@ def test_a_gpu_actor_takes_several_files_at_a_time(
     with two_nodes(num_cpus=2, num_gpus=1) as cluster:
         pool = ray_pool(cluster.address, gpu=True, tell=told.append)
         with Library(tmp_path / "gpu.db", pool=pool) as library:
-            report = library.scan([pieces])
-            assert (report.analysed, report.failed) == (16, ())
-            found = embeddings_of(library)
-        with Library(tmp_path / "gpu.db", pool=pool) as library:
-            bad = pieces / "bad.mp3"
+            bad = tmp_path / "bad.mp3"
             bad.write_text("no music")
-            (failure,) = library.scan([pieces]).failed
-            bad.unlink()
+            report = library.scan([pieces, bad])
+            (failure,) = report.failed
+            assert report.analysed == 8
+            found = embeddings_of(library)
     (remark,) = told
     assert "runs the model on its cores: its ONNX Runtime" in remark
     assert failure.kind == "UnsupportedAudio"
@@ -359,7 +354,7 @@ def test_a_gpu_actor_takes_several_files_at_a_time(
 def embeddings_of(library: Library) -> dict[str, np.ndarray]:
     return {
         track.path.name: library.analysis(track.track_id).excerpt_embeddings
-        for track in library.tracks()
+        for track in library.tracks("analysed")
     }
 
 
@@ -396,7 +391,7 @@ def pieces(tmp_path_factory: pytest.TempPathFactory) -> Path:
         from compose import make_piece, scores
 
         for score in scores():
-            if score.track_number <= 2:
+            if score.track_number == 1:
                 make_piece(folder, score)
     return folder
 
@@ -444,7 +439,7 @@ def test_a_node_that_dies_in_the_middle_changes_no_bit(
     assert killed
     assert told, "nobody was told of the lost node"
     assert found == local
-    assert len(found) == 16
+    assert len(found) == 8
 
 
 def test_the_command_analyses_on_the_cluster_what_s3_holds(
