@@ -52,7 +52,7 @@ test-ray: $(STAMP)-many ## test scans on a Ray cluster of two nodes, which is st
 	$(BIN)/python -m pytest -m ray tests
 
 test-remote: $(STAMP)-many ## test music on S3, HTTP and SFTP servers, which are started for it
-	$(BIN)/python -m pytest -m remote tests
+	$(BIN)/python -m pytest -n 2 --dist worksteal -m remote tests
 
 test-endurance: $(STAMP)-test ## kill scans, fill a disk (as root), disturb and damage files, for some minutes
 	$(BIN)/python -m pytest -n 2 --dist worksteal -m endurance tests

@@ -271,9 +271,9 @@ class RayPool:
             return
         node = actor.hello.node
         self._tell(f"lost a worker on {node} ({death}); what it had not finished is repeated")
-        in_work, *behind = [*actor.batches.values(), []]
-        self._queues.put_back(itertools.chain.from_iterable(behind))
-        for task in in_work:
+        batches = list(actor.batches.values())
+        self._queues.put_back(itertools.chain.from_iterable(batches[1:]))
+        for task in itertools.chain.from_iterable(batches[:1]):
             task.deaths += 1
             if task.deaths >= _MOST_DEATHS:
                 reason = f"{task.deaths} workers of the Ray cluster died over it: {death}"
