@@ -3,8 +3,8 @@
     python -m benchmarks.ray FOLDER --rounds 3
 
 Each round does both, one after the other, the first of them in turn. CPU seconds are those of all
-processes that this one has started, the cluster's own among them. The rate is of what follows the
-first file, so that it holds for a long scan; what comes before is told apart.
+processes that this one has started, the cluster's own among them; the start of the workers is in
+both, and when the first file was done is told apart.
 """
 
 from __future__ import annotations
@@ -30,23 +30,22 @@ _IDLE_S = 20.0
 
 @dataclass(frozen=True)
 class Scanned:
-    """One scan; ``first_s`` is when its first file was done, the rate that of all after it."""
+    """One scan; ``first_s`` is when its first file was done."""
 
     wall_s: float
     cpu_s: float
     first_s: float
-    tracks_per_s: float
     n_tracks: int
     sound_s: float
 
 
 def scan(folder: str | Path, pool: MakePool = WorkerPool, clock: CpuClock | None = None) -> Scanned:
     """Scan a folder into a new library with two workers."""
-    moments: list[tuple[float, int]] = []
+    moments: list[float] = []
 
     def note(progress: ScanProgress) -> None:
         if progress.phase == "analysing" and progress.done:
-            moments.append((time.monotonic(), progress.done))
+            moments.append(time.monotonic())
 
     with tempfile.TemporaryDirectory() as home, Library(Path(home) / "a.db", pool=pool) as library:
         started = time.monotonic()
@@ -56,17 +55,15 @@ def scan(folder: str | Path, pool: MakePool = WorkerPool, clock: CpuClock | None
         if report.failed:
             raise SystemExit(f"{report.failed[0].path}: {report.failed[0].reason}")
         sound_s = sum(track.duration_s or 0 for track in library.tracks())
-    (first, few), (last, all_) = moments[0], moments[-1]
-    rate = (all_ - few) / max(last - first, 1e-9)
-    return Scanned(wall_s, used.seconds, first - started, rate, report.analysed, sound_s)
+    return Scanned(wall_s, used.seconds, moments[0] - started, report.analysed, sound_s)
 
 
 def show(name: str, scanned: Scanned) -> None:
     """A line about a scan."""
     print(
         f"{name}: {scanned.n_tracks} tracks of {scanned.sound_s / scanned.n_tracks:.0f} s, wall "
-        f"{scanned.wall_s:.1f} s, first after {scanned.first_s:.1f} s, then "
-        f"{scanned.tracks_per_s:.2f} tracks/s; CPU {scanned.cpu_s:.1f} s, "
+        f"{scanned.wall_s:.1f} s, first after {scanned.first_s:.1f} s, "
+        f"{scanned.n_tracks / scanned.wall_s:.2f} tracks/s; CPU {scanned.cpu_s:.1f} s, "
         f"{scanned.cpu_s / scanned.n_tracks:.3f} a track",
         flush=True,
     )
@@ -95,7 +92,7 @@ def main() -> None:
             both.append((here, there))
             show(f"{number + 1} processes", here)
             show(f"{number + 1} Ray", there)
-    for name in ("wall_s", "cpu_s", "tracks_per_s"):
+    for name in ("wall_s", "cpu_s"):
         ratio = statistics.median(getattr(b, name) / getattr(a, name) for a, b in both)
         print(f"Ray / processes, median: {name} {ratio:.3f}")
     more = statistics.median(there.first_s - here.first_s for here, there in both)

@@ -131,7 +131,7 @@ def main() -> None:
                         scans.append(scan(place, clock=CpuClock(without=[server])))
                     show("  scan", scans[-1])
                 cpu_s = statistics.median(each.cpu_s / each.n_tracks for each in scans)
-                per_s = statistics.median(each.tracks_per_s for each in scans)
+                per_s = statistics.median(each.n_tracks / each.wall_s for each in scans)
                 print(
                     f"  medians: read {statistics.median(rates):.0f} MB/s, scan "
                     f"{per_s:.2f} tracks/s, {cpu_s:.3f} CPU s a track"
