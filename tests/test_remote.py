@@ -135,6 +135,11 @@ def test_a_track_elsewhere_is_asked_about_listed_and_played(
         assert first.track_id in [track.track_id for track in below]
         _, file = library.file_to_play(first.track_id)
         assert file.stat().st_size == first.size_bytes
+        paths = {track.path for track in library.tracks()}
+        library.export_analyses(tmp_path / "all.jsonl", folder=served.url)
+    with Library(tmp_path / "other.db") as other:
+        other.import_analyses(tmp_path / "all.jsonl")
+        assert {track.path for track in other.tracks()} == paths
 
 
 def test_names_count_as_they_do_here(served: Served, tmp_path: Path) -> None:
