@@ -70,8 +70,9 @@ class Library(Listing, Scanning, Judging, Linking):
 
     Parameters
     ----------
-    location : the database file, or a SQLAlchemy URL of SQLite. By default what the environment
-        variable ``SOUNDALIKE_LIBRARY`` says, else ``library.db`` in the user's data folder.
+    location : the database file, or a URL of SQLite or PostgreSQL (``docs/postgresql.md``). By
+        default what the environment variable ``SOUNDALIKE_LIBRARY`` says, else ``library.db`` in
+        the user's data folder.
     model : name of the model that analyses and answers; ``name@version`` for a certain version.
         Analyses by other models stay in the database, but are never compared with this one's.
         By default the newest built-in model, which replaces earlier ones: a scan re-analyses
@@ -128,8 +129,19 @@ class Library(Listing, Scanning, Judging, Linking):
 
     @property
     def path(self) -> Path | None:
-        """The database file; None for a library in memory."""
+        """The database file; None for a library in memory or on a server."""
         return self._database.path
+
+    @property
+    def beside(self) -> Path | None:
+        """What the names of the files begin with that this machine keeps of the library, such as
+        the index; None for a library in memory. They are caches: to delete them costs time."""
+        return self._database.beside
+
+    @property
+    def playlists_folder(self) -> Path | None:
+        """Where the server keeps playlists, unless told otherwise; None for a library in memory."""
+        return self._database.playlists
 
     @property
     def location(self) -> str:

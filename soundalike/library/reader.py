@@ -94,7 +94,7 @@ class Reader:
         self._analyzers: dict[str, AnalyzerLike] = {}
         self._damaged: list[tuple[list[int], EmbeddingSpace]] = []
         self._index = IndexKeeper(
-            database.path, lambda ids, space: self._damaged.append((ids, space))
+            database.beside, lambda ids, space: self._damaged.append((ids, space))
         )
         # Which model answers costs a look at all analyses while one takes over from another.
         self._answering: tuple[Position, EmbeddingSpace] | None = None
@@ -276,7 +276,7 @@ class Reader:
         return cast("Answer", result)
 
     def _view(self, snapshot: Snapshot, index: Index) -> View:
-        pieces = known_pieces(self._database.path, index)
+        pieces = known_pieces(self._database.beside, index)
         return View(snapshot, index, was_chosen=self._was_chosen(snapshot), pieces=pieces)
 
     def _stored(self, snapshot: Snapshot, found: Found) -> Analysis | None:
@@ -330,7 +330,7 @@ class Reader:
         with self._database.read() as connection:
             snapshot = self._snapshot(connection)
             index = self._current(snapshot)
-            pairs = known_pairs(self._database.path, index, snapshot)
+            pairs = known_pairs(self._database.beside, index, snapshot)
         result = all_versions(self._database, snapshot.space, index, pairs, kinds, progress)
         self._tidy()
         return result

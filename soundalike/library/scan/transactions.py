@@ -71,7 +71,6 @@ class Transactions:
 
     @contextmanager
     def writing(self) -> Iterator[Store]:
-        self.check_in_place()
         with self._database.write() as connection:
             store = self._store(connection)
             yield store

@@ -3,20 +3,21 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator
-from contextlib import contextmanager
+from collections.abc import Iterator, Sequence
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 
 from sqlalchemy import Connection, delete, false
-from sqlalchemy.engine import URL, make_url
+from sqlalchemy.engine import make_url
 from sqlalchemy.exc import ArgumentError, DBAPIError
 
 from soundalike.errors import InvalidArgument, LibraryError
 from soundalike.library.location import default_location
+from soundalike.library.storage.backend import Backend
 from soundalike.library.storage.schema import SCHEMA_VERSION, changes
-from soundalike.library.storage.sqlite import WRITES, SQLite, url_of_path
+from soundalike.library.storage.sqlite import SQLite, url_of_path
 
-__all__ = ["Database"]
+__all__ = ["Database", "backend_of"]
 
 _MIGRATIONS = Path(__file__).parent / "migrations"
 
@@ -28,7 +29,7 @@ class Database:
 
     Parameters
     ----------
-    location : a path, or a SQLAlchemy URL of SQLite; None for ``SOUNDALIKE_LIBRARY`` or, without
+    location : a path, or a SQLAlchemy URL of SQLite or PostgreSQL; None for ``SOUNDALIKE_LIBRARY`` or, without
         it, the user's data folder.
     create : make a new database if there is none. Its folder has to be there, unless it is the one
         in the user's data folder.
@@ -37,12 +38,16 @@ class Database:
     ----------
     location : the file, or the URL without its password, as text.
     path : the file; None where there is none.
+    beside : what the names of the files begin with that are kept of the library on this machine,
+        such as its index; None for a library in memory.
+    playlists : the folder of its playlists, where no other is named; None as above.
 
     Raises
     ------
     LibraryError : it cannot be opened, is none of soundalike's, or comes from a newer soundalike;
         or from an older one, and cannot be written.
     InvalidArgument : a URL that is not understood.
+    MissingExtra : what a URL needs is not installed.
     """
 
     def __init__(
@@ -53,14 +58,17 @@ class Database:
         is_named = location is not None
         if location is None:
             location = default_location()
-        self._backend = SQLite(_url_of(location))
+        self._backend = backend_of(location)
         self.location, self.path = self._backend.location, self._backend.path
         self._file_id: tuple[int, int] | None = None
         self._backend.prepare(create, with_folder=not is_named)
         self.engine = self._backend.engine()
-        self._writing = self.engine.execution_options(**{WRITES: True})
+        self._writing = self.engine.execution_options(**self._backend.write_options())
         try:
-            self._bring_up_to_date()
+            self._bring_up_to_date(create)
+            with self.read() as connection:
+                self.beside = self._backend.beside(connection)
+            self.playlists = self._backend.playlists(self.beside)
             self._file_id = self._backend.file_id()
         except BaseException:
             self.engine.dispose()
@@ -69,17 +77,20 @@ class Database:
     def close(self) -> None:
         self.engine.dispose()
 
-    def size_bytes(self) -> int | None:
+    def size_bytes(self, connection: Connection) -> int | None:
         """Bytes on disk; None in memory."""
-        return self._backend.size_bytes()
+        return self._backend.size_bytes(connection)
 
     def check_in_place(self) -> None:
-        """Notice that the file was deleted or replaced: what is open has no name any more.
+        """Notice that the file was deleted or replaced: what is open has no name any more; or that
+        the server has let go of the lock of a scan.
 
         Raises
         ------
-        LibraryError : it was.
+        LibraryError : it was, or it has.
         """
+        with self._errors():
+            self._backend.check_lock()
         if not self._is_in_place():
             raise self._not_in_place()
 
@@ -111,25 +122,40 @@ class Database:
             yield connection
 
     @contextmanager
-    def scan_lock(self) -> Iterator[None]:
+    def scan_lock(self, folders: Sequence[str] | None = None) -> Iterator[None]:
         """Held by the one scan that may run, or who must not meet one; gone with its process.
+
+        Parameters
+        ----------
+        folders : that are scanned, or single files; None for all. Only on a server may others be
+            scanned meanwhile.
 
         Raises
         ------
         LibraryError : another scan holds it, or the database cannot be written.
         """
-        with self._backend.scan_lock():
+        with self._locked(folders):
             # A transaction that changes nothing leaves the file as it is, but needs the right to
             # write it: better refused now than after the first hour.
             with self._errors(), self._writing.begin() as connection:
                 connection.execute(delete(changes).where(false()))
             yield
 
-    def _bring_up_to_date(self) -> None:
+    @contextmanager
+    def _locked(self, folders: Sequence[str] | None) -> Iterator[None]:
+        """The backend's lock; its errors are told as others are, not what is done under it."""
+        with ExitStack() as stack:
+            with self._errors():
+                stack.enter_context(self._backend.scan_lock(self.engine, folders))
+            yield
+
+    def _bring_up_to_date(self, create: bool) -> None:
         with self.read() as connection:
             version = self._version(connection)
         if version == SCHEMA_VERSION:
             return
+        if version is None and not (create or self._backend.is_made_by_opening):
+            raise LibraryError(f"{self.location}: there is no library; scan a folder to make one")
         # Another process may do the same right now. The write lock makes one of the two wait,
         # and then find that there is nothing left to do.
         advice = (
@@ -177,22 +203,41 @@ class Database:
                 raise
             if when_read_only is not None and self._backend.is_read_only(cause):
                 advice = when_read_only
-            raise LibraryError(f"{self.location}: {cause}: {advice}") from error
+            said = self._backend.said(cause)
+            raise LibraryError(f"{self.location}: {said}: {advice}") from error
 
 
-def _url_of(location: str | os.PathLike[str]) -> URL:
+def backend_of(location: str | os.PathLike[str]) -> Backend:
+    """What answers at a place: a path, or a URL.
+
+    Raises
+    ------
+    InvalidArgument : a URL that is not understood, or is no library's. Its text is not repeated:
+        it may hold a password.
+    MissingExtra : its driver is not installed.
+    """
     if not isinstance(location, str) or "://" not in location:
-        return url_of_path(location)
+        return SQLite(url_of_path(location))
+    scheme = location.partition("://")[0]
     try:
         url = make_url(location)
-    except ArgumentError as error:
-        raise InvalidArgument(f"{location!r} is not a database URL: {error}") from error
-    if url.get_backend_name() != "sqlite":
+    # The number of a port is read by int().
+    except (ArgumentError, ValueError):
         raise InvalidArgument(
-            f"{url.render_as_string()!r}: this version keeps libraries in SQLite only; "
-            f"give a path or a URL such as sqlite:////home/me/library.db"
-        )
-    return url
+            f"{scheme}://...: not a database URL, such as postgresql://USER@HOST:PORT/DATABASE or "
+            f"sqlite:////home/me/library.db; in a name, write @ as %40 and / as %2F"
+        ) from None
+    kind = url.get_backend_name()
+    if kind == "sqlite":
+        return SQLite(url)
+    if kind in ("postgresql", "postgres"):
+        from soundalike.library.storage.postgresql import PostgreSQL
+
+        return PostgreSQL(url)
+    raise InvalidArgument(
+        f"{scheme}://...: a library is kept in SQLite or PostgreSQL; give a path, or a URL such as "
+        f"sqlite:////home/me/library.db or postgresql://USER@HOST/DATABASE"
+    )
 
 
 def _upgrade(connection: Connection) -> None:
