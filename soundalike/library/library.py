@@ -36,6 +36,7 @@ from soundalike.library.records import (
     Upgrade,
 )
 from soundalike.library.scanning import Scanning
+from soundalike.library.shared import Shared
 from soundalike.library.similar_records import Heard, SimilarResult
 from soundalike.library.snapshot import Query
 from soundalike.library.storage.database import Database
@@ -65,7 +66,7 @@ def _load(analyzer: str, model: ModelKey) -> AnalyzerLike:
     return load_analyzer(analyzer, model)
 
 
-class Library(Listing, Scanning, Judging, Linking):
+class Library(Listing, Scanning, Judging, Linking, Shared):
     """Tracks with their analyses, in a database.
 
     Parameters
@@ -131,17 +132,6 @@ class Library(Listing, Scanning, Judging, Linking):
     def path(self) -> Path | None:
         """The database file; None for a library in memory or on a server."""
         return self._database.path
-
-    @property
-    def beside(self) -> Path | None:
-        """What the names of the files begin with that this machine keeps of the library, such as
-        the index; None for a library in memory. They are caches: to delete them costs time."""
-        return self._database.beside
-
-    @property
-    def playlists_folder(self) -> Path | None:
-        """Where the server keeps playlists, unless told otherwise; None for a library in memory."""
-        return self._database.playlists
 
     @property
     def location(self) -> str:

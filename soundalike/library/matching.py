@@ -208,8 +208,7 @@ def _by_tail(
     if not waiting:
         return
     statement = _having(
-        snapshot,
-        select(tracks.c.id, tracks.c.path), [plain(name).split() for name in waiting]
+        snapshot, select(tracks.c.id, tracks.c.path), [plain(name).split() for name in waiting]
     )
     # The longest common end so far, and whether the suffix is the same; with the tracks.
     tails: dict[int, tuple[tuple[int, bool], list[int]]] = {}

@@ -21,6 +21,7 @@ from soundalike.errors import (
     printable,
 )
 from soundalike.files import is_gone
+from soundalike.library import database_search
 from soundalike.library.by_words import find_by_words, known_words, vocabulary_of
 from soundalike.library.changes import Position, position
 from soundalike.library.copies import duplicate_groups
@@ -231,6 +232,38 @@ class Reader:
             )
 
         return self._with_heard([seeds, without], answer, check=check, with_excerpts=False)
+
+    def similar_in_database(
+        self,
+        seed: SeedQuery,
+        k: int,
+        *,
+        weights: Mapping[str, float] | None,
+        limits: Limits,
+        approximate: bool,
+    ) -> SimilarResult:
+        with self._database.read() as connection:
+            snapshot = self._snapshot(connection)
+            asked = database_search.asked(snapshot, self._index, seed)
+            heard = database_search.heard(snapshot, self._index, asked)
+        if heard is None:
+            heard = self._hear(asked, snapshot.space)
+        with self._database.read() as connection:
+            return database_search.search_vectors(
+                Snapshot(connection, snapshot.space),
+                self._index,
+                heard,
+                k=k,
+                weights=weights,
+                limits=limits,
+                approximate=approximate,
+            )
+
+    def index_vectors(self, *, drop: bool) -> int:
+        with self._database.read() as connection:
+            space = self._snapshot(connection).space
+        with self._database.write() as connection:
+            return database_search.index_vectors(connection, space, drop=drop)
 
     def _with_heard(
         self,

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any, Protocol
 
 from sqlalchemy import Connection, Engine
+
 __all__ = ["WRITES", "Backend"]
 
 WRITES = "soundalike_writes"

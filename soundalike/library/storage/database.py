@@ -29,8 +29,8 @@ class Database:
 
     Parameters
     ----------
-    location : a path, or a SQLAlchemy URL of SQLite or PostgreSQL; None for ``SOUNDALIKE_LIBRARY`` or, without
-        it, the user's data folder.
+    location : a path, or a SQLAlchemy URL of SQLite or PostgreSQL; None for ``SOUNDALIKE_LIBRARY``
+        or, without it, the user's data folder.
     create : make a new database if there is none. Its folder has to be there, unless it is the one
         in the user's data folder.
 
@@ -203,7 +203,7 @@ class Database:
                 raise
             if when_read_only is not None and self._backend.is_read_only(cause):
                 advice = when_read_only
-            said = self._backend.said(cause)
+            said = self._backend.said(cause or error)
             raise LibraryError(f"{self.location}: {said}: {advice}") from error
 
 

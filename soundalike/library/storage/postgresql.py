@@ -1,8 +1,8 @@
 """What is PostgreSQL's own: the server, its locks, its errors, and what a library has there beside
 the common tables.
 
-``database`` knows no more of a kind of database than the methods of :class:`PostgreSQL`. This module
-loads no driver before a library is opened; nobody imports it for a library in a file.
+``database`` knows no more of a kind of database than the methods of :class:`PostgreSQL`. The driver
+is loaded when a library is opened by such a URL, and this module is: not for a library in a file.
 
 **One writer at a time.** A transaction that writes begins with an advisory lock of the whole
 library, as one of SQLite's does with the lock of its file. All the code above may then read first
@@ -28,7 +28,7 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
 from hashlib import blake2b
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from sqlalchemy import Connection, Engine, create_engine, event, text
 from sqlalchemy.engine import URL
@@ -61,7 +61,7 @@ _ADVICE = {
     "25006": "the database cannot be written; use a user and a server that may write",
     "25P03": "a transaction had to wait too long for this program; run the command again, what was "
     "stored is kept",
-    "28": "the server refuses this user; check the name, and the password in ~/.pgpass or PGPASSWORD",
+    "28": "the server refuses this user; check the name, and the password (~/.pgpass, PGPASSWORD)",
     "3D000": "make the database first, with createdb",
     "3F000": "there is no schema to keep the library in; check the search path",
     "42501": "the database user lacks the right to do this; use one that may write, or have rights "
@@ -119,12 +119,13 @@ class PostgreSQL:
         """Nothing: the server says whether the database is there."""
 
     def engine(self) -> Engine:
-        """Connections whose reading transactions see one state throughout, and cannot write."""
+        """Connections whose reading transactions see one state throughout."""
         _tell_schema()
         options = {
             "connect_timeout": _CONNECT_TIMEOUT_S,
             "keepalives_idle": 60,
             "application_name": "soundalike",
+            "client_encoding": "utf8",
         }
         named = {key: value for key, value in options.items() if key not in self._url.query}
         try:
@@ -174,9 +175,7 @@ class PostgreSQL:
             )
 
     def table_names(self, connection: Connection) -> set[str]:
-        statement = (
-            "SELECT tablename FROM pg_catalog.pg_tables WHERE schemaname = current_schema()"
-        )
+        statement = "SELECT tablename FROM pg_catalog.pg_tables WHERE schemaname = current_schema()"
         return set(connection.exec_driver_sql(statement).scalars())
 
     def size_bytes(self, connection: Connection) -> int | None:
@@ -339,5 +338,5 @@ def make_own(connection: Connection) -> None:
 
 
 def is_own_table(name: str | None, kind: str, _parents: object) -> bool:
-    """Whether Alembic is to compare a table or index with the schema: not what ``make_own`` made."""
+    """Whether Alembic is to compare it with the schema: not what ``make_own`` made."""
     return name not in (_OWN_TABLES if kind == "table" else _OWN_INDEXES)

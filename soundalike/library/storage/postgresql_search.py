@@ -2,33 +2,35 @@
 
 Words are taken apart at blanks alone, as ``library.words`` has made them, into a ``tsvector``; none
 of the server's own rules for languages has a say. A word is found by its beginning through a GIN
-index. What lies inside a word is found by a look at the words of all tracks: a tenth of a second for
-a million of them.
+index. What lies inside a word is found by a look at the words of all tracks.
 
 A vector is the float16 embedding of an analysis as pgvector keeps it. The table follows the log of
-changes (:func:`follow`): whatever an index in memory has to look at again, this one does in the same
-transaction. It has no size of its own, since each model has another; an index for approximate
-search (HNSW) is one of the vectors of one model.
+changes (:func:`follow`): what an index in memory has to look at again is brought up to date here in
+the same transaction. It has no size of its own, since each model has another; an index for
+approximate search (HNSW) is one of the vectors of one model.
 """
 
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 from sqlalchemy import (
     Column,
     Connection,
+    Double,
     Integer,
     MetaData,
-    Select,
     Table,
+    Text,
     and_,
     cast,
     func,
     insert,
+    literal,
     literal_column,
     select,
     text,
@@ -37,7 +39,7 @@ from sqlalchemy.dialects.postgresql import TSQUERY
 from sqlalchemy.sql import ColumnElement
 from sqlalchemy.types import UserDefinedType
 
-from soundalike.library.storage.schema import analyses, tracks
+from soundalike.library.storage.schema import analyses, searchable_tracks, tracks
 
 __all__ = [
     "drop_hnsw",
@@ -60,6 +62,11 @@ _WORDS = (
 )
 _PART = 3
 _ROWS_AT_ONCE = 500
+# Of an approximate search: how many vectors it keeps in view, and how many it looks at before it
+# gives up to find more that the filters leave.
+_LEAST_EF, _MOST_EF, _MOST_SCANNED = 200, 1000, 200_000
+_INDEX_MEMORY = "1GB"
+
 
 def make_word_index(connection: Connection) -> None:
     """Index the words of tracks by their beginnings."""
@@ -95,9 +102,7 @@ def shared_parts(connection: Connection, words: Sequence[str]) -> Counter[int]:
     starts = sorted({word[:2] for word in words})
     has: list[ColumnElement[bool]] = [tracks.c.words.like(f"%{part}%") for part in sorted(parts)]
     has += [_has(f"{_quoted(start)}:*") for start in starts]
-    count: ColumnElement[int] = sum(
-        (each.cast(Integer) for each in has[1:]), has[0].cast(Integer)
-    )
+    count: ColumnElement[int] = sum((each.cast(Integer) for each in has[1:]), has[0].cast(Integer))
     shared = select(tracks.c.id, count.label("n")).subquery()
     rows = connection.execute(select(shared.c.id, shared.c.n).where(shared.c.n > 0))
     return Counter({row.id: row.n for row in rows})
@@ -188,6 +193,80 @@ def _decoded(encoded: bytes) -> NDArray[np.float16] | None:
         return None
     numbers = np.frombuffer(encoded, "<f2")
     return numbers if np.isfinite(numbers).all() else None
+
+
+def nearest(
+    connection: Connection,
+    model_id: int,
+    query: NDArray[np.float32],
+    n: int,
+    where: Sequence[ColumnElement[bool]],
+    *,
+    approximate: bool,
+) -> list[tuple[int, float]]:
+    """See ``vector_search.Nearest``."""
+    size = len(query)
+    kind = _HalfVector(size)
+    wanted = cast(literal(as_text(query), Text), kind)
+    # The index is one of this very expression, for this very model.
+    column: ColumnElement[Any] = (
+        cast(vectors.c.embedding, kind) if approximate else vectors.c.embedding
+    )
+    far: ColumnElement[float] = column.op("<#>", return_type=Double())(wanted).label("far")
+    statement = (
+        searchable_tracks(model_id, tracks.c.id, far)
+        .join(vectors, vectors.c.analysis_id == analyses.c.id)
+        .where(vectors.c.model_id == literal_column(str(model_id)), *where)
+        .order_by(far)
+        .limit(n)
+    )
+    settings: dict[str, str] = {}
+    if approximate:
+        # As many as are wanted come out of the first look; where filters take some of them, the
+        # search goes on from there, in order.
+        settings = {
+            "hnsw.ef_search": str(min(max(n, _LEAST_EF), _MOST_EF)),
+            "hnsw.iterative_scan": "strict_order",
+            "hnsw.max_scan_tuples": str(_MOST_SCANNED),
+            "enable_sort": "off",
+        }
+    for name, value in settings.items():
+        connection.exec_driver_sql(f"SET LOCAL {name} = {value}")
+    found = [(row.id, -row.far) for row in connection.execute(statement)]
+    if approximate:
+        connection.exec_driver_sql("SET LOCAL enable_sort = on")
+    return found
+
+
+def has_hnsw(connection: Connection, model_id: int) -> bool:
+    """Whether the vectors of a model have an index that can be used."""
+    made = text(
+        "SELECT indisvalid FROM pg_index JOIN pg_class ON pg_class.oid = indexrelid "
+        "WHERE relname = :name AND relnamespace = current_schema()::regnamespace"
+    )
+    return bool(connection.scalar(made, {"name": _hnsw(model_id)}))
+
+
+def make_hnsw(connection: Connection, model_id: int, size: int) -> int:
+    """Make the index of the vectors of a model, if there is none; how many vectors it has."""
+    count = select(func.count()).where(vectors.c.model_id == model_id)
+    # Whoever lacks this much memory is told so by the server, in its log; it goes on without.
+    connection.exec_driver_sql(f"SET LOCAL maintenance_work_mem = '{_INDEX_MEMORY}'")
+    connection.exec_driver_sql(
+        f"CREATE INDEX IF NOT EXISTS {_hnsw(model_id)} ON vectors USING hnsw "
+        f"((embedding::halfvec({size})) halfvec_ip_ops) "
+        f"WITH (m = 16, ef_construction = 128) WHERE model_id = {model_id}"
+    )
+    return connection.scalar(count) or 0
+
+
+def drop_hnsw(connection: Connection, model_id: int) -> None:
+    """Remove it, if there is any."""
+    connection.exec_driver_sql(f"DROP INDEX IF EXISTS {_hnsw(model_id)}")
+
+
+def _hnsw(model_id: int) -> str:
+    return f"ix_vectors_hnsw_{model_id}"
 
 
 def as_text(numbers: NDArray[np.floating]) -> str:

@@ -249,9 +249,7 @@ class SQLite:
         return getattr(error, "sqlite_errorname", "").startswith("SQLITE_READONLY")
 
     @contextmanager
-    def scan_lock(
-        self, _engine: Engine, _folders: Sequence[str] | None
-    ) -> Iterator[None]:
+    def scan_lock(self, _engine: Engine, _folders: Sequence[str] | None) -> Iterator[None]:
         """The lock of the one running scan; the system releases it if the process dies.
 
         Raises
@@ -383,8 +381,7 @@ def word_starts(words: Sequence[str], *, is_whole: Sequence[bool]) -> ColumnElem
     """
     # Quoted, since "or" and "not" are words of the query language, too.
     terms = [
-        f'"{word}"' if whole else f'"{word}"*'
-        for word, whole in zip(words, is_whole, strict=True)
+        f'"{word}"' if whole else f'"{word}"*' for word, whole in zip(words, is_whole, strict=True)
     ]
     return tracks.c.id.in_(_rows("track_prefixes", " AND ".join(terms)))
 

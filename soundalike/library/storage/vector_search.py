@@ -4,9 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from sqlalchemy import Connection
+import numpy as np
+from numpy.typing import NDArray
+from sqlalchemy import Connection, select
+from sqlalchemy.sql import ColumnElement
 
-__all__ = ["follow", "has_vectors"]
+from soundalike.library.storage.schema import models
+from soundalike.models.lineage import EmbeddingSpace
+
+__all__ = ["Nearest", "drop_index", "follow", "has_vectors", "make_index"]
 
 
 def has_vectors(connection: Connection) -> bool:
@@ -20,3 +26,73 @@ def follow(connection: Connection, track_ids: Sequence[int]) -> None:
         from soundalike.library.storage import postgresql_search
 
         postgresql_search.follow(connection, track_ids)
+
+
+class Nearest:
+    """The tracks that a search can find, by how near their vectors are to one.
+
+    Parameters
+    ----------
+    connection : in a transaction, of a database with vectors.
+    space : the model whose embeddings are compared.
+    query : (embedding_dim,).
+    where : what must hold, of ``tracks`` and ``analyses``.
+
+    Attributes
+    ----------
+    has_index : whether there is an index of the model's vectors.
+    """
+
+    def __init__(
+        self,
+        connection: Connection,
+        space: EmbeddingSpace,
+        query: NDArray[np.float32],
+        *,
+        where: Sequence[ColumnElement[bool]] = (),
+    ) -> None:
+        from soundalike.library.storage import postgresql_search
+
+        self._search = postgresql_search
+        self._connection = connection
+        self._model_id = _row_of(connection, space)
+        self._query = query
+        self._where = where
+        self.has_index = self._model_id is not None and self._search.has_hnsw(
+            connection, self._model_id
+        )
+
+    def __call__(self, n: int, *, approximate: bool = False) -> list[tuple[int, float]]:
+        """The ids of the nearest n, and their products with the query in float16, the nearest
+        first."""
+        if self._model_id is None:
+            return []
+        return self._search.nearest(
+            self._connection, self._model_id, self._query, n, self._where, approximate=approximate
+        )
+
+
+def make_index(connection: Connection, space: EmbeddingSpace) -> int | None:
+    """Make the index of a model's vectors; how many there are, None where none are."""
+    from soundalike.library.storage import postgresql_search
+
+    model_id = _row_of(connection, space)
+    if model_id is None:
+        return None
+    return postgresql_search.make_hnsw(connection, model_id, space.embedding_dim)
+
+
+def drop_index(connection: Connection, space: EmbeddingSpace) -> None:
+    """Remove it, if there is any."""
+    from soundalike.library.storage import postgresql_search
+
+    model_id = _row_of(connection, space)
+    if model_id is not None:
+        postgresql_search.drop_hnsw(connection, model_id)
+
+
+def _row_of(connection: Connection, space: EmbeddingSpace) -> int | None:
+    statement = select(models.c.id).where(
+        models.c.name == space.name, models.c.version == space.version
+    )
+    return connection.scalar(statement)
