@@ -57,6 +57,7 @@ SECTIONS: dict[str, dict[str, str]] = {
         "evaluate": "soundalike.cli.evaluate:evaluate",
         "serve": "soundalike.cli.serve:serve",
         "link": "soundalike.cli.link:link",
+        "library": "soundalike.cli.library:library",
     },
     "Your taste": {
         "like": "soundalike.cli.judge:like",

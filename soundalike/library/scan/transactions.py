@@ -29,6 +29,7 @@ class Transactions:
 
     Attributes
     ----------
+    is_shared : whether other machines may scan into the same library.
     models : with what new files are analysed.
     model_ids : rows of these models by ``name@version``.
     """
@@ -42,6 +43,7 @@ class Transactions:
         takes_fast: bool = False,
     ) -> None:
         self._database = database
+        self.is_shared = database.is_shared
         self._takes_fast = takes_fast
         self._lineage = lineage
         with database.read() as connection:

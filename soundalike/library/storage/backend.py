@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from contextlib import AbstractContextManager
 from pathlib import Path
 from typing import Any, Protocol
@@ -21,11 +21,11 @@ class Backend(Protocol):
     Attributes
     ----------
     location : the file, or the URL without its secrets, as text.
-    is_made_by_opening : whether a database is there once it was opened.
+    is_shared : whether other machines may use it at the same time, which see other files.
     """
 
     location: str
-    is_made_by_opening: bool
+    is_shared: bool
 
     @property
     def path(self) -> Path | None: ...
@@ -34,6 +34,8 @@ class Backend(Protocol):
     def write_options(self) -> dict[str, Any]: ...
     def table_names(self, connection: Connection) -> set[str]: ...
     def size_bytes(self, connection: Connection) -> int | None: ...
+    def last_ids(self, connection: Connection) -> dict[str, int]: ...
+    def set_last_ids(self, connection: Connection, last_ids: Mapping[str, int]) -> None: ...
     def file_id(self) -> tuple[int, int] | None: ...
     def beside(self, connection: Connection) -> Path | None: ...
     def playlists(self, beside: Path | None) -> Path | None: ...

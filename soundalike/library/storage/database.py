@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
 
-from sqlalchemy import Connection, delete, false
+from sqlalchemy import Connection, delete, false, text
 from sqlalchemy.engine import make_url
 from sqlalchemy.exc import ArgumentError, DBAPIError
 
@@ -33,11 +33,14 @@ class Database:
         or, without it, the user's data folder.
     create : make a new database if there is none. Its folder has to be there, unless it is the one
         in the user's data folder.
+    unfinished_copy : the mark of a copy: a database that has it in the place of its version is
+        opened, as one that holds nothing yet.
 
     Attributes
     ----------
     location : the file, or the URL without its password, as text.
     path : the file; None where there is none.
+    is_shared : whether other machines may use it at the same time, which see other files.
     beside : what the names of the files begin with that are kept of the library on this machine,
         such as its index; None for a library in memory.
     playlists : the folder of its playlists, where no other is named; None as above.
@@ -51,7 +54,11 @@ class Database:
     """
 
     def __init__(
-        self, location: str | os.PathLike[str] | None = None, *, create: bool = True
+        self,
+        location: str | os.PathLike[str] | None = None,
+        *,
+        create: bool = True,
+        unfinished_copy: str | None = None,
     ) -> None:
         if location is None:
             location = os.environ.get("SOUNDALIKE_LIBRARY") or None
@@ -60,6 +67,8 @@ class Database:
             location = default_location()
         self._backend = backend_of(location)
         self.location, self.path = self._backend.location, self._backend.path
+        self.is_shared = self._backend.is_shared
+        self._unfinished_copy = unfinished_copy
         self._file_id: tuple[int, int] | None = None
         self._backend.prepare(create, with_folder=not is_named)
         self.engine = self._backend.engine()
@@ -102,6 +111,23 @@ class Database:
             f"{self.location}: was deleted or replaced while it was in use: nothing more can "
             f"be stored in it; run the command again"
         )
+
+    def is_unfinished(self, connection: Connection) -> bool:
+        """Whether it has the mark of the copy that it was opened for."""
+        return _stored_version(connection) == self._unfinished_copy
+
+    @staticmethod
+    def set_version(connection: Connection, version: str) -> None:
+        """Put the version of the schema, or the mark of a copy, in the place of what is there."""
+        connection.execute(text("UPDATE alembic_version SET version_num = :new"), {"new": version})
+
+    def last_ids(self, connection: Connection) -> dict[str, int]:
+        """The last id that was given out, by table: of rows that are gone, too."""
+        return self._backend.last_ids(connection)
+
+    def set_last_ids(self, connection: Connection, last_ids: Mapping[str, int]) -> None:
+        """Give out none of these, nor of those that are there."""
+        self._backend.set_last_ids(connection, last_ids)
 
     @contextmanager
     def read(self) -> Iterator[Connection]:
@@ -154,7 +180,7 @@ class Database:
             version = self._version(connection)
         if version == SCHEMA_VERSION:
             return
-        if version is None and not (create or self._backend.is_made_by_opening):
+        if version is None and self.is_shared and not create:
             raise LibraryError(f"{self.location}: there is no library; scan a folder to make one")
         # Another process may do the same right now. The write lock makes one of the two wait,
         # and then find that there is nothing left to do.
@@ -172,21 +198,24 @@ class Database:
         names = self._backend.table_names(connection)
         if not names:
             return None
-        version = (
-            connection.exec_driver_sql("SELECT version_num FROM alembic_version").scalar()
-            if {"alembic_version", "tracks"} <= names
-            else None
-        )
+        version = _stored_version(connection) if {"alembic_version", "tracks"} <= names else None
         if version is None:
             raise LibraryError(
                 f"{self.location}: a database, but not a soundalike library; name another one"
+            )
+        if version == self._unfinished_copy:
+            return SCHEMA_VERSION
+        if version.startswith("copying"):
+            raise LibraryError(
+                f"{self.location}: a library was being copied to this place, and is not complete; "
+                f"run the same `soundalike library copy` again, or delete this one"
             )
         if version > SCHEMA_VERSION:
             raise LibraryError(
                 f"{self.location}: made by a newer soundalike (schema {version}, this one knows "
                 f"{SCHEMA_VERSION}); upgrade soundalike, or use another library"
             )
-        return str(version)
+        return version
 
     @contextmanager
     def _errors(self, when_read_only: str | None = None) -> Iterator[None]:
@@ -205,6 +234,11 @@ class Database:
                 advice = when_read_only
             said = self._backend.said(cause or error)
             raise LibraryError(f"{self.location}: {said}: {advice}") from error
+
+
+def _stored_version(connection: Connection) -> str | None:
+    found = connection.execute(text("SELECT version_num FROM alembic_version")).scalar()
+    return None if found is None else str(found)
 
 
 def backend_of(location: str | os.PathLike[str]) -> Backend:

@@ -24,13 +24,13 @@ from __future__ import annotations
 
 import os
 import threading
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from hashlib import blake2b
 from pathlib import Path
 from typing import Any
 
-from sqlalchemy import Connection, Engine, create_engine, event, text
+from sqlalchemy import Connection, Engine, create_engine, event, func, select, text
 from sqlalchemy.engine import URL
 from sqlalchemy.exc import ArgumentError, DBAPIError
 
@@ -80,6 +80,7 @@ _CONNECT_ADVICE = (
     ("database", _ADVICE["3D000"]),
     ("too many", _ADVICE["53300"]),
 )
+_NOT_CONNECTED = ("connection failed", "connection is bad", "connection timeout", "FATAL")
 _UNREACHABLE = "the server cannot be reached; check that it runs, and its host and port"
 
 
@@ -96,7 +97,7 @@ class PostgreSQL:
     InvalidArgument : a driver is named that is not the one.
     """
 
-    is_made_by_opening = False
+    is_shared = True
     path = None
 
     def __init__(self, url: URL) -> None:
@@ -186,6 +187,29 @@ class PostgreSQL:
         )
         return connection.exec_driver_sql(size).scalar()
 
+    @staticmethod
+    def last_ids(connection: Connection) -> dict[str, int]:
+        """The last id that was given out, by table."""
+        found = {}
+        for table in metadata.tables.values():
+            if name := _sequence_of(connection, table.name):
+                row = connection.exec_driver_sql(f"SELECT last_value, is_called FROM {name}").one()
+                found[table.name] = row.last_value if row.is_called else 0
+        return found
+
+    @staticmethod
+    def set_last_ids(connection: Connection, last_ids: Mapping[str, int]) -> None:
+        """Give out none of these, nor of those that are there."""
+        for table in metadata.tables.values():
+            if name := _sequence_of(connection, table.name):
+                most = connection.scalar(select(func.max(table.c.id))) or 0
+                last = max(most, last_ids.get(table.name, 0))
+                if last:
+                    connection.execute(
+                        text("SELECT setval(CAST(:name AS regclass), :last)"),
+                        {"name": name, "last": last},
+                    )
+
     def file_id(self) -> None:
         """None: nobody replaces a database unnoticed."""
 
@@ -217,6 +241,8 @@ class PostgreSQL:
             return None
         state = getattr(error, "sqlstate", None)
         if state is not None:
+            if state == "42501" and "extension" in str(error):
+                return "have an administrator run CREATE EXTENSION vector in this database"
             # The longest that fits.
             for prefix in (state, state[:2]):
                 if prefix in _ADVICE:
@@ -225,7 +251,7 @@ class PostgreSQL:
         if not isinstance(error, operational):
             return None
         said = str(error)
-        if "connection failed" in said or "FATAL" in said:
+        if any(part in said for part in _NOT_CONNECTED):
             return next((advice for part, advice in _CONNECT_ADVICE if part in said), _UNREACHABLE)
         return _ADVICE["08"]
 
@@ -284,6 +310,15 @@ class PostgreSQL:
                 self._lock.exec_driver_sql("SELECT 1")
 
 
+def _sequence_of(connection: Connection, table: str) -> str | None:
+    """What gives out the ids of a table; None where nothing does."""
+    if "id" not in metadata.tables[table].columns:
+        return None
+    statement = text("SELECT pg_get_serial_sequence(:table, 'id')")
+    found = connection.execute(statement, {"table": table}).scalar()
+    return None if found is None else str(found)
+
+
 def _locks_of(folders: Sequence[str] | None) -> list[tuple[int, bool, str]]:
     """Keys of locks, whether each is to be shared, and the folder that it stands for."""
     whole = [(_key(""), False, "")]
@@ -313,7 +348,8 @@ SECRETS = ("password", "sslpassword", "passfile", "oauth_client_secret")
 
 def without_secrets(url: URL) -> str:
     """A URL as it may be printed: without what opens the door."""
-    return url.set(password=None).difference_update_query(SECRETS).render_as_string()
+    # URL.set takes None for what is to stay as it is.
+    return url._replace(password=None).difference_update_query(SECRETS).render_as_string()
 
 
 def _tell_schema() -> None:

@@ -46,6 +46,7 @@ __all__ = [
     "follow",
     "has_hnsw",
     "make_hnsw",
+    "make_some",
     "make_vectors",
     "make_word_index",
     "nearest",
@@ -161,15 +162,14 @@ def follow(connection: Connection, track_ids: Sequence[int]) -> None:
         _make_missing(connection, analyses.c.content_id.in_(some))
 
 
-def make_all(connection: Connection, after: int) -> int | None:
-    """Make the vectors of some hundred analyses after one, by id, where they have none; the last of
-    these, None where there was none."""
+def make_some(connection: Connection, after: int) -> tuple[int, int] | None:
+    """See ``vector_search.make_some``."""
     some = select(analyses.c.id).where(analyses.c.id > after).order_by(analyses.c.id)
     ids = connection.scalars(some.limit(_ROWS_AT_ONCE)).all()
     if not ids:
         return None
     _make_missing(connection, analyses.c.id.in_(ids))
-    return int(ids[-1])
+    return ids[-1], len(ids)
 
 
 def _make_missing(connection: Connection, where: ColumnElement[bool]) -> None:

@@ -10,7 +10,7 @@ import random
 import sqlite3
 import time
 from collections import Counter
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager, suppress
 from functools import partial
 from pathlib import Path
@@ -36,7 +36,7 @@ from sqlalchemy.sql import ColumnElement
 from soundalike.errors import InvalidArgument, LibraryError, printable
 from soundalike.files import why
 from soundalike.library.storage.backend import WRITES
-from soundalike.library.storage.schema import tracks
+from soundalike.library.storage.schema import metadata, tracks
 from soundalike.locks import lock_file
 
 __all__ = [
@@ -90,7 +90,7 @@ class SQLite:
     InvalidArgument : a ``file:`` URI, which is not supported.
     """
 
-    is_made_by_opening = True
+    is_shared = False
 
     def __init__(self, url: URL) -> None:
         if (url.database or "").startswith("file:"):
@@ -210,6 +210,26 @@ class SQLite:
             return None
         files = (self.path, _beside(self.path, "-wal"))
         return sum(file.stat().st_size for file in files if file.exists())
+
+    @staticmethod
+    def last_ids(connection: Connection) -> dict[str, int]:
+        """The last id that was given out, by table, where none is given out twice."""
+        rows = connection.exec_driver_sql("SELECT name, seq FROM sqlite_sequence")
+        return {row.name: row.seq for row in rows if row.name in metadata.tables}
+
+    @staticmethod
+    def set_last_ids(connection: Connection, last_ids: Mapping[str, int]) -> None:
+        """Give out none of these, nor of those that are there."""
+        for each in metadata.tables.values():
+            if each.dialect_options["sqlite"]["autoincrement"]:
+                seq = {"name": each.name, "seq": last_ids.get(each.name, 0)}
+                put = (
+                    "INSERT INTO sqlite_sequence (name, seq) SELECT :name, 0 WHERE NOT EXISTS "
+                    "(SELECT 1 FROM sqlite_sequence WHERE name = :name)"
+                )
+                connection.execute(text(put), seq)
+                put = "UPDATE sqlite_sequence SET seq = max(seq, :seq) WHERE name = :name"
+                connection.execute(text(put), seq)
 
     def file_id(self) -> tuple[int, int] | None:
         """Device and inode of what is at the path; None where nothing is, or in memory."""

@@ -12,7 +12,7 @@ from sqlalchemy.sql import ColumnElement
 from soundalike.library.storage.schema import models
 from soundalike.models.lineage import EmbeddingSpace
 
-__all__ = ["Nearest", "drop_index", "follow", "has_vectors", "make_index"]
+__all__ = ["Nearest", "drop_index", "follow", "has_vectors", "make_index", "make_some"]
 
 
 def has_vectors(connection: Connection) -> bool:
@@ -26,6 +26,14 @@ def follow(connection: Connection, track_ids: Sequence[int]) -> None:
         from soundalike.library.storage import postgresql_search
 
         postgresql_search.follow(connection, track_ids)
+
+
+def make_some(connection: Connection, after: int) -> tuple[int, int] | None:
+    """Make the vectors of some analyses behind one, by id; the last of these and how many, None
+    behind the end."""
+    from soundalike.library.storage import postgresql_search
+
+    return postgresql_search.make_some(connection, after)
 
 
 class Nearest:
