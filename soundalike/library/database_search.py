@@ -82,15 +82,18 @@ def search_vectors(
         query = layout.reweight(seed.embedding, weights)
     except InvalidArgument as error:
         raise InvalidArgument(f"{snapshot.space.id}: {error}") from None
-    nearest = vector_search.Nearest(
-        connection, snapshot.space, query, where=_conditions(snapshot, limits)
-    )
+    conditions = _conditions(snapshot, limits)
+    nearest = vector_search.Nearest(connection, snapshot.space, query, where=conditions)
     if approximate and not nearest.has_index:
         raise InvalidArgument(
             f"there is no index of the vectors of {snapshot.space.id}: make it with `soundalike "
             f"library index` (in Python: Library.index_vectors), or search exactly"
         )
     own = [seed.track.track_id] if seed.track is not None else []
+    if conditions:
+        # The copies of the seed, which no limits may hide: they are told beside the matches.
+        near = vector_search.Nearest(connection, snapshot.space, query)
+        own += [track_id for track_id, _ in near(_MORE, approximate=approximate)]
     margin = _ERROR * max(1.0, float(np.linalg.norm(query)))
     counts = snapshot.count_by_status()
     wanted = _EACH * k + _MORE

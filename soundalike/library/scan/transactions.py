@@ -50,7 +50,10 @@ class Transactions:
             found = Store.model_row(connection, model)
         if found is None:
             with database.write() as connection:
-                found = Store.add_model(connection, model)
+                # Another scan may have done so by now.
+                found = Store.model_row(connection, model)
+                if found is None:
+                    found = Store.add_model(connection, model)
         self._model_id = found
         self._older_ids: tuple[int, ...] = ()
         self.models: tuple[ModelKey, ...] = (model.key,)
