@@ -10,11 +10,17 @@ STAMP  := $(VENV)/.installed
 # yamnet.tflite, so that YAMNet is among the systems.
 PACKAGES ?= more-validate held-out
 
+# What is run on PostgreSQL as well. What starts programs of its own, and draws or trains, says nothing new there.
+LIBRARY_TESTS := $(addprefix tests/test_,$(addsuffix .py,$(strip \
+	postgresql forget judgements library library_facets library_index library_view limits linking listens \
+	listing matching pieces places playlist_entries scan scan_fast scan_folders scan_property scan_tags \
+	taste_lists upgrade upgrade_property)))
+
 # The tests start hundreds of processes: without bytecode each of them compiles everything again.
 unexport PYTHONDONTWRITEBYTECODE
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test test-slow test-page test-ray test-remote test-endurance test-pythons fuzz lint format bench bench-library bench-server bench-endurance bench-quality named-music clean
+.PHONY: help demo test test-slow test-page test-ray test-remote test-endurance test-pythons fuzz lint format bench bench-library bench-server bench-endurance bench-quality named-music clean test-postgresql
 
 help: ## show this list
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /|/' | \
@@ -29,7 +35,7 @@ $(STAMP)-demo: pyproject.toml | $(BIN)/python
 
 $(STAMP)-test: pyproject.toml constraints.txt | $(BIN)/python
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check torch==2.13.0
-	$(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt --editable '.[plots,research,server,test]'
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt --editable '.[plots,postgresql,research,server,test]'
 	@touch $@ $(STAMP)-demo
 
 demo: $(STAMP)-demo ## scan a music folder (MUSIC=...) or composed music, show neighbours and how to open the page
@@ -40,7 +46,7 @@ $(STAMP)-many: $(STAMP)-test
 	@touch $@
 
 test: lint ## run every check, and every test but those of the other targets
-	$(BIN)/python -m pytest -n 2 --dist worksteal -m "not page and not slow and not endurance and not ray and not remote"
+	$(BIN)/python -m pytest -n 2 --dist worksteal -m "not page and not slow and not endurance and not ray and not remote and not postgresql"
 
 test-slow: $(STAMP)-test ## run what takes long: more cases, long files, whole experiments, the wheel
 	$(BIN)/python -m pytest -n 2 --dist worksteal -m "slow and not page"
@@ -56,6 +62,10 @@ test-remote: $(STAMP)-many ## test music on S3, HTTP and SFTP servers, which are
 
 test-endurance: $(STAMP)-test ## kill scans, fill a disk (as root), disturb and damage files, for some minutes
 	$(BIN)/python -m pytest -n 2 --dist worksteal -m endurance tests
+
+test-postgresql: $(STAMP)-test ## run the library tests on a PostgreSQL server, which comes with the tests
+	SOUNDALIKE_TEST_LIBRARY=postgresql $(BIN)/python -m pytest -n 2 --dist worksteal \
+		-m "not page and not slow and not endurance and not file" $(LIBRARY_TESTS)
 
 test-pythons: ## try the wheel on every Python from 3.11 up, with the newest and the lowest dependencies
 	@$(PYTHON) tests/pythons.py

@@ -139,7 +139,7 @@ def _word(number: int) -> str:
     return "".join(rng.choice(list(letters)) for letters in ["bdfgklmnprstv", "aeiou"] * 3)
 
 
-def write(place: Path, tracks: Tracks, first: int, stop: int) -> None:
+def write(place: Path | str, tracks: Tracks, first: int, stop: int) -> None:
     """Put tracks into a library, as a scan does: new file, its content, its analysis."""
     database = Database(place)
     transactions = Transactions(database, tracks.model, default_lineage())

@@ -25,6 +25,8 @@ if TYPE_CHECKING:
 for library in ("OMP", "OPENBLAS", "MKL"):
     os.environ[f"{library}_NUM_THREADS"] = "1"
 
+pytest_plugins = ["postgresql_server"]
+
 # No test hangs on how fast the machine is, or on what else it does.
 settings.register_profile("soundalike", deadline=None, suppress_health_check=[HealthCheck.too_slow])
 settings.load_profile("soundalike")

@@ -45,7 +45,7 @@ from soundalike.library.storage.schema import (
     models,
     tracks,
 )
-from soundalike.library.storage.sqlite import word_parts, word_starts
+from soundalike.library.storage.word_search import word_parts, word_starts
 from soundalike.plain import plain
 
 MUSIC = [
@@ -662,8 +662,8 @@ def test_words_are_found_as_a_look_at_every_row_would(
         words = plain(" ".join(query)).split()
         if not words:
             return
-        starting = set(writing.scalars(select(tracks.c.words).where(word_starts(words))))
-        holding = set(writing.scalars(select(tracks.c.words).where(word_parts(words))))
+        starting = set(writing.scalars(select(tracks.c.words).where(word_starts(writing, words))))
+        holding = set(writing.scalars(select(tracks.c.words).where(word_parts(writing, words))))
     rows = {plain(" ".join(each)) for each in names}
     assert holding == {row for row in rows if all(word in row for word in words)}
 

@@ -59,6 +59,7 @@ SECTIONS: dict[str, dict[str, str]] = {
         "import": "soundalike.cli.exchange:import_command",
         "serve": "soundalike.cli.serve:serve",
         "link": "soundalike.cli.link:link",
+        "library": "soundalike.cli.library:library",
     },
     "Your taste": {
         "like": "soundalike.cli.judge:like",

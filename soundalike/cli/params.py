@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 import click
+from click.core import ParameterSource
 from click.shell_completion import CompletionItem
 
 from soundalike.cli.output import echo
@@ -32,6 +33,7 @@ __all__ = [
     "to_passage",
     "to_time",
     "to_weights",
+    "without_password",
 ]
 
 Decorated = TypeVar("Decorated", bound=Callable[..., Any])
@@ -52,6 +54,8 @@ _ARGUMENTS = {
     "only.track_ids": "--only-playlist",
     "never.track_ids": "--not-playlist",
 }
+
+_SECRET = re.compile(r"[?&]\w*(password|secret)=[^&]", re.IGNORECASE)
 
 # Not checked here: what opens it says better what is wrong with it, and may go on with the others.
 PATH = click.Path(path_type=Path)
@@ -266,12 +270,34 @@ def json_option(command: Decorated) -> Decorated:
     )(command)
 
 
+def without_password(ctx: click.Context, param: click.Parameter, value: str | None) -> str | None:
+    """The place of a library, as it was given.
+
+    Raises
+    ------
+    InvalidArgument : it is a URL with a password, on the command line, where every program of the
+        machine can read it.
+    """
+    is_typed = ctx.get_parameter_source(str(param.name)) == ParameterSource.COMMANDLINE
+    head, scheme_end, rest = (value or "").partition("://")
+    if ctx.resilient_parsing or not (is_typed and scheme_end) or head.startswith("sqlite"):
+        return value
+    if rest.rpartition("@")[0].partition(":")[2] or _SECRET.search(rest):
+        raise InvalidArgument(
+            f"{head}://...: there is a password in this URL, which every program on this machine "
+            f"can read on the command line. Leave it out, and put it into ~/.pgpass or PGPASSWORD; "
+            f"or set SOUNDALIKE_LIBRARY to the URL. Change the password, if others use this machine"
+        )
+    return value
+
+
 def library_option(command: Decorated) -> Decorated:
     """``--library``: which library to use."""
     return click.option(
         "--library",
         metavar="PATH|URL",
         envvar="SOUNDALIKE_LIBRARY",
+        callback=without_password,
         help="The library, a database file or URL. Also set by SOUNDALIKE_LIBRARY. Default: "
         "library.db in your data folder.",
     )(command)

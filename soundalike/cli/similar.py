@@ -56,6 +56,7 @@ __all__ = ["similar"]
         ("soundalike similar so what@1:10-1:40 + ~/Music/Debut/", "a passage, and a folder"),
         ("soundalike similar 17 --genre jazz --year 1955-1969 --max-length 15:00", "of a kind"),
         ("soundalike similar 17 --no-taste", "as the model has it, whatever you like"),
+        ("soundalike similar 17 --in-database", "searched by the server of a PostgreSQL library"),
         ("soundalike similar 17 --model musicnn", "with another model, after a scan with it"),
     ),
 )
@@ -84,6 +85,17 @@ __all__ = ["similar"]
 @with_query_option
 @paths_option
 @click.option("--copies", is_flag=True, help="Also list the copies of each track.")
+@click.option(
+    "--in-database",
+    is_flag=True,
+    help="Let the PostgreSQL server search, rather than read all embeddings once and keep them "
+    "here; without percentiles and taste.",
+)
+@click.option(
+    "--approximate",
+    is_flag=True,
+    help="The same by an index that `soundalike library index` made: quicker, nearly as good.",
+)
 @model_option
 @library_option
 @json_option
@@ -103,6 +115,8 @@ def similar(
     with_query: bool,
     paths: bool,
     copies: bool,
+    in_database: bool,
+    approximate: bool,
     model: str | None,
     library: str | None,
     as_json: bool,
@@ -129,22 +143,39 @@ def similar(
     """
     from soundalike.library import Library
 
+    is_remote = in_database or approximate
+    if is_remote and (len(seeds) > 1 or without or min_percentile is not None or use_taste):
+        raise click.UsageError(
+            "a search in the database is for one TRACK: without --without, --min and --taste"
+        )
     playlist = PlaylistTarget(m3u, relative, as_json, with_query, base)
     with (
         Library(library, model=model, create=False) as opened,
         decoding(f"looking for what sounds like {seed_words(seeds)}"),
     ):
-        result = opened.similar(
-            seeds,
-            k,
-            start_s=passage.start_s if passage else None,
-            end_s=passage.end_s if passage else None,
-            without=without,
-            min_percentile=min_percentile,
-            weights=weights,
-            limits=limits,
-            taste=asked_taste(opened, use_taste),
-        )
+        start_s, end_s = (passage.start_s, passage.end_s) if passage else (None, None)
+        if is_remote:
+            result = opened.similar_in_database(
+                seeds[0],
+                k,
+                start_s=start_s,
+                end_s=end_s,
+                weights=weights,
+                limits=limits,
+                approximate=approximate,
+            )
+        else:
+            result = opened.similar(
+                seeds,
+                k,
+                start_s=start_s,
+                end_s=end_s,
+                without=without,
+                min_percentile=min_percentile,
+                weights=weights,
+                limits=limits,
+                taste=asked_taste(opened, use_taste),
+            )
         upgrade = opened.upgrade()
     note_upgrade(upgrade)
     if use_taste and result.taste is None:
@@ -154,7 +185,15 @@ def similar(
     if as_json:
         print_json(result)
     elif not (playlist.is_standard_output and result.matches):
-        _print(result, k, paths=paths, copies=copies, facets=facets, is_weighed=weights is not None)
+        _print(
+            result,
+            k,
+            paths=paths,
+            copies=copies,
+            facets=facets,
+            is_weighed=weights is not None,
+            is_remote=is_remote,
+        )
     playlist.write(
         [match.track for match in result.matches],
         [seed.track or seed.path for seed in result.seeds],
@@ -162,7 +201,14 @@ def similar(
 
 
 def _print(
-    result: SimilarResult, k: int, *, paths: bool, copies: bool, facets: bool, is_weighed: bool
+    result: SimilarResult,
+    k: int,
+    *,
+    paths: bool,
+    copies: bool,
+    facets: bool,
+    is_weighed: bool,
+    is_remote: bool,
 ) -> None:
     several = len(result.seeds) > 1
     away = f", without {seed_names(result.without)}" if result.without else ""
@@ -203,7 +249,9 @@ def _print(
         ],
         [[cell for n, cell in enumerate(row) if n != path_cell or paths] for row in rows],
     )
-    if all(match.percentile is None for match in result.matches):
+    if is_remote:
+        note("searched by the server, which does not say how good a similarity is here")
+    elif all(match.percentile is None for match in result.matches):
         note('The library is too small to say how good a similarity is ("closer than").')
     else:
         note("closer than: share of all pairs of tracks in the library that are less alike")

@@ -141,7 +141,7 @@ def listen(
     heard = Heard(asked={"copies": len(chosen), "mfcc": len(plain)})
     if not tasks:
         return heard
-    with Kept(kept_beside(library.path) if library.path is not None else None) as kept:
+    with Kept(kept_beside(library.beside) if library.beside is not None else None) as kept:
         left = []
         for task in tasks:
             arrays = kept.get(task.key) if _is_as_it_was(tracks[task.row]) else None

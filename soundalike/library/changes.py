@@ -8,6 +8,7 @@ from dataclasses import dataclass
 
 from sqlalchemy import Connection, delete, insert, select
 
+from soundalike.library.storage import vector_search
 from soundalike.library.storage.schema import changes
 
 __all__ = ["NO_TRACK", "Position", "changed_since", "log_changes", "position"]
@@ -50,11 +51,12 @@ def changed_since(connection: Connection, seen: Position) -> set[int] | None:
 
 
 def log_changes(connection: Connection, track_ids: Iterable[int]) -> None:
-    """Note that these tracks changed, and forget what is long ago."""
+    """Note that these tracks changed, and forget what is long ago; the end of a transaction."""
     token = random.getrandbits(62)
     rows = [{"track_id": track_id, "token": token} for track_id in sorted(track_ids)]
     if not rows:
         return
+    vector_search.follow(connection, [row["track_id"] for row in rows])
     connection.execute(insert(changes), rows)
     last_id = position(connection).last_id
     connection.execute(delete(changes).where(changes.c.id <= last_id - _KEPT))

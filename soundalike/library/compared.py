@@ -22,5 +22,5 @@ def not_compared(library: Library) -> int:
     """
     with library.view() as view:
         index = view.index
-        compared = known_pairs(library.path, index, view.snapshot).compared
+        compared = known_pairs(library.beside, index, view.snapshot).compared
     return len(set(index.audio_ids.tolist()) - compared)

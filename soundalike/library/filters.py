@@ -11,6 +11,7 @@ from difflib import get_close_matches
 import numpy as np
 from numpy.typing import NDArray
 from sqlalchemy import select
+from sqlalchemy.sql import ColumnElement
 
 from soundalike.errors import InvalidArgument, printable
 from soundalike.library.index import Index
@@ -21,7 +22,7 @@ from soundalike.library.word_records import KnownGenre
 from soundalike.library.words import genre_names
 from soundalike.similarity.select import Barred
 
-__all__ = ["barred_by", "genres_of"]
+__all__ = ["barred_by", "genre_condition", "genres_of"]
 
 # Of contents, which the index knows by their rows: tables that need not be joined.
 _FACTS = select(
@@ -66,6 +67,18 @@ def genres_of(index: Index, snapshot: Snapshot) -> tuple[KnownGenre, ...]:
     facts = _facts(index, snapshot)
     known = (KnownGenre(facts.names[key], len(rows)) for key, rows in facts.genres.items())
     return tuple(sorted(known, key=lambda each: (-each.tracks, each.genre.casefold())))
+
+
+def genre_condition(snapshot: Snapshot, asked: Filter) -> ColumnElement[bool]:
+    """Whether a row of ``tracks`` has one of the genres by its tags, where no path stands in."""
+    wanted = set(asked.plain_genres)
+    genre = contents.c.tags["genre"].as_string()
+    texts = [
+        text
+        for text in snapshot.connection.scalars(select(genre).distinct())
+        if wanted & set(genre_names(text))
+    ]
+    return tracks.c.content_id.in_(select(contents.c.id).where(genre.in_(texts)))
 
 
 def _rules(
@@ -180,7 +193,10 @@ def _read_facts(index: Index, snapshot: Snapshot) -> _Facts:
     # The texts of tags by their numbers: there are few for many tracks.
     numbers: dict[str | None, int] = {None: 0}
     content_ids, of_genre, of_year = [], [], []
-    for content_id, genre, year in snapshot.connection.execute(_FACTS):
+    facts = _FACTS
+    if index.is_part:
+        facts = facts.where(contents.c.id.in_(np.unique(index.content_ids).tolist()))
+    for content_id, genre, year in snapshot.connection.execute(facts):
         content_ids.append(content_id)
         of_genre.append(numbers.setdefault(genre, len(numbers)))
         of_year.append(year or 0)

@@ -50,6 +50,8 @@ _NOTHING = object()
 # Rows of one query. From some thirty on SQLite, which guesses that a model has made ten analyses,
 # would rather look at all of them: seconds instead of a thousandth for each query.
 _BATCH = 20
+# A server needs its time for the way to it.
+_PART_BATCH = 500
 # Rows that are read at a time where all are: as many as do not matter beside the whole.
 _PART_ROWS = 20_000
 # Where a larger share of the tracks changed, it is quicker to start anew.
@@ -69,11 +71,13 @@ class Index(Rows):
     model : that made the embeddings, ``name@version``.
     position : how much of the library's log of changes this knows.
     counts : tracks by status.
+    is_part : whether these are some of the tracks alone: nothing is said about all pairs then.
     """
 
     model: str
     position: Position
     counts: Mapping[str, int]
+    is_part: bool = False
     # How many rows are other than when the distribution was measured.
     _stale: int = 0
     _measured: list[PairDistribution] = field(default_factory=list, repr=False)
@@ -133,6 +137,8 @@ class Index(Rows):
         factors: NDArray[np.float32] | None = None,
         transform: Callable[[NDArray[np.float32]], NDArray[np.float32]] | None = None,
     ) -> PairDistribution:
+        if self.is_part:
+            return PairDistribution(np.zeros(0, np.float32), 0, 0)
         rows = np.sort(np.unique(self.audio_ids, return_index=True)[1])
         is_once = len(rows) == len(self)  # then nothing need be copied
         return PairDistribution.from_embeddings(
@@ -234,6 +240,20 @@ class IndexKeeper:
                 # Of these, a question looks at few, each in another place.
                 let_go(found.embeddings, found._in_file)
             return found
+
+    def part(
+        self, snapshot: Snapshot, track_ids: Sequence[int], counts: Mapping[str, int]
+    ) -> Index:
+        """An index of some tracks alone, as the database has them now; ``counts`` are those of the
+        library."""
+        rows = self._some(snapshot, sorted(set(track_ids)), _PART_BATCH)
+        return Index(
+            **rows.columns(),
+            model=snapshot.space.id,
+            position=snapshot.position,
+            counts=counts,
+            is_part=True,
+        )
 
     def save(self) -> None:
         """Write the index to its file, where that is worth it; a failure is no harm."""
@@ -352,12 +372,12 @@ class IndexKeeper:
         if not is_any:
             yield self._rows(snapshot, [])
 
-    def _some(self, snapshot: Snapshot, track_ids: list[int]) -> Rows:
+    def _some(self, snapshot: Snapshot, track_ids: Sequence[int], batch: int = _BATCH) -> Rows:
         """The rows of some tracks, as the database has them now."""
         statement = _columns_of(snapshot)
         found: list[Any] = []
-        for start in range(0, len(track_ids), _BATCH):
-            some = statement.where(tracks.c.id.in_(track_ids[start : start + _BATCH]))
+        for start in range(0, len(track_ids), batch):
+            some = statement.where(tracks.c.id.in_(track_ids[start : start + batch]))
             found += snapshot.connection.execute(some).all()
         return self._rows(snapshot, found)
 

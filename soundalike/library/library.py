@@ -38,6 +38,7 @@ from soundalike.library.records import (
     Upgrade,
 )
 from soundalike.library.scanning import Scanning
+from soundalike.library.shared import Shared
 from soundalike.library.similar_records import Heard, SimilarResult
 from soundalike.library.snapshot import Query
 from soundalike.library.storage.database import Database
@@ -67,13 +68,14 @@ def _load(analyzer: str, model: ModelKey) -> AnalyzerLike:
     return load_analyzer(analyzer, model)
 
 
-class Library(Listing, Scanning, Judging, Linking, Exchanging):
+class Library(Listing, Scanning, Judging, Linking, Exchanging, Shared):
     """Tracks with their analyses, in a database.
 
     Parameters
     ----------
-    location : the database file, or a SQLAlchemy URL of SQLite. By default what the environment
-        variable ``SOUNDALIKE_LIBRARY`` says, else ``library.db`` in the user's data folder.
+    location : the database file, or a URL of SQLite or PostgreSQL (``docs/postgresql.md``). By
+        default what the environment variable ``SOUNDALIKE_LIBRARY`` says, else ``library.db`` in
+        the user's data folder.
     model : name of the model that analyses and answers; ``name@version`` for a certain version.
         Analyses by other models stay in the database, but are never compared with this one's.
         By default the newest built-in model, which replaces earlier ones: a scan re-analyses
@@ -130,7 +132,7 @@ class Library(Listing, Scanning, Judging, Linking, Exchanging):
 
     @property
     def path(self) -> Path | None:
-        """The database file; None for a library in memory."""
+        """The database file; None for a library in memory or on a server."""
         return self._database.path
 
     @property

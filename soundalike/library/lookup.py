@@ -27,7 +27,12 @@ from soundalike.library.scan.walk import AUDIO_SUFFIXES, canonical
 from soundalike.library.similar_records import Heard
 from soundalike.library.snapshot import Found, Query, Snapshot
 from soundalike.library.storage.schema import tracks
-from soundalike.library.storage.sqlite import is_letter, shared_parts, word_parts, word_starts
+from soundalike.library.storage.word_search import (
+    is_letter,
+    shared_parts,
+    word_parts,
+    word_starts,
+)
 from soundalike.library.words import track_number_in
 from soundalike.plain import plain
 from soundalike.remote import check_url
@@ -159,9 +164,9 @@ def having_words(
     words = _words(text)
     if not words:
         return None
-    ways = [word_starts(words, is_typed=is_typed)]
+    ways = [word_starts(snapshot.connection, words, is_typed=is_typed)]
     if all(len(word) >= 3 or not word.isascii() for word in words):
-        ways.append(word_parts(words))
+        ways.append(word_parts(snapshot.connection, words))
     for condition in ways:
         if snapshot.connection.scalar(select(tracks.c.id).where(condition).limit(1)) is not None:
             return condition

@@ -38,7 +38,7 @@ from soundalike.library.records import Track
 from soundalike.library.scan.walk import canonical
 from soundalike.library.snapshot import Snapshot
 from soundalike.library.storage.schema import contents, tracks
-from soundalike.library.storage.sqlite import word_starts
+from soundalike.library.storage.word_search import word_starts
 from soundalike.plain import plain
 
 __all__ = ["Matched", "MatchedBy", "Sought", "best_of", "match_tracks", "tracks_at", "tracks_where"]
@@ -209,7 +209,7 @@ def _by_tail(
     if not waiting:
         return
     statement = _having(
-        select(tracks.c.id, tracks.c.path), [plain(name).split() for name in waiting]
+        snapshot, select(tracks.c.id, tracks.c.path), [plain(name).split() for name in waiting]
     )
     # The longest common end so far, and whether the suffix is the same; with the tracks.
     tails: dict[int, tuple[tuple[int, bool], list[int]]] = {}
@@ -292,12 +292,15 @@ def _by_names(
             each.choose(fitting[min(fitting)], "names")
 
 
-def _having(statement: Select[Any], words: Sequence[Collection[str]]) -> Select[Any]:
+def _having(
+    snapshot: Snapshot, statement: Select[Any], words: Sequence[Collection[str]]
+) -> Select[Any]:
     """A statement over tracks, for those with all words of one of some names, as far as that is
     quicker than to look at all."""
     if len(words) > _FEW or not all(words):
         return statement
-    return statement.where(or_(*(word_starts(sorted(some)) for some in words)))
+    each = (word_starts(snapshot.connection, sorted(some)) for some in words)
+    return statement.where(or_(*each))
 
 
 def _having_words(
@@ -313,7 +316,7 @@ def _having_words(
     if not wanted:
         return iter(())
     statement = select(tracks.c.id, tracks.c.words).where(*there)
-    statement = _having(statement, [some for some in words if some])
+    statement = _having(snapshot, statement, [some for some in words if some])
     ordered = snapshot.connection.execute(statement.order_by(tracks.c.id))
     rows: list[tuple[int, str]] = [(row.id, row.words) for row in ordered]
     count: Counter[str] = Counter()

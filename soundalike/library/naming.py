@@ -152,6 +152,11 @@ class Roots:
         self._roots = [(os.path.join(path, ""), pattern) for path, pattern in named]
         self._folders: dict[str, _Folder] = {}
 
+    def root_of(self, path: str) -> str | None:
+        """The innermost scanned folder that a path lies below."""
+        around = [root for root, _ in self._roots if path.startswith(root)]
+        return max(around, key=len, default=None)
+
     def say(self, field: str) -> bool:
         """Whether a pattern of these has a field, such as "genre", which no default says."""
         return any(field in _compiled(pattern).fields for _, pattern in self._roots if pattern)

@@ -56,7 +56,7 @@ def describe(snapshot: Snapshot, database: Database, upgrade: Upgrade | None) ->
         unfamiliar=unfamiliar or 0,
         fast=n_fast or 0,
         duration_s=float(duration_s or 0.0),
-        size_bytes=database.size_bytes(),
+        size_bytes=database.size_bytes(snapshot.connection),
         schema_version=SCHEMA_VERSION,
         folders=folders_of(snapshot.connection),
     )

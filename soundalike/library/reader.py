@@ -21,6 +21,7 @@ from soundalike.errors import (
     printable,
 )
 from soundalike.files import is_gone
+from soundalike.library import database_search
 from soundalike.library.by_words import find_by_words, known_words, vocabulary_of
 from soundalike.library.changes import Position, position
 from soundalike.library.copies import duplicate_groups
@@ -94,7 +95,7 @@ class Reader:
         self._analyzers: dict[str, AnalyzerLike] = {}
         self._damaged: list[tuple[list[int], EmbeddingSpace]] = []
         self._index = IndexKeeper(
-            database.path, lambda ids, space: self._damaged.append((ids, space))
+            database.beside, lambda ids, space: self._damaged.append((ids, space))
         )
         # Which model answers costs a look at all analyses while one takes over from another.
         self._answering: tuple[Position, EmbeddingSpace] | None = None
@@ -232,6 +233,38 @@ class Reader:
 
         return self._with_heard([seeds, without], answer, check=check, with_excerpts=False)
 
+    def similar_in_database(
+        self,
+        seed: SeedQuery,
+        k: int,
+        *,
+        weights: Mapping[str, float] | None,
+        limits: Limits,
+        approximate: bool,
+    ) -> SimilarResult:
+        with self._database.read() as connection:
+            snapshot = self._snapshot(connection)
+            asked = database_search.asked(snapshot, self._index, seed)
+            heard = database_search.heard(snapshot, self._index, asked)
+        if heard is None:
+            heard = self._hear(asked, snapshot.space)
+        with self._database.read() as connection:
+            return database_search.search_vectors(
+                Snapshot(connection, snapshot.space),
+                self._index,
+                heard,
+                k=k,
+                weights=weights,
+                limits=limits,
+                approximate=approximate,
+            )
+
+    def index_vectors(self, *, drop: bool) -> int:
+        with self._database.read() as connection:
+            space = self._snapshot(connection).space
+        with self._database.write() as connection:
+            return database_search.index_vectors(connection, space, drop=drop)
+
     def _with_heard(
         self,
         queries: Sequence[Sequence[SeedQuery]],
@@ -276,7 +309,7 @@ class Reader:
         return cast("Answer", result)
 
     def _view(self, snapshot: Snapshot, index: Index) -> View:
-        pieces = known_pieces(self._database.path, index)
+        pieces = known_pieces(self._database.beside, index)
         return View(snapshot, index, was_chosen=self._was_chosen(snapshot), pieces=pieces)
 
     def _stored(self, snapshot: Snapshot, found: Found) -> Analysis | None:
@@ -330,7 +363,7 @@ class Reader:
         with self._database.read() as connection:
             snapshot = self._snapshot(connection)
             index = self._current(snapshot)
-            pairs = known_pairs(self._database.path, index, snapshot)
+            pairs = known_pairs(self._database.beside, index, snapshot)
         result = all_versions(self._database, snapshot.space, index, pairs, kinds, progress)
         self._tidy()
         return result

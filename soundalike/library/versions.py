@@ -119,11 +119,11 @@ def all_versions(
             if progress is not None:
                 progress(len(pairs.compared), len(audio_ids))
             if time.monotonic() - kept_at > _KEEP_EVERY_S:
-                _keep(database.path, index, pairs)
+                _keep(database.beside, index, pairs)
                 kept_at = time.monotonic()
     finally:
         # Whoever has waited for half of it need not do so again.
-        pieces = _keep(database.path if new else None, index, pairs)
+        pieces = _keep(database.beside if new else None, index, pairs)
     with database.read() as connection:
         groups = _groups(pairs, pieces, index, Snapshot(connection, space), kinds)
     return VersionsResult(

@@ -87,7 +87,7 @@ class Maps:
         ------
         ModelMismatch : the whole library is analysed with another model only.
         """
-        database = self._library.path
+        database = self._library.beside
         with self._lock:
             index = self._library.index()
             stamp = None if database is None else _stamp(self._library, index.model)
@@ -156,7 +156,7 @@ class Maps:
         try:
             if wanted not in self._grouped:
                 heard = _heard(self._library)
-                found = map_of(heard.index, self._library.path, n_groups=n_groups)
+                found = map_of(heard.index, self._library.beside, n_groups=n_groups)
                 self._grouped[wanted] = found, groups_of(heard, found)
             self._grouped.move_to_end(wanted)
             while len(self._grouped) > _MOST_GROUPED:
@@ -174,7 +174,7 @@ class Maps:
         ModelMismatch : as :meth:`now`.
         """
         index = self._library.index()
-        map_of(index, self._library.path, again=True, seed=seed, progress=progress)
+        map_of(index, self._library.beside, again=True, seed=seed, progress=progress)
         if _stamp(self._library, index.model) is None:
             raise LibraryError(
                 f"{self._library.location}: the map cannot be written beside it: check the "
@@ -188,9 +188,9 @@ def _heard(library: Library) -> Heard:
 
 
 def _stamp(library: Library, model: str) -> Stamp | None:
-    if library.path is None:
+    if library.beside is None:
         return None
     try:
-        return stamp_of(os.fspath(map_file(library.path, model)))
+        return stamp_of(os.fspath(map_file(library.beside, model)))
     except OSError:
         return None

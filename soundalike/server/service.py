@@ -82,8 +82,8 @@ class Service:
         self.jobs = Jobs()
         self.maps = Maps(self.library)
         folder = settings.playlists
-        if folder is None and self.library.path is not None:
-            folder = self.library.path.with_name(f"{self.library.path.name}.playlists")
+        if folder is None:
+            folder = self.library.playlists_folder
         self._playlists = None if folder is None else PlaylistFolder(folder)
         self.guesses = Guesses()
         self.metrics = Metrics(self.library, self.desk, self.jobs, self.uploads)

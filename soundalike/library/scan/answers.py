@@ -233,7 +233,15 @@ class Answers:
             self._elsewhere = store.by_content(without=self._seen.tracks)
         elsewhere = (each for one in contents for each in self._elsewhere.get(one, ()))
         found = [each for each in elsewhere if each not in self._seen.tracks]
-        twins = [twin for twin in store.known_ids(found[:_MOST_TWINS]) if file_is_gone(twin.path)]
+        twins = [
+            twin
+            for twin in store.known_ids(found[:_MOST_TWINS])
+            # Another scan may have read it anew since.
+            if twin.content_id in contents and file_is_gone(twin.path)
+        ]
+        if self._session.is_shared:
+            # What another machine has scanned was never here.
+            twins = [twin for twin in twins if store.is_of_this_machine(twin.path)]
         name, folder = os.path.basename(track.path), os.path.dirname(track.path)
         # Of several, the one whose tags are the same, that was moved keeping its name, or renamed
         # in its folder.

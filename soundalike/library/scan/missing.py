@@ -120,14 +120,18 @@ def _mark_gone(
     """Mark those of some tracks as missing whose files are gone; how many."""
     # A file that the walk left out may still be there: hidden now, or in a folder that cannot be
     # read.
-    gone = [
-        track_id
+    gone = {
+        track_id: path
         for track_id, path in files
         if track_id not in seen
         and not walk.is_unlisted(path)
         and (file_is_gone(path) or walk.has_other_name(path))
-    ]
-    if gone:
-        with transactions.writing() as store:
-            store.mark_missing(gone)
-    return len(gone)
+    }
+    if not gone:
+        return 0
+    with transactions.writing() as store:
+        # A scan of another folder may have found it there meanwhile, and given it that path.
+        paths = store.paths(list(gone))
+        still = [each for each, path in gone.items() if paths.get(each) == os.fsencode(path)]
+        store.mark_missing(still)
+    return len(still)

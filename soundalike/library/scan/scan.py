@@ -110,7 +110,7 @@ class Scan:
         self._progress = progress
         started = time.monotonic()
         interrupted = False
-        with self._database.scan_lock(), StopOnInterrupt(stop_event) as stop:
+        with self._database.scan_lock(self._paths), StopOnInterrupt(stop_event) as stop:
             try:
                 self._session = Transactions(
                     self._database, self._model, self._lineage, takes_fast=fast

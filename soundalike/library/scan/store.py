@@ -124,6 +124,11 @@ class Store(FailureStore):
         self.__dict__.pop("_roots", None)
         self._changed.update(refresh_words(self._connection, folder))
 
+    def is_of_this_machine(self, path: str) -> bool:
+        """Whether a path lies below a scanned folder that is here."""
+        root = self._roots.root_of(path)
+        return root is not None and os.path.isdir(root)
+
     @staticmethod
     def model_row(connection: Connection, model: EmbeddingSpace) -> int | None:
         """The id of a model's row."""
@@ -226,6 +231,8 @@ class Store(FailureStore):
         """New tracks, not looked at yet; their ids by path."""
         if not files:
             return {}
+        # A scan of another folder may have come by them meanwhile, through a link.
+        ids = {path: known.track_id for path, known in self.known([f.path for f in files]).items()}
         rows = [
             {
                 "path": os.fsencode(file.path),
@@ -237,9 +244,12 @@ class Store(FailureStore):
                 "added_at": self._now,
             }
             for file in files
+            if file.path not in ids
         ]
-        added = self._connection.execute(insert(tracks).returning(tracks.c.id, tracks.c.path), rows)
-        ids = {os.fsdecode(row.path): row.id for row in added}
+        if rows:
+            put = insert(tracks).returning(tracks.c.id, tracks.c.path)
+            added = self._connection.execute(put, rows)
+            ids |= {os.fsdecode(row.path): row.id for row in added}
         self._changed.update(ids.values())
         return ids
 

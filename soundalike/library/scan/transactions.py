@@ -29,6 +29,7 @@ class Transactions:
 
     Attributes
     ----------
+    is_shared : whether other machines may scan into the same library.
     models : with what new files are analysed.
     model_ids : rows of these models by ``name@version``.
     """
@@ -42,13 +43,17 @@ class Transactions:
         takes_fast: bool = False,
     ) -> None:
         self._database = database
+        self.is_shared = database.is_shared
         self._takes_fast = takes_fast
         self._lineage = lineage
         with database.read() as connection:
             found = Store.model_row(connection, model)
         if found is None:
             with database.write() as connection:
-                found = Store.add_model(connection, model)
+                # Another scan may have done so by now.
+                found = Store.model_row(connection, model)
+                if found is None:
+                    found = Store.add_model(connection, model)
         self._model_id = found
         self._older_ids: tuple[int, ...] = ()
         self.models: tuple[ModelKey, ...] = (model.key,)
@@ -71,7 +76,6 @@ class Transactions:
 
     @contextmanager
     def writing(self) -> Iterator[Store]:
-        self.check_in_place()
         with self._database.write() as connection:
             store = self._store(connection)
             yield store

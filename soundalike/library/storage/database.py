@@ -3,20 +3,21 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator
-from contextlib import contextmanager
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 
-from sqlalchemy import Connection, delete, false
-from sqlalchemy.engine import URL, make_url
+from sqlalchemy import Connection, delete, false, text
+from sqlalchemy.engine import make_url
 from sqlalchemy.exc import ArgumentError, DBAPIError
 
 from soundalike.errors import InvalidArgument, LibraryError
 from soundalike.library.location import default_location
+from soundalike.library.storage.backend import Backend
 from soundalike.library.storage.schema import SCHEMA_VERSION, changes
-from soundalike.library.storage.sqlite import WRITES, SQLite, url_of_path
+from soundalike.library.storage.sqlite import SQLite, url_of_path
 
-__all__ = ["Database"]
+__all__ = ["Database", "backend_of"]
 
 _MIGRATIONS = Path(__file__).parent / "migrations"
 
@@ -28,39 +29,55 @@ class Database:
 
     Parameters
     ----------
-    location : a path, or a SQLAlchemy URL of SQLite; None for ``SOUNDALIKE_LIBRARY`` or, without
-        it, the user's data folder.
+    location : a path, or a SQLAlchemy URL of SQLite or PostgreSQL; None for ``SOUNDALIKE_LIBRARY``
+        or, without it, the user's data folder.
     create : make a new database if there is none. Its folder has to be there, unless it is the one
         in the user's data folder.
+    unfinished_copy : the mark of a copy: a database that has it in the place of its version is
+        opened, as one that holds nothing yet.
 
     Attributes
     ----------
     location : the file, or the URL without its password, as text.
     path : the file; None where there is none.
+    is_shared : whether other machines may use it at the same time, which see other files.
+    beside : what the names of the files begin with that are kept of the library on this machine,
+        such as its index; None for a library in memory.
+    playlists : the folder of its playlists, where no other is named; None as above.
 
     Raises
     ------
     LibraryError : it cannot be opened, is none of soundalike's, or comes from a newer soundalike;
         or from an older one, and cannot be written.
     InvalidArgument : a URL that is not understood.
+    MissingExtra : what a URL needs is not installed.
     """
 
     def __init__(
-        self, location: str | os.PathLike[str] | None = None, *, create: bool = True
+        self,
+        location: str | os.PathLike[str] | None = None,
+        *,
+        create: bool = True,
+        unfinished_copy: str | None = None,
     ) -> None:
         if location is None:
             location = os.environ.get("SOUNDALIKE_LIBRARY") or None
         is_named = location is not None
         if location is None:
             location = default_location()
-        self._backend = SQLite(_url_of(location))
+        self._backend = backend_of(location)
         self.location, self.path = self._backend.location, self._backend.path
+        self.is_shared = self._backend.is_shared
+        self._unfinished_copy = unfinished_copy
         self._file_id: tuple[int, int] | None = None
         self._backend.prepare(create, with_folder=not is_named)
         self.engine = self._backend.engine()
-        self._writing = self.engine.execution_options(**{WRITES: True})
+        self._writing = self.engine.execution_options(**self._backend.write_options())
         try:
-            self._bring_up_to_date()
+            self._bring_up_to_date(create)
+            with self.read() as connection:
+                self.beside = self._backend.beside(connection)
+            self.playlists = self._backend.playlists(self.beside)
             self._file_id = self._backend.file_id()
         except BaseException:
             self.engine.dispose()
@@ -69,17 +86,20 @@ class Database:
     def close(self) -> None:
         self.engine.dispose()
 
-    def size_bytes(self) -> int | None:
+    def size_bytes(self, connection: Connection) -> int | None:
         """Bytes on disk; None in memory."""
-        return self._backend.size_bytes()
+        return self._backend.size_bytes(connection)
 
     def check_in_place(self) -> None:
-        """Notice that the file was deleted or replaced: what is open has no name any more.
+        """Notice that the file was deleted or replaced: what is open has no name any more; or that
+        the server has let go of the lock of a scan.
 
         Raises
         ------
-        LibraryError : it was.
+        LibraryError : it was, or it has.
         """
+        with self._errors():
+            self._backend.check_lock()
         if not self._is_in_place():
             raise self._not_in_place()
 
@@ -91,6 +111,23 @@ class Database:
             f"{self.location}: was deleted or replaced while it was in use: nothing more can "
             f"be stored in it; run the command again"
         )
+
+    def is_unfinished(self, connection: Connection) -> bool:
+        """Whether it has the mark of the copy that it was opened for."""
+        return _stored_version(connection) == self._unfinished_copy
+
+    @staticmethod
+    def set_version(connection: Connection, version: str) -> None:
+        """Put the version of the schema, or the mark of a copy, in the place of what is there."""
+        connection.execute(text("UPDATE alembic_version SET version_num = :new"), {"new": version})
+
+    def last_ids(self, connection: Connection) -> dict[str, int]:
+        """The last id that was given out, by table: of rows that are gone, too."""
+        return self._backend.last_ids(connection)
+
+    def set_last_ids(self, connection: Connection, last_ids: Mapping[str, int]) -> None:
+        """Give out none of these, nor of those that are there."""
+        self._backend.set_last_ids(connection, last_ids)
 
     @contextmanager
     def read(self) -> Iterator[Connection]:
@@ -111,25 +148,40 @@ class Database:
             yield connection
 
     @contextmanager
-    def scan_lock(self) -> Iterator[None]:
+    def scan_lock(self, folders: Sequence[str] | None = None) -> Iterator[None]:
         """Held by the one scan that may run, or who must not meet one; gone with its process.
+
+        Parameters
+        ----------
+        folders : that are scanned, or single files; None for all. Only on a server may others be
+            scanned meanwhile.
 
         Raises
         ------
         LibraryError : another scan holds it, or the database cannot be written.
         """
-        with self._backend.scan_lock():
+        with self._locked(folders):
             # A transaction that changes nothing leaves the file as it is, but needs the right to
             # write it: better refused now than after the first hour.
             with self._errors(), self._writing.begin() as connection:
                 connection.execute(delete(changes).where(false()))
             yield
 
-    def _bring_up_to_date(self) -> None:
+    @contextmanager
+    def _locked(self, folders: Sequence[str] | None) -> Iterator[None]:
+        """The backend's lock; its errors are told as others are, not what is done under it."""
+        with ExitStack() as stack:
+            with self._errors():
+                stack.enter_context(self._backend.scan_lock(self.engine, folders))
+            yield
+
+    def _bring_up_to_date(self, create: bool) -> None:
         with self.read() as connection:
             version = self._version(connection)
         if version == SCHEMA_VERSION:
             return
+        if version is None and self.is_shared and not create:
+            raise LibraryError(f"{self.location}: there is no library; scan a folder to make one")
         # Another process may do the same right now. The write lock makes one of the two wait,
         # and then find that there is nothing left to do.
         advice = (
@@ -146,21 +198,24 @@ class Database:
         names = self._backend.table_names(connection)
         if not names:
             return None
-        version = (
-            connection.exec_driver_sql("SELECT version_num FROM alembic_version").scalar()
-            if {"alembic_version", "tracks"} <= names
-            else None
-        )
+        version = _stored_version(connection) if {"alembic_version", "tracks"} <= names else None
         if version is None:
             raise LibraryError(
                 f"{self.location}: a database, but not a soundalike library; name another one"
+            )
+        if version == self._unfinished_copy:
+            return SCHEMA_VERSION
+        if version.startswith("copying"):
+            raise LibraryError(
+                f"{self.location}: a library was being copied to this place, and is not complete; "
+                f"run the same `soundalike library copy` again, or delete this one"
             )
         if version > SCHEMA_VERSION:
             raise LibraryError(
                 f"{self.location}: made by a newer soundalike (schema {version}, this one knows "
                 f"{SCHEMA_VERSION}); upgrade soundalike, or use another library"
             )
-        return str(version)
+        return version
 
     @contextmanager
     def _errors(self, when_read_only: str | None = None) -> Iterator[None]:
@@ -177,22 +232,46 @@ class Database:
                 raise
             if when_read_only is not None and self._backend.is_read_only(cause):
                 advice = when_read_only
-            raise LibraryError(f"{self.location}: {cause}: {advice}") from error
+            said = self._backend.said(cause or error)
+            raise LibraryError(f"{self.location}: {said}: {advice}") from error
 
 
-def _url_of(location: str | os.PathLike[str]) -> URL:
+def _stored_version(connection: Connection) -> str | None:
+    found = connection.execute(text("SELECT version_num FROM alembic_version")).scalar()
+    return None if found is None else str(found)
+
+
+def backend_of(location: str | os.PathLike[str]) -> Backend:
+    """What answers at a place: a path, or a URL.
+
+    Raises
+    ------
+    InvalidArgument : a URL that is not understood, or is no library's. Its text is not repeated:
+        it may hold a password.
+    MissingExtra : its driver is not installed.
+    """
     if not isinstance(location, str) or "://" not in location:
-        return url_of_path(location)
+        return SQLite(url_of_path(location))
+    scheme = location.partition("://")[0]
     try:
         url = make_url(location)
-    except ArgumentError as error:
-        raise InvalidArgument(f"{location!r} is not a database URL: {error}") from error
-    if url.get_backend_name() != "sqlite":
+    # The number of a port is read by int().
+    except (ArgumentError, ValueError):
         raise InvalidArgument(
-            f"{url.render_as_string()!r}: this version keeps libraries in SQLite only; "
-            f"give a path or a URL such as sqlite:////home/me/library.db"
-        )
-    return url
+            f"{scheme}://...: not a database URL, such as postgresql://USER@HOST:PORT/DATABASE or "
+            f"sqlite:////home/me/library.db; in a name, write @ as %40 and / as %2F"
+        ) from None
+    kind = url.get_backend_name()
+    if kind == "sqlite":
+        return SQLite(url)
+    if kind in ("postgresql", "postgres"):
+        from soundalike.library.storage.postgresql import PostgreSQL
+
+        return PostgreSQL(url)
+    raise InvalidArgument(
+        f"{scheme}://...: a library is kept in SQLite or PostgreSQL; give a path, or a URL such as "
+        f"sqlite:////home/me/library.db or postgresql://USER@HOST/DATABASE"
+    )
 
 
 def _upgrade(connection: Connection) -> None:

