@@ -32,6 +32,7 @@ from soundalike.library.storage.database import Database
 from soundalike.library.storage.encoding import EncodedAnalysis, decode
 from soundalike.library.storage.schema import analyses, contents, is_fast, tracks
 from soundalike.models import ModelInfo
+from soundalike.urls import url_of
 from soundalike.remote import check_url
 from soundalike.urls import url_of
 from soundalike.workers.jobs import Facts
@@ -199,7 +200,7 @@ class _Reader:
         if url is not None:
             check_url(url)
             return url
-        if os.path.isabs(path):
+        if os.path.isabs(path) or url_of(path) is not None:
             return path
         if self._base is None:
             raise InvalidArgument(
