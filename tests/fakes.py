@@ -19,6 +19,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+from sqlalchemy import text as sql
 
 from soundalike.analysis import FAST, Analysis
 from soundalike.audio.source import Source
@@ -309,6 +310,13 @@ def contents_of(library: Library) -> Counter[tuple[str, str, str | None]]:
             (heard,) = library.analysis(track.track_id).notes
         found[str(track.path), track.status, heard] += 1
     return found
+
+
+def ask(library: Library, statement: str, **values: Any) -> list[tuple[Any, ...]]:
+    """The rows of a statement on the database of a library, which may change it."""
+    with library._database.write() as connection:
+        found = connection.execute(sql(statement), values)
+        return [tuple(row) for row in found] if found.returns_rows else []
 
 
 def fresh_index(library: Library) -> Index:

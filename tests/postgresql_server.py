@@ -35,6 +35,11 @@ _TEMPLATE = "soundalike_template"
 _QUICK = ("fsync = off", "full_page_writes = off", "synchronous_commit = off")
 
 
+# Which databases stand for which files, and where.
+_KNOWN: dict[Path, str] = {}
+_SERVERS: list[Server] = []
+
+
 class Server:
     """A running server, and databases on it.
 
@@ -122,7 +127,8 @@ def libraries_on_postgresql(
 ) -> Iterator[None]:
     """Every file that a test opens as a library is a database instead."""
     server: Server = request.getfixturevalue("postgresql")
-    known: dict[Path, str] = {}
+    _SERVERS.append(server)
+    known = _KNOWN
     folder = tmp_path_factory.mktemp("memory")
     in_file = database.backend_of
 
@@ -137,7 +143,7 @@ def libraries_on_postgresql(
         if path.exists() or not path.parent.is_dir():
             return in_file(location)
         if path not in known:
-            known[path] = "test_" + hashlib.sha256(os.fsencode(path)).hexdigest()[:40]
+            known[path] = _name_of(path)
             if not server.has(known[path]):
                 server.library(known[path])
         return PostgreSQL(make_url(server.url(known[path])))
@@ -148,7 +154,31 @@ def libraries_on_postgresql(
         yield
 
 
-def beside(library: Any) -> Path:
-    """What the names of the files beside a library begin with."""
-    assert library.beside is not None
-    return Path(library.beside)
+def duplicate(source: Path, target: Path) -> Path:
+    """Another library with what one has that stands for a file, or lies in it; its place.
+
+    Parameters
+    ----------
+    target : a place, or a folder, in which it has the same name.
+    """
+    if target.is_dir():
+        target = target / source.name
+    if source.exists():
+        return Path(shutil.copy(source, target))
+    (server,) = _SERVERS
+    old = _KNOWN[Path(os.path.realpath(source))]
+    path = Path(os.path.realpath(target))
+    _KNOWN[path] = _name_of(path)
+    # Nobody may be connected to what is copied.
+    server.run(
+        "SELECT pg_terminate_backend(pid) FROM pg_stat_activity "
+        f"WHERE datname = '{old}' AND pid <> pg_backend_pid()"
+    )
+    server.drop(_KNOWN[path])
+    server.make(_KNOWN[path], template=old)
+    server.run("UPDATE library_id SET id = gen_random_uuid()::text", _KNOWN[path])
+    return target
+
+
+def _name_of(path: Path) -> str:
+    return "test_" + hashlib.sha256(os.fsencode(path)).hexdigest()[:40]

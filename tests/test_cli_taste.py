@@ -5,7 +5,6 @@ from __future__ import annotations
 import csv
 import json
 import os
-import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -14,6 +13,7 @@ from typing import Any
 import pytest
 from click.testing import CliRunner, Result
 from fakes import FACETED, open_library
+from postgresql_server import duplicate
 from test_judgements import N_TRACKS, fill, listen
 
 from soundalike.cli import cli
@@ -26,7 +26,7 @@ def filled(tmp_path_factory: pytest.TempPathFactory) -> Path:
     with open_library(folder, name=FACETED) as library:
         assert library.scan([fill(folder)]).analysed == N_TRACKS
     # Closed, all of it is in the one file.
-    shutil.copy(folder / "library.db", folder / "plain.db")
+    duplicate(folder / "library.db", folder / "plain.db")
     with open_library(folder, name=FACETED) as library:
         listen(library)
     return folder
@@ -36,8 +36,8 @@ def filled(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def place(filled: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """A library of the fake's without judgements, that the commands find; in its folder another
     one, ``judged.db``."""
-    shutil.copy(filled / "plain.db", tmp_path / "library.db")
-    shutil.copy(filled / "library.db", tmp_path / "judged.db")
+    duplicate(filled / "plain.db", tmp_path / "library.db")
+    duplicate(filled / "library.db", tmp_path / "judged.db")
     with open_library(filled, name=FACETED) as library:
         model = library.model
     monkeypatch.setattr(library_module, "find_model", lambda _: model)

@@ -20,6 +20,7 @@ from audio_files import write_audio
 from click.testing import CliRunner, Result
 from mutagen.id3 import TALB, TCON, TIT2, TPE1
 from mutagen.wave import WAVE
+from postgresql_server import duplicate
 from test_cli_commands import drum, organ
 
 import soundalike
@@ -216,7 +217,7 @@ def test_the_terminal_gets_a_table_and_plain_words(place: Path) -> None:
 
 
 def test_a_sample_for_the_baseline_is_drawn_in_whole_folders(place: Path, tmp_path: Path) -> None:
-    shutil.copy(place / "library.db", tmp_path / "library.db")
+    duplicate(place / "library.db", tmp_path / "library.db")
     with Library(tmp_path / "library.db", create=False) as library:
         told = []
         evaluation = evaluate_library(
@@ -281,7 +282,7 @@ def test_stopped_it_gives_what_is_measured_and_goes_on_from_there(
 
 @pytest.mark.skipif(sys.platform == "win32", reason="Windows sends Ctrl-C in another way")
 def test_ctrl_c_prints_what_is_measured(place: Path, tmp_path: Path) -> None:
-    shutil.copy(place / "library.db", tmp_path / "library.db")
+    duplicate(place / "library.db", tmp_path / "library.db")
     words = ["evaluate", "--library", str(tmp_path / "library.db"), "--jobs", "1", "-k", "5"]
     with subprocess.Popen(
         [sys.executable, "-m", "soundalike", *words],

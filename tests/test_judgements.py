@@ -10,6 +10,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 from fakes import FACETED, LAYOUT, OnePool, open_library, tag_track, write_track
+from postgresql_server import duplicate
 from test_library_read_only import no_rights, open_folder  # noqa: F401
 
 from soundalike.errors import InvalidArgument, LibraryError, ModelMismatch, TrackNotFound
@@ -39,7 +40,7 @@ def filled(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture
 def folder(filled: Path, tmp_path: Path) -> Path:
     """A library, the music of which lies in a folder that all tests share."""
-    shutil.copy(filled / "library.db", tmp_path)
+    duplicate(filled / "library.db", tmp_path)
     return tmp_path
 
 

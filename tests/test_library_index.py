@@ -13,7 +13,7 @@ from typing import Any
 
 import numpy as np
 import pytest
-from fakes import fresh_index, open_library, open_upgraded, same_index, write_track
+from fakes import ask, fresh_index, open_library, open_upgraded, same_index, write_track
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -43,7 +43,9 @@ def library(tmp_path: Path, music: Path) -> Iterator[Library]:
 
 
 def file_of(folder: Path, version: str = "1") -> Path:
-    return folder / f"library.db.fake@{version}.index"
+    with open_library(folder) as library:
+        assert library.beside is not None
+        return library.beside.with_name(f"{library.beside.name}.fake@{version}.index")
 
 
 def forbid_reading_all(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -290,13 +292,14 @@ def test_rows_are_read_from_the_file_and_room_is_behind_them(tmp_path: Path) -> 
 
 
 def damage_embedding(folder: Path, track_id: int, value: bytes) -> None:
-    with closing(sqlite3.connect(folder / "library.db")) as database:
-        database.execute(
-            "UPDATE analyses SET embedding = ? "
-            "WHERE content_id = (SELECT content_id FROM tracks WHERE id = ?)",
-            (value, track_id),
+    with open_library(folder) as library:
+        ask(
+            library,
+            "UPDATE analyses SET embedding = :value "
+            "WHERE content_id = (SELECT content_id FROM tracks WHERE id = :track_id)",
+            value=value,
+            track_id=track_id,
         )
-        database.commit()
 
 
 @pytest.mark.parametrize(
@@ -331,9 +334,7 @@ def test_a_damaged_embedding_is_skipped_named_and_made_again(
 
 
 def test_damaged_excerpts_are_told_as_such(library: Library, tmp_path: Path) -> None:
-    with closing(sqlite3.connect(tmp_path / "library.db")) as database:
-        database.execute("UPDATE excerpts SET embeddings = ?", (b"abc",))
-        database.commit()
+    ask(library, "UPDATE excerpts SET embeddings = :value", value=b"abc")
     with pytest.raises(Exception, match=r"#4 .*stored analysis is damaged .*scan its folder again"):
         library.analysis(4)
     assert library.similar(4, 3).searched == 29
@@ -379,13 +380,13 @@ def test_damage_to_what_one_model_said_is_no_failure_for_another(
     for version in ("1", "2"):
         with open_library(tmp_path, version=version) as library:
             library.scan([music])
-    with closing(sqlite3.connect(tmp_path / "library.db")) as database:
-        database.execute(
-            "UPDATE analyses SET embedding = ? WHERE model_id = (SELECT id FROM models WHERE "
+    with open_library(tmp_path) as opened:
+        ask(
+            opened,
+            "UPDATE analyses SET embedding = :value WHERE model_id = (SELECT id FROM models WHERE "
             "version = '1') AND content_id = (SELECT content_id FROM tracks WHERE id = 4)",
-            (b"abc",),
+            value=b"abc",
         )
-        database.commit()
     file_of(tmp_path).unlink()
     with open_library(tmp_path) as library:
         assert library.similar(3, 50).searched == 28

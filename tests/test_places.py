@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 import itertools
-import sqlite3
 from pathlib import Path
 
 import numpy as np
 import pytest
-from fakes import FACETED, LAYOUT, open_library, write_track
+from fakes import FACETED, LAYOUT, ask, open_library, write_track
 from hypothesis import given
 from hypothesis import strategies as st
 from numpy.typing import NDArray
@@ -235,12 +234,9 @@ def test_damaged_excerpts_are_left_out(tmp_path: Path) -> None:
     with open_library(tmp_path, name=FACETED) as library:
         library.scan([music(tmp_path)])
         whole = find_passages(library, "0", 20, start_s=3.0, end_s=8.0)
-        with sqlite3.connect(tmp_path / "library.db") as database:
-            for number, column in enumerate(("embeddings", "scales", "starts_s"), start=2):
-                database.execute(
-                    f"UPDATE excerpts SET {column} = substr({column}, 2) WHERE analysis_id = ?",
-                    (number,),
-                )
+        for number, column in enumerate(("embeddings", "scales", "starts_s"), start=2):
+            cut = f"UPDATE excerpts SET {column} = substr({column}, 2) WHERE analysis_id = :number"
+            ask(library, cut, number=number)
         found = find_passages(library, "0", 20, start_s=3.0, end_s=8.0)
     assert (found.searched, found.not_searched) == (whole.searched - 3, 3)
     names = {match.track.name for match in found.matches}

@@ -5,22 +5,22 @@ from __future__ import annotations
 import os
 import re
 import shutil
-import sqlite3
 import sys
 import time
 from collections import Counter
 from collections.abc import Callable, Iterator
-from contextlib import closing
 from dataclasses import asdict
 from pathlib import Path
 
 import av
 import fakes
 import pytest
-from fakes import InlinePool, contents_of, open_library, text_of, write_track
+from fakes import InlinePool, ask, contents_of, open_library, text_of, write_track
+from sqlalchemy import select
 
 from soundalike.errors import InvalidArgument, LibraryError, ModelMismatch
 from soundalike.library import Library, ScanProgress, ScanReport
+from soundalike.library.storage.schema import metadata
 
 POSIX = sys.platform != "win32"
 
@@ -98,9 +98,18 @@ def test_a_first_scan_analyses_everything(
 
 def stored(library: Library) -> list[str]:
     """All that is in the database, but for when its folders were scanned."""
-    with closing(sqlite3.connect(library.location)) as connection:
-        connection.execute("UPDATE folders SET scanned_at = 0")
-        return list(connection.iterdump())
+    with library._database.read() as connection:
+        return [
+            repr(
+                [
+                    value
+                    for name, value in zip(row._fields, row, strict=True)
+                    if name != "scanned_at"
+                ]
+            )
+            for table in metadata.sorted_tables
+            for row in connection.execute(select(table).order_by(*table.primary_key))
+        ]
 
 
 def test_a_second_scan_reads_nothing_and_writes_only_when_it_was(
@@ -149,9 +158,7 @@ def test_a_changed_file_is_analysed_again(
 
 
 def stored_analyses(library: Library) -> int:
-    with sqlite3.connect(library.location) as connection:
-        (count,) = connection.execute("SELECT count(*) FROM analyses").fetchone()
-    connection.close()
+    ((count,),) = ask(library, "SELECT count(*) FROM analyses")
     return int(count)
 
 

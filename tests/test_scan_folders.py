@@ -4,14 +4,12 @@ from __future__ import annotations
 
 import os
 import shutil
-import sqlite3
 from collections.abc import Iterator
-from contextlib import closing
 from pathlib import Path
 
 import fakes
 import pytest
-from fakes import open_library, tag_track, write_track
+from fakes import ask, open_library, tag_track, write_track
 
 from soundalike.errors import InvalidArgument, TrackNotFound
 from soundalike.library import Library
@@ -39,9 +37,8 @@ def names(library: Library) -> list[str]:
 
 
 def remembered(library: Library) -> dict[str, tuple[object, ...]]:
-    with closing(sqlite3.connect(library.location)) as connection:
-        rows = connection.execute("SELECT path, excludes, pattern, tag_encoding FROM folders")
-        return {os.path.basename(os.fsdecode(row[0])): tuple(row[1:]) for row in rows}
+    rows = ask(library, "SELECT path, CAST(excludes AS text), pattern, tag_encoding FROM folders")
+    return {os.path.basename(os.fsdecode(row[0])): tuple(row[1:]) for row in rows}
 
 
 @pytest.mark.parametrize(
@@ -69,9 +66,8 @@ def test_bins_are_left_out_and_their_tracks_removed(
     library.scan([music])
     # As an earlier version found it there.
     gone = write_track(music / bin_name / "Album/gone.wav", "gone")
-    with closing(sqlite3.connect(library.location)) as connection:
-        connection.execute("UPDATE tracks SET path = ? WHERE path = ?", (bytes(gone), bytes(kept)))
-        connection.commit()
+    rename = "UPDATE tracks SET path = :new WHERE path = :old"
+    ask(library, rename, new=bytes(gone), old=bytes(kept))
     kept.unlink()
     report = library.scan([music])
     assert (report.removed, report.missing, report.unchanged) == (1, 0, 5)
@@ -137,8 +133,7 @@ def test_excluded_tracks_are_not_found_and_their_analyses_gone(
         library.track(number)
     found = library.similar(music / "Album/1.wav").matches
     assert sorted(match.track.path.stem for match in found) == ["2", "5"]
-    with closing(sqlite3.connect(library.location)) as connection:
-        assert connection.execute("SELECT count(*) FROM analyses").fetchone() == (3,)
+    assert ask(library, "SELECT count(*) FROM analyses") == [(3,)]
 
 
 def test_missing_tracks_are_removed_as_well(library: Library, music: Path) -> None:

@@ -4,15 +4,13 @@ from __future__ import annotations
 
 import os
 import shutil
-import sqlite3
 import sys
 from collections.abc import Iterator
-from contextlib import closing
 from pathlib import Path
 
 import fakes
 import pytest
-from fakes import fake_model, open_library, open_upgraded, tag_track, write_track
+from fakes import ask, fake_model, open_library, open_upgraded, tag_track, write_track
 
 from soundalike.library import Library, ScanReport
 
@@ -50,10 +48,7 @@ def numbers(report: ScanReport) -> dict[str, int]:
 
 
 def in_database(library: Library, statement: str) -> list[tuple[object, ...]]:
-    with closing(sqlite3.connect(library.location)) as connection:
-        found = connection.execute(statement).fetchall()
-        connection.commit()
-    return found
+    return ask(library, statement)
 
 
 @NO_CTIME

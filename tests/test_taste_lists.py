@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import math
-import shutil
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
 from itertools import pairwise
@@ -16,6 +15,7 @@ import pytest
 from click.testing import CliRunner, Result
 from fakes import FACETED, LAYOUT, open_library
 from listening import make_listening, open_listening
+from postgresql_server import duplicate
 from test_judgements import listen
 
 from soundalike.cli import cli
@@ -203,7 +203,7 @@ def listened(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture
 def judged(listened: Path, tmp_path: Path) -> Iterator[Library]:
     """A library whose listener hears rhythm above all."""
-    shutil.copy(listened / "library.db", tmp_path)
+    duplicate(listened / "library.db", tmp_path)
     with open_listening(tmp_path) as opened:
         yield opened
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import shutil
 import wave
 from collections.abc import Iterator, Sequence
 from pathlib import Path
@@ -11,6 +10,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 from click.testing import CliRunner
+from postgresql_server import duplicate
 
 from benchmarks.version_set import composed
 from soundalike.cli.app import cli
@@ -92,7 +92,7 @@ def test_similar_hides_copies_and_what_is_known_to_be_a_version(
 ) -> None:
     original = place / "music" / "0 original.wav"
     # Of versions nothing is known before they are looked for.
-    shutil.copyfile(place / "library.db", tmp_path / "library.db")
+    duplicate(place / "library.db", tmp_path / "library.db")
     with Library(tmp_path / "library.db", create=False) as library:
         before = library.similar(original, 20)
         assert {"0 mp3 64"} <= {each.track.path.stem for each in before.copies}
@@ -151,7 +151,7 @@ def test_no_piece_comes_twice_in_what_is_played(library: Library) -> None:
 
 
 def test_only_what_is_new_is_compared(place: Path, tmp_path: Path) -> None:
-    shutil.copyfile(place / "library.db", tmp_path / "library.db")
+    duplicate(place / "library.db", tmp_path / "library.db")
     later = place / "music" / "1 cover.wav"
     n = PIECES + 2 * (len(CHANGED) - 1)
     told: list[tuple[int, int]] = []

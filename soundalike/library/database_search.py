@@ -8,7 +8,7 @@ belongs among them, more are asked for: the matches are those of a search in mem
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
@@ -29,7 +29,7 @@ from soundalike.library.storage.schema import analyses, below, contents, tracks
 from soundalike.library.view import View
 from soundalike.models.lineage import EmbeddingSpace
 
-__all__ = ["asked", "heard", "index_vectors", "search_vectors"]
+__all__ = ["asked_track", "index_vectors", "search_vectors", "stored"]
 
 # Candidates of the first look, for each track that is wanted and beside these; then four times as
 # many, until it is enough.
@@ -39,7 +39,7 @@ _EACH, _MORE, _GROWTH = 10, 100, 4
 _ERROR = 2e-3
 
 
-def asked(snapshot: Snapshot, keeper: IndexKeeper, seed: SeedQuery) -> Asked:
+def asked_track(snapshot: Snapshot, keeper: IndexKeeper, seed: SeedQuery) -> Asked:
     """What a query means.
 
     Raises
@@ -58,7 +58,7 @@ def asked(snapshot: Snapshot, keeper: IndexKeeper, seed: SeedQuery) -> Asked:
     return found
 
 
-def heard(snapshot: Snapshot, keeper: IndexKeeper, asked: Asked) -> Heard | None:
+def stored(snapshot: Snapshot, keeper: IndexKeeper, asked: Asked) -> Heard | None:
     """What is stored of it; None for what has to be analysed."""
     track = asked.found.track
     ids = [] if track is None else [track.track_id]
@@ -100,6 +100,8 @@ def search_vectors(
     while True:
         found = nearest(wanted, approximate=approximate)
         ids = [track_id for track_id, _ in found]
+        if conditions:
+            ids += _with_their_audio(connection, ids)
         part = keeper.part(snapshot, [*ids, *own], counts)
         _tell_artists(snapshot, part, limits)
         result = search(
@@ -138,6 +140,18 @@ def _check(connection: Connection) -> None:
         raise InvalidArgument(
             "a library in a file has no vectors to search by: it is searched in memory"
         )
+
+
+def _with_their_audio(connection: Connection, track_ids: Sequence[int]) -> list[int]:
+    """The tracks with the bytes or the audio of one of some: copies are told, whatever the limits
+    say of them."""
+    theirs = (
+        select(contents.c.audio_digest)
+        .join(tracks, tracks.c.content_id == contents.c.id)
+        .where(tracks.c.id.in_(track_ids), contents.c.audio_digest.is_not(None))
+    )
+    having = select(contents.c.id).where(contents.c.audio_digest.in_(theirs))
+    return list(connection.scalars(select(tracks.c.id).where(tracks.c.content_id.in_(having))))
 
 
 def _conditions(snapshot: Snapshot, limits: Limits) -> list[ColumnElement[bool]]:

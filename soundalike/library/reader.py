@@ -21,10 +21,10 @@ from soundalike.errors import (
     printable,
 )
 from soundalike.files import is_gone
-from soundalike.library import database_search
 from soundalike.library.by_words import find_by_words, known_words, vocabulary_of
 from soundalike.library.changes import Position, position
 from soundalike.library.copies import duplicate_groups
+from soundalike.library.database_search import asked_track, index_vectors, search_vectors, stored
 from soundalike.library.forget import missing_tracks
 from soundalike.library.index import Index, IndexKeeper
 from soundalike.library.limits import Limits
@@ -244,12 +244,12 @@ class Reader:
     ) -> SimilarResult:
         with self._database.read() as connection:
             snapshot = self._snapshot(connection)
-            asked = database_search.asked(snapshot, self._index, seed)
-            heard = database_search.heard(snapshot, self._index, asked)
+            asked = asked_track(snapshot, self._index, seed)
+            heard = stored(snapshot, self._index, asked)
         if heard is None:
             heard = self._hear(asked, snapshot.space)
         with self._database.read() as connection:
-            return database_search.search_vectors(
+            return search_vectors(
                 Snapshot(connection, snapshot.space),
                 self._index,
                 heard,
@@ -263,7 +263,7 @@ class Reader:
         with self._database.read() as connection:
             space = self._snapshot(connection).space
         with self._database.write() as connection:
-            return database_search.index_vectors(connection, space, drop=drop)
+            return index_vectors(connection, space, drop=drop)
 
     def _with_heard(
         self,
