@@ -55,10 +55,10 @@ test-page: $(STAMP)-test ## test the page in Chromium (Debian: apt-get install c
 	$(BIN)/python -m pytest -n 2 --dist worksteal -m page tests
 
 test-ray: $(STAMP)-many ## test scans on a Ray cluster of two nodes, which is started for it
-	$(BIN)/python -m pytest -m ray tests
+	$(BIN)/python -m pytest -m ray tests/test_ray.py
 
 test-remote: $(STAMP)-many ## test music on S3, HTTP and SFTP servers, which are started for it
-	$(BIN)/python -m pytest -n 2 --dist worksteal -m remote tests
+	$(BIN)/python -m pytest -n 2 --dist worksteal -m remote tests/test_remote.py
 
 test-endurance: $(STAMP)-test ## kill scans, fill a disk (as root), disturb and damage files, for some minutes
 	$(BIN)/python -m pytest -n 2 --dist worksteal -m endurance tests

@@ -41,7 +41,7 @@ def _started(head: dict[str, Any], second: dict[str, Any]) -> Any:
     from ray.cluster_utils import Cluster
 
     for attempt in range(_ATTEMPTS):
-        cluster = Cluster()
+        cluster: Any = Cluster()
         try:
             cluster.add_node(**head)
             cluster.add_node(**second)
