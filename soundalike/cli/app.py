@@ -56,7 +56,10 @@ SECTIONS: dict[str, dict[str, str]] = {
         "forget": "soundalike.cli.missing:forget",
         "evaluate": "soundalike.cli.evaluate:evaluate",
         "serve": "soundalike.cli.serve:serve",
+    },
+    "Your players": {
         "link": "soundalike.cli.link:link",
+        "mpd": "soundalike.cli.mpd:mpd",
     },
     "Your taste": {
         "like": "soundalike.cli.judge:like",
