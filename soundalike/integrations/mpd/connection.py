@@ -181,6 +181,8 @@ class Mpd:
         address = self.address
         self._client.timeout = min(_HELLO_S, address.timeout_s)
         try:
+            if address.port is None:
+                _try_socket(address.host, self._client.timeout)
             self._client.connect(address.host, address.port)
         except TimeoutError as error:
             raise ServerAway(
@@ -203,12 +205,12 @@ class Mpd:
                 f"--host and --port, and that MPD runs"
             ) from error
         self._client.timeout = address.timeout_s
-        numbers = tuple(int(part) for part in self.version.split(".") if part.isdecimal())
-        if numbers < _LEAST:
+        version = self.version
+        if tuple(int(part) for part in version.split(".") if part.isdecimal()) < _LEAST:
             self.close()
             least = ".".join(map(str, _LEAST))
             raise ServerError(
-                f"{address.url}: speaks version {self.version or 'unknown'} of the protocol, and "
+                f"{address.url}: speaks version {version or 'unknown'} of the protocol, and "
                 f"{least} is the oldest that is known here: upgrade MPD"
             )
         if address.port is not None:
@@ -292,6 +294,18 @@ class Mpd:
                 f"{url}: the connection broke ({' '.join(str(error).split()).lower()}): check that "
                 f"MPD runs"
             ) from error
+
+
+def _try_socket(path: str, timeout_s: float) -> None:
+    """Connect to a socket, and let it go: the client would leave one open that fails.
+
+    Raises
+    ------
+    OSError : it fails.
+    """
+    with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as probe:
+        probe.settimeout(timeout_s)
+        probe.connect("\0" + path[1:] if path.startswith("@") else path)
 
 
 def _check(arguments: Sequence[str | int | float]) -> None:

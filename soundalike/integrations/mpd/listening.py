@@ -20,6 +20,8 @@ SKIPPED_WITHIN_S: Final = 10.0
 _NEAR_END_S, _NEAR_END_SHARE = 3.0, 0.1
 # Of a song that came to its end so much must have been heard: whoever seeks may have left it out.
 _LEAST_SHARE = 0.5
+# So much later than it happens a change is told, on a busy machine.
+_LATEST_S = 3.0
 _REMEMBERED = 1_000
 
 
@@ -119,11 +121,11 @@ class Listening:
 
 
 def _into(now: Moment, last: Moment) -> float:
-    """How long the song that is current now has been heard: not before the last time that MPD said
-    anything, wherever in it somebody began."""
-    if now.state == "stop":
+    """How long a song that has just become current has been heard. MPD tells that at once: where it
+    is further in, somebody began there."""
+    if now.state == "stop" or now.elapsed_s > min(_LATEST_S, now.at_s - last.at_s):
         return 0.0
-    return max(0.0, min(now.elapsed_s, now.at_s - last.at_s))
+    return now.elapsed_s
 
 
 def _is_end(song: Moment, reached_s: float) -> bool:
