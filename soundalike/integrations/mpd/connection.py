@@ -53,7 +53,14 @@ def _config(_client: Any, lines: Iterator[str]) -> dict[str, str]:
 
 
 class _Client(mpd.MPDClient):  # type: ignore[misc]
-    pass
+    """Closes a connection that breaks: by itself it only lets go of it, and Python complains on
+    standard error of what was not written."""
+
+    def _reset(self) -> None:
+        for name in ("_wfile", "_rbfile", "_sock"):
+            with suppress(OSError, ValueError, KeyError, AttributeError, mpd.MPDError):
+                vars(self)[name].close()
+        vars(mpd.MPDClient)["_reset"](self)
 
 
 _Client.add_command("config", _config)

@@ -118,6 +118,8 @@ class MpdRadio:
         # The version of the queue for which nothing could be found that is not in it.
         self._full: int | None = None
         self._starts = False
+        # Whether MPD was playing when it last said something, and that is on another connection.
+        self._was_playing = self._is_new = False
         self.totals = RadioTotals()
 
     def keep(self, *, starts: bool) -> None:
@@ -146,6 +148,7 @@ class MpdRadio:
     def _follow(self, watcher: Watcher) -> ServerAway | None:
         """Do what a watcher's news ask for; how it came to lose MPD, or None where it stops."""
         self._listening.lose()
+        self._is_new = True
         now: Moment | None = None
         try:
             self._find_again()
@@ -192,6 +195,10 @@ class MpdRadio:
     # What is heard
 
     def _hear(self, now: Moment) -> None:
+        if self._was_playing and now.state == "stop" and now.song_id is None:
+            # What was lost while it played has run out of songs.
+            self._starts |= self._is_new
+        self._is_new, self._was_playing = False, now.state == "play"
         opinion = self._listening.follow(now)
         if now.uri is not None and now.state != "stop":
             self._heard.add(now.uri)
