@@ -93,14 +93,16 @@ class RunningMpd:
     def playing(self) -> str | None:
         return self.ask("currentsong").get("file")
 
-    def until(self, holds: Callable[[], bool], what: str, timeout_s: float = 60.0) -> None:
-        """Wait until something holds."""
+    def until(
+        self, holds: Callable[[], bool], what: str | Callable[[], str], timeout_s: float = 60.0
+    ) -> None:
+        """Wait until something holds; else tell what does not."""
         until = time.monotonic() + timeout_s
         while True:
             with suppress(OSError, mpd.MPDError):
                 if holds():
                     return
-            assert time.monotonic() < until, what
+            assert time.monotonic() < until, what if isinstance(what, str) else what()
             time.sleep(0.05)
 
 

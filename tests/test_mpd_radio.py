@@ -83,7 +83,7 @@ class Radio:
         self.mpd.until(holds, f"never said: {words}")
 
     def until_filled(self, ahead: int = AHEAD) -> None:
-        self.mpd.until(lambda: self.ahead() == ahead, f"never {ahead} ahead: {self.said}")
+        self.mpd.until(lambda: self.ahead() == ahead, lambda: f"never {ahead} ahead: {self.said}")
 
     def ahead(self) -> int:
         status = self.mpd.ask("status")
@@ -231,7 +231,7 @@ def test_a_connection_that_drops_is_made_again(mpd: RunningMpd, short: Music) ->
         found.until_said("MPD is back.")
         # Whether or not the queue ran out meanwhile, music goes on.
         found.until_filled()
-        mpd.until(lambda: mpd.ask("status")["state"] == "play", f"it stopped: {found.said}")
+        mpd.until(lambda: mpd.ask("status")["state"] == "play", lambda: f"it stopped: {found.said}")
         assert len(set(mpd.queue())) == len(mpd.queue())
         found.stop()
 
@@ -247,7 +247,7 @@ def test_a_queue_that_runs_out_while_nobody_looks_goes_on(mpd: RunningMpd, short
         mpd.ask("play", AHEAD)
         mpd.until(lambda: mpd.ask("status")["state"] == "stop", "it does not come to its end")
         broken.clear()
-        mpd.until(lambda: mpd.ask("status")["state"] == "play", f"it stopped: {found.said}")
+        mpd.until(lambda: mpd.ask("status")["state"] == "play", lambda: f"it stopped: {found.said}")
         found.until_filled()
         found.stop()
 
@@ -259,14 +259,19 @@ def test_when_all_have_come_they_come_again_and_none_twice_in_what_is_ahead(
     mpd.ask("consume", 1)
     with radio(mpd, short.library, "1", "--folder", short.folder / band, *ALL) as found:
         played = []
-        mpd.until(lambda: mpd.ask("status")["state"] == "play", f"it does not play: {found.said}")
+        mpd.until(
+            lambda: mpd.ask("status")["state"] == "play", lambda: f"it does not play: {found.said}"
+        )
         for _ in range(4):
-            mpd.until(lambda: len(mpd.queue()) >= 2, f"nothing comes: {found.said}")
-            assert len(set(mpd.queue())) == len(mpd.queue())
-            played.append(mpd.ask("status")["songid"])
-            mpd.ask("next")
+            # Two tracks may come, so one can stand ahead of the other.
+            mpd.until(
+                lambda: len(mpd.queue()) == 2 and "songid" in mpd.ask("status"),
+                lambda: f"nothing comes: {found.said}",
+            )
+            assert len(set(mpd.queue())) == 2
+            played.append(mpd.ask("status").get("songid"))
+            mpd.ask("playid", mpd.ask("playlistinfo")[1]["id"])
             mpd.until(lambda: mpd.ask("status").get("songid") not in played, "it does not go on")
-        assert mpd.ask("status")["state"] == "play"
         found.stop()
 
 

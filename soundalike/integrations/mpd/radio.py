@@ -349,6 +349,8 @@ class MpdRadio:
             return
         with self._connection() as mpd:
             now, there = look(mpd), queue(mpd)
+        if now.position is None and self._was_playing:
+            there = []  # all of them were played meanwhile
         start = now.position + 1 if now.position is not None and not now.is_random else 0
         ids = {song.uri: song.song_id for song in reversed(there[start:])}
         found = ((one, ids.get(one.uri)) for one in self._ahead)
