@@ -21,7 +21,6 @@ from servers import free_port
 _CONFIG = """
 music_directory "{music}"
 playlist_directory "{folder}/playlists"
-db_file "{folder}/database"
 state_file "{folder}/state"
 log_file "{folder}/log"
 bind_to_address "{folder}/socket"
@@ -108,7 +107,10 @@ class RunningMpd:
 
 @contextmanager
 def running_mpd(
-    music: Path, config: str = STICKERS, password: str | None = None
+    music: Path,
+    config: str = STICKERS,
+    password: str | None = None,
+    database: str = 'db_file "{folder}/database"\n',
 ) -> Iterator[RunningMpd]:
     """An MPD of its own over a folder, which it has looked through.
 
@@ -116,16 +118,19 @@ def running_mpd(
     ----------
     config : more lines of its configuration.
     password : with which the test asks it.
+    database : the lines about its database.
     """
     if shutil.which("mpd") is None:
         pytest.fail("there is no mpd: apt-get install mpd")
     # The path of a socket has 107 bytes at most.
-    with tempfile.TemporaryDirectory(prefix="mpd-") as name:
-        folder = Path(name)
-        (folder / "playlists").mkdir()
+    with tempfile.TemporaryDirectory(prefix="mpd-") as place:
+        folder = Path(place)
+        for name in ("playlists", "cache"):
+            (folder / name).mkdir()
         found = RunningMpd(folder, free_port(), password=password)
         text = _CONFIG.format(music=music, folder=folder, port=found.port)
-        (folder / "mpd.conf").write_text(text + config.format(folder=folder), encoding="utf-8")
+        text += (config + database).format(folder=folder)
+        (folder / "mpd.conf").write_text(text, encoding="utf-8")
         found.start()
         try:
             found.update()

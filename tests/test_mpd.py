@@ -158,23 +158,87 @@ def test_what_is_no_file_of_its_own_is_left_out_with_the_reason(
         assert shown[0]["reason"] == "a stream, not a file below the music folder"
         assert "a part of a larger file" in shown[1]["reason"]
         assert shown[2]["reason"] == "a file that is not in the library"
-        found.ask("play", 0)
-        found.ask("stop")
+        found.ask("play", 1)
         failed = call("mpd", "similar", code=1)
-        assert "a stream, not a file" in failed.output
+        assert "a part of a larger file" in failed.output
+
+
+class WebDav(BaseHTTPRequestHandler):
+    """A folder with a file, as a storage that MPD can mount."""
+
+    sound = b""
+
+    def do_PROPFIND(self) -> None:
+        one = (
+            "<D:response><D:href>{}</D:href><D:propstat><D:prop>{}</D:prop>"
+            "<D:status>HTTP/1.1 200 OK</D:status></D:propstat></D:response>"
+        )
+        folder = one.format("/", "<D:resourcetype><D:collection/></D:resourcetype>")
+        size = f"<D:getcontentlength>{len(self.sound)}</D:getcontentlength><D:resourcetype/>"
+        file = one.format("/far.flac", size)
+        both = file if self.path != "/" else folder
+        if self.path == "/" and self.headers.get("Depth") == "1":
+            both += file
+        body = f'<?xml version="1.0"?><D:multistatus xmlns:D="DAV:">{both}</D:multistatus>'.encode()
+        self._send(207, "text/xml", body)
+
+    def do_GET(self) -> None:
+        self._send(200, "audio/flac", self.sound)
+
+    def _send(self, status: int, kind: str, body: bytes) -> None:
+        self.send_response(status)
+        self.send_header("Content-Type", kind)
+        self.send_header("Content-Length", str(len(body)))
+        self.end_headers()
+        self.wfile.write(body)
+
+    def log_message(self, *_: object) -> None:
+        pass
+
+
+def test_what_lies_on_another_storage_is_left_out(
+    clean: None, place: Path, composed: Music, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    file = next(composed.folder.rglob("*.flac"))
+    handler = type("Handler", (WebDav,), {"sound": file.read_bytes()})
+    server = ThreadingHTTPServer(("127.0.0.1", 0), handler)
+    thread = threading.Thread(target=server.serve_forever, args=(0.02,), daemon=True)
+    thread.start()
+    config = (
+        'database {{\n plugin "simple"\n path "{folder}/db"\n'
+        ' cache_directory "{folder}/cache"\n}}\n'
+    )
+    try:
+        with running_mpd(composed.folder, config, database="") as found:
+            monkeypatch.setenv("MPD_HOST", found.socket)
+            found.ask("mount", "far", f"http://127.0.0.1:{server.server_port}/")
+            found.until(lambda: bool(found.ask("lsinfo", "far")), "MPD does not read the storage")
+            report = call_json("mpd")
+    finally:
+        server.shutdown()
+        server.server_close()
+        thread.join(20)
+    assert report["links"]["matched_by"] == {"path": N_PIECES}
+    (skipped,) = report["skipped"]
+    assert skipped["song"]["uri"] == "far/far.flac"
+    assert skipped["reason"] == "on another storage, which is mounted at far"
 
 
 def test_nothing_is_asked_twice(mpd: RunningMpd, place: Path, composed: Music) -> None:
     with Library(place) as library, Mpd(find_address()) as connection:
-        asked: list[int] = []
-        first = linked(library, connection, progress=asked.append)
+        asked: list[tuple[int, ...]] = []
+
+        def progress(*done: int) -> None:
+            asked.append(done)
+
+        first = linked(library, connection, progress=progress)
         assert asked
         asked.clear()
-        assert linked(library, connection, progress=asked.append).uris == first.uris
+        assert linked(library, connection, progress=progress).uris == first.uris
         assert asked == []
         # A forgotten server is linked again.
         library.unlink(first.server)
-        assert linked(library, connection, progress=asked.append).uris == first.uris
+        assert linked(library, connection, progress=progress).uris == first.uris
         assert asked
 
 

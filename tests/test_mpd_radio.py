@@ -164,6 +164,22 @@ def test_a_radio_fills_the_queue_learns_and_goes_on(
         assert library.taste_counts().plays == counts.plays  # nobody asked for it this time
 
 
+def test_a_radio_that_goes_on_begins_no_music(
+    mpd: RunningMpd, short: Music, tmp_path: Path
+) -> None:
+    state = tmp_path / "radio.json"
+    with radio(mpd, short.library, "1", "--state", state, *ALL) as first:
+        first.until_filled()
+        first.stop()
+    mpd.ask("clear")
+    with radio(mpd, short.library, "--state", state) as second:
+        mpd.until(lambda: len(mpd.queue()) == AHEAD, lambda: f"it is not filled: {second.said}")
+        assert mpd.ask("status")["state"] == "stop"
+        mpd.ask("play")
+        second.until_filled()
+        second.stop()
+
+
 def test_others_may_edit_the_queue_and_set_modes(mpd: RunningMpd, short: Music) -> None:
     files = sorted(str(each.relative_to(short.folder)) for each in short.folder.rglob("*.flac"))
     mpd.ask("repeat", 1)

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import click
 
 from soundalike.cli.link import MATCH_WORDS
-from soundalike.cli.mpd_options import AskedMpd, link_words, mpd_options
+from soundalike.cli.mpd_options import LINKING, AskedMpd, mpd_options
 from soundalike.cli.mpd_play import play, similar
 from soundalike.cli.mpd_queue import queue
 from soundalike.cli.mpd_stickers import stickers
@@ -76,13 +76,13 @@ def mpd(
     with (
         Library(library, model=model, create=False) as opened,
         asked.connect(("lsinfo", "stats")) as found,
-        decoding(link_words(0)) as progress,
+        decoding(LINKING) as progress,
     ):
         report = link(
             opened,
             found,
             music_directory=asked.music_directory,
-            progress=lambda n: progress.at(link_words(n)),
+            progress=lambda done, total: progress.at(LINKING, done, total),
         )
     if as_json:
         print_json(report)

@@ -22,9 +22,11 @@ if TYPE_CHECKING:
     from soundalike.integrations.mpd.queue import Gone
     from soundalike.library import Library
 
-__all__ = ["AskedMpd", "link_words", "mpd_options", "note_gone"]
+__all__ = ["LINKING", "AskedMpd", "mpd_options", "note_gone"]
 
 Decorated = TypeVar("Decorated", bound=Callable[..., Any])
+
+LINKING = "asking MPD for its songs"
 
 _TOLD = 10
 
@@ -48,12 +50,12 @@ class AskedMpd:
         """The tracks that it can play; raises as ``linked.linked``."""
         from soundalike.integrations.mpd.linked import linked
 
-        with decoding(link_words(0)) as progress:
+        with decoding(LINKING) as progress:
             return linked(
                 library,
                 mpd,
                 music_directory=self.music_directory,
-                progress=lambda n: progress.at(link_words(n)),
+                progress=lambda done, total: progress.at(LINKING, done, total),
             )
 
 
@@ -88,11 +90,6 @@ def mpd_options(command: Decorated) -> Decorated:
     ):
         wrapped = decorate(wrapped)
     return wrapped  # type: ignore[return-value]
-
-
-def link_words(n: int) -> str:
-    """What is being done while MPD tells its songs, of which it has told some."""
-    return "asking MPD for its songs" + (f": {n:,}" if n else "")
 
 
 def note_gone(gone: Sequence[Gone], what: str) -> None:

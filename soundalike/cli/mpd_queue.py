@@ -115,7 +115,8 @@ def queue(
     A song that you leave within its first 10 seconds counts against what is like it, one that you
     hear to its end counts for it: heard time counts, however you seek and pause. What the radio had
     put ahead of a skipped song makes room for other songs. You may add, move and delete songs, and
-    set any mode. When MPD is restarted, or the connection drops, it waits for it.
+    set any mode. When MPD is restarted, or the connection drops, it waits for it. Where MPD is
+    stopped, a new radio begins to play; one that goes on from a state waits until you play.
     """
     if not radio:
         if seeds or state is not None or clear or teach:
@@ -182,7 +183,8 @@ def queue(
         )
         with _stopping(events, STOP):
             note(f"radio at {address.url}, {ahead} songs ahead; Ctrl-C stops it")
-            keeper.keep(starts=True)
+            # At the start of a computer nobody wants music that nobody asked for.
+            keeper.keep(starts=known is None)
     totals = keeper.totals
     kept = f"; {printable(state)} goes on from here" if state is not None else ""
     note(

@@ -114,7 +114,7 @@ def link(
     mpd: Mpd,
     *,
     music_directory: str | None = None,
-    progress: Callable[[int], None] = lambda _: None,
+    progress: Callable[[int, int], None] = lambda *_: None,
 ) -> MpdReport:
     """Link the songs of an MPD to the tracks that they are.
 
@@ -122,7 +122,7 @@ def link(
     ----------
     music_directory : where MPD's music lies here. By default what MPD says, which it does on a
         local socket alone, else what was given the last time.
-    progress : told how many songs MPD has told.
+    progress : told how many songs MPD has told, and how many it has.
 
     Raises
     ------
@@ -172,7 +172,7 @@ def linked(
     mpd: Mpd,
     *,
     music_directory: str | None = None,
-    progress: Callable[[int], None] = lambda _: None,
+    progress: Callable[[int, int], None] = lambda *_: None,
 ) -> Linked:
     """The tracks that an MPD can play; linked again only where something has changed.
 

@@ -12,7 +12,7 @@ from soundalike.integrations.mpd.songs import queue
 
 __all__ = ["QUEUE_COMMANDS", "Gone", "How", "PutInQueue", "add_songs", "put_in_queue", "remove"]
 
-QUEUE_COMMANDS: Final = ("addid", "deleteid", "playid", "playlistinfo", "status")
+QUEUE_COMMANDS: Final = ("addid", "deleteid", "playid", "playlistinfo", "prioid", "status")
 """What MPD must allow for this."""
 
 How = Literal["replace", "append", "next"]

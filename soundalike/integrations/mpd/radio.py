@@ -10,7 +10,7 @@ from typing import Any, Final, Literal
 
 from soundalike.errors import InvalidArgument, LibraryError, ServerAway, ServerError
 from soundalike.integrations.mpd.address import Address
-from soundalike.integrations.mpd.connection import Mpd
+from soundalike.integrations.mpd.connection import QUEUE_IS_FULL, Mpd
 from soundalike.integrations.mpd.linked import Linked, linked
 from soundalike.integrations.mpd.listening import Listening, Moment, Opinion
 from soundalike.integrations.mpd.queue import QUEUE_COMMANDS, add_songs, remove
@@ -110,6 +110,8 @@ class MpdRadio:
         self._save = save
         self._tell = tell
         self._linked: Linked | None = None
+        # Whether MPD's songs are to be asked for again.
+        self._is_stale = False
         self._listening = Listening()
         self._ahead: list[_Ahead] = []
         self._told: list[tuple[Literal["like", "skip"], int]] = []
@@ -163,7 +165,7 @@ class MpdRadio:
                 if isinstance(event, ServerError):
                     raise event
                 if event == DATABASE:
-                    self._linked = None
+                    self._is_stale = True
                 else:
                     now = event
                     self._hear(now)
@@ -199,6 +201,8 @@ class MpdRadio:
             # What was lost while it played has run out of songs.
             self._starts |= self._is_new
         self._is_new, self._was_playing = False, now.state == "play"
+        # Somebody plays, or has paused it: whether it is to play is theirs to say from now on.
+        self._starts &= now.state == "stop"
         opinion = self._listening.follow(now)
         if now.uri is not None and now.state != "stop":
             self._heard.add(now.uri)
@@ -236,13 +240,16 @@ class MpdRadio:
             self._take_back()
         self._save(self._state)
         if self._settings.teaches:
-            self._library.note_play(
-                track_id,
-                played_at_s=time.time() - opinion.heard_s,
-                share=opinion.share,
-                is_skipped=not is_liked,
-                source="mpd",
-            )
+            try:
+                self._library.note_play(
+                    track_id,
+                    played_at_s=time.time() - opinion.heard_s,
+                    share=opinion.share,
+                    is_skipped=not is_liked,
+                    source="mpd",
+                )
+            except LibraryError as error:
+                self._tell(f"not noted for your taste: {error}")
 
     def _with(self, state: Mapping[str, Any], told: Sequence[tuple[str, int]]) -> Mapping[str, Any]:
         """A state that has been told some opinions."""
@@ -278,13 +285,14 @@ class MpdRadio:
             song_ids = self._add(mpd, wanted, now, there) if wanted > 0 else []
             if song_ids and self._starts and now.state == "stop":
                 mpd.ask("playid", song_ids[0])
-            if song_ids or now.state != "stop":
                 self._starts = False
             if len(song_ids) < wanted:
                 self._full = look(mpd).version
 
     def _stands_ahead(self, now: Moment, there: Sequence[MpdSong]) -> float:
         """How many songs are still to come."""
+        if self._starts and now.state == "stop":
+            return 0  # it begins with its own
         if now.is_random:
             return sum(song.uri not in self._heard for song in there if song.uri != now.uri)
         if now.position is None:
@@ -313,10 +321,17 @@ class MpdRadio:
             if uri in taken:
                 tries += 1
                 continue
-            song_ids, gone = add_songs(mpd, [uri])
+            try:
+                song_ids, gone = add_songs(mpd, [uri])
+            except ServerError as error:
+                self._state = before
+                if error.code != QUEUE_IS_FULL:
+                    raise
+                self._tell(str(error))
+                break
             for its, reason in gone:
                 tries += 1
-                self._linked = None
+                self._is_stale = True
                 self._tell(f"left out: {its}: {reason}")
             for song_id in song_ids:
                 tries = 0
@@ -336,11 +351,18 @@ class MpdRadio:
         return Mpd(self._address)
 
     def _songs(self) -> Linked:
-        if self._linked is None:
-            with self._connection() as mpd:
-                self._linked = linked(
-                    self._library, mpd, music_directory=self._settings.music_directory
-                )
+        if self._linked is None or self._is_stale:
+            try:
+                with self._connection() as mpd:
+                    self._linked = linked(
+                        self._library, mpd, music_directory=self._settings.music_directory
+                    )
+            except (InvalidArgument, LibraryError) as error:
+                # Such as while a disk is away: what MPD does not have is left out song by song.
+                if self._linked is None:
+                    raise
+                self._tell(f"MPD's songs are those of before: {error}")
+            self._is_stale = False
         return self._linked
 
     def _find_again(self) -> None:

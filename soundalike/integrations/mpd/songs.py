@@ -78,18 +78,21 @@ def mounts(mpd: Mpd) -> tuple[str, ...]:
     return tuple(each["mount"] for each in found if each.get("mount"))
 
 
-def all_songs(mpd: Mpd, progress: Callable[[int], None] = lambda _: None) -> Iterator[MpdSong]:
+def all_songs(
+    mpd: Mpd, progress: Callable[[int, int], None] = lambda *_: None
+) -> Iterator[MpdSong]:
     """The songs of MPD's database, folder by folder: an answer with all of them might be longer
     than MPD sends (max_output_buffer_size, 8 MiB).
 
     Parameters
     ----------
-    progress : told how many songs were found.
+    progress : told how many songs were found, and how many there are.
 
     Raises
     ------
     ServerError : MPD has no database, or is gone.
     """
+    total = int(mpd.ask("stats").get("songs", 0))
     folders, n = [""], 0
     while folders:
         for found in _listing(mpd, folders.pop()):
@@ -98,7 +101,7 @@ def all_songs(mpd: Mpd, progress: Callable[[int], None] = lambda _: None) -> Ite
             elif "file" in found:
                 n += 1
                 yield _song(found)
-        progress(n)
+        progress(n, max(n, total))
 
 
 def why_no_file(song: MpdSong, mounted: tuple[str, ...]) -> str | None:
