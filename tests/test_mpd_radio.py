@@ -164,6 +164,20 @@ def test_a_radio_fills_the_queue_learns_and_goes_on(
         assert library.taste_counts().plays == counts.plays  # nobody asked for it this time
 
 
+def test_whoever_skips_on_keeps_the_song_that_plays_then(mpd: RunningMpd, short: Music) -> None:
+    with radio(mpd, short.library, "1", *ALL) as found:
+        found.until_filled()
+        mpd.ask("next")
+        mpd.ask("next")
+        here = mpd.queue()[2]
+        assert mpd.playing() == here
+        found.until_said("skipped: ")
+        found.until_filled()
+        assert here in mpd.queue()
+        assert len(set(mpd.queue())) == len(mpd.queue())
+        found.stop()
+
+
 def test_a_radio_that_goes_on_begins_no_music(
     mpd: RunningMpd, short: Music, tmp_path: Path
 ) -> None:

@@ -162,7 +162,7 @@ class MpdRadio:
                     continue  # of a connection that is lost
                 if isinstance(event, ServerAway):
                     return event
-                if isinstance(event, ServerError):
+                if isinstance(event, Exception):
                     raise event
                 if event == DATABASE:
                     self._is_stale = True
@@ -265,22 +265,27 @@ class MpdRadio:
         """Take the songs that were put ahead out of the queue, for they follow what was skipped."""
         if not self._ahead:
             return
-        first = self._ahead[0]
         with self._connection() as mpd:
+            # Somebody may have skipped on to one of them meanwhile.
+            self._pass(look(mpd))
             remove(mpd, [one.song_id for one in self._ahead])
+        for first in self._ahead[:1]:
+            self._state = self._with(first.before, self._told[first.told :])
         self._ahead.clear()
-        self._state = self._with(first.before, self._told[first.told :])
 
     # What follows
 
     def _fill(self, now: Moment) -> None:
         """Add as many songs as are wanted behind the one that plays."""
-        if not now.is_random and self._stands_ahead(now, ()) >= self._settings.ahead:
+        is_in_order = now.position is not None and not now.is_random
+        if is_in_order and self._stands_ahead(now, ()) >= self._settings.ahead:
             return
         if now.version == self._full:
             return
         with self._connection() as mpd:
             now, there = look(mpd), queue(mpd)
+            ids = {song.song_id for song in there}
+            self._ahead = [one for one in self._ahead if one.song_id in ids]
             wanted = self._settings.ahead - self._stands_ahead(now, there)
             song_ids = self._add(mpd, wanted, now, there) if wanted > 0 else []
             if song_ids and self._starts and now.state == "stop":
@@ -297,7 +302,7 @@ class MpdRadio:
             return sum(song.uri not in self._heard for song in there if song.uri != now.uri)
         if now.position is None:
             # Nothing is current: what the queue holds has come, but for what the radio put there.
-            return len(self._ahead) if there or now.length else 0
+            return len(self._ahead)
         return now.length - now.position - 1
 
     def _add(self, mpd: Mpd, wanted: float, now: Moment, there: Sequence[MpdSong]) -> list[int]:

@@ -7,7 +7,6 @@ import time
 from collections.abc import Callable
 from typing import Any, Literal, cast
 
-from soundalike.errors import ServerError
 from soundalike.integrations.mpd.address import Address
 from soundalike.integrations.mpd.connection import Mpd
 from soundalike.integrations.mpd.listening import Moment
@@ -47,7 +46,7 @@ class Watcher(threading.Thread):
                     self._tell((self, look(mpd)))
                     if DATABASE in mpd.wait(*_SUBSYSTEMS):
                         self._tell((self, DATABASE))
-        except ServerError as error:
+        except Exception as error:  # whatever it is, whoever waits for news is to know
             if not self._closing.is_set():
                 self._tell((self, error))
 
