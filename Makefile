@@ -20,7 +20,7 @@ LIBRARY_TESTS := $(addprefix tests/test_,$(addsuffix .py,$(strip \
 unexport PYTHONDONTWRITEBYTECODE
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test test-slow test-page test-ray test-remote test-endurance test-pythons fuzz lint format bench bench-library bench-server bench-endurance bench-quality named-music clean test-postgresql
+.PHONY: help demo test test-slow test-page test-ray test-remote test-endurance test-pythons fuzz lint format bench bench-library bench-server bench-endurance bench-quality named-music clean test-postgresql test-mpd
 
 help: ## show this list
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /|/' | \
@@ -46,7 +46,7 @@ $(STAMP)-many: $(STAMP)-test
 	@touch $@
 
 test: lint ## run every check, and every test but those of the other targets
-	$(BIN)/python -m pytest -n 2 --dist worksteal -m "not page and not slow and not endurance and not ray and not remote and not postgresql"
+	$(BIN)/python -m pytest -n 2 --dist worksteal -m "not page and not slow and not endurance and not ray and not remote and not postgresql and not mpd"
 
 test-slow: $(STAMP)-test ## run what takes long: more cases, long files, whole experiments, the wheel
 	$(BIN)/python -m pytest -n 2 --dist worksteal -m "slow and not page"
@@ -59,6 +59,8 @@ test-ray: $(STAMP)-many ## test scans on a Ray cluster of two nodes, which is st
 
 test-remote: $(STAMP)-many ## test music on S3, HTTP and SFTP servers, which are started for it
 	$(BIN)/python -m pytest -n 2 --dist worksteal -m remote tests/test_remote.py
+test-mpd: $(STAMP)-test ## test the client of MPD with MPD (Debian: apt-get install mpd)
+	$(BIN)/python -m pytest -n 2 --dist worksteal -m mpd tests
 
 test-endurance: $(STAMP)-test ## kill scans, fill a disk (as root), disturb and damage files, for some minutes
 	$(BIN)/python -m pytest -n 2 --dist worksteal -m endurance tests

@@ -85,6 +85,19 @@ def test_all_that_is_said_is_kept(library: Library) -> None:
     assert (counts.plays, counts.played) == (0, 0)
 
 
+def test_a_play_is_noted_once(library: Library) -> None:
+    for share, is_skipped in ((0.9, False), (0.1, True)):
+        library.note_play(1, played_at_s=1e9, share=share, is_skipped=is_skipped, source="player")
+    library.note_play("artist 2 title", played_at_s=1e9 + 60.5, source="player")
+    counts = library.taste_counts()
+    assert (counts.plays, counts.played) == (2, 2)
+    with pytest.raises(InvalidArgument, match=r"share is 1\.5: it must be at most 1"):
+        library.note_play(1, played_at_s=1e9, share=1.5, source="player")
+    with pytest.raises(TrackNotFound):
+        library.note_play("nobody", played_at_s=1e9, source="player")
+    assert library.taste_counts().plays == 2
+
+
 def test_the_last_word_counts_and_can_be_taken_back(library: Library) -> None:
     library.like(1)
     library.alike(2, 3)

@@ -130,6 +130,20 @@ def test_limits_and_seeds_from_elsewhere(library: Library, tmp_path: Path) -> No
     assert set(ids(part, later)) == allowed  # the limits are part of the state
 
 
+def test_what_may_come_can_be_limited_for_some_tracks_at_a_time(library: Library) -> None:
+    few = frozenset({3, 4, 5, 6})
+    part = start_radio(library, "piece 7", tracks=4, among=few)
+    assert set(ids(part)) == few
+    assert part.searched == len(few)
+    # The state does not keep it, and limits still hold.
+    assert not few & set(ids(continue_radio(library, kept(part), tracks=8)))
+    limits = Limits(only=Filter(track_ids=frozenset({5, 6, 7})))
+    part = start_radio(library, "piece 7", tracks=2, limits=limits, among=few)
+    assert set(ids(part)) == {5, 6}
+    with pytest.raises(InvalidArgument, match="empty"):
+        continue_radio(library, kept(part), tracks=1, among=frozenset({9}))
+
+
 def test_a_library_may_change_meanwhile(tmp_path: Path) -> None:
     make_listening(tmp_path, 20)
     with open_listening(tmp_path) as library:

@@ -57,9 +57,12 @@ SECTIONS: dict[str, dict[str, str]] = {
         "evaluate": "soundalike.cli.evaluate:evaluate",
         "export": "soundalike.cli.exchange:export",
         "import": "soundalike.cli.exchange:import_command",
-        "serve": "soundalike.cli.serve:serve",
-        "link": "soundalike.cli.link:link",
         "library": "soundalike.cli.library:library",
+        "serve": "soundalike.cli.serve:serve",
+    },
+    "Your players": {
+        "link": "soundalike.cli.link:link",
+        "mpd": "soundalike.cli.mpd:mpd",
     },
     "Your taste": {
         "like": "soundalike.cli.judge:like",
