@@ -22,6 +22,7 @@
     ├── PlaylistError            a playlist file that cannot be read
     │   └── PlaylistNotFound     no playlist is kept by this name
     ├── ServerError              a music server that cannot be reached, or refuses, or is none
+    │   └── ServerAway           one that is not there now, and may come back
     ├── TrainingStopped          a process that trained was killed, or failed unforeseen
     ├── Busy                     too much is asked for at once; carries when to come again
     └── OutputError              a file or folder cannot be written
@@ -52,6 +53,7 @@ __all__ = [
     "PlaylistError",
     "PlaylistNotFound",
     "ProtectedAudio",
+    "ServerAway",
     "ServerError",
     "SilentAudio",
     "SoundalikeError",
@@ -236,6 +238,11 @@ class ServerError(SoundalikeError):
 
     def __str__(self) -> str:
         return str(self.args[0])
+
+
+class ServerAway(ServerError):
+    """A server that is not there now: it is down, restarts, or the connection broke. Whoever waits
+    may find it again."""
 
 
 class Busy(SoundalikeError):

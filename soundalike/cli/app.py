@@ -58,7 +58,10 @@ SECTIONS: dict[str, dict[str, str]] = {
         "export": "soundalike.cli.exchange:export",
         "import": "soundalike.cli.exchange:import_command",
         "serve": "soundalike.cli.serve:serve",
+    },
+    "Your players": {
         "link": "soundalike.cli.link:link",
+        "mpd": "soundalike.cli.mpd:mpd",
     },
     "Your taste": {
         "like": "soundalike.cli.judge:like",

@@ -28,11 +28,11 @@ if TYPE_CHECKING:
 
     from soundalike.library.link_records import LinkedServer, LinkReport
 
-__all__ = ["link"]
+__all__ = ["MATCH_WORDS", "link"]
 
 # Songs without a track that are listed; --all and --json have all.
 _SHOWN = 20
-_WORDS = {
+MATCH_WORDS = {
     "path": "path",
     "tail": "end of the path",
     "musicbrainz": "MusicBrainz id",
@@ -246,7 +246,7 @@ def _print_report(report: LinkReport, *, list_all: bool) -> None:
     echo(f"{server.linked:,} of {show_count(server.songs, 'song')} are linked:")
     print_table(
         [Column("told by"), Column("songs", justify="right")],
-        [[_WORDS[by], f"{count:,}"] for by, count in report.matched_by.items()],
+        [[MATCH_WORDS[by], f"{count:,}"] for by, count in report.matched_by.items()],
     )
     changes = (
         (report.added, "new"),

@@ -8,7 +8,7 @@ import click
 
 from soundalike.cli.limits import only_playlist_options, playlist_limit_options, weight_options
 from soundalike.cli.missing import note_missing
-from soundalike.cli.output import note, print_json, print_table
+from soundalike.cli.output import print_json
 from soundalike.cli.params import (
     DefaultGroup,
     ExampleCommand,
@@ -18,13 +18,13 @@ from soundalike.cli.params import (
 )
 from soundalike.cli.playlist import PlaylistTarget, playlist_options
 from soundalike.cli.playlist_files import extend, length_options, order, refresh, surprise_options
+from soundalike.cli.playlist_to import ServerTarget, server_target_options
 from soundalike.cli.progress import decoding
-from soundalike.cli.reasons import list_columns, note_made, playlist_rows, seed_names
+from soundalike.cli.reasons import print_made
 from soundalike.cli.rows import paths_option
 from soundalike.cli.seeds import seed_options, seed_words
 from soundalike.cli.taste_options import asked_taste, note_taste, taste_option
 from soundalike.cli.views import note_not_playlists, note_upgrade
-from soundalike.show.amounts import show_count
 
 if TYPE_CHECKING:
     from soundalike.library import Limits
@@ -40,6 +40,7 @@ _EXAMPLES = (
     ("soundalike playlist mix.m3u8 --max-per-artist 2", "like an existing playlist"),
     ("soundalike playlist 17 --only-playlist favourites.m3u8", "among your favourites only"),
     ("soundalike playlist 17 --surprise 0.5 --seed 7", "less obvious, and 7 gives it again"),
+    ("soundalike playlist 17 --to mpd:Evening", "as a stored playlist of your MPD"),
     ("soundalike playlist extend mix.m3u8 --in-place", "go on with a playlist"),
     ("soundalike playlist refresh mix.m3u8", "make it again over the library as it is now"),
 )
@@ -57,6 +58,7 @@ _EXAMPLES = (
     "--with-seeds", is_flag=True, help="Put the TRACKs themselves first; they count for the length."
 )
 @playlist_options
+@server_target_options
 @click.option("--name", metavar="TEXT", help="The name of the playlist, for players.")
 @paths_option
 @model_option
@@ -79,6 +81,8 @@ def make(
     m3u: str | None,
     relative: bool,
     base: tuple[str, str] | None,
+    to: str | None,
+    replace: bool,
     name: str | None,
     paths: bool,
     model: str | None,
@@ -106,6 +110,7 @@ def make(
     target = PlaylistTarget(m3u, relative, as_json, base=base)
     if name is not None and m3u is None:
         raise click.UsageError("--name needs --out FILE")
+    server = ServerTarget(to, replace, library)
     with (
         Library(library, model=model, create=False) as opened,
         decoding(f"looking for what sounds like {seed_words(seeds)}"),
@@ -116,7 +121,8 @@ def make(
             tracks=tracks,
             minutes=minutes,
             without=without,
-            limits=limits,
+            # What a file remembers is not to hang on what a server has now.
+            limits=server.within(opened, limits) if m3u is None else limits,
             only_playlists=only_playlists,
             not_playlists=not_playlists,
             weights=weights,
@@ -134,17 +140,11 @@ def make(
     if as_json:
         print_json(made)
     elif not target.is_standard_output:
-        several = len(made.seeds) > 1
-        away = f", without {seed_names(made.without)}" if made.without else ""
-        searched = f"{show_count(made.searched, 'track')} compared"
-        note(f"{seed_names(made.seeds)}{away}: {searched}")
-        if made.items:
-            rows = playlist_rows(made, paths=paths, nearest=several)
-            print_table(list_columns(paths=paths, nearest=several), rows)
-        note_made(made, is_weighed=weights is not None)
+        print_made(made, paths=paths, is_weighed=weights is not None)
     if not as_json:
         note_taste(made.taste, use_taste, made.weights)
     target.put(as_playlist(made, name))
+    server.put(as_playlist(made))
 
 
 @click.group(cls=DefaultGroup, examples=_EXAMPLES, help=make.help)

@@ -32,12 +32,12 @@ from soundalike.show.amounts import show_count
 from soundalike.show.times import show_time
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Mapping
 
     from soundalike.library import Library, Limits
     from soundalike.recommend.records import RadioPart
 
-__all__ = ["radio"]
+__all__ = ["radio", "read_state", "write_state"]
 
 # Tracks that an endless radio thinks of at once.
 _AT_ONCE = 10
@@ -139,7 +139,7 @@ def radio(
     if endless and (as_json or (m3u is not None and not target.is_standard_output)):
         raise click.UsageError("--endless has no end to write a file or JSON at: use --m3u -")
     told: dict[str, Any] = {"like": like, "skip": skip}
-    known = _read_state(state)
+    known = read_state(state)
     if known is None:
         if not seeds:
             missing = f"{printable(state)} is not there yet: " if state else ""
@@ -188,7 +188,7 @@ def radio(
     if not as_json:
         note_taste(part.taste, use_taste, part.weights)
     _put(part, target, is_first=True)
-    _write_state(state, part)
+    write_state(state, part.state)
 
 
 def _go_on(
@@ -208,7 +208,7 @@ def _go_on(
                 length = show_time(item.track.duration_s)
                 reason = why_words(item.likeness, part.weights)
                 echo(f"{item.place}. {item.track.name} ({length}): {reason}")
-        _write_state(state, part)
+        write_state(state, part.state)
         part, is_first = more(opened, part.state, tracks=_AT_ONCE, file=state), False
 
 
@@ -240,8 +240,13 @@ def _print(part: RadioPart, *, paths: bool, is_weighed: bool) -> None:
     note_not_searched(part.not_searched, part.model, "compared")
 
 
-def _read_state(file: str | None) -> dict[str, Any] | None:
-    """What a file remembers; None where there is none."""
+def read_state(file: str | None) -> dict[str, Any] | None:
+    """What a file remembers; None where there is none.
+
+    Raises
+    ------
+    InvalidArgument : it cannot be read, or holds no state of a radio.
+    """
     if file is None or not os.path.exists(file):
         return None
     try:
@@ -258,7 +263,8 @@ def _read_state(file: str | None) -> dict[str, Any] | None:
     return found
 
 
-def _write_state(file: str | None, part: RadioPart) -> None:
+def write_state(file: str | None, state: Mapping[str, Any]) -> None:
+    """Write the state of a radio to a file, if there is to be one; raises OutputError."""
     if file is not None:
         # To the last digit, so that it goes on as if it had never stopped.
-        write_file(file, json.dumps(part.state).encode())
+        write_file(file, json.dumps(state).encode())

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from soundalike.cli.limits import passed_words
-from soundalike.cli.output import Column, note
+from soundalike.cli.output import Column, note, print_table
 from soundalike.cli.rows import PATH_CELL, copies_cell, track_cells, track_columns
 from soundalike.cli.views import UNFAMILIAR, note_not_searched, weight_words
 from soundalike.errors import printable
@@ -23,6 +23,7 @@ __all__ = [
     "list_columns",
     "note_made",
     "playlist_rows",
+    "print_made",
     "seed_names",
     "why_words",
 ]
@@ -114,6 +115,18 @@ def playlist_rows(made: MadePlaylist, *, paths: bool, nearest: bool) -> list[lis
         )
         for item in made.items
     ]
+
+
+def print_made(made: MadePlaylist, *, paths: bool, is_weighed: bool) -> None:
+    """A playlist that was made from seeds, as a table with all that there is to say of it."""
+    several = len(made.seeds) > 1
+    away = f", without {seed_names(made.without)}" if made.without else ""
+    searched = f"{show_count(made.searched, 'track')} compared"
+    note(f"{seed_names(made.seeds)}{away}: {searched}")
+    if made.items:
+        rows = playlist_rows(made, paths=paths, nearest=several)
+        print_table(list_columns(paths=paths, nearest=several), rows)
+    note_made(made, is_weighed=is_weighed)
 
 
 def note_made(made: MadePlaylist, *, is_weighed: bool, is_shown: bool = True) -> None:

@@ -13,7 +13,7 @@ from soundalike.cli.completion import SEPARATOR, complete_track
 from soundalike.library.words import track_number_in
 from soundalike.times import split_span
 
-__all__ = ["seed_options", "seed_words", "to_seeds"]
+__all__ = ["optional_seed_options", "seed_options", "seed_words", "to_seeds"]
 
 Decorated = TypeVar("Decorated", bound=Callable[..., Any])
 
@@ -63,10 +63,18 @@ def seed_words(seeds: Sequence[str]) -> str:
 
 def seed_options(command: Decorated) -> Decorated:
     """TRACK..., as ``seeds`` (a list of texts), and ``--without``, as ``without``."""
+    return _seed_options(command, required=True)
 
+
+def optional_seed_options(command: Decorated) -> Decorated:
+    """The same for a command that can do without a TRACK; ``seeds`` may be empty."""
+    return _seed_options(command, required=False)
+
+
+def _seed_options(command: Decorated, *, required: bool) -> Decorated:
     @functools.wraps(command)
     def wrapped(*args: Any, seeds: tuple[str, ...], **extra: Any) -> Any:
-        return command(*args, seeds=to_seeds(seeds), **extra)
+        return command(*args, seeds=to_seeds(seeds) if seeds else [], **extra)
 
     for decorate in (
         click.option(
@@ -79,7 +87,7 @@ def seed_options(command: Decorated) -> Decorated:
         click.argument(
             "seeds",
             nargs=-1,
-            required=True,
+            required=required,
             metavar="TRACK...",
             shell_complete=complete_track,
         ),

@@ -8,7 +8,14 @@ from dataclasses import dataclass, field
 
 from soundalike.errors import ServerError
 
-__all__ = ["API_KEY_VARIABLE", "KEYRING_SERVICE", "PASSWORD_VARIABLE", "Credentials", "find"]
+__all__ = [
+    "API_KEY_VARIABLE",
+    "KEYRING_SERVICE",
+    "PASSWORD_VARIABLE",
+    "Credentials",
+    "find",
+    "find_password",
+]
 
 PASSWORD_VARIABLE = "SOUNDALIKE_LINK_PASSWORD"
 API_KEY_VARIABLE = "SOUNDALIKE_LINK_API_KEY"
@@ -47,7 +54,7 @@ def find(url: str, user: str | None, ask: Callable[[str, bool], str] | None = No
         raise ServerError(
             f"{url}: no user is named: give --user, or an API key in {API_KEY_VARIABLE}"
         )
-    password = os.environ.get(PASSWORD_VARIABLE) or _kept(f"{user}@{url}")
+    password = find_password(f"{user}@{url}", PASSWORD_VARIABLE)
     if not password and ask is not None:
         password = ask(f"Password of {user}", True)
     if not password:
@@ -56,6 +63,17 @@ def find(url: str, user: str | None, ask: Callable[[str, bool], str] | None = No
             f"the keyring (keyring set {KEYRING_SERVICE} {user}@{url})"
         )
     return Credentials(user, password)
+
+
+def find_password(account: str, variable: str) -> str | None:
+    """The password of an account, from the environment or the keyring; None where neither has it.
+
+    Parameters
+    ----------
+    account : what the keyring knows it by, under ``soundalike``.
+    variable : of the environment.
+    """
+    return os.environ.get(variable) or _kept(account)
 
 
 def _kept(account: str) -> str | None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import os
 import time
 from collections.abc import Sequence
@@ -10,6 +11,7 @@ from typing import Any
 
 from sqlalchemy import delete, insert, select
 
+from soundalike.arguments import number
 from soundalike.errors import InvalidArgument, LibraryError, TrackNotFound, printable
 from soundalike.library.checks import seed_queries
 from soundalike.library.evidence import read_evidence
@@ -18,6 +20,7 @@ from soundalike.library.judgements import (
     Piece,
     add_judgement,
     add_pieces,
+    add_plays,
     count_taste,
     drop_all,
     drop_judgement,
@@ -120,6 +123,45 @@ class Judging:
         LibraryError : the database cannot be written.
         """
         return import_listens(self._database, self._reader.snapshot, path)
+
+    def note_play(
+        self,
+        query: Query,
+        *,
+        played_at_s: float,
+        share: float | None = None,
+        is_skipped: bool = False,
+        source: str,
+    ) -> None:
+        """Note that a track was played.
+
+        Parameters
+        ----------
+        played_at_s : when it began, in seconds since 1970; a second play in the same second is not
+            noted.
+        share : how much of it was heard, 0 to 1; None where that is not known.
+        is_skipped : speaks against it.
+        source : who says so.
+
+        Raises
+        ------
+        As :meth:`like`; or the share is out of range.
+        """
+        if share is not None:
+            share = number("share", share, least=0, most=1)
+        played_at_s = number("played_at_s", played_at_s, least=0)
+        with self._reader.view() as view:
+            about = _pieces(view, _asked(view, seed_queries([query])[0], together=True))
+        with self._database.write() as connection:
+            (piece_id,) = add_pieces(connection, about)
+            row = {
+                "piece_id": piece_id,
+                "played_at": float(math.floor(played_at_s)),
+                "share": share,
+                "is_skipped": is_skipped,
+                "source": source,
+            }
+            add_plays(connection, [row])
 
     def taste_counts(self) -> TasteCounts:
         """How many judgements and plays there are."""

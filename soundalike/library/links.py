@@ -17,7 +17,7 @@ from soundalike.library.storage.schema import contents, links, server_artists, s
 from soundalike.library.view import View
 from soundalike.plain import plain
 
-__all__ = ["Links", "artist_links", "song_links"]
+__all__ = ["Links", "artist_links", "server_links", "song_links"]
 
 _TO_LINK = "`soundalike link subsonic URL` links one"
 
@@ -100,6 +100,16 @@ def artist_links(view: View, artist: str, server: str | None) -> Links:
     is_meant = or_(server_artists.c.artist_id == artist, server_artists.c.name == artist)
     having = select(server_artists.c.server_id).where(is_meant)
     return _chosen(view, server, f"an artist {artist!r}", having)
+
+
+def server_links(view: View, server: str) -> Links:
+    """The links of a server, by its name.
+
+    Raises
+    ------
+    TrackNotFound : none of this name is linked.
+    """
+    return _chosen(view, server, "songs", select(links.c.server_id))
 
 
 def _chosen(view: View, server: str | None, what: str, having: Select[tuple[int]]) -> Links:

@@ -10,6 +10,7 @@ import os
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence, Set
 from contextlib import contextmanager
+from dataclasses import replace
 from itertools import islice
 from typing import Any
 
@@ -65,6 +66,7 @@ def start_radio(
     weights: Mapping[str, float] | None = None,
     random_seed: int = 0,
     taste: Taste | None = None,
+    among: Set[int] | None = None,
 ) -> RadioPart:
     """The first tracks of a radio from some seeds, and how to go on.
 
@@ -83,6 +85,8 @@ def start_radio(
     random_seed : the same gives the same.
     taste : of a listener, as for ``make_playlist``; the state keeps it, so that the radio goes on
         as it began.
+    among : the ids of the tracks that may come, beside the limits; None for all. It holds for these
+        tracks alone: the state does not keep it.
     others : as for ``make_playlist``.
 
     Raises
@@ -95,6 +99,7 @@ def start_radio(
     check_library(library)
     heard = hear_seeds(library, seeds, name="seeds").heard
     allowed = limits_with_playlists(library, limits, only_playlists, not_playlists)
+    allowed = _among(allowed, among)
     with library.view() as view:
         view.check(*heard)
         settings: dict[str, Any] = {"seed": random_seed}
@@ -132,6 +137,7 @@ def continue_radio(
     like: Sequence[Query] = (),
     skip: Sequence[Query] = (),
     file: str | os.PathLike[str] | None = None,
+    among: Set[int] | None = None,
 ) -> RadioPart:
     """The next tracks of a radio.
 
@@ -141,6 +147,7 @@ def continue_radio(
     like : tracks that are liked: more like these comes.
     skip : tracks that were skipped: less like these comes, and their artists not for a while.
     file : that the state was read from, for messages about it.
+    among : as for :func:`start_radio`.
 
     Raises
     ------
@@ -164,6 +171,7 @@ def continue_radio(
             allowed = limits_with_playlists(
                 library, limits, kept["only_playlists"], kept["not_playlists"]
             )
+            allowed = _among(allowed, among)
             weights = checked_weights(kept["weights"])
             if not all(isinstance(kept[name], list) for name in ("seeds", "seed_ids")):
                 raise TypeError("its seeds are no list")
@@ -184,6 +192,15 @@ def continue_radio(
             told = _given(view, allowed, listener, embeddings, closed)
             radio = Radio.from_state(_with_rows(view, state["radio"]), embeddings, **told)
         return _part(view, radio, kept, tracks, like, skip, allowed, listener, ())
+
+
+def _among(limits: Limits, track_ids: Set[int] | None) -> Limits:
+    """Limits that leave only some tracks of those that they left."""
+    if track_ids is None:
+        return limits
+    only = limits.only
+    ids = frozenset(track_ids if only.track_ids is None else track_ids & only.track_ids)
+    return replace(limits, only=replace(only, track_ids=ids))
 
 
 @contextmanager
