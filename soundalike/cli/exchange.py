@@ -108,10 +108,10 @@ def import_command(
 ) -> None:
     """Take over analyses from a file, without the music.
 
-    FILE is what `soundalike export` wrote. Its tracks are found as all others. Music that the library has already gets no second track.
-    When the files come to this machine, a scan tells them by their content, and analyses nothing
-    again. Analyses by another model, or another version of it, are refused: they cannot be
-    compared.
+    FILE is what `soundalike export` wrote. Its tracks are found as all others. Music that the
+    library has already gets no second track. When the files come to this machine, a scan tells
+    them by their content, and analyses nothing again. Analyses by another model, or another version
+    of it, are refused: they cannot be compared.
     """
     from soundalike.library import Library
     from soundalike.library.exchange import formats
