@@ -29,8 +29,7 @@ __all__ = ["listenbrainz"]
     cls=ExampleGroup,
     examples=(
         ("soundalike listenbrainz listens", "what you listened to and love, as taste"),
-        ("soundalike playlist 17 --to listenbrainz:Evening", "a playlist of yours there"),
-        ("soundalike listenbrainz post mix.m3u8", "the same of a file"),
+        ("soundalike listenbrainz post mix.m3u8", "a playlist of yours there"),
     ),
 )
 def listenbrainz() -> None:
@@ -123,7 +122,7 @@ def listens(
 @url_option
 @library_option
 def post(file: Path, name: str | None, public: bool, url: str | None, library: str | None) -> None:
-    """Put a playlist FILE there, of any format, as recordings of MusicBrainz.
+    """Put a playlist FILE there, of any format.
 
     It takes the place of the one that soundalike put there by this name. What has no MusicBrainz
     id, in the file or in the tags of its track, is left out and listed.
