@@ -63,6 +63,7 @@ SECTIONS: dict[str, dict[str, str]] = {
     "Your players": {
         "link": "soundalike.cli.link:link",
         "mpd": "soundalike.cli.mpd:mpd",
+        "listenbrainz": "soundalike.cli.listenbrainz:listenbrainz",
     },
     "Your taste": {
         "like": "soundalike.cli.judge:like",

@@ -79,7 +79,7 @@ def passages(
     library: str | None,
     as_json: bool,
 ) -> None:
-    """List the tracks that contain a passage, and where in them it is.
+    """List the tracks that contain a passage, and where.
 
     TRACK is an audio file (in the library or not), the id of a track in the library, or words from
     its artist and title. It may end in the passage: @0:45-1:05. A short file may be the passage as

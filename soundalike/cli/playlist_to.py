@@ -18,7 +18,10 @@ Decorated = TypeVar("Decorated", bound=Callable[..., Any])
 
 # What a target begins with -> "module:class", called with the name behind it, whether another's
 # playlist of this name may be replaced, and the library that was named.
-TARGETS: dict[str, str] = {"mpd": "soundalike.cli.mpd_target:MpdTarget"}
+TARGETS: dict[str, str] = {
+    "listenbrainz": "soundalike.cli.listenbrainz_target:ListenBrainzTarget",
+    "mpd": "soundalike.cli.mpd_target:MpdTarget",
+}
 
 
 class Target(Protocol):

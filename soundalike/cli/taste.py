@@ -33,7 +33,7 @@ if TYPE_CHECKING:
     from soundalike.library import ListenImport, TasteCounts
     from soundalike.recommend.taste import TasteReport, Trial
 
-__all__ = ["taste"]
+__all__ = ["print_import", "taste", "write_unmatched"]
 
 # Lines of a file that are named; --json has all.
 _SHOWN = 5
@@ -152,11 +152,11 @@ def import_file(
     with Library(library, create=False) as opened:
         found = opened.import_listens(file)
     if unmatched is not None:
-        _write_unmatched(found, unmatched)
+        write_unmatched(found, unmatched)
     if as_json:
         print_json(found)
     else:
-        _print_import(found, unmatched)
+        print_import(found, unmatched)
     if found.unreadable:
         ctx.exit(1)
 
@@ -300,7 +300,8 @@ def _trial_words(trial: Trial) -> str:
     return f"{used}: {shown}; by chance in {show_percent(trial.chance)} of cases"
 
 
-def _print_import(found: ListenImport, unmatched: Path | None) -> None:
+def print_import(found: ListenImport, unmatched: Path | None) -> None:
+    """Say what came of an import, and where what the library lacks was written."""
     parts = [
         f"{show_count(number, noun)}, {new:,} new"
         for number, noun, new in (
@@ -323,7 +324,8 @@ def _print_import(found: ListenImport, unmatched: Path | None) -> None:
         note(f"... and {len(found.unreadable) - _SHOWN:,} more lines that were not read")
 
 
-def _write_unmatched(found: ListenImport, path: Path) -> None:
+def write_unmatched(found: ListenImport, path: Path) -> None:
+    """Write what the library does not have, as CSV."""
     from soundalike.files import write_file
 
     text = io.StringIO(newline="")

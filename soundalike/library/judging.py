@@ -28,6 +28,7 @@ from soundalike.library.judgements import (
     stamp_of,
 )
 from soundalike.library.listen_import import import_listens
+from soundalike.library.listens import ListenFile
 from soundalike.library.lookup import Asked
 from soundalike.library.reader import Reader
 from soundalike.library.snapshot import Query
@@ -106,15 +107,16 @@ class Judging:
             drop_judgement(connection, judgement_id)
         return next(each for each in before if each.judgement_id == judgement_id)
 
-    def import_listens(self, path: str | os.PathLike[str]) -> ListenImport:
-        """Read when tracks were played, and how much of them was heard, from a file.
+    def import_listens(self, listens: str | os.PathLike[str] | ListenFile) -> ListenImport:
+        """Note when tracks were played, and how much of them was heard.
 
         Tracks are found by path, by the MusicBrainz id of the recording in their tags, or by artist
         and title. What is known already is not noted again.
 
         Parameters
         ----------
-        path : CSV, or JSON of ListenBrainz; ``library.listens`` says what is in them.
+        listens : a file, CSV or JSON of ListenBrainz, of which ``library.listens`` says what is in
+            them; or what was read already.
 
         Raises
         ------
@@ -122,7 +124,7 @@ class Judging:
         InvalidArgument : it is neither.
         LibraryError : the database cannot be written.
         """
-        return import_listens(self._database, self._reader.snapshot, path)
+        return import_listens(self._database, self._reader.snapshot, listens)
 
     def note_play(
         self,

@@ -38,10 +38,10 @@ def _sought(music: Music) -> Sought:
 def import_listens(
     database: Database,
     snapshots: Callable[[], AbstractContextManager[Snapshot]],
-    path: str | os.PathLike[str],
+    listens: str | os.PathLike[str] | ListenFile,
 ) -> ListenImport:
     """See ``Library.import_listens``."""
-    found = read_listens(path)
+    found = listens if isinstance(listens, ListenFile) else read_listens(listens)
     asked = dict.fromkeys(each.music for each in found.listens)
     asked |= dict.fromkeys(each.music for each in found.opinions)
     with snapshots() as snapshot:
@@ -52,9 +52,9 @@ def import_listens(
         for music, each in zip(asked, matches, strict=True)
     }
     added_plays = 0
-    listens = [each for each in found.listens if track_of[each.music]]
-    for start in range(0, len(listens), _AT_ONCE):
-        some = listens[start : start + _AT_ONCE]
+    known = [each for each in found.listens if track_of[each.music]]
+    for start in range(0, len(known), _AT_ONCE):
+        some = known[start : start + _AT_ONCE]
         with database.write() as connection:
             added_plays += _add_listens(connection, some, track_of, found.source)
     opinions = [each for each in found.opinions if track_of[each.music]]
@@ -63,7 +63,7 @@ def import_listens(
         with database.write() as connection:
             added_opinions = _add_opinions(connection, opinions, track_of, found.source)
     return ListenImport(
-        path=Path(path),
+        path=None if isinstance(listens, ListenFile) else Path(listens),
         source=found.source,
         plays=len(found.listens),
         opinions=len(found.opinions),

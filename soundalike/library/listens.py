@@ -18,7 +18,7 @@ import math
 import os
 import time
 import zipfile
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Any
@@ -27,7 +27,7 @@ from soundalike.errors import InvalidArgument, UnreadableFile, printable
 from soundalike.files import why
 from soundalike.library.taste_records import Music
 
-__all__ = ["Listen", "ListenFile", "Opinion", "read_listens"]
+__all__ = ["Listen", "ListenFile", "Opinion", "listens_in", "read_listens"]
 
 CSV, LISTENBRAINZ = "csv", "listenbrainz"
 
@@ -158,19 +158,36 @@ def _is_read(name: str) -> bool:
     )
 
 
+def listens_in(items: Iterable[tuple[str, Any]]) -> ListenFile:
+    """What listens and feedback say, as ListenBrainz gives them, listens first.
+
+    Parameters
+    ----------
+    items : each with where it stands, for what is told of one that cannot be read.
+    """
+    found = ListenFile(LISTENBRAINZ)
+    _add_all(items, found)
+    return found
+
+
+def _add_all(items: Iterable[tuple[str, Any]], found: ListenFile) -> bool:
+    """Take over listens and opinions; whether there are any."""
+    by_msid: dict[str, Music] = {}
+    is_known = False
+    for place, item in items:
+        try:
+            is_known |= _add(item, found, by_msid)
+        except (ValueError, TypeError, AttributeError) as error:
+            found.unreadable.append(f"{place}: {error}")
+    return is_known
+
+
 def _listenbrainz(
     files: Iterator[tuple[str, str]] | Sequence[tuple[str, str]], source: str
 ) -> ListenFile:
     found = ListenFile(LISTENBRAINZ)
-    by_msid: dict[str, Music] = {}
-    is_known = False
-    for name, text in files:
-        for place, item in _items(name, text, found):
-            try:
-                is_known |= _add(item, found, by_msid)
-            except (ValueError, TypeError, AttributeError) as error:
-                found.unreadable.append(f"{place}: {error}")
-    if not is_known and not found.unreadable:
+    items = (item for name, text in files for item in _items(name, text, found))
+    if not _add_all(items, found) and not found.unreadable:
         raise InvalidArgument(
             f"{source}: no listens and no feedback of ListenBrainz in it: give its export (a .zip "
             'or .jsonl), or an answer of its API ({"payload": {"listens": [...]}})'

@@ -116,7 +116,7 @@ class ListenImport:
 
     Attributes
     ----------
-    path : of the file.
+    path : of the file; None where it is from a server.
     source : "csv" or "listenbrainz".
     plays, opinions : what was read of it: plays, and likes and dislikes.
     added_plays, added_opinions : what was not known yet.
@@ -124,7 +124,7 @@ class ListenImport:
     unreadable : lines that could not be read, with their place and what is wrong with them.
     """
 
-    path: Path
+    path: Path | None
     source: str
     plays: int
     opinions: int
