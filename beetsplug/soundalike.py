@@ -1,0 +1,506 @@
+"""The beets plugin: ``beet soundalike``, and what an import and a move mean for the library.
+
+It parses, asks ``soundalike.integrations.beets`` and prints. That is loaded only when it is needed,
+so that other commands of beets start as fast as before.
+"""
+
+from __future__ import annotations
+
+import optparse
+import os
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager, nullcontext
+from functools import partial
+from typing import TYPE_CHECKING, Any, ClassVar
+
+from beets import ui
+from beets.dbcore import types
+from beets.plugins import BeetsPlugin
+from beets.ui import UserError
+
+from soundalike.errors import InvalidArgument, SoundalikeError, printable, with_place
+
+if TYPE_CHECKING:
+    from beets.importer import ImportSession, ImportTask
+    from beets.library import Item
+    from beets.library import Library as BeetsLibrary
+
+    from soundalike.integrations.beets import Found, ItemScan
+    from soundalike.library import Library, Limits
+
+# Of each list that could be long, so many lines; the library keeps all.
+_SHOWN = 20
+# The attributes of fewer items are written in a second or two.
+_MANY = 500
+
+
+class SoundalikePlugin(BeetsPlugin):
+    """See ``docs/integrations/beets.md``."""
+
+    item_types: ClassVar[dict[str, types.Type]] = {
+        "sa_genre": types.STRING,
+        "sa_genre_confidence": types.Float(digits=3),
+        "sa_unsure": types.BOOLEAN,
+        "sa_bpm": types.Float(digits=1),
+        "sa_key": types.STRING,
+        "sa_model": types.STRING,
+        "sa_similarity": types.Float(digits=3),
+    }
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.config.add({"library": None, "model": None, "auto": True, "jobs": None})
+        self._imported: list[int] = []
+        self._moves: list[tuple[bytes, bytes]] = []
+        self._removed: list[bytes] = []
+        self.register_listener("import_task_files", self._note_imported)
+        self.register_listener("import", self._analyse_imported)
+        for event in ("moved", "copied", "linked", "hardlinked", "reflinked"):
+            self.register_listener(f"item_{event}", self._note_move)
+        self.register_listener("item_removed", self._note_removed)
+        self.register_listener("cli_exit", self._follow)
+
+    def commands(self) -> list[ui.Subcommand]:
+        return [
+            _Commands(
+                _command(
+                    "scan",
+                    self._scan,
+                    "[QUERY]",
+                    "Analyse the items that match, all without a query, unless the library of "
+                    "soundalike knows them, and write what it hears as attributes.",
+                    _pretend,
+                    _jobs,
+                    _scan_options,
+                ),
+                _command(
+                    "write",
+                    self._write,
+                    "[QUERY]",
+                    "Write the attributes of the items anew, from what is analysed.",
+                    _pretend,
+                ),
+                _command(
+                    "similar",
+                    self._similar,
+                    "QUERY",
+                    "List the items that sound most like those that match.",
+                    _similar_options,
+                    _choice_options,
+                    _playlist_options("--playlist"),
+                    _pretend,
+                    ui.CommonOptionsParser.add_path_option,
+                    ui.CommonOptionsParser.add_format_option,
+                ),
+                _command(
+                    "playlist",
+                    self._playlist,
+                    "QUERY",
+                    "Make a playlist of what sounds like the items that match, in a smooth order.",
+                    _length_options,
+                    _choice_options,
+                    _playlist_options("--out"),
+                    _pretend,
+                    ui.CommonOptionsParser.add_path_option,
+                    ui.CommonOptionsParser.add_format_option,
+                ),
+            )
+        ]
+
+    # The commands
+
+    def _scan(self, lib: BeetsLibrary, options: Any, query: list[str]) -> None:
+        from soundalike.integrations.beets import preview
+
+        items = _items(lib, query)
+        if options.pretend:
+            with self._library_or_none() as library:
+                found = preview(library, items)
+            ui.print_(
+                f"{found.new:,} items to read, and to analyse where their content is not known; "
+                f"{found.known:,} known, {found.gone:,} without a file"
+            )
+            return
+        with self._library(create=True) as library:
+            done = self._scan_items(
+                library, items, jobs=options.jobs, retry=options.retry, fast=options.fast
+            )
+            self._write_attributes(library, items)
+        if done.report.interrupted:
+            raise UserError("interrupted; nothing is lost: run the same command again to go on")
+        n_failed = len(done.report.failed) + len(done.gone)
+        if n_failed:
+            self._fail_at_exit(f"{n_failed:,} of {len(items):,} items could not be analysed")
+
+    def _write(self, lib: BeetsLibrary, options: Any, query: list[str]) -> None:
+        with self._library() as library:
+            self._write_attributes(library, _items(lib, query), pretend=options.pretend)
+
+    def _similar(self, lib: BeetsLibrary, options: Any, query: list[str]) -> None:
+        from soundalike.integrations.beets import similar_items
+
+        seeds = _seeds(lib, query)
+        with self._library() as library:
+            found = similar_items(
+                library,
+                seeds,
+                _items(lib, options.within),
+                options.limit,
+                limits=_limits(options),
+                other_albums=options.not_same_album,
+                use_taste=not options.no_taste,
+            )
+        self._put(found, options)
+
+    def _playlist(self, lib: BeetsLibrary, options: Any, query: list[str]) -> None:
+        from soundalike.integrations.beets import PlaylistWishes, playlist_of
+
+        seeds = _seeds(lib, query)
+        wishes = PlaylistWishes(
+            within=_items(lib, options.within),
+            without=_items(lib, options.without) if options.without else (),
+            tracks=options.tracks,
+            minutes=options.minutes,
+            limits=_limits(options),
+            other_albums=options.not_same_album,
+            surprise=options.surprise,
+            random_seed=options.seed,
+            with_seeds=options.with_seeds,
+        )
+        with self._library() as library:
+            found = playlist_of(library, seeds, wishes, use_taste=not options.no_taste)
+        self._put(found, options)
+
+    def _put(self, found: Sequence[Found], options: Any) -> None:
+        """Print an answer, and write it where that is asked for."""
+        from soundalike.integrations.beets import SIMILARITY, write_items
+
+        for each in found:
+            if each.similarity is not None:
+                each.item[SIMILARITY] = each.similarity
+            ui.print_(format(each.item))
+        if not found:
+            self._log.warning("nothing was found")
+        if options.file is None or options.pretend:
+            return
+        items = [each.item for each in found]
+        left_out = write_items(options.file, options.name, items, relative=options.relative)
+        for each in left_out:
+            self._log.warning("{}", f"not in {options.file}: {each.reason}")
+        self._log.info("{}", f"{len(items) - len(left_out):,} tracks in {options.file}")
+
+    # What happens in beets
+
+    def _note_imported(self, session: ImportSession, task: ImportTask) -> None:
+        self._imported += [item.id for item in task.imported_items()]
+
+    def _analyse_imported(self, lib: BeetsLibrary, paths: list[bytes]) -> None:
+        """When all files are where they stay: analyse them together, in several processes."""
+        ids, self._imported = self._imported, []
+        if not ids or not self.config["auto"].get(bool):
+            return
+        with self._no_harm("what was imported is not analysed"):
+            items = [item for item in map(lib.get_item, dict.fromkeys(ids)) if item is not None]
+            with self._library(create=True) as library:
+                self._follow_in(library)
+                self._scan_items(library, items, jobs=None)
+                self._write_attributes(library, items)
+
+    def _note_move(self, item: Item, source: bytes, destination: bytes) -> None:
+        self._moves.append((source, destination))
+
+    def _note_removed(self, item: Item) -> None:
+        self._removed.append(item.path)
+
+    def _follow(self, lib: BeetsLibrary) -> None:
+        if not self._moves and not self._removed:
+            return
+        missed = "the library of soundalike does not know yet what was moved"
+        with self._no_harm(missed), self._library_or_none() as library:
+            if library is not None:
+                self._follow_in(library)
+
+    def _follow_in(self, library: Library) -> None:
+        from soundalike.integrations.beets import follow
+
+        moves, self._moves = self._moves, []
+        removed, self._removed = self._removed, []
+        follow(library, moves, removed)
+
+    @contextmanager
+    def _no_harm(self, what: str) -> Iterator[None]:
+        """Whatever goes wrong here, beets goes on: its import or move is done."""
+        later = "`beet soundalike scan` does it later"
+        try:
+            yield
+        except (SoundalikeError, UserError) as error:
+            self._log.warning("{}", f"{what}: {error}. {later}")
+        except Exception as error:
+            self._log.warning("{}", f"{what}: {type(error).__name__}: {with_place(error)}. {later}")
+
+    # What several of them do
+
+    def _scan_items(
+        self, library: Library, items: Sequence[Item], *, jobs: int | None, **options: Any
+    ) -> ItemScan:
+        from soundalike.cli.progress import scan_progress
+        from soundalike.integrations.beets import scan_items
+        from soundalike.show.scans import scan_words
+
+        with scan_progress() as progress:
+            done = scan_items(
+                library, items, jobs=jobs or self._jobs(), progress=progress, **options
+            )
+        self._log.info("{}", scan_words(done.report))
+        for note in done.report.notes:
+            self._log.info("{}", note)
+        reasons = [
+            f"{printable(failure.path)}: {failure.reason} ({failure.advice})"
+            for failure in done.report.failed
+        ]
+        reasons += [
+            f"{printable(item.path)}: there is no such file (`beet update` removes it from beets)"
+            for item in done.gone
+        ]
+        for reason in reasons[:_SHOWN]:
+            self._log.warning("{}", reason)
+        if len(reasons) > _SHOWN:
+            more = len(reasons) - _SHOWN
+            self._log.warning("{}", f"... and {more:,} more: `soundalike failures` lists them")
+        return done
+
+    def _write_attributes(
+        self, library: Library, items: Sequence[Item], *, pretend: bool = False
+    ) -> None:
+        from soundalike.cli.progress import work_progress
+        from soundalike.integrations.beets import write_attributes
+
+        with work_progress("items") if len(items) > _MANY else nullcontext() as show:
+            changes = write_attributes(
+                library,
+                items,
+                dry_run=pretend,
+                progress=None if show is None else partial(show, "writing attributes"),
+            )
+        if pretend:
+            for each in changes:
+                said = ", ".join(f"{name}={value}" for name, value in each.now.items())
+                ui.print_(f"{each.item}: {said}")
+        would = "would change" if pretend else "changed"
+        self._log.info("{}", f"the attributes of {len(changes):,} of {len(items):,} items {would}")
+
+    def _jobs(self) -> int | None:
+        return None if self.config["jobs"].get() is None else self.config["jobs"].get(int)
+
+    @contextmanager
+    def _library(self, *, create: bool = False) -> Iterator[Library]:
+        """The library of soundalike; what is wrong with it or with a question is a UserError."""
+        from soundalike.library import Library
+
+        model = self.config["model"].get()
+        if not create and not self._is_there():
+            raise UserError(
+                "there is no library of soundalike yet: `beet soundalike scan` makes it"
+            )
+        try:
+            with Library(self._place(), model=model, create=create) as library:
+                yield library
+        except SoundalikeError as error:
+            raise UserError(str(error)) from error
+
+    @contextmanager
+    def _library_or_none(self) -> Iterator[Library | None]:
+        """The same; None where there is none yet."""
+        with self._library() if self._is_there() else nullcontext() as library:
+            yield library
+
+    def _place(self) -> str | None:
+        """Where the library is; None for that of the command `soundalike`."""
+        is_named = self.config["library"].get() is not None
+        return self.config["library"].as_filename() if is_named else None
+
+    def _is_there(self) -> bool:
+        from soundalike.library.location import default_location
+
+        place = self._place() or os.environ.get("SOUNDALIKE_LIBRARY") or str(default_location())
+        return "://" in place or os.path.exists(place)
+
+    def _fail_at_exit(self, message: str) -> None:
+        """Exit with 1, but only when other plugins have done what they do at the end."""
+
+        def fail(lib: BeetsLibrary) -> None:
+            raise UserError(message)
+
+        self.register_listener("cli_exit", fail)
+
+
+class _Commands(ui.Subcommand):
+    """``beet soundalike``: commands of its own."""
+
+    def __init__(self, *commands: ui.Subcommand) -> None:
+        super().__init__("soundalike", help="find what sounds alike")
+        self._commands = {command.name: command for command in commands}
+        self.func = lambda lib, options, args: options.run(lib, options, args)
+
+    def parse_args(self, args: list[str]) -> tuple[optparse.Values, list[str]]:
+        name, *rest = args or ["--help"]
+        if name in ("-h", "--help"):
+            self.print_help()
+            raise SystemExit(0)
+        if name not in self._commands:
+            known = ", ".join(self._commands)
+            raise UserError(f"there is no `beet soundalike {name}`: it is one of {known}")
+        command = self._commands[name]
+        options, query = command.parse_args(rest)
+        options.run = command.func
+        return options, query
+
+    def print_help(self) -> None:
+        lines = ["Usage: beet soundalike COMMAND [ARGS...]", "", "Commands:"]
+        lines += [f"  {name:<10} {each.help}" for name, each in self._commands.items()]
+        ui.print_("\n".join([*lines, "", "`beet soundalike COMMAND --help` tells the options."]))
+
+
+def _command(
+    name: str,
+    run: Callable[[BeetsLibrary, Any, list[str]], None],
+    query: str,
+    text: str,
+    *add_options: Callable[[ui.CommonOptionsParser], object],
+) -> ui.Subcommand:
+    parser = ui.CommonOptionsParser(
+        prog=f"beet soundalike {name}", usage=f"%prog [options] {query}", description=text
+    )
+    for add in add_options:
+        add(parser)
+    command = ui.Subcommand(name, parser, help=text)
+    command.func = run
+    return command
+
+
+def _pretend(parser: ui.CommonOptionsParser) -> None:
+    parser.add_option(
+        "--pretend", action="store_true", default=False, help="write nothing, only tell"
+    )
+
+
+def _jobs(parser: ui.CommonOptionsParser) -> None:
+    parser.add_option(
+        "-j", "--jobs", type=int, metavar="N", help="processes; by default one a core"
+    )
+
+
+def _scan_options(parser: ui.CommonOptionsParser) -> None:
+    parser.add_option("--retry", action="store_true", default=False, help="also what failed before")
+    parser.add_option(
+        "--fast",
+        action="store_true",
+        default=False,
+        help="hear six passages of each track only; the next scan without it hears all",
+    )
+
+
+def _similar_options(parser: ui.CommonOptionsParser) -> None:
+    parser.add_option(
+        "-l", "--limit", type=int, default=10, metavar="N", help="how many items (default: 10)"
+    )
+    parser.set_defaults(min_length=None, max_length=None)
+
+
+def _length_options(parser: ui.CommonOptionsParser) -> None:
+    from soundalike.recommend.defaults import PLAYLIST_LIMITS, PLAYLIST_TRACKS
+
+    low, high = PLAYLIST_LIMITS.min_length_s, PLAYLIST_LIMITS.max_length_s
+    for option, kind, metavar, text in (
+        ("--tracks", int, "N", f"how many tracks (default: {PLAYLIST_TRACKS})"),
+        ("--minutes", float, "N", "how long it is"),
+    ):
+        parser.add_option(option, type=kind, metavar=metavar, help=text)
+    parser.add_option("--without", metavar="QUERY", help="unlike the items that match this")
+    parser.add_option(
+        "--surprise", type=float, default=0.0, metavar="X", help="from 0, the most alike, to 1"
+    )
+    parser.add_option(
+        "--seed",
+        type=int,
+        default=0,
+        metavar="N",
+        help="of the surprise: the same N, the same list",
+    )
+    parser.add_option(
+        "--with-seeds", action="store_true", default=False, help="put the items of QUERY first"
+    )
+    for option, default, text in (
+        ("--min-length", low, "only tracks that last as long (default: 60)"),
+        ("--max-length", high, "only tracks that last no longer (default: 900)"),
+    ):
+        parser.add_option(option, type=float, default=default, metavar="SECONDS", help=text)
+
+
+def _choice_options(parser: ui.CommonOptionsParser) -> None:
+    parser.add_option(
+        "--within", default="", metavar="QUERY", help="only items that match this, too"
+    )
+    for option, text in (
+        ("--max-per-artist", "at most N tracks by one artist"),
+        ("--max-per-album", "at most N tracks of one album"),
+        ("--artist-gap", "none of the last N tracks is by an artist of the next"),
+    ):
+        parser.add_option(option, type=int, metavar="N", help=text)
+    parser.add_option(
+        "--not-same-album",
+        action="store_true",
+        default=False,
+        help="nothing from the albums of the items of QUERY",
+    )
+    parser.add_option(
+        "--no-taste", action="store_true", default=False, help="as the model has it alone"
+    )
+
+
+def _playlist_options(option: str) -> Callable[[ui.CommonOptionsParser], None]:
+    def add(parser: ui.CommonOptionsParser) -> None:
+        parser.add_option(
+            option,
+            dest="file",
+            metavar="FILE",
+            help="also write them as a playlist: .m3u, .m3u8, .xspf, .jspf or .json",
+        )
+        parser.add_option(
+            "--relative", action="store_true", default=False, help="paths relative to FILE's folder"
+        )
+        parser.add_option("--name", metavar="TEXT", help="the name of the playlist, for players")
+
+    return add
+
+
+def _limits(options: Any) -> Limits:
+    from soundalike.library.limits import Limits
+
+    try:
+        return Limits(
+            max_per_artist=options.max_per_artist,
+            max_per_album=options.max_per_album,
+            artist_gap=options.artist_gap,
+            min_length_s=options.min_length,
+            max_length_s=options.max_length,
+        )
+    except InvalidArgument as error:
+        raise UserError(str(error)) from error
+
+
+def _items(lib: BeetsLibrary, query: Sequence[str] | str) -> list[Item]:
+    """The items of a query, as `beet ls` has it; all where it is empty."""
+    items = list(lib.items(query))
+    if items:
+        return items
+    if not query:
+        raise UserError("the beets library is empty: import music first, with `beet import FOLDER`")
+    words = query if isinstance(query, str) else " ".join(query)
+    raise UserError(f"no item matches {words!r}: `beet ls` shows what a query matches")
+
+
+def _seeds(lib: BeetsLibrary, query: list[str]) -> list[Item]:
+    if not query:
+        raise UserError("name what it is to sound like, as for `beet ls`: artist:Debussy clair")
+    return _items(lib, query)
