@@ -133,8 +133,12 @@ class SoundalikePlugin(BeetsPlugin):
             self._fail_at_exit(f"{n_failed:,} of {len(items):,} items could not be analysed")
 
     def _write(self, lib: BeetsLibrary, options: Any, query: list[str]) -> None:
+        from soundalike.integrations.beets import analysed_ids
+
+        items = _items(lib, query)
         with self._library() as library:
-            self._write_attributes(library, _items(lib, query), pretend=options.pretend)
+            analysed_ids(library, items)  # where there are none, that is told
+            self._write_attributes(library, items, pretend=options.pretend)
 
     def _similar(self, lib: BeetsLibrary, options: Any, query: list[str]) -> None:
         from soundalike.integrations.beets import similar_items
@@ -222,10 +226,13 @@ class SoundalikePlugin(BeetsPlugin):
 
     def _follow_in(self, library: Library) -> None:
         from soundalike.integrations.beets import follow
+        from soundalike.show.scans import scan_words
 
         moves, self._moves = self._moves, []
         removed, self._removed = self._removed, []
-        follow(library, moves, removed)
+        report = follow(library, moves, removed)
+        if report is not None:
+            self._log.info("{}", f"followed what beets moved: {scan_words(report)}")
 
     @contextmanager
     def _no_harm(self, what: str) -> Iterator[None]:

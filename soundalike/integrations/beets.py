@@ -35,6 +35,7 @@ __all__ = [
     "ItemScan",
     "PlaylistWishes",
     "ScanPreview",
+    "analysed_ids",
     "follow",
     "playlist_of",
     "preview",
@@ -268,9 +269,10 @@ def similar_items(
     TrackNotFound : none of the seeds, or nothing else, is analysed in the library.
     InvalidArgument : limits that leave nothing.
     """
+    asked = analysed_ids(library, seeds)
     candidates = _Candidates(library, within, seeds if other_albums else ())
     result = library.similar(
-        _ids(library, seeds),
+        asked,
         k,
         limits=candidates.within(limits),
         taste=_taste(library, use_taste),
@@ -287,14 +289,15 @@ def playlist_of(
     ------
     TrackNotFound, InvalidArgument : as :func:`similar_items`, or a wish that is out of range.
     """
+    asked = analysed_ids(library, seeds)
     candidates = _Candidates(library, wishes.within, seeds if wishes.other_albums else ())
     own = _tracks_of(library, seeds)
     made = make_playlist(
         library,
-        _ids(library, seeds),
+        asked,
         tracks=wishes.tracks,
         minutes=wishes.minutes,
-        without=_ids(library, wishes.without) if wishes.without else (),
+        without=analysed_ids(library, wishes.without) if wishes.without else (),
         limits=candidates.within(wishes.limits),
         surprise=wishes.surprise,
         random_seed=wishes.random_seed,
@@ -358,20 +361,20 @@ class _Candidates:
         return self._items[track.track_id]
 
 
-def _ids(library: Library, seeds: Sequence[Item]) -> list[int]:
-    """The tracks of those seeds that are analysed.
+def analysed_ids(library: Library, items: Sequence[Item]) -> list[int]:
+    """The tracks of those items that are analysed.
 
     Raises
     ------
     TrackNotFound : of none.
     """
-    tracks = _tracks_of(library, seeds)
+    tracks = _tracks_of(library, items)
     found = {track.track_id for track in tracks.values() if track.status == "analysed"}
     if not found:
-        which = f"{seeds[0]} is not" if len(seeds) == 1 else f"None of {len(seeds):,} items is"
+        which = f"{items[0]} is not" if len(items) == 1 else f"none of {len(items):,} items is"
         raise TrackNotFound(
-            f"{which} analysed in the library {library.location}: run `beet soundalike scan` with "
-            f"the same query first"
+            f"{which} analysed with {library.model.id} in the library {library.location}: run "
+            f"`beet soundalike scan` with the same query first"
         )
     return sorted(found)
 
