@@ -92,7 +92,7 @@ def test_the_wheel_brings_the_plugin_among_those_of_beets(installed: Path) -> No
         [str(installed / "python"), "-c", code], capture_output=True, text=True, check=True
     ).stdout.splitlines()
     assert namespace == "None"  # with a file, the plugins of beets itself would be hidden
-    assert Path(plugin).parts[-2:] == ("beetsplug", "soundalike.py")
+    assert Path(plugin).parts[-3:] == ("beetsplug", "soundalike", "__init__.py")
 
 
 def test_the_default_install_says_what_musicnn_needs(installed: Path, tmp_path: Path) -> None:

@@ -6,9 +6,8 @@ so that other commands of beets start as fast as before.
 
 from __future__ import annotations
 
-import optparse
 import os
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, nullcontext
 from functools import partial
 from typing import TYPE_CHECKING, Any, ClassVar
@@ -18,7 +17,19 @@ from beets.dbcore import types
 from beets.plugins import BeetsPlugin
 from beets.ui import UserError
 
-from soundalike.errors import InvalidArgument, SoundalikeError, printable, with_place
+from beetsplug.soundalike.options import (
+    Commands,
+    choice_options,
+    command,
+    jobs_option,
+    length_options,
+    limits_of,
+    playlist_options,
+    pretend_option,
+    scan_options,
+    similar_options,
+)
+from soundalike.errors import SoundalikeError, printable, with_place
 
 if TYPE_CHECKING:
     from beets.importer import ImportSession, ImportTask
@@ -26,7 +37,7 @@ if TYPE_CHECKING:
     from beets.library import Library as BeetsLibrary
 
     from soundalike.integrations.beets import Found, ItemScan
-    from soundalike.library import Library, Limits
+    from soundalike.library import Library
 
 # Of each list that could be long, so many lines; the library keeps all.
 _SHOWN = 20
@@ -62,45 +73,45 @@ class SoundalikePlugin(BeetsPlugin):
 
     def commands(self) -> list[ui.Subcommand]:
         return [
-            _Commands(
-                _command(
+            Commands(
+                command(
                     "scan",
                     self._scan,
                     "[QUERY]",
                     "Analyse the items that match, all without a query, unless the library of "
                     "soundalike knows them, and write what it hears as attributes.",
-                    _pretend,
-                    _jobs,
-                    _scan_options,
+                    pretend_option,
+                    jobs_option,
+                    scan_options,
                 ),
-                _command(
+                command(
                     "write",
                     self._write,
                     "[QUERY]",
                     "Write the attributes of the items anew, from what is analysed.",
-                    _pretend,
+                    pretend_option,
                 ),
-                _command(
+                command(
                     "similar",
                     self._similar,
                     "QUERY",
                     "List the items that sound most like those that match.",
-                    _similar_options,
-                    _choice_options,
-                    _playlist_options("--playlist"),
-                    _pretend,
+                    similar_options,
+                    choice_options,
+                    playlist_options("--playlist"),
+                    pretend_option,
                     ui.CommonOptionsParser.add_path_option,
                     ui.CommonOptionsParser.add_format_option,
                 ),
-                _command(
+                command(
                     "playlist",
                     self._playlist,
                     "QUERY",
                     "Make a playlist of what sounds like the items that match, in a smooth order.",
-                    _length_options,
-                    _choice_options,
-                    _playlist_options("--out"),
-                    _pretend,
+                    length_options,
+                    choice_options,
+                    playlist_options("--out"),
+                    pretend_option,
                     ui.CommonOptionsParser.add_path_option,
                     ui.CommonOptionsParser.add_format_option,
                 ),
@@ -150,7 +161,7 @@ class SoundalikePlugin(BeetsPlugin):
                 seeds,
                 _items(lib, options.within),
                 options.limit,
-                limits=_limits(options),
+                limits=limits_of(options),
                 other_albums=options.not_same_album,
                 use_taste=not options.no_taste,
             )
@@ -165,7 +176,7 @@ class SoundalikePlugin(BeetsPlugin):
             without=_items(lib, options.without) if options.without else (),
             tracks=options.tracks,
             minutes=options.minutes,
-            limits=_limits(options),
+            limits=limits_of(options),
             other_albums=options.not_same_album,
             surprise=options.surprise,
             random_seed=options.seed,
@@ -301,7 +312,7 @@ class SoundalikePlugin(BeetsPlugin):
 
     @contextmanager
     def _library(self, *, create: bool = False) -> Iterator[Library]:
-        """The library of soundalike; what is wrong with it or with a question is a UserError."""
+        """The library of soundalike, closed at the end."""
         from soundalike.library import Library
 
         model = self.config["model"].get()
@@ -309,11 +320,8 @@ class SoundalikePlugin(BeetsPlugin):
             raise UserError(
                 "there is no library of soundalike yet: `beet soundalike scan` makes it"
             )
-        try:
-            with Library(self._place(), model=model, create=create) as library:
-                yield library
-        except SoundalikeError as error:
-            raise UserError(str(error)) from error
+        with Library(self._place(), model=model, create=create) as library:
+            yield library
 
     @contextmanager
     def _library_or_none(self) -> Iterator[Library | None]:
@@ -339,161 +347,6 @@ class SoundalikePlugin(BeetsPlugin):
             raise UserError(message)
 
         self.register_listener("cli_exit", fail)
-
-
-class _Commands(ui.Subcommand):
-    """``beet soundalike``: commands of its own."""
-
-    def __init__(self, *commands: ui.Subcommand) -> None:
-        super().__init__("soundalike", help="find what sounds alike")
-        self._commands = {command.name: command for command in commands}
-        self.func = lambda lib, options, args: options.run(lib, options, args)
-
-    def parse_args(self, args: list[str]) -> tuple[optparse.Values, list[str]]:
-        name, *rest = args or ["--help"]
-        if name in ("-h", "--help"):
-            self.print_help()
-            raise SystemExit(0)
-        if name not in self._commands:
-            known = ", ".join(self._commands)
-            raise UserError(f"there is no `beet soundalike {name}`: it is one of {known}")
-        command = self._commands[name]
-        options, query = command.parse_args(rest)
-        options.run = command.func
-        return options, query
-
-    def print_help(self) -> None:
-        lines = ["Usage: beet soundalike COMMAND [ARGS...]", "", "Commands:"]
-        lines += [f"  {name:<10} {each.help}" for name, each in self._commands.items()]
-        ui.print_("\n".join([*lines, "", "`beet soundalike COMMAND --help` tells the options."]))
-
-
-def _command(
-    name: str,
-    run: Callable[[BeetsLibrary, Any, list[str]], None],
-    query: str,
-    text: str,
-    *add_options: Callable[[ui.CommonOptionsParser], object],
-) -> ui.Subcommand:
-    parser = ui.CommonOptionsParser(
-        prog=f"beet soundalike {name}", usage=f"%prog [options] {query}", description=text
-    )
-    for add in add_options:
-        add(parser)
-    command = ui.Subcommand(name, parser, help=text)
-    command.func = run
-    return command
-
-
-def _pretend(parser: ui.CommonOptionsParser) -> None:
-    parser.add_option(
-        "--pretend", action="store_true", default=False, help="write nothing, only tell"
-    )
-
-
-def _jobs(parser: ui.CommonOptionsParser) -> None:
-    parser.add_option(
-        "-j", "--jobs", type=int, metavar="N", help="processes; by default one a core"
-    )
-
-
-def _scan_options(parser: ui.CommonOptionsParser) -> None:
-    parser.add_option("--retry", action="store_true", default=False, help="also what failed before")
-    parser.add_option(
-        "--fast",
-        action="store_true",
-        default=False,
-        help="hear six passages of each track only; the next scan without it hears all",
-    )
-
-
-def _similar_options(parser: ui.CommonOptionsParser) -> None:
-    parser.add_option(
-        "-l", "--limit", type=int, default=10, metavar="N", help="how many items (default: 10)"
-    )
-    parser.set_defaults(min_length=None, max_length=None)
-
-
-def _length_options(parser: ui.CommonOptionsParser) -> None:
-    from soundalike.recommend.defaults import PLAYLIST_LIMITS, PLAYLIST_TRACKS
-
-    low, high = PLAYLIST_LIMITS.min_length_s, PLAYLIST_LIMITS.max_length_s
-    for option, kind, metavar, text in (
-        ("--tracks", int, "N", f"how many tracks (default: {PLAYLIST_TRACKS})"),
-        ("--minutes", float, "N", "how long it is"),
-    ):
-        parser.add_option(option, type=kind, metavar=metavar, help=text)
-    parser.add_option("--without", metavar="QUERY", help="unlike the items that match this")
-    parser.add_option(
-        "--surprise", type=float, default=0.0, metavar="X", help="from 0, the most alike, to 1"
-    )
-    parser.add_option(
-        "--seed",
-        type=int,
-        default=0,
-        metavar="N",
-        help="of the surprise: the same N, the same list",
-    )
-    parser.add_option(
-        "--with-seeds", action="store_true", default=False, help="put the items of QUERY first"
-    )
-    for option, default, text in (
-        ("--min-length", low, "only tracks that last as long (default: 60)"),
-        ("--max-length", high, "only tracks that last no longer (default: 900)"),
-    ):
-        parser.add_option(option, type=float, default=default, metavar="SECONDS", help=text)
-
-
-def _choice_options(parser: ui.CommonOptionsParser) -> None:
-    parser.add_option(
-        "--within", default="", metavar="QUERY", help="only items that match this, too"
-    )
-    for option, text in (
-        ("--max-per-artist", "at most N tracks by one artist"),
-        ("--max-per-album", "at most N tracks of one album"),
-        ("--artist-gap", "none of the last N tracks is by an artist of the next"),
-    ):
-        parser.add_option(option, type=int, metavar="N", help=text)
-    parser.add_option(
-        "--not-same-album",
-        action="store_true",
-        default=False,
-        help="nothing from the albums of the items of QUERY",
-    )
-    parser.add_option(
-        "--no-taste", action="store_true", default=False, help="as the model has it alone"
-    )
-
-
-def _playlist_options(option: str) -> Callable[[ui.CommonOptionsParser], None]:
-    def add(parser: ui.CommonOptionsParser) -> None:
-        parser.add_option(
-            option,
-            dest="file",
-            metavar="FILE",
-            help="also write them as a playlist: .m3u, .m3u8, .xspf, .jspf or .json",
-        )
-        parser.add_option(
-            "--relative", action="store_true", default=False, help="paths relative to FILE's folder"
-        )
-        parser.add_option("--name", metavar="TEXT", help="the name of the playlist, for players")
-
-    return add
-
-
-def _limits(options: Any) -> Limits:
-    from soundalike.library.limits import Limits
-
-    try:
-        return Limits(
-            max_per_artist=options.max_per_artist,
-            max_per_album=options.max_per_album,
-            artist_gap=options.artist_gap,
-            min_length_s=options.min_length,
-            max_length_s=options.max_length,
-        )
-    except InvalidArgument as error:
-        raise UserError(str(error)) from error
 
 
 def _items(lib: BeetsLibrary, query: Sequence[str] | str) -> list[Item]:
