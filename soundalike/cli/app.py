@@ -55,6 +55,8 @@ SECTIONS: dict[str, dict[str, str]] = {
         "missing": "soundalike.cli.missing:missing",
         "forget": "soundalike.cli.missing:forget",
         "evaluate": "soundalike.cli.evaluate:evaluate",
+        "export": "soundalike.cli.exchange:export",
+        "import": "soundalike.cli.exchange:import_command",
         "serve": "soundalike.cli.serve:serve",
         "link": "soundalike.cli.link:link",
     },
