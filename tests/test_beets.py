@@ -14,9 +14,19 @@ from pathlib import Path
 
 import pytest
 from audio_files import chord, write_audio
+from beets.library import Item
+from beets.library import Library as BeetsLibrary
 from servers import Music
 
-from soundalike import Library
+from soundalike import Library, Limits
+from soundalike.errors import TrackNotFound
+from soundalike.integrations.beets import (
+    ScanPreview,
+    preview,
+    scan_items,
+    similar_items,
+    write_attributes,
+)
 
 ROOT = Path(__file__).parent.parent
 NAMES = "$title|$sa_genre|$sa_genre_confidence|$sa_unsure|$sa_model"
@@ -156,6 +166,40 @@ def test_five_commands_lead_to_a_playlist(composed: Music, tmp_path: Path) -> No
     assert len(listed) == 3
 
 
+def test_items_are_tracks_of_the_library(composed: Music, tmp_path: Path) -> None:
+    """Without the program: what takes it seconds is proved again by the slow tests."""
+    files = sorted(composed.folder.glob("*/*/0[12]*"))
+    beets = BeetsLibrary(str(tmp_path / "beets.db"), str(composed.folder))
+    for path in files:
+        beets.add(Item.from_path(os.fsencode(path)))
+    items = list(beets.items())
+    (lichen,) = beets.items("title:lichen")
+    with Library(composed.copy(tmp_path)) as library:
+        assert preview(library, items) == ScanPreview(known=len(files), new=0, gone=0)
+        assert preview(None, items) == ScanPreview(known=0, new=len(files), gone=0)
+        report = scan_items(library, items).report
+        assert (report.analysed, report.unchanged) == (0, len(files))
+        would = {each.item.id: each.now for each in write_attributes(library, items, dry_run=True)}
+        assert len(would) == len(files)
+        assert "sa_genre" not in lichen
+        assert write_attributes(library, [lichen])[0].now == would[lichen.id]
+        said = library.analysis(library.track(files[0]).track_id)
+        assert would[items[0].id]["sa_genre"] == said.genre
+        assert write_attributes(library, [lichen]) == ()
+        first, *rest = similar_items(library, [lichen], items, 5, limits=Limits())
+        assert (first.item.artist, len(rest)) == ("Cathedral of Moss", 4)
+        assert first.similarity >= rest[0].similarity >= rest[-1].similarity
+        others = similar_items(library, [lichen], [each.item for each in rest], 5, limits=Limits())
+        assert [each.item.id for each in others] == [each.item.id for each in rest]
+        lost = Item.from_path(os.fsencode(files[0]))
+        lost.path, lost.id = os.fsencode(tmp_path / "lost.flac"), 99
+        scan = scan_items(library, [lichen, lost])
+        assert (scan.gone, scan.report.unchanged, scan.report.failed) == ((lost,), 1, ())
+        with pytest.raises(TrackNotFound, match="is not analysed with soundalike@"):
+            similar_items(library, [lost], items, 5, limits=Limits())
+
+
+@pytest.mark.slow
 def test_a_second_scan_analyses_nothing_and_stores_nothing(composed: Music, tmp_path: Path) -> None:
     beets = make(tmp_path / "beets", "soundalike: {auto: no}")
     beets.run("import", some_pieces(composed, tmp_path / "new", "Island Telegraph"))
@@ -175,6 +219,7 @@ def test_a_second_scan_analyses_nothing_and_stores_nothing(composed: Music, tmp_
     assert beets.run("soundalike", "scan", "--pretend")[0].startswith("0 items to read")
 
 
+@pytest.mark.slow
 def test_similar_answers_with_formats_limits_and_a_playlist(full: Beets, tmp_path: Path) -> None:
     mix = tmp_path / "mix.m3u"
     found = full.lines(
