@@ -9,7 +9,6 @@ from __future__ import annotations
 import os
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, nullcontext
-from functools import partial
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from beets import ui
@@ -41,8 +40,6 @@ if TYPE_CHECKING:
 
 # Of each list that could be long, so many lines; the library keeps all.
 _SHOWN = 20
-# The attributes of fewer items are written in a second or two.
-_MANY = 500
 
 
 class SoundalikePlugin(BeetsPlugin):
@@ -290,16 +287,9 @@ class SoundalikePlugin(BeetsPlugin):
     def _write_attributes(
         self, library: Library, items: Sequence[Item], *, pretend: bool = False
     ) -> None:
-        from soundalike.cli.progress import work_progress
         from soundalike.integrations.beets import write_attributes
 
-        with work_progress("items") if len(items) > _MANY else nullcontext() as show:
-            changes = write_attributes(
-                library,
-                items,
-                dry_run=pretend,
-                progress=None if show is None else partial(show, "writing attributes"),
-            )
+        changes = write_attributes(library, items, dry_run=pretend)
         if pretend:
             for each in changes:
                 said = ", ".join(f"{name}={value}" for name, value in each.now.items())

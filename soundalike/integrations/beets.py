@@ -24,7 +24,7 @@ from soundalike.show.amounts import show_count
 if TYPE_CHECKING:
     from beets.library import Item
 
-    from soundalike.analysis import Analysis
+    from soundalike.library.told import Told
     from soundalike.similarity.taste import Taste
 
 __all__ = [
@@ -201,7 +201,6 @@ def write_attributes(
     items: Sequence[Item],
     *,
     dry_run: bool = False,
-    progress: Callable[[int, int], None] | None = None,
 ) -> tuple[Change, ...]:
     """Give the items the attributes that the library has for them; nothing is analysed.
 
@@ -210,25 +209,20 @@ def write_attributes(
     Parameters
     ----------
     dry_run : change nothing, only tell.
-    progress : told how many items are done, and how many there are.
 
     Returns
     -------
     The items that changed, which alone are stored.
 
-    Raises
-    ------
-    ModelMismatch : an item is analysed with another model only.
     """
     tracks = _tracks_of(library, items)
+    told = library.told([track.track_id for track in tracks.values()])
     changes = []
-    for number, item in enumerate(items):
-        if progress is not None:
-            progress(number, len(items))
+    for item in items:
         track = tracks.get(item.id)
-        if track is None or track.status != "analysed":
+        if track is None or track.track_id not in told:
             continue
-        now = _attributes(library.analysis(track.track_id))
+        now = _attributes(told[track.track_id])
         before = {name: item.get(name, None, with_album=False) for name in ATTRIBUTES}
         different = [name for name in ATTRIBUTES if before[name] != now.get(name)]
         if not different:
@@ -379,18 +373,17 @@ def analysed_ids(library: Library, items: Sequence[Item]) -> list[int]:
     return sorted(found)
 
 
-def _attributes(analysis: Analysis) -> dict[str, Value]:
+def _attributes(told: Told) -> dict[str, Value]:
     """What a model says as attributes; those that it does not tell are left out."""
-    said: dict[str, Value | None] = {"sa_model": analysis.model, "sa_key": analysis.key}
-    if analysis.kind != "tags":
-        said |= {
-            "sa_genre": analysis.genre,
-            # So many digits come back from any database as they are.
-            "sa_genre_confidence": round(analysis.confidence, 4),
-            "sa_unsure": bool(analysis.unsure),
-        }
-    if analysis.tempo_bpm is not None:
-        said["sa_bpm"] = round(analysis.tempo_bpm, 2)
+    said: dict[str, Value | None] = {
+        "sa_genre": told.genre,
+        # So many digits come back from any database as they are.
+        "sa_genre_confidence": None if told.confidence is None else round(told.confidence, 4),
+        "sa_unsure": None if told.genre is None else told.is_unsure,
+        "sa_bpm": None if told.tempo_bpm is None else round(told.tempo_bpm, 2),
+        "sa_key": told.key,
+        "sa_model": told.model,
+    }
     return {name: value for name, value in said.items() if value is not None}
 
 
