@@ -184,7 +184,7 @@ class Analysis:
         """
         if self.kind == "tags":
             return False
-        return self.unfamiliar or self.confidence < 0.5 or len(self.genre_set) > _UNSURE_ABOVE
+        return is_unsure(self.confidence, len(self.genre_set), self.familiarity)
 
     def timeline(self) -> tuple[Stretch, ...]:
         """How the strongest label changes along the track, without what passes in a moment.
@@ -245,6 +245,11 @@ def runs(starts_s: NDArray[np.floating], excerpt_s: float) -> list[slice]:
     """
     breaks = (np.flatnonzero(np.diff(starts_s) > excerpt_s + _GAP_S) + 1).tolist()
     return [slice(*ends) for ends in pairwise([0, *breaks, len(starts_s)])]
+
+
+def is_unsure(confidence: float, n_likely: int, familiarity: float | None) -> bool:
+    """See ``Analysis.unsure``; ``n_likely`` genres are left in its ``genre_set``."""
+    return is_unfamiliar(familiarity) or confidence < 0.5 or n_likely > _UNSURE_ABOVE
 
 
 def is_unfamiliar(familiarity: float | None) -> bool:

@@ -83,6 +83,18 @@ def test_the_wheel_scans_a_folder_and_makes_a_page_of_it(installed: Path, tmp_pa
     assert "too few tracks: 3" in html
 
 
+def test_the_wheel_brings_the_plugin_among_those_of_beets(installed: Path) -> None:
+    code = (
+        "import importlib.util as u; print(u.find_spec('beetsplug').origin);"
+        "print(u.find_spec('beetsplug.soundalike').origin)"
+    )
+    namespace, plugin = subprocess.run(
+        [str(installed / "python"), "-c", code], capture_output=True, text=True, check=True
+    ).stdout.splitlines()
+    assert namespace == "None"  # with a file, the plugins of beets itself would be hidden
+    assert Path(plugin).parts[-3:] == ("beetsplug", "soundalike", "__init__.py")
+
+
 def test_the_default_install_says_what_musicnn_needs(installed: Path, tmp_path: Path) -> None:
     answer = run(installed, "models", "pull", "musicnn", folder=tmp_path)
     assert answer.returncode == 1

@@ -21,6 +21,7 @@ from soundalike.cli.progress import scan_progress
 from soundalike.cli.ray import pool_at, ray_option
 from soundalike.errors import InvalidArgument, printable
 from soundalike.show.amounts import show_count
+from soundalike.show.scans import scan_words
 from soundalike.show.times import show_duration
 
 if TYPE_CHECKING:
@@ -242,28 +243,7 @@ def _finish(report: ScanReport, *, as_json: bool) -> int:
 
 
 def _print_report(report: ScanReport) -> None:
-    counts = {
-        "analysed": report.analysed,
-        "re-analysed": report.reanalysed,
-        "of them heard in passages only": report.fast,
-        "retagged": report.retagged,
-        "unchanged": report.unchanged,
-        "moved": report.moved,
-        "copied": report.copied,
-        "returned": report.returned,
-        "missing": report.missing,
-        "removed": report.removed,
-        "failed": len(report.failed),
-        "still failing": report.still_failing,
-        "not audio": report.ignored,
-    }
-    # Zeros are left out, except for the two that answer "did it do anything, did it go well?".
-    shown = [
-        f"{count:,} {name}"
-        for name, count in counts.items()
-        if count or name in ("analysed", "failed")
-    ]
-    echo(f"{', '.join(shown)} in {show_duration(report.elapsed_s, on_a_clock=True)}")
+    echo(f"{scan_words(report)} in {show_duration(report.elapsed_s, on_a_clock=True)}")
     for remark in report.notes:
         echo(f"note: {remark}")
     if report.failed:

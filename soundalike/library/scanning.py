@@ -93,6 +93,30 @@ class Scanning:
         )
         return replace(report, notes=(*notes, *report.notes))
 
+    def scan_files(
+        self,
+        files: Sequence[str | os.PathLike[str]],
+        *,
+        jobs: int | None = None,
+        retry: bool = False,
+        fast: bool = False,
+        progress: Callable[[ScanProgress], None] | None = None,
+        stop: threading.Event | None = None,
+    ) -> ScanReport:
+        """Bring the library up to date with some files, as another program knows them, and nothing
+        else; see :meth:`scan`.
+
+        No folder is remembered. A file that is gone is no error: its track is marked as missing,
+        or found at the new place, where that is among the files.
+
+        Raises
+        ------
+        LibraryError, ModelError : as :meth:`scan`.
+        """
+        return self._scan(
+            [os.fspath(file) for file in files], jobs, retry, progress, stop, fast=fast
+        )
+
     def retry_failures(
         self,
         *,
