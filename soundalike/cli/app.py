@@ -54,6 +54,7 @@ SECTIONS: dict[str, dict[str, str]] = {
         "failures": "soundalike.cli.scan:failures",
         "missing": "soundalike.cli.missing:missing",
         "forget": "soundalike.cli.missing:forget",
+        "tag": "soundalike.cli.tag:tag",
         "evaluate": "soundalike.cli.evaluate:evaluate",
         "serve": "soundalike.cli.serve:serve",
         "link": "soundalike.cli.link:link",

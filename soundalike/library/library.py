@@ -39,6 +39,7 @@ from soundalike.library.scanning import Scanning
 from soundalike.library.similar_records import Heard, SimilarResult
 from soundalike.library.snapshot import Query
 from soundalike.library.storage.database import Database
+from soundalike.library.tagging import Tagging
 from soundalike.library.version_records import VERSION_KINDS, VersionKind, VersionsResult
 from soundalike.library.view import View
 from soundalike.library.word_records import FindResult, KnownWord
@@ -65,7 +66,7 @@ def _load(analyzer: str, model: ModelKey) -> AnalyzerLike:
     return load_analyzer(analyzer, model)
 
 
-class Library(Listing, Scanning, Judging, Linking):
+class Library(Listing, Scanning, Judging, Linking, Tagging):
     """Tracks with their analyses, in a database.
 
     Parameters
