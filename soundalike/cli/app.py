@@ -39,6 +39,7 @@ __all__ = ["SECTIONS", "cli", "main"]
 SECTIONS: dict[str, dict[str, str]] = {
     "Your library": {
         "scan": "soundalike.cli.scan:scan",
+        "watch": "soundalike.cli.watch:watch",
         "similar": "soundalike.cli.similar:similar",
         "find": "soundalike.cli.find:find",
         "playlist": "soundalike.cli.make_playlist:playlist",
