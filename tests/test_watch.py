@@ -31,7 +31,7 @@ import signal, sys, threading
 sys.path.insert(0, sys.argv[1])
 from pathlib import Path
 from fakes import open_library
-from soundalike.integrations.watching import Watch
+from soundalike.integrations.watching import Watch, WatchSettings
 stop = threading.Event()
 signal.signal(signal.SIGTERM, lambda *_: stop.set())
 tell = lambda text: print(text, flush=True)
@@ -225,12 +225,15 @@ def test_a_folder_goes_away_and_comes_back(tmp_path: Path, music: Path) -> None:
 def test_it_waits_while_another_scan_runs(tmp_path: Path, music: Path) -> None:
     with open_library(tmp_path) as library:
         library.scan([music])
-        with library._database.scan_lock(), watching(tmp_path, music) as it:
+        with library._database.scan_lock():
+            it = Watching(tmp_path, music)
             it.until(lambda: "another scan of this library is running" in it.said)
             write_track(music / "new.wav", "new")
-            library._database.engine.dispose()
-    with watching(tmp_path, music) as it:
-        it.until_tracks(old="analysed", new="analysed")
+            assert "new.wav" not in it.tracks()
+        try:
+            it.until_tracks(old="analysed", new="analysed")
+        finally:
+            it.kill()
 
 
 def test_excluded_and_failing_files(tmp_path: Path, music: Path) -> None:
