@@ -23,7 +23,7 @@ class Source:
     """A thread that puts the paths at which something happened into a queue.
 
     An entry is this source with a set of paths, or with None when it can tell no more:
-    :attr:`trouble` says why.
+    :attr:`trouble` says why, and is empty before.
 
     Parameters
     ----------
@@ -38,7 +38,7 @@ class Source:
         self._stop = threading.Event()
         self._begun = threading.Event()
         self._thread = threading.Thread(target=self._run, name="soundalike-watch", daemon=True)
-        self.trouble: str | None = None
+        self.trouble = ""
 
     @staticmethod
     def check_installed() -> None:
@@ -52,37 +52,55 @@ class Source:
         """Begin; from the return on nothing is missed. What is wrong, if it cannot."""
         self._thread.start()
         self._begun.wait(_BEGIN_S)
-        return self.trouble
+        return self.trouble or None
 
     def end(self) -> None:
         """End, without waiting for the thread."""
         self._stop.set()
 
     def _run(self) -> None:
+        # watchfiles passes by folders that may not be read only where it passes by everything that
+        # is wrong, the limits of the system among it: so that is the second choice.
+        passes_by = False
+        while True:
+            try:
+                self._listen(passes_by=passes_by)
+            except PermissionError as error:
+                if not passes_by:
+                    passes_by = True
+                    if self._begun.is_set():
+                        # Whatever happened meanwhile.
+                        self._news.put((self, {self._folder}))
+                    continue
+                self._fail(error)
+            except Exception as error:
+                self._fail(error)
+            self._begun.set()
+            return
+
+    def _listen(self, *, passes_by: bool) -> None:
         import watchfiles
 
-        try:
-            for changes in watchfiles.watch(
-                self._folder,
-                watch_filter=None,
-                stop_event=self._stop,
-                rust_timeout=_WAKE_MS,
-                yield_on_timeout=True,
-                force_polling=self._poll_s is not None,
-                poll_delay_ms=round(1000 * (self._poll_s or 0)),
-                ignore_permission_denied=True,
-            ):
-                # The first of these, with or without news, comes when all folders are watched.
-                self._begun.set()
-                paths = {path for change, path in changes if _matters(change.name, path)}
-                if paths and not self._stop.is_set():
-                    self._news.put((self, paths))
-        except Exception as error:
-            self.trouble = _words(error)
-            if self._begun.is_set() and not self._stop.is_set():
-                self._news.put((self, None))
-        finally:
+        for changes in watchfiles.watch(
+            self._folder,
+            watch_filter=None,
+            stop_event=self._stop,
+            rust_timeout=_WAKE_MS,
+            yield_on_timeout=True,
+            force_polling=self._poll_s is not None,
+            poll_delay_ms=round(1000 * (self._poll_s or 0)),
+            ignore_permission_denied=passes_by,
+        ):
+            # The first of these, with or without news, comes when all folders are watched.
             self._begun.set()
+            paths = {path for change, path in changes if _matters(change.name, path)}
+            if paths and not self._stop.is_set():
+                self._news.put((self, paths))
+
+    def _fail(self, error: Exception) -> None:
+        self.trouble = _words(error)
+        if self._begun.is_set() and not self._stop.is_set():
+            self._news.put((self, None))
 
 
 def _matters(change: str, path: str) -> bool:

@@ -240,6 +240,25 @@ class Watch:
         if old is not None:
             old.end()
 
+    def _ask_instead(self, root: _Root, trouble: str) -> None:
+        """From now on, of a folder of which not all is told."""
+        self._tell(f"{printable(root.path)}: {trouble}")
+        root.poll = True
+        self._watch(root)
+        self._state.whole.add(root.path)
+
+    def _try_new_folders(self, paths: Sequence[str]) -> None:
+        """Notice that a new folder was one too many for the system, which nobody says."""
+        for path in filter(os.path.isdir, paths):
+            root = next((each for each in self._there() if _is_under(path, each.path)), None)
+            if root is None or root.poll:
+                continue
+            probe = Source(path, queue.SimpleQueue(), poll_s=None)
+            trouble = probe.begin()
+            probe.end()
+            if trouble is not None and os.path.isdir(path):
+                self._ask_instead(root, trouble)
+
     def _end(self, root: _Root) -> None:
         if root.source is not None:
             root.source.end()
@@ -285,11 +304,7 @@ class Watch:
             if root is None:
                 continue
             if paths is None:
-                # It broke, such as when a new folder was one too many.
-                self._tell(f"{printable(root.path)}: {source.trouble}")
-                root.poll = True
-                self._watch(root)
-                self._state.whole.add(root.path)
+                self._ask_instead(root, source.trouble)
                 continue
             due = time.monotonic() + self._settings.settle_s
             for path in paths:
@@ -333,6 +348,7 @@ class Watch:
                     )
                 for path in ready:
                     self._state.pending.pop(path, None)
+                self._try_new_folders(ready)
             else:
                 return
         except LibraryInUse:
