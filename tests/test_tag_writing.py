@@ -10,6 +10,7 @@ import signal
 import subprocess
 import sys
 import time
+from collections.abc import Iterator
 from pathlib import Path
 
 import mutagen
@@ -385,6 +386,7 @@ class TestTheFileItself:
 
 WRITE = """
 import sys
+from collections.abc import Iterator
 from pathlib import Path
 from soundalike.audio.tag_fields import Field
 from soundalike.audio.tag_writing import write_fields
@@ -431,3 +433,50 @@ def test_a_leftover_goes_and_what_others_write_stays(tmp_path: Path) -> None:
         assert try_lock(file)
         assert remove_leftovers(tmp_path) == 1
     assert sorted(tmp_path.iterdir()) == sorted([busy, other])
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="mounts a disk in memory, as root")
+@pytest.mark.endurance
+class TestDisks:
+    @pytest.fixture
+    def disk(self, tmp_path: Path) -> Iterator[Path]:
+        place = tmp_path / "disk"
+        place.mkdir()
+        subprocess.run(["mount", "-t", "tmpfs", "-o", "size=2m", "tmpfs", place], check=True)
+        yield place
+        subprocess.run(["umount", place], check=True)
+
+    @pytest.mark.parametrize("suffix", KINDS)
+    def test_a_full_disk_loses_nothing(self, made: Path, disk: Path, suffix: str) -> None:
+        path = copied(made, disk, suffix)
+        data = path.read_bytes()
+        filling = disk / "filling"
+        filling.write_bytes(b"")
+        refused = 0
+        # From no block at all to as many as are needed.
+        for blocks in (0, 1, 2, 5, 20, len(data) // 4096, len(data) // 4096 + 1, 400):
+            free = os.statvfs(disk).f_bavail * 4096 + filling.stat().st_size
+            filling.write_bytes(b"x" * max(0, free - blocks * 4096))
+            reason = ""
+            try:
+                write_fields(path, {"SOUNDALIKE_WORDS": Field(("long" * 5000,))})
+            except UnwritableTags as error:
+                reason = error.reason
+            if reason:
+                assert "no space left" in reason
+                assert path.read_bytes() == data
+                refused += 1
+            else:
+                assert values(path)["SOUNDALIKE_WORDS"] == ("long" * 5000,)
+                write_fields(path, {"SOUNDALIKE_WORDS": None})
+                data = path.read_bytes()
+            assert sorted(each.name for each in disk.iterdir()) == ["filling", path.name]
+        assert 0 < refused < 8
+
+    def test_a_disk_that_is_read_only(self, made: Path, disk: Path) -> None:
+        path = copied(made, disk, "flac")
+        data = path.read_bytes()
+        subprocess.run(["mount", "-o", "remount,ro", disk], check=True)
+        with pytest.raises(UnwritableTags, match="read-only"):
+            write_fields(path, ALL)
+        assert path.read_bytes() == data

@@ -5,15 +5,19 @@ The tests wait for what the library says, however long that takes, and never for
 
 from __future__ import annotations
 
+import configparser
 import os
 import shutil
+import signal
+import socket
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
+import click
 import fakes
 import pytest
 from click.testing import CliRunner
@@ -47,12 +51,15 @@ print("summary", dict(summary.counts), flush=True)
 class Watching:
     """A process that watches, and the library that it fills."""
 
-    def __init__(self, home: Path, *folders: Path, how: str = "") -> None:
+    def __init__(
+        self, home: Path, *folders: Path, how: str = "", before: Sequence[str] = ()
+    ) -> None:
         self._home = home
         self.log = home / "watch.log"
         with self.log.open("ab") as log:
             self._process = subprocess.Popen(
                 [
+                    *before,
                     *(sys.executable, "-c", WATCH, str(Path(fakes.__file__).parent), str(home)),
                     how or "-",
                     *map(str, folders),
@@ -113,8 +120,10 @@ class Watching:
 
 
 @contextmanager
-def watching(home: Path, *folders: Path, how: str = "") -> Iterator[Watching]:
-    process = Watching(home, *folders, how=how)
+def watching(
+    home: Path, *folders: Path, how: str = "", before: Sequence[str] = ()
+) -> Iterator[Watching]:
+    process = Watching(home, *folders, how=how, before=before)
     try:
         yield process
     finally:
@@ -322,3 +331,77 @@ def test_times_that_make_no_sense(option: str) -> None:
     ran = CliRunner().invoke(cli, ["watch", "x", option, "0s"])
     assert ran.exit_code == 2
     assert "must be above 0" in ran.output
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="systemd")
+def test_the_command_tells_systemd_and_ends_cleanly(tmp_path: Path) -> None:
+    (tmp_path / "music").mkdir()
+    with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as service:
+        # A short name: that of a socket may not be long.
+        name = f"\0soundalike-test-{os.getpid()}"
+        service.bind(name)
+        service.settimeout(PATIENCE_S)
+        with subprocess.Popen(
+            [sys.executable, "-m", "soundalike", "watch", str(tmp_path / "music")],
+            stderr=subprocess.PIPE,
+            text=True,
+            env={
+                **os.environ,
+                "SOUNDALIKE_LIBRARY": str(tmp_path / "library.db"),
+                "NOTIFY_SOCKET": "@" + name[1:],
+            },
+        ) as process:
+            assert service.recv(100) == b"READY=1"
+            process.send_signal(signal.SIGINT)
+            _, told = process.communicate(timeout=PATIENCE_S)
+        assert service.recv(100) == b"STOPPING=1"
+    assert process.returncode == 0, told
+    first, *_, last = told.splitlines()
+    assert first.startswith("watching ")
+    assert last.startswith("watched for ")
+
+
+def test_the_unit_of_the_docs_says_what_the_command_takes() -> None:
+    page = Path(__file__).parents[1] / "docs/integrations/watch.md"
+    unit = configparser.ConfigParser(interpolation=None)
+    unit.optionxform = str  # type: ignore[assignment,method-assign]
+    unit.read_string(page.read_text(encoding="utf-8").split("```ini\n")[1].split("```")[0])
+    assert unit["Service"]["Type"] == "notify"
+    program, command, *args = unit["Service"]["ExecStart"].split()
+    assert program.endswith("/soundalike")
+    found = cli.get_command(click.Context(cli), command)
+    assert found is not None
+    assert found.make_context(command, args, resilient_parsing=False).params["folders"]
+
+
+LIMITED = """
+echo {limit} > /proc/sys/user/max_inotify_{what}
+exec "$@"
+"""
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="inotify")
+@pytest.mark.endurance
+@pytest.mark.parametrize(
+    ("what", "limit", "match"),
+    [
+        ("watches", 4, "max_user_watches"),
+        ("watches", 12, "max_user_watches"),
+        ("instances", 0, "max_user_instances"),
+    ],
+)
+def test_the_limit_of_the_system_is_told_and_it_goes_on(
+    tmp_path: Path, music: Path, what: str, limit: int, match: str
+) -> None:
+    for number in range(6):
+        write_track(music / f"{number}/a{number}.wav", f"a{number}")
+    script = LIMITED.format(what=what, limit=limit)
+    with watching(tmp_path, music, before=["unshare", "-Ur", "sh", "-c", script, "sh"]) as it:
+        it.until(lambda: len(it.paths()) == 7)
+        for number in range(20):
+            write_track(music / f"new{number}/b.wav", f"b{number}")
+        it.until(lambda: len(it.paths()) == 27)
+        it.until(lambda: match in it.said)
+        for number in range(20):
+            write_track(music / f"new{number}/c.wav", f"c{number}")
+        it.until(lambda: len(it.paths()) == 47)

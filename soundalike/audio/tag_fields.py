@@ -31,7 +31,7 @@ from soundalike.audio.source import Source
 from soundalike.audio.tag_blocks import flac_blocks, ogg_header_packets, ogg_pages_digest
 from soundalike.errors import InvalidArgument, UntaggableFormat, UnwritableTags
 
-__all__ = ["Field", "FieldFile", "open_fields"]
+__all__ = ["Field", "FieldFile", "open_fields", "raise_of_disk"]
 
 _ITUNES = "----:com.apple.iTunes:"
 _ID3 = {"GENRE": "TCON", "BPM": "TBPM", "INITIALKEY": "TKEY"}
@@ -126,12 +126,18 @@ def open_fields(path: Path) -> FieldFile:
                     raise UntaggableFormat(path, "it holds moving pictures")
             return _Mp4(path)
     except mutagen.MutagenError as error:
-        if isinstance(error.__cause__, OSError):
-            raise error.__cause__ from None
+        raise_of_disk(error)
         raise UnwritableTags(path, f"its tags are damaged ({error})") from error
     raise UntaggableFormat(
         path, f"a format whose tags are not written ({info.container}, {info.codec})"
     )
+
+
+def raise_of_disk(error: BaseException) -> None:
+    """Raise the error of the disk that mutagen has made one of its own of, if there is one."""
+    for each in (*error.args, error.__cause__, error.__context__):
+        if isinstance(each, OSError):
+            raise each from None
 
 
 def _mutagen(module: str) -> Any:

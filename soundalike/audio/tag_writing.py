@@ -18,7 +18,7 @@ from pathlib import Path
 from typing import BinaryIO
 
 from soundalike.audio.digest import packet_digest
-from soundalike.audio.tag_fields import Field, FieldFile, open_fields
+from soundalike.audio.tag_fields import Field, FieldFile, open_fields, raise_of_disk
 from soundalike.errors import InvalidArgument, UnreadableFile, UnwritableTags
 from soundalike.files import Stamp, content_digest, stamp_of, why
 from soundalike.locks import try_lock
@@ -156,8 +156,7 @@ def _write(target: Path, fields: FieldFile, copy: BinaryIO) -> None:
     try:
         fields.save(target, copy)
     except mutagen.MutagenError as error:
-        if isinstance(error.__cause__, OSError):
-            raise error.__cause__ from None
+        raise_of_disk(error)
         raise UnwritableTags(target, f"the new tags cannot be stored ({error})") from error
     except (ValueError, OverflowError) as error:
         raise UnwritableTags(target, f"the new tags do not fit ({error})") from error
