@@ -204,12 +204,15 @@ def test_what_somebody_else_has_changed_since_stays(library: Library, music: Pat
 
 
 def test_removing_takes_only_ours(library: Library, music: Path) -> None:
-    library.tag()
-    assert len(library.tag(remove=True).files) == 5
+    first = library.tag()
+    # Within the same second, perhaps.
+    second = library.tag(remove=True)
+    assert (len(second.files), first.undo_file != second.undo_file) == (5, True)
     assert fields(music / "two.flac") == {"GENRE": ("Swing",)}
     assert fields(music / "sure mp3.mp3") == {}
 
 
+@pytest.mark.slow
 def test_what_is_not_said_any_more_goes(library: Library, music: Path) -> None:
     path = music / "unsure.flac"
     write_fields(path, {"SOUNDALIKE_GENRE": Field(("wild",))})
@@ -286,6 +289,7 @@ def _file(path: Path, data: bytes) -> Path:
     return path
 
 
+@pytest.mark.slow
 def test_it_stops_between_two_files(library: Library, music: Path) -> None:
     stop = threading.Event()
 

@@ -334,6 +334,7 @@ def test_times_that_make_no_sense(option: str) -> None:
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="systemd")
+@pytest.mark.slow
 def test_the_command_tells_systemd_and_ends_cleanly(tmp_path: Path) -> None:
     (tmp_path / "music").mkdir()
     with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as service:

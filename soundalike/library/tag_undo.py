@@ -11,6 +11,7 @@ import os
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
+from itertools import count
 from pathlib import Path
 from typing import Any, BinaryIO
 
@@ -39,8 +40,11 @@ class UndoEntry:
 
 
 def default_undo_file(library: Path) -> Path:
-    """A file by the time of day, in a folder beside the library."""
-    return library.with_name("tag-undo") / f"{datetime.now():%Y-%m-%d %H-%M-%S}.jsonl"
+    """A new file by the time of day, in a folder beside the library."""
+    folder = library.with_name("tag-undo")
+    now = f"{datetime.now():%Y-%m-%d %H-%M-%S}"
+    names = (f"{now}{'' if number == 1 else f' ({number})'}.jsonl" for number in count(1))
+    return next(folder / name for name in names if not os.path.lexists(folder / name))
 
 
 class UndoLog:
