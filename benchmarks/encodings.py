@@ -22,7 +22,8 @@ FORMATS: dict[str, tuple[str, str, int, int]] = {
     ".mp3": ("libmp3lame", "fltp", 256_000, 0),
     ".flac": ("flac", "s16", 0, 0),
     ".m4a": ("aac", "fltp", 192_000, 0),
-    ".ogg": ("libvorbis", "fltp", 160_000, 0),
+    # FFmpeg's own encoder, for PyAV's wheels have no other. It calls itself an experiment.
+    ".ogg": ("vorbis", "fltp", 160_000, 0),
     ".opus": ("libopus", "flt", 128_000, 48_000),
 }
 _SHORTEST_S, _LONGEST_S = 180.0, 300.0
@@ -94,6 +95,7 @@ def _encode(samples: Any, rate: int, track: Path, *, least_rate: int = 0) -> Non
     with av.open(str(track), "w") as container:
         stream: Any = container.add_stream(codec, rate=rate_out, layout="stereo")
         stream.format = sample_format
+        stream.options = {"strict": "experimental"}
         if bit_rate:
             stream.bit_rate = bit_rate
         resampler = av.AudioResampler(sample_format, "stereo", rate_out)

@@ -13,7 +13,7 @@ from audio_files import chord, write_audio
 from soundalike.cli.app import cli
 
 ROOT = Path(__file__).parent.parent
-PAGES = sorted([*ROOT.glob("*.md"), *ROOT.glob("docs/*.md"), *ROOT.glob("examples/*.md")])
+PAGES = sorted([*ROOT.glob("*.md"), *ROOT.glob("docs/**/*.md"), *ROOT.glob("examples/*.md")])
 
 
 def test_the_examples_of_the_api_run(tmp_path: Path) -> None:

@@ -57,6 +57,8 @@ SECTIONS: dict[str, dict[str, str]] = {
         "forget": "soundalike.cli.missing:forget",
         "tag": "soundalike.cli.tag:tag",
         "evaluate": "soundalike.cli.evaluate:evaluate",
+        "export": "soundalike.cli.exchange:export",
+        "import": "soundalike.cli.exchange:import_command",
         "serve": "soundalike.cli.serve:serve",
         "link": "soundalike.cli.link:link",
     },

@@ -97,22 +97,36 @@ def _in_folders(
 ) -> NDArray[np.bool_] | None:
     if not asked.folders:
         return None
-    found = np.zeros(len(index), np.bool_)
-    for folder in asked.real_folders:
+    # Together, however many they are: what is kept of each apart would push out all else that is.
+    inside, empty = index.kept(
+        ("folders", asked.real_folders), lambda: _look_in(index, snapshot, asked.real_folders)
+    )
+    if needed and empty:
+        raise InvalidArgument(
+            f"no track of the library lies in {printable(empty[0])}: name a folder that was "
+            f"scanned, or one below it"
+        )
+    return inside
 
-        def look(folder: str = folder) -> NDArray[np.bool_]:
-            within = select(tracks.c.id).where(below(tracks.c.path, folder))
-            ids = np.fromiter(snapshot.connection.scalars(within), np.int64)
-            return np.isin(index.track_ids, ids)
 
-        inside = index.kept(("folder", folder), look)
-        if needed and not inside.any():
-            raise InvalidArgument(
-                f"no track of the library lies in {printable(folder)}: name a folder that was "
-                f"scanned, or one below it"
-            )
-        found |= inside
-    return found
+def _look_in(
+    index: Index, snapshot: Snapshot, folders: Sequence[str]
+) -> tuple[NDArray[np.bool_], tuple[str, ...]]:
+    """The rows of an index that lie in folders, and the folders in which none does."""
+    inside = np.zeros(len(index), np.bool_)
+    empty = []
+    order = np.argsort(index.track_ids, kind="stable")
+    for folder in folders:
+        within = select(tracks.c.id).where(below(tracks.c.path, folder))
+        ids = np.fromiter(snapshot.connection.scalars(within), np.int64)
+        at = np.searchsorted(index.track_ids, ids, sorter=order)
+        rows = order[at[at < len(order)]]
+        rows = rows[np.isin(index.track_ids[rows], ids)]
+        inside[rows] = True
+        if not len(rows):
+            empty.append(folder)
+    inside.flags.writeable = False
+    return inside, tuple(empty)
 
 
 def _of_genres(

@@ -18,6 +18,7 @@ from soundalike.library.checks import (
     limits_of,
     seed_queries,
 )
+from soundalike.library.exchanging import Exchanging
 from soundalike.library.forget import forget
 from soundalike.library.index import Index
 from soundalike.library.judging import Judging
@@ -66,7 +67,7 @@ def _load(analyzer: str, model: ModelKey) -> AnalyzerLike:
     return load_analyzer(analyzer, model)
 
 
-class Library(Listing, Scanning, Judging, Linking, Tagging):
+class Library(Listing, Scanning, Judging, Linking, Exchanging, Tagging):
     """Tracks with their analyses, in a database.
 
     Parameters

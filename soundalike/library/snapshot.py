@@ -414,28 +414,9 @@ class Snapshot:
         more: dict[str, Any] = {"excerpt_s": self.excerpt_s}
         if isinstance(self.space, ModelInfo):
             more["kind"] = self.space.kind
-        encoded = EncodedAnalysis(
-            duration_s=row.duration_s,
-            embedding=row.embedding,
-            probabilities=row.probabilities,
-            genre_set=row.genre_set,
-            notes=row.notes,
-            familiarity=row.familiarity,
-            excerpt_starts_s=row.starts_s,
-            excerpt_embeddings=row.embeddings,
-            excerpt_scales=row.scales,
-            excerpt_probabilities=row.excerpt_probabilities,
-            words=row.words,
-            tempo_bpm=row.tempo_bpm,
-            tempo_confidence=row.tempo_confidence,
-            tempo_alternatives=row.tempo_alternatives,
-            key=row.key,
-            key_confidence=row.key_confidence,
-            fingerprint=row.fingerprint,
-        )
         try:
             return decode(
-                encoded,
+                EncodedAnalysis.of_row(row),
                 model=self.space.id,
                 labels=tuple(row.labels),
                 facets=Facets.from_json(row.facets) if row.facets else None,

@@ -31,7 +31,7 @@ from soundalike.library.scan import statements
 from soundalike.library.scan.failing import DAMAGED_ANALYSIS, FailureStore
 from soundalike.library.scan.folders import FolderRows
 from soundalike.library.scan.walk import FoundFile
-from soundalike.library.storage.encoding import encode
+from soundalike.library.storage.encoding import EncodedAnalysis, encode
 from soundalike.library.storage.schema import (
     analyses,
     below,
@@ -210,11 +210,14 @@ class Store(FailureStore):
     def settled_below(self, folder: str) -> Iterator[Sequence[Any]]:
         """Path, id, size and times of the searchable tracks below a folder, some rows at a time.
 
-        These need nothing as long as their files stay as they are.
+        These need nothing as long as their files stay as they are. What was imported without its
+        file is not among them.
         """
         stamp = (tracks.c.size_bytes, tracks.c.mtime_ns, tracks.c.ctime_ns)
         columns = (tracks.c.path, tracks.c.id, *stamp)
-        statement = searchable_tracks(self._model_id, *columns).where(below(tracks.c.path, folder))
+        statement = searchable_tracks(self._model_id, *columns).where(
+            below(tracks.c.path, folder), tracks.c.size_bytes.is_not(None)
+        )
         if not self._takes_fast:
             statement = statement.where(~is_fast())
         return self._connection.execute(statement).partitions(_ROWS_AT_ONCE)
@@ -341,7 +344,7 @@ class Store(FailureStore):
     def put_analyses(self, content_id: int, facts: Facts, by_model: Mapping[int, Analysis]) -> None:
         """Store what models, by their rows, say of a content; other models' analyses stay."""
         for model_id, analysis in by_model.items():
-            self._put_analysis(content_id, model_id, analysis)
+            self.put_encoded(content_id, model_id, encode(analysis))
         self._set_duration(content_id, float(next(iter(by_model.values())).duration_s))
         self.put_facts(content_id, facts)
 
@@ -375,10 +378,10 @@ class Store(FailureStore):
             self._connection.execute(statements.SET_WORDS, words)
         self._changed.update(row.id for row in having)
 
-    def _put_analysis(self, content_id: int, model_id: int, analysis: Analysis) -> None:
+    def put_encoded(self, content_id: int, model_id: int, encoded: EncodedAnalysis) -> None:
+        """Store what a model says of a content, in the place of what it said before."""
         key = {"for_content": content_id, "for_model": model_id}
         self._connection.execute(statements.DROP_ANALYSIS, key)
-        encoded = encode(analysis)
         values = {
             "content_id": content_id,
             "model_id": model_id,

@@ -53,6 +53,30 @@ class EncodedAnalysis:
     key_confidence: float | None = None
     fingerprint: bytes | None = None
 
+    @classmethod
+    def of_row(cls, row: Any) -> EncodedAnalysis:
+        """From the columns of both tables; of ``excerpts.probabilities`` as
+        ``excerpt_probabilities``."""
+        return cls(
+            duration_s=row.duration_s,
+            embedding=row.embedding,
+            probabilities=row.probabilities,
+            genre_set=row.genre_set,
+            notes=row.notes,
+            familiarity=row.familiarity,
+            excerpt_starts_s=row.starts_s,
+            excerpt_embeddings=row.embeddings,
+            excerpt_scales=row.scales,
+            excerpt_probabilities=row.excerpt_probabilities,
+            words=row.words,
+            tempo_bpm=row.tempo_bpm,
+            tempo_confidence=row.tempo_confidence,
+            tempo_alternatives=row.tempo_alternatives,
+            key=row.key,
+            key_confidence=row.key_confidence,
+            fingerprint=row.fingerprint,
+        )
+
 
 def encode(analysis: Analysis) -> EncodedAnalysis:
     """Pack an analysis.
