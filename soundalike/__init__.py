@@ -27,6 +27,7 @@ if TYPE_CHECKING:
         DecoderCrashed,
         InvalidArgument,
         LibraryError,
+        LibraryInUse,
         MissingExtra,
         ModelError,
         ModelMismatch,
@@ -41,6 +42,7 @@ if TYPE_CHECKING:
         TrackNotFound,
         UnreadableFile,
         UnsupportedAudio,
+        UnwritableTags,
     )
     from soundalike.evaluate.neighbours import evaluate_library
     from soundalike.evaluate.records import LibraryEvaluation
@@ -130,6 +132,7 @@ __all__ = [
     "Library",
     "LibraryError",
     "LibraryEvaluation",
+    "LibraryInUse",
     "LibraryInfo",
     "Likeness",
     "Limits",
@@ -176,6 +179,7 @@ __all__ = [
     "TrackNotFound",
     "UnreadableFile",
     "UnsupportedAudio",
+    "UnwritableTags",
     "Upgrade",
     "Version",
     "VersionGroup",
@@ -222,6 +226,7 @@ _HOMES = {
         "DecoderCrashed",
         "InvalidArgument",
         "LibraryError",
+        "LibraryInUse",
         "MissingExtra",
         "ModelError",
         "ModelMismatch",
@@ -236,6 +241,7 @@ _HOMES = {
         "TrackNotFound",
         "UnreadableFile",
         "UnsupportedAudio",
+        "UnwritableTags",
     ),
     "soundalike.evaluate.neighbours": ("evaluate_library",),
     "soundalike.evaluate.records": ("LibraryEvaluation",),

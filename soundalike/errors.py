@@ -10,13 +10,16 @@
     │   ├── DamagedAudio         audio of which nothing could be decoded
     │   ├── SilentAudio          decodes, but holds no sound
     │   ├── TooShort             decodes, but is shorter than one frame's worth of music
-    │   └── DecoderCrashed       the decoder took its process down with it
+    │   ├── DecoderCrashed       the decoder took its process down with it
+    │   └── UnwritableTags       its tags cannot be written, or not without harm
+    │       └── UntaggableFormat     no such file's can
     ├── InvalidArgument          a value out of range or of the wrong form
     ├── ModelError               an unknown, damaged or unfit model
     │   └── ModelMismatch        embeddings of two models cannot be compared
     ├── LibraryError             the library cannot be opened or written
     │   ├── TrackNotFound        no track matches the query
-    │   └── AmbiguousTrack       several tracks match the query
+    │   ├── AmbiguousTrack       several tracks match the query
+    │   └── LibraryInUse         a scan is running, or what must not meet one
     ├── MissingExtra             an optional dependency is not installed
     ├── DataError                a data set that is missing, damaged or laid out differently
     ├── PlaylistError            a playlist file that cannot be read
@@ -49,6 +52,7 @@ __all__ = [
     "DecoderCrashed",
     "InvalidArgument",
     "LibraryError",
+    "LibraryInUse",
     "MissingExtra",
     "ModelError",
     "ModelMismatch",
@@ -65,6 +69,8 @@ __all__ = [
     "TrainingStopped",
     "UnreadableFile",
     "UnsupportedAudio",
+    "UntaggableFormat",
+    "UnwritableTags",
     "printable",
     "with_place",
 ]
@@ -172,6 +178,18 @@ class DecoderCrashed(AudioError):
     )
 
 
+class UnwritableTags(AudioError):
+    """Tags cannot be written into the file, or not without a change to something else in it."""
+
+    advice = "the file is as it was; write its tags with another program, or leave it out"
+
+
+class UntaggableFormat(UnwritableTags):
+    """Tags of this format are not written."""
+
+    advice = "MP3, FLAC, Ogg Vorbis, Opus and M4A are: convert it, or leave it out"
+
+
 class InvalidArgument(SoundalikeError):
     """A value out of range or of the wrong form; the message names it and what is accepted."""
 
@@ -194,6 +212,10 @@ class TrackNotFound(LibraryError):
 
 class AmbiguousTrack(LibraryError):
     """Several tracks match the query; the message lists them."""
+
+
+class LibraryInUse(LibraryError):
+    """Another program scans the library, or does what must not meet a scan."""
 
 
 class MissingExtra(SoundalikeError):

@@ -12,7 +12,7 @@ from typing import IO
 
 from soundalike.errors import printable
 
-__all__ = ["lock_file", "locked"]
+__all__ = ["lock_file", "locked", "try_lock"]
 
 _POLL_S = 0.02
 _IS_WINDOWS = sys.platform == "win32"
@@ -20,7 +20,7 @@ _IS_WINDOWS = sys.platform == "win32"
 if sys.platform == "win32":
     import msvcrt
 
-    def _try_lock(file: IO[bytes]) -> bool:
+    def try_lock(file: IO[bytes]) -> bool:
         """Lock an open file, until it is closed; False where another program holds the lock."""
         try:
             file.seek(0)
@@ -32,7 +32,7 @@ if sys.platform == "win32":
 else:
     import fcntl
 
-    def _try_lock(file: IO[bytes]) -> bool:
+    def try_lock(file: IO[bytes]) -> bool:
         """Lock an open file, until it is closed; False where another program holds the lock."""
         try:
             fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
@@ -93,7 +93,7 @@ def _wait_for(lock_path: Path, deadline: float) -> IO[bytes]:
             if not _IS_WINDOWS or time.monotonic() >= deadline:
                 raise
         else:
-            if _try_lock(file):
+            if try_lock(file):
                 if _is_still(lock_path, file):
                     return file
                 # The program that held the lock has deleted it meanwhile, so that nobody holds

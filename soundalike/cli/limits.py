@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
 __all__ = [
+    "filter_options",
     "gap_limit_options",
     "limit_options",
     "only_playlist_options",
@@ -59,6 +60,11 @@ def playlist_limit_options(command: Decorated) -> Decorated:
 def gap_limit_options(command: Decorated) -> Decorated:
     """The same for paths and radio, which have no limit on how many of an artist or album."""
     return _limited(command, [_GAP, *_LENGTHS, *_REST], PLAYLIST_LIMITS)
+
+
+def filter_options(command: Decorated) -> Decorated:
+    """Those that tell which tracks are meant, where nothing is ranked: lengths, tags, folders."""
+    return _limited(command, _OPTIONS[2:-1])
 
 
 def only_playlist_options(command: Decorated) -> Decorated:
@@ -138,7 +144,7 @@ def _limited(
         not_year: tuple[Years, ...],
         folder: tuple[str, ...],
         not_folder: tuple[str, ...],
-        versions: str,
+        versions: str = "hide",
         max_per_artist: int | None = None,
         max_per_album: int | None = None,
         artist_gap: int | None = None,

@@ -42,6 +42,7 @@ from soundalike.library.shared import Shared
 from soundalike.library.similar_records import Heard, SimilarResult
 from soundalike.library.snapshot import Query
 from soundalike.library.storage.database import Database
+from soundalike.library.tagging import Tagging
 from soundalike.library.version_records import VERSION_KINDS, VersionKind, VersionsResult
 from soundalike.library.view import View
 from soundalike.library.word_records import FindResult, KnownWord
@@ -68,7 +69,7 @@ def _load(analyzer: str, model: ModelKey) -> AnalyzerLike:
     return load_analyzer(analyzer, model)
 
 
-class Library(Listing, Scanning, Judging, Linking, Exchanging, Shared):
+class Library(Listing, Scanning, Judging, Linking, Exchanging, Shared, Tagging):
     """Tracks with their analyses, in a database.
 
     Parameters

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import threading
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from contextlib import suppress
 from dataclasses import replace
 
@@ -116,6 +116,34 @@ class Scanning:
         return self._scan(
             [os.fspath(file) for file in files], jobs, retry, progress, stop, fast=fast
         )
+    def scan_changes(
+        self,
+        paths: Iterable[str | os.PathLike[str]],
+        *,
+        jobs: int | None = None,
+        progress: Callable[[ScanProgress], None] | None = None,
+        stop: threading.Event | None = None,
+    ) -> ScanReport:
+        """Bring the library up to date with paths at which something changed, and nothing else.
+
+        Of a folder all that is below it is looked at; of what is gone, the tracks that were there
+        are marked as missing, unless they have moved to another of the paths. What lies in no
+        folder that was scanned, or is excluded, is passed by. See :meth:`scan`.
+
+        Parameters
+        ----------
+        paths : of files and folders, there or gone. Both, where something was moved.
+
+        Raises
+        ------
+        LibraryInUse : another scan is running.
+        LibraryError, ModelError : as for :meth:`scan`.
+        """
+        from soundalike.library.scan.changed import paths_to_scan
+        from soundalike.library.scan.transactions import Transactions
+
+        session = Transactions(self._database, self.model, self._lineage)
+        return self._scan(paths_to_scan(session, paths), jobs, False, progress, stop)
 
     def retry_failures(
         self,

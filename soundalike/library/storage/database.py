@@ -158,7 +158,8 @@ class Database:
 
         Raises
         ------
-        LibraryError : another scan holds it, or the database cannot be written.
+        LibraryInUse : another scan holds it.
+        LibraryError : the database cannot be written.
         """
         with self._locked(folders):
             # A transaction that changes nothing leaves the file as it is, but needs the right to

@@ -33,7 +33,7 @@ from sqlalchemy.engine import URL
 from sqlalchemy.pool import StaticPool
 from sqlalchemy.sql import ColumnElement
 
-from soundalike.errors import InvalidArgument, LibraryError, printable
+from soundalike.errors import InvalidArgument, LibraryError, LibraryInUse, printable
 from soundalike.files import why
 from soundalike.library.storage.backend import WRITES
 from soundalike.library.storage.schema import metadata, tracks
@@ -274,7 +274,8 @@ class SQLite:
 
         Raises
         ------
-        LibraryError : another scan holds it, or the folder cannot be written.
+        LibraryInUse : another scan holds it.
+        LibraryError : the folder cannot be written.
         """
         if self.path is None:
             yield
@@ -285,9 +286,9 @@ class SQLite:
                 lock_path = _beside(self.path, ".scan-lock")
                 stack.enter_context(lock_file(lock_path, timeout_s=0.0))
             except TimeoutError:
-                raise LibraryError(
-                    f"{self.location}: another scan of this library is running (or a `forget`); "
-                    f"wait for it to end, or stop it"
+                raise LibraryInUse(
+                    f"{self.location}: another scan of this library is running (or a `forget` or "
+                    f"`tag`); wait for it to end, or stop it"
                 ) from None
             except OSError as error:
                 raise LibraryError(
