@@ -33,8 +33,9 @@ fault of soundalike or of a library that it uses, and is told with its place: :f
 from __future__ import annotations
 
 import os
-from pathlib import Path
 from typing import ClassVar
+
+from soundalike.urls import path_of
 
 __all__ = [
     "AmbiguousTrack",
@@ -109,7 +110,7 @@ class AudioError(SoundalikeError):
         # Both go to the base class as they are, so that the error survives pickling between
         # the processes of a scan.
         super().__init__(os.fspath(path), reason)
-        self.path = Path(path)
+        self.path = path_of(path)
         self.reason = reason
 
     def __str__(self) -> str:

@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import BinaryIO, NamedTuple
 
 from soundalike.errors import OutputError, printable
+from soundalike.urls import url_of
 
 __all__ = [
     "Stamp",
@@ -25,6 +26,7 @@ __all__ = [
     "is_gone",
     "open_regular",
     "output_folder",
+    "real",
     "replaced_at_once",
     "stamp_of",
     "why",
@@ -198,6 +200,11 @@ def content_digest(path: str, on_read: Callable[[], None] = lambda: None) -> byt
     return digest.digest()
 
 
+def real(path: str | os.PathLike[str]) -> str:
+    """A path without links, "~" filled in; an address as it is."""
+    return url_of(path) or os.path.realpath(os.path.expanduser(path))
+
+
 def open_regular(path: str, flags: int) -> int:
     """An opener for ``open`` that waits for no writer, should there be a pipe instead of a file.
 
@@ -213,7 +220,10 @@ def open_regular(path: str, flags: int) -> int:
 
 
 def is_gone(path: str) -> bool:
-    """Whether nothing is there; False when that cannot be told, such as without permission."""
+    """Whether nothing is there; False when that cannot be told, such as without permission, or at
+    an address."""
+    if url_of(path) is not None:
+        return False
     try:
         os.lstat(path)
     except (FileNotFoundError, NotADirectoryError):

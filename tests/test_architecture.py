@@ -18,6 +18,7 @@ PACKAGE = Path(soundalike.__file__).parent
 # Each layer may import those before it. Modules not named here are in the layer of their folder;
 # what pulls a model tries it out before it is installed, so that one lies above the analyzer.
 LAYERS = [
+    ["urls"],
     ["errors", "_version"],
     ["arguments", "facets", "files", "locks", "pace", "plain", "playlists", "threads", "times"],
     ["audio"],

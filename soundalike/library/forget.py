@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
-from pathlib import Path
 from typing import TypeVar
 
 from sqlalchemy import Connection, delete, exists, false, or_, select
@@ -13,7 +12,7 @@ from sqlalchemy.sql import ColumnElement
 
 from soundalike.arguments import as_whole_number
 from soundalike.errors import InvalidArgument, TrackNotFound
-from soundalike.files import file_is_gone
+from soundalike.files import file_is_gone, real
 from soundalike.library.changes import log_changes
 from soundalike.library.lookup import having_words
 from soundalike.library.records import Forgotten, Track
@@ -22,6 +21,7 @@ from soundalike.library.snapshot import Query, Snapshot
 from soundalike.library.storage.database import Database
 from soundalike.library.storage.schema import below, contents, failures, folders, tracks
 from soundalike.library.words import track_number_in
+from soundalike.urls import path_of
 
 __all__ = ["forget", "missing_tracks"]
 
@@ -85,7 +85,7 @@ def _at_or_below(column: ColumnElement[bytes], path: str | os.PathLike[str]) -> 
     if not os.fspath(path) or "\0" in os.fspath(path):
         return false()
     full = os.path.expanduser(path)
-    names = dict.fromkeys((canonical(full), os.path.realpath(full)))
+    names = dict.fromkeys((canonical(full), real(full)))
     return or_(*(or_(column == os.fsencode(name), below(column, name)) for name in names))
 
 
@@ -181,8 +181,8 @@ def _batches(rows: Sequence[_Row]) -> Iterator[Sequence[_Row]]:
 def _told(chosen: _Chosen) -> Forgotten:
     paths = sorted(path for path, _ in chosen.tracks.values())
     return Forgotten(
-        paths=tuple(map(Path, paths)),
+        paths=tuple(map(path_of, paths)),
         missing=sum(is_missing for _, is_missing in chosen.tracks.values()),
         there=sum(not file_is_gone(path) for path in paths),
-        folders=tuple(Path(folder) for folder in sorted(chosen.folders)),
+        folders=tuple(path_of(folder) for folder in sorted(chosen.folders)),
     )

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any, get_args
 
 from soundalike.arguments import number, whole_number
 from soundalike.errors import InvalidArgument
+from soundalike.files import real
 from soundalike.library.checks import (
     checked_kinds,
     checked_taste,
@@ -23,7 +24,6 @@ from soundalike.library.forget import forget
 from soundalike.library.index import Index
 from soundalike.library.judging import Judging
 from soundalike.library.limits import NO_LIMITS, Limits
-from soundalike.library.linking import Linking
 from soundalike.library.listing import Listing
 from soundalike.library.reader import Reader
 from soundalike.library.records import (
@@ -37,6 +37,7 @@ from soundalike.library.records import (
     Upgrade,
 )
 from soundalike.library.scanning import Scanning
+from soundalike.library.server_music import ServerMusic
 from soundalike.library.similar_records import Heard, SimilarResult
 from soundalike.library.snapshot import Query
 from soundalike.library.storage.database import Database
@@ -66,7 +67,7 @@ def _load(analyzer: str, model: ModelKey) -> AnalyzerLike:
     return load_analyzer(analyzer, model)
 
 
-class Library(Listing, Scanning, Judging, Linking, Exchanging):
+class Library(Listing, Scanning, Judging, ServerMusic, Exchanging):
     """Tracks with their analyses, in a database.
 
     Parameters
@@ -170,7 +171,7 @@ class Library(Listing, Scanning, Judging, Linking, Exchanging):
             raise InvalidArgument(f"status is {status!r}: it must be one of {known}")
         if words is not None and not isinstance(words, str):
             raise InvalidArgument(f"words is {words!r}: it must be text")
-        inside = None if folder is None else os.path.realpath(os.path.expanduser(folder))
+        inside = None if folder is None else real(folder)
         return self._reader.each_track(words, inside, status)
 
     def track(self, query: Query) -> Track:

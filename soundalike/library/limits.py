@@ -10,6 +10,7 @@ from typing import Any, cast
 
 from soundalike.arguments import number, whole_number
 from soundalike.errors import InvalidArgument, printable
+from soundalike.files import real
 from soundalike.plain import plain
 
 __all__ = ["NO_FILTER", "NO_LIMITS", "Filter", "Limits", "Years"]
@@ -119,7 +120,7 @@ class Filter:
     @property
     def real_folders(self) -> tuple[str, ...]:
         """The folders without symbolic links and "~", as the library has them."""
-        return tuple(os.path.realpath(os.path.expanduser(os.fspath(f))) for f in self.folders)
+        return tuple(map(real, self.folders))
 
     @property
     def plain_genres(self) -> tuple[str, ...]:

@@ -13,8 +13,14 @@ from sqlalchemy import Select, select
 from sqlalchemy.sql import ColumnElement
 
 from soundalike.arguments import as_whole_number
-from soundalike.errors import AmbiguousTrack, InvalidArgument, TrackNotFound, printable
-from soundalike.files import content_digest
+from soundalike.errors import (
+    AmbiguousTrack,
+    InvalidArgument,
+    MissingExtra,
+    TrackNotFound,
+    printable,
+)
+from soundalike.files import content_digest, real
 from soundalike.library.naming import album_folder
 from soundalike.library.records import Track
 from soundalike.library.scan.walk import AUDIO_SUFFIXES, canonical
@@ -25,6 +31,7 @@ from soundalike.library.storage.sqlite import is_letter, shared_parts, word_part
 from soundalike.library.words import track_number_in
 from soundalike.plain import plain
 from soundalike.times import parse_span, split_span
+from soundalike.urls import path_of, url_of
 
 __all__ = [
     "Asked",
@@ -247,20 +254,24 @@ def _by_id(snapshot: Snapshot, query: Query) -> Track | None:
 def _as_file(query: Query) -> Path | None:
     """The path, if the query is one: any ``Path``, or text that names an existing file."""
     if isinstance(query, str):
+        if url_of(query) is not None:
+            return path_of(query)
         path = os.path.expanduser(query)
         try:
             return Path(path) if os.path.isfile(path) else None
         except ValueError:
             return None  # a null character in it
-    return Path(query)  # type: ignore[arg-type]  # a number was an id
+    return path_of(query)  # type: ignore[arg-type]  # a number was an id
 
 
 def _by_path(snapshot: Snapshot, path: Path) -> Track | None:
     """The track of a file, under whatever name the file is reached."""
-    names = {os.fsencode(canonical(path)), os.fsencode(os.path.realpath(path))}
+    names = {os.fsencode(canonical(path)), os.fsencode(real(path))}
     found = snapshot.where(tracks.c.path.in_(names))
     if found:
         return found[0]
+    if url_of(path) is not None:
+        return None
     # The same file may have names that no link explains: upper and lower case, composed
     # accents, a disk mounted twice. Only a file of the same size can be it.
     try:
@@ -285,7 +296,7 @@ def _from_elsewhere(snapshot: Snapshot, path: Path) -> Found:
     """A file that is not in the library; it may be a copy of a track."""
     try:
         digest = content_digest(os.fspath(path))
-    except OSError:
+    except (OSError, MissingExtra):
         # Whoever needs the file will say what is wrong with it, and better.
         return Found(None, path, None)
     return Found(None, path, snapshot.in_content(digest))

@@ -30,6 +30,7 @@ from sqlalchemy import and_, func, or_, select
 from sqlalchemy.sql import ColumnElement, Select
 
 from soundalike.errors import printable
+from soundalike.files import real
 from soundalike.library.artists import artists_in
 from soundalike.library.lookup import is_copy
 from soundalike.library.naming import short_name
@@ -126,7 +127,7 @@ def tracks_at(snapshot: Snapshot, paths: Collection[str]) -> dict[str, Track]:
     """The tracks at some paths, by whatever name; missing ones, too."""
     names: dict[bytes, list[str]] = {}
     for path in (each for each in paths if "\0" not in each):
-        for name in (canonical(path), os.path.realpath(path)):
+        for name in (canonical(path), real(path)):
             names.setdefault(os.fsencode(name), []).append(path)
     return {
         path: track

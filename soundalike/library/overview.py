@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 from datetime import UTC, datetime
-from pathlib import Path
 from typing import Any
 
 from sqlalchemy import Connection, Row, case, func, or_, select
@@ -29,6 +28,7 @@ from soundalike.library.storage.schema import (
     models,
     tracks,
 )
+from soundalike.urls import path_of
 
 __all__ = ["describe", "failures_of", "folders_of", "models_in_use", "to_failure"]
 
@@ -85,7 +85,7 @@ def folders_of(connection: Connection) -> tuple[ScannedFolder, ...]:
         count = select(func.count()).where(within, tracks.c.missing_at.is_(None))
         found.append(
             ScannedFolder(
-                path=Path(path),
+                path=path_of(path),
                 tracks=connection.scalar(count) or 0,
                 excludes=tuple(row.excludes),
                 pattern=row.pattern,
@@ -112,7 +112,7 @@ def to_failure(row: Row[Any]) -> Failure:
     """A row of ``failures`` with ``path``."""
     return Failure(
         track_id=row.track_id,
-        path=Path(os.fsdecode(row.path)),
+        path=path_of(os.fsdecode(row.path)),
         kind=row.kind,
         reason=row.reason,
         advice=row.advice,

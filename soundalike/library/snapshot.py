@@ -62,6 +62,7 @@ from soundalike.models import ModelInfo
 from soundalike.models.contract import Words
 from soundalike.models.lineage import EmbeddingSpace
 from soundalike.similarity.recording import Music
+from soundalike.urls import path_of
 
 if TYPE_CHECKING:
     from soundalike.analysis import Analysis
@@ -221,7 +222,7 @@ class Snapshot:
             found.append(
                 Track(
                     track_id=row.id,
-                    path=Path(path),
+                    path=path_of(path),
                     tags=Tags.from_json(row.tags or {}),
                     from_path=self.roots.stand_ins(path),
                     duration_s=row.duration_s,

@@ -19,9 +19,10 @@ from collections.abc import Iterator
 from contextlib import suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
-from urllib.parse import quote_from_bytes, unquote_to_bytes, urljoin
+from urllib.parse import quote, quote_from_bytes, unquote_to_bytes, urljoin
 
 from soundalike.errors import InvalidArgument, printable
+from soundalike.urls import url_of
 
 __all__ = ["BasePair", "CannotHold", "Place", "is_relative", "other_form", "why_no_file"]
 
@@ -36,6 +37,8 @@ _DRIVE = re.compile(r"[A-Za-z]:(?=[\\/]|$)")
 _SHARE = re.compile(r"\\\\[^\\/]")
 # What a bare relative path may not begin with, since it would mean something else.
 _MISLEADING = re.compile(r"[#\s]|[A-Za-z][A-Za-z0-9+.-]*:|\\\\")
+# What stands in an address as it is: what is reserved, and what is encoded already.
+_IN_URLS = "%:/?#[]@!$&'()*+,;="
 _IS_WINDOWS = os.name == "nt"
 
 
@@ -164,7 +167,7 @@ class Place:
 
         Parameters
         ----------
-        path : made absolute, if it is not.
+        path : made absolute, if it is not; an address stands for itself.
         relative : to the folder of the playlist, where there is no base; a path on another drive
             stays absolute.
 
@@ -172,6 +175,10 @@ class Place:
         ------
         CannotHold : with this base, it would come back as another one.
         """
+        url = url_of(path)
+        if url is not None:
+            # Where it is stored, blanks may stand in it; who plays it sees no difference.
+            return quote(url, safe=_IN_URLS) if is_uri else url
         text, windows = os.path.abspath(path), _IS_WINDOWS
         if self.base is not None:
             text, windows = self._based(text)
@@ -183,7 +190,9 @@ class Place:
 
     def is_outside(self, path: str | os.PathLike[str]) -> bool:
         """Whether there is a base, and a path does not lie below its folder here."""
-        return self.base is not None and self._below_base(os.path.abspath(path)) is None
+        if self.base is None or url_of(path) is not None:
+            return False
+        return self._below_base(os.path.abspath(path)) is None
 
     def _below_base(self, path: str) -> str | None:
         assert self.base is not None

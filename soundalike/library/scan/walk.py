@@ -12,6 +12,7 @@ from typing import NamedTuple
 from soundalike.errors import InvalidArgument, printable
 from soundalike.files import Stamp, stamp_of, why
 from soundalike.library.scan.excludes import MARK, Excludes, is_hidden, is_under
+from soundalike.urls import url_of
 
 __all__ = [
     "AUDIO_SUFFIXES",
@@ -60,8 +61,12 @@ class WalkProblem:
 def canonical(path: str | os.PathLike[str]) -> str:
     """The one name under which a library knows a file: absolute, its folder without links.
 
-    The last part stays as it is, so that a link to a file elsewhere keeps its own name.
+    The last part stays as it is, so that a link to a file elsewhere keeps its own name. So does an
+    address.
     """
+    url = url_of(path)
+    if url is not None:
+        return url
     folder, name = os.path.split(os.path.abspath(path))
     return os.path.join(os.path.realpath(folder), name)
 
