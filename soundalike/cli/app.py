@@ -58,7 +58,10 @@ SECTIONS: dict[str, dict[str, str]] = {
         "export": "soundalike.cli.exchange:export",
         "import": "soundalike.cli.exchange:import_command",
         "serve": "soundalike.cli.serve:serve",
+    },
+    "Your players": {
         "link": "soundalike.cli.link:link",
+        "subsonic": "soundalike.cli.subsonic:subsonic",
     },
     "Your taste": {
         "like": "soundalike.cli.judge:like",

@@ -18,6 +18,7 @@ from soundalike.cli.params import (
 )
 from soundalike.cli.playlist import PlaylistTarget, playlist_options
 from soundalike.cli.playlist_files import extend, length_options, order, refresh, surprise_options
+from soundalike.cli.playlist_to import ServerTarget, server_target_options
 from soundalike.cli.progress import decoding
 from soundalike.cli.reasons import list_columns, note_made, playlist_rows, seed_names
 from soundalike.cli.rows import paths_option
@@ -40,6 +41,7 @@ _EXAMPLES = (
     ("soundalike playlist mix.m3u8 --max-per-artist 2", "like an existing playlist"),
     ("soundalike playlist 17 --only-playlist favourites.m3u8", "among your favourites only"),
     ("soundalike playlist 17 --surprise 0.5 --seed 7", "less obvious, and 7 gives it again"),
+    ("soundalike playlist 17 --to subsonic:Evening", "on a music server, for all your players"),
     ("soundalike playlist extend mix.m3u8 --in-place", "go on with a playlist"),
     ("soundalike playlist refresh mix.m3u8", "make it again over the library as it is now"),
 )
@@ -57,6 +59,7 @@ _EXAMPLES = (
     "--with-seeds", is_flag=True, help="Put the TRACKs themselves first; they count for the length."
 )
 @playlist_options
+@server_target_options
 @click.option("--name", metavar="TEXT", help="The name of the playlist, for players.")
 @paths_option
 @model_option
@@ -79,6 +82,8 @@ def make(
     m3u: str | None,
     relative: bool,
     base: tuple[str, str] | None,
+    to: str | None,
+    replace: bool,
     name: str | None,
     paths: bool,
     model: str | None,
@@ -97,7 +102,8 @@ def make(
     TRACK. Of several versions of a recording, one comes. Where your taste is in use (`soundalike
     taste`), it counts.
 
-    A playlist that is written to a file remembers how it was made; refresh makes it again.
+    A playlist that is written to a file remembers how it was made; refresh makes it again. So does
+    `soundalike subsonic refresh` with those on servers.
     """
     from soundalike.library import Library
     from soundalike.recommend.playlist import make_playlist
@@ -106,6 +112,7 @@ def make(
     target = PlaylistTarget(m3u, relative, as_json, base=base)
     if name is not None and m3u is None:
         raise click.UsageError("--name needs --out FILE")
+    server = ServerTarget(to, replace, library)
     with (
         Library(library, model=model, create=False) as opened,
         decoding(f"looking for what sounds like {seed_words(seeds)}"),
@@ -116,7 +123,8 @@ def make(
             tracks=tracks,
             minutes=minutes,
             without=without,
-            limits=limits,
+            # What a file remembers is not to hang on what a server has now.
+            limits=server.within(opened, limits) if m3u is None else limits,
             only_playlists=only_playlists,
             not_playlists=not_playlists,
             weights=weights,
@@ -145,6 +153,7 @@ def make(
     if not as_json:
         note_taste(made.taste, use_taste, made.weights)
     target.put(as_playlist(made, name))
+    server.put(as_playlist(made))
 
 
 @click.group(cls=DefaultGroup, examples=_EXAMPLES, help=make.help)
