@@ -14,7 +14,7 @@ PACKAGES ?= more-validate held-out
 unexport PYTHONDONTWRITEBYTECODE
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test test-slow test-page test-endurance test-pythons fuzz lint format bench bench-library bench-server bench-endurance bench-quality named-music clean
+.PHONY: help demo test test-slow test-page test-plugin test-endurance test-pythons fuzz lint format bench bench-library bench-server bench-endurance bench-quality named-music clean
 
 help: ## show this list
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /|/' | \
@@ -36,13 +36,17 @@ demo: $(STAMP)-demo ## scan a music folder (MUSIC=...) or composed music, show n
 	@$(BIN)/python examples/demo.py $(if $(MUSIC),"$(MUSIC)")
 
 test: lint ## run every check, and every test but those of the other targets
-	$(BIN)/python -m pytest -n 2 --dist worksteal -m "not page and not slow and not endurance"
+	$(BIN)/python -m pytest -n 2 --dist worksteal -m "not page and not slow and not endurance and not plugin"
 
 test-slow: $(STAMP)-test ## run what takes long: more cases, long files, whole experiments, the wheel
-	$(BIN)/python -m pytest -n 2 --dist worksteal -m "slow and not page"
+	$(BIN)/python -m pytest -n 2 --dist worksteal -m "slow and not page and not plugin"
 
 test-page: $(STAMP)-test ## test the page in Chromium (Debian: apt-get install chromium)
 	$(BIN)/python -m pytest -n 2 --dist worksteal -m page tests
+
+test-plugin: $(STAMP)-test ## build the plugin of Navidrome, and run it
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt --editable '.[navidrome]'
+	$(BIN)/python -m pytest -n 0 -m plugin tests
 
 test-endurance: $(STAMP)-test ## kill scans, fill a disk (as root), disturb and damage files, for some minutes
 	$(BIN)/python -m pytest -n 2 --dist worksteal -m endurance tests
