@@ -12,6 +12,8 @@ from typing import Any
 
 import pytest
 from click.testing import CliRunner, Result
+from hypothesis import given
+from hypothesis import strategies as st
 from music_servers import PASSWORD, USER, OpenSubsonic, Says, passes_on, refusal, supysonic, told
 from servers import Music
 
@@ -488,6 +490,26 @@ def test_when_plays_were(
     expected: list[float],
 ) -> None:
     assert new_plays(count, last, added_at, known) == expected
+
+
+@given(
+    count=st.integers(0, 50),
+    last=st.integers(1, 10**6),
+    added=st.none() | st.integers(0, 10**6),
+    known=st.sets(st.integers(1, 10**6), max_size=20),
+)
+def test_plays_are_added_once_and_never_after_the_last(
+    count: int, last: int, added: int | None, known: set[int]
+) -> None:
+    before = sorted(map(float, known))
+    added_at = None if added is None else float(added)
+    new = new_plays(count, float(last), added_at, before)
+    assert len(new) <= count
+    assert all(each <= last for each in new)
+    assert not set(new) & set(before)
+    # As far as there are seconds enough for them, a second run finds nothing to add.
+    if len(new) + sum(each <= last for each in before) >= count:
+        assert new_plays(count, float(last), added_at, sorted({*before, *new})) == []
 
 
 def test_what_is_liked_but_not_here_is_told(opened: Library) -> None:

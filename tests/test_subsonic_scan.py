@@ -7,6 +7,7 @@ import os
 import signal
 import subprocess
 import sys
+import threading
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import replace
@@ -22,6 +23,8 @@ from fakes import (
     tag_track,
     write_track,
 )
+from hypothesis import given
+from hypothesis import strategies as st
 from music_servers import PASSWORD, USER, OpenSubsonic, passes_on, refusal, supysonic, told
 from servers import Music
 
@@ -36,6 +39,7 @@ from soundalike.library.scan import fetched
 from soundalike.library.server_places import item_at, place_of
 from soundalike.recommend.playlist import make_playlist
 from soundalike.recommend.playlist_files import as_playlist
+from soundalike.urls import path_of
 
 KEY = Credentials(api_key=OpenSubsonic.KEY)
 
@@ -242,6 +246,25 @@ def replace_songs(there: OpenSubsonic, n: int) -> OpenSubsonic:
     return found
 
 
+def test_it_can_be_stopped_and_goes_on(library: Library, tmp_path: Path) -> None:
+    there, stop = OpenSubsonic([]), threading.Event()
+    for number in range(24):
+        add(there, tmp_path / "there", f"song{number}", f"text {number}", f"Title {number}")
+
+    def after_two(progress: ScanProgress) -> None:
+        if progress.done >= 2:
+            stop.set()
+
+    report = scan(library, there, progress=after_two, stop=stop)
+    assert report.interrupted
+    done = len(library.tracks("analysed"))
+    assert 2 <= done < 24
+    fetched_ids(there)
+    report = scan(library, there)
+    assert (report.analysed, report.unchanged, report.interrupted) == (24 - done, done, False)
+    assert len(fetched_ids(there)) == 24 - done
+
+
 def test_few_files_are_on_disk_at_a_time(
     library: Library, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -286,6 +309,12 @@ def test_a_place_is_a_path_and_tells_its_song(names: list[str], expected: str) -
     assert item_at(place, "there") == item_at(Path(place), "there") == "id/with?odd signs ü"
     assert item_at(place, "the") is None
     assert item_at("/music/a.mp3", "there") is None
+
+
+@given(item_id=st.text(st.characters(exclude_categories=["Cs"]), min_size=1))
+def test_any_id_can_be_told_from_its_place(item_id: str) -> None:
+    place = place_of("there", item_id, ["Artist", "Title.mp3"])
+    assert item_at(place, "there") == item_at(path_of(place), "there") == item_id
 
 
 def test_a_file_that_comes_too_slowly_is_given_up(
