@@ -20,7 +20,7 @@ LIBRARY_TESTS := $(addprefix tests/test_,$(addsuffix .py,$(strip \
 unexport PYTHONDONTWRITEBYTECODE
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test test-slow test-page test-ray test-remote test-endurance test-pythons fuzz lint format bench bench-library bench-server bench-endurance bench-quality named-music clean test-postgresql test-mpd
+.PHONY: help demo test test-slow test-page test-ray test-remote test-endurance test-pythons fuzz lint format bench bench-library bench-server bench-endurance bench-quality named-music clean test-postgresql test-mpd test-plugin
 
 help: ## show this list
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /|/' | \
@@ -46,10 +46,10 @@ $(STAMP)-many: $(STAMP)-test
 	@touch $@
 
 test: lint ## run every check, and every test but those of the other targets
-	$(BIN)/python -m pytest -n 2 --dist worksteal -m "not page and not slow and not endurance and not ray and not remote and not postgresql and not mpd"
+	$(BIN)/python -m pytest -n 2 --dist worksteal -m "not page and not slow and not endurance and not ray and not remote and not postgresql and not mpd and not plugin"
 
 test-slow: $(STAMP)-test ## run what takes long: more cases, long files, whole experiments, the wheel
-	$(BIN)/python -m pytest -n 2 --dist worksteal -m "slow and not page"
+	$(BIN)/python -m pytest -n 2 --dist worksteal -m "slow and not page and not plugin"
 
 test-page: $(STAMP)-test ## test the page in Chromium (Debian: apt-get install chromium)
 	$(BIN)/python -m pytest -n 2 --dist worksteal -m page tests
@@ -61,6 +61,9 @@ test-remote: $(STAMP)-many ## test music on S3, HTTP and SFTP servers, which are
 	$(BIN)/python -m pytest -n 2 --dist worksteal -m remote tests/test_remote.py
 test-mpd: $(STAMP)-test ## test the client of MPD with MPD (Debian: apt-get install mpd)
 	$(BIN)/python -m pytest -n 2 --dist worksteal -m mpd tests
+test-plugin: $(STAMP)-test ## build the plugin of Navidrome, and run it
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt --editable '.[navidrome]'
+	$(BIN)/python -m pytest -n 0 -m plugin tests
 
 test-endurance: $(STAMP)-test ## kill scans, fill a disk (as root), disturb and damage files, for some minutes
 	$(BIN)/python -m pytest -n 2 --dist worksteal -m endurance tests

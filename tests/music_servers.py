@@ -94,18 +94,30 @@ def told(says: Says) -> Iterator[tuple[str, list[tuple[str, Asked]]]]:
     """A server that answers what it is told; yields its address and what it was asked."""
     asked: list[tuple[str, Asked]] = []
 
+    def answer(_: str, endpoint: str, parameters: Asked) -> Any:
+        asked.append((endpoint, parameters))
+        return says(endpoint, parameters)
+
+    with _listening(answer) as address:
+        yield address, asked
+
+
+@contextmanager
+def _listening(answers: Callable[[str, str, Asked], Any]) -> Iterator[str]:
+    """A server; what it answers to a method, an endpoint and parameters is as for ``Says``."""
+
     class Handler(BaseHTTPRequestHandler):
         def do_GET(self) -> None:
-            self._do(urlsplit(self.path).query)
+            self._do("GET", urlsplit(self.path).query)
 
         def do_POST(self) -> None:
-            self._do(self.rfile.read(int(self.headers["Content-Length"])).decode("utf-8"))
+            self._do("POST", self.rfile.read(int(self.headers["Content-Length"])).decode("utf-8"))
 
-        def _do(self, query: str) -> None:
+        def _do(self, method: str, query: str) -> None:
             endpoint = urlsplit(self.path).path.removeprefix("/rest/")
-            parameters = parse_qs(query, keep_blank_values=True)
-            asked.append((endpoint, parameters))
-            answer = says(endpoint, parameters)
+            answer = answers(method, endpoint, parse_qs(query, keep_blank_values=True))
+            if answer is None:  # it has died
+                return
             if isinstance(answer, dict):
                 whole = {"status": "ok", "version": "1.16.1", **answer}
                 answer = 200, "application/json", json.dumps({"subsonic-response": whole})
@@ -114,7 +126,7 @@ def told(says: Says) -> Iterator[tuple[str, list[tuple[str, Asked]]]]:
             self.send_header("Location" if 300 <= status < 400 else "Content-Type", kind)
             self.end_headers()
             with suppress(BrokenPipeError):  # who asked has given up
-                self.wfile.write(body.encode("utf-8"))
+                self.wfile.write(body if isinstance(body, bytes) else body.encode("utf-8"))
 
         def log_message(self, *_: object) -> None:
             pass
@@ -123,11 +135,129 @@ def told(says: Says) -> Iterator[tuple[str, list[tuple[str, Asked]]]]:
     thread = threading.Thread(target=server.serve_forever, args=(0.02,), daemon=True)
     thread.start()
     try:
-        yield f"http://127.0.0.1:{server.server_port}", asked
+        yield f"http://127.0.0.1:{server.server_port}"
     finally:
         server.shutdown()
         server.server_close()
         thread.join(20)
+
+
+def passes_on(address: str, instead: Says) -> Says:
+    """Says what another server says, unless ``instead`` says something else than None."""
+
+    def says(endpoint: str, parameters: Asked) -> Any:
+        found = instead(endpoint, parameters)
+        if found is not None:
+            return found
+        # To read the certificates of authorities takes longer than all the rest.
+        answer = httpx.post(f"{address}/rest/{endpoint}", data=parameters, verify=False)
+        kind = answer.headers["content-type"]
+        if "json" in kind:
+            return answer.json()["subsonic-response"]
+        return answer.status_code, kind, answer.content
+
+    return says
+
+
+class OpenSubsonic:
+    """A small server with what supysonic lacks: forms, API keys, play counts, dates of plays.
+
+    It answers in the forms that the OpenSubsonic documentation has.
+
+    Attributes
+    ----------
+    songs, playlists : what it has, by id; a playlist is its entry of ``getPlaylists`` with a list
+        of ids under "ids".
+    files : what is downloaded, by the song's id; an answer as for ``Says``, or bytes.
+    asked : method, endpoint and parameters of each request.
+    """
+
+    KEY = "key-of-the-listener"
+
+    def __init__(self, songs: list[dict[str, Any]], *, forms: bool = True) -> None:
+        self.songs = {str(song["id"]): song for song in songs}
+        self.playlists: dict[str, dict[str, Any]] = {}
+        self.files: dict[str, Any] = {}
+        self.asked: list[tuple[str, str, Asked]] = []
+        self._forms = forms
+        self._made = 0
+
+    @contextmanager
+    def running(self) -> Iterator[str]:
+        """Yields its address."""
+        with _listening(self._answer) as address:
+            yield address
+
+    def _answer(self, method: str, endpoint: str, asked: Asked) -> Any:
+        self.asked.append((method, endpoint, asked))
+        about = {"type": "navidrome", "serverVersion": "0.58.0", "openSubsonic": True}
+        if endpoint == "getOpenSubsonicExtensions":
+            names = ["apiKeyAuthentication", *(["formPost"] if self._forms else [])]
+            listed = [{"name": name, "versions": [1]} for name in names]
+            return {**about, "openSubsonicExtensions": listed}
+        if asked.get("apiKey") != [self.KEY]:
+            return refusal(44, "Invalid API key")
+        found = getattr(self, f"_{endpoint}", None)
+        answer = {} if endpoint == "ping" else found(asked) if found else refusal(0, "unknown")
+        return {**about, **answer} if isinstance(answer, dict) else answer
+
+    def _tokenInfo(self, _: Asked) -> Any:
+        return {"tokenInfo": {"username": USER}}
+
+    def _search3(self, asked: Asked) -> Any:
+        start, n = int(asked["songOffset"][0]), int(asked["songCount"][0])
+        return {"searchResult3": {"song": list(self.songs.values())[start : start + n]}}
+
+    def _getStarred2(self, _: Asked) -> Any:
+        return {"starred2": {"song": [song for song in self.songs.values() if "starred" in song]}}
+
+    def _getSong(self, asked: Asked) -> Any:
+        song = self.songs.get(asked["id"][0])
+        return refusal(70, "data not found") if song is None else {"song": song}
+
+    def _download(self, asked: Asked) -> Any:
+        found = self.files.get(asked["id"][0], refusal(70, "data not found"))
+        return (200, "audio/flac", found) if isinstance(found, bytes) else found
+
+    def _stream(self, asked: Asked) -> Any:
+        assert asked["format"] == ["raw"]
+        return self._download({"id": [f"played {asked['id'][0]}"]})
+
+    def _getPlaylists(self, _: Asked) -> Any:
+        listed = [
+            {key: value for key, value in each.items() if key != "ids"}
+            for each in self.playlists.values()
+        ]
+        return {"playlists": {"playlist": listed}}
+
+    def _getPlaylist(self, asked: Asked) -> Any:
+        found = self.playlists.get(asked["id"][0])
+        if found is None:
+            return refusal(70, "data not found")
+        entries = [self.songs[each] for each in found["ids"] if each in self.songs]
+        return {"playlist": {**found, "entry": entries}}
+
+    def _createPlaylist(self, asked: Asked) -> Any:
+        self._made += 1
+        made = {"id": f"pl-{self._made}", "name": asked["name"][0], "owner": USER, "public": False}
+        self.playlists[f"pl-{self._made}"] = {**made, "ids": list(asked.get("songId", []))}
+        return self._getPlaylist({"id": [f"pl-{self._made}"]})
+
+    def _updatePlaylist(self, asked: Asked) -> Any:
+        found = self.playlists.get(asked["playlistId"][0])
+        if found is None:
+            return refusal(70, "data not found")
+        found["ids"] += asked.get("songIdToAdd", [])
+        for name in ("name", "comment"):
+            if name in asked:
+                found[name] = asked[name][0]
+        if "public" in asked:
+            found["public"] = asked["public"] == ["true"]
+        return {}
+
+    def _deletePlaylist(self, asked: Asked) -> Any:
+        gone = self.playlists.pop(asked["id"][0], None)
+        return refusal(70, "data not found") if gone is None else {}
 
 
 def refusal(code: int, message: str, version: str = "1.16.1") -> dict[str, Any]:

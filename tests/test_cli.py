@@ -47,6 +47,8 @@ def commands() -> dict[str, click.Command]:
         found[f"soundalike {name}"] = command
         if isinstance(command, click.Group):
             found |= {f"soundalike {name} {sub}": it for sub, it in command.commands.items()}
+    # It stands in two places, and its examples name the one.
+    assert found.pop("soundalike link subsonic") is found["soundalike subsonic link"]
     return found
 
 

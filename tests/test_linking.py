@@ -18,15 +18,17 @@ from servers import Music, running
 from soundalike import Library, Track
 from soundalike.cli.app import cli
 from soundalike.errors import InvalidArgument, ServerError, TrackNotFound, UnreadableFile
+from soundalike.integrations.addresses import checked_url
 from soundalike.integrations.credentials import Credentials, find
 from soundalike.integrations.listing import read_listing
-from soundalike.integrations.subsonic import Subsonic, checked_url
+from soundalike.integrations.subsonic import Subsonic
 from soundalike.library.link_records import ServerArtist, ServerFacts, ServerSong
 from soundalike.recommend.linked import songs_like
 from soundalike.server.settings import Settings
 
 FACTS = ServerFacts("subsonic", "http://music.example.org", "me")
 ME = Credentials("me", "secret")
+EXTENSIONS = "getOpenSubsonicExtensions"
 NAVIDROME = {"type": "navidrome", "serverVersion": "0.58.0", "openSubsonic": True}
 
 
@@ -266,8 +268,8 @@ def navidrome(n: int) -> Says:
     """As Navidrome: a search for nothing finds everything, page by page."""
 
     def says(endpoint: str, asked: dict[str, list[str]]) -> dict[str, object]:
-        assert endpoint in ("ping", "search3"), endpoint
-        if endpoint == "ping":
+        assert endpoint in ("ping", "search3", EXTENSIONS), endpoint
+        if endpoint != "search3":
             return NAVIDROME
         start, size = int(asked["songOffset"][0]), int(asked["songCount"][0])
         page = [{**SONG, "id": f"{number:032x}"} for number in range(n)[start : start + size]]
@@ -295,13 +297,16 @@ def test_songs_come_page_by_page() -> None:
     )
     # The password goes nowhere: a token of it and of a salt that is another one each time.
     assert all("p" not in each and "secret" not in str(each) for _, each in asked)
-    assert len({each["s"][0] for _, each in asked}) == len(asked) == 5
+    by_whom = [each for endpoint, each in asked if endpoint != EXTENSIONS]
+    assert len({each["s"][0] for each in by_whom}) == len(by_whom) == len(asked) - 1 == 5
 
 
 def test_a_key_stands_for_the_user() -> None:
     with told(navidrome(2)) as (url, asked), Subsonic(url, Credentials(api_key="k3y")) as client:
         assert len(list(client.songs())) == 2
-    assert all(each["apiKey"] == ["k3y"] and "u" not in each for _, each in asked)
+    by_whom = [each for endpoint, each in asked if endpoint != EXTENSIONS]
+    assert all(each["apiKey"] == ["k3y"] and "u" not in each for each in by_whom)
+    assert len(by_whom) == 3
 
 
 def test_where_a_search_for_nothing_finds_nothing_albums_are_walked() -> None:

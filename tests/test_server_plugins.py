@@ -277,7 +277,7 @@ def test_the_token_is_asked_for(linked: Linked) -> None:
 def test_a_library_without_links_says_how_to_link(client: httpx.Client) -> None:
     answer = client.get("/api/similar_tracks", params={"item_id": "1"})
     assert answer.status_code == 404
-    assert "soundalike link subsonic URL" in answer.json()["detail"]
+    assert "soundalike subsonic link URL" in answer.json()["detail"]
 
 
 def test_links_that_change_count_at_once(linked: Linked, composed: Music) -> None:

@@ -66,6 +66,7 @@ SECTIONS: dict[str, dict[str, str]] = {
         "link": "soundalike.cli.link:link",
         "mpd": "soundalike.cli.mpd:mpd",
         "listenbrainz": "soundalike.cli.listenbrainz:listenbrainz",
+        "subsonic": "soundalike.cli.subsonic:subsonic",
     },
     "Your taste": {
         "like": "soundalike.cli.judge:like",

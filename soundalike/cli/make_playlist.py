@@ -41,6 +41,7 @@ _EXAMPLES = (
     ("soundalike playlist 17 --only-playlist favourites.m3u8", "among your favourites only"),
     ("soundalike playlist 17 --surprise 0.5 --seed 7", "less obvious, and 7 gives it again"),
     ("soundalike playlist 17 --to mpd:Evening", "as a stored playlist of your MPD"),
+    ("soundalike playlist 17 --to subsonic:Evening", "on a music server, for all your players"),
     ("soundalike playlist extend mix.m3u8 --in-place", "go on with a playlist"),
     ("soundalike playlist refresh mix.m3u8", "make it again over the library as it is now"),
 )
@@ -101,7 +102,8 @@ def make(
     TRACK. Of several versions of a recording, one comes. Where your taste is in use (`soundalike
     taste`), it counts.
 
-    A playlist that is written to a file remembers how it was made; refresh makes it again.
+    A playlist that is written to a file remembers how it was made; refresh makes it again. So does
+    `soundalike subsonic refresh` with those on servers.
     """
     from soundalike.library import Library
     from soundalike.recommend.playlist import make_playlist

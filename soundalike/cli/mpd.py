@@ -7,7 +7,6 @@ from typing import TYPE_CHECKING
 
 import click
 
-from soundalike.cli.link import MATCH_WORDS
 from soundalike.cli.mpd_options import LINKING, AskedMpd, mpd_options
 from soundalike.cli.mpd_play import play, similar
 from soundalike.cli.mpd_queue import queue
@@ -15,6 +14,7 @@ from soundalike.cli.mpd_stickers import stickers
 from soundalike.cli.output import Column, echo, note, print_json, print_table
 from soundalike.cli.params import ExampleGroup, json_option, library_option, model_option
 from soundalike.cli.progress import decoding
+from soundalike.cli.server_link import MATCH_WORDS
 from soundalike.errors import printable
 from soundalike.show.amounts import show_count
 

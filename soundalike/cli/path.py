@@ -11,6 +11,7 @@ from soundalike.cli.limits import gap_limit_options, only_playlist_options, weig
 from soundalike.cli.output import note, print_json, print_table
 from soundalike.cli.params import ExampleCommand, json_option, library_option, model_option
 from soundalike.cli.playlist import PlaylistTarget, playlist_options
+from soundalike.cli.playlist_to import ServerTarget, server_target_options
 from soundalike.cli.progress import decoding
 from soundalike.cli.reasons import list_cells, list_columns, seed_names, why_words
 from soundalike.cli.rows import paths_option
@@ -52,6 +53,7 @@ __all__ = ["path"]
 @weight_options
 @taste_option
 @playlist_options
+@server_target_options
 @click.option("--name", metavar="TEXT", help="The name of the playlist, for players.")
 @paths_option
 @model_option
@@ -68,6 +70,8 @@ def path(
     m3u: str | None,
     relative: bool,
     base: tuple[str, str] | None,
+    to: str | None,
+    replace: bool,
     name: str | None,
     paths: bool,
     model: str | None,
@@ -95,6 +99,7 @@ def path(
         raise click.UsageError(
             f"a path needs two tracks, and there is one: {seeds[0]}. Put a + between words of two"
         )
+    server = ServerTarget(to, replace, library)
     with (
         Library(library, model=model, create=False) as opened,
         decoding(f"looking for a way from {seeds[0]} to {seeds[-1]}"),
@@ -125,6 +130,7 @@ def path(
         for stop in made.stops
     ]
     target.put(Playlist(name, tuple(entries)))
+    server.put(Playlist(entries=tuple(entries)))
 
 
 def _print(made: MadePath, *, paths: bool, is_weighed: bool) -> None:

@@ -12,6 +12,7 @@ from soundalike.cli.limits import only_playlist_options, playlist_limit_options,
 from soundalike.cli.output import Column, note, print_json, print_table
 from soundalike.cli.params import ExampleCommand, json_option, library_option, model_option
 from soundalike.cli.playlist import PlaylistTarget, note_left_out, playlist_options
+from soundalike.cli.playlist_to import ServerTarget, server_target_options
 from soundalike.cli.progress import decoding
 from soundalike.cli.reasons import list_columns, note_made, playlist_rows
 from soundalike.cli.rows import PATH_CELL, paths_option, track_cells, track_columns
@@ -113,6 +114,7 @@ _in_place_option = click.option(
 @surprise_options
 @_in_place_option
 @playlist_options
+@server_target_options
 @paths_option
 @model_option
 @library_option
@@ -135,6 +137,8 @@ def extend(
     m3u: str | None,
     relative: bool,
     base: tuple[str, str] | None,
+    to: str | None,
+    replace: bool,
     paths: bool,
     model: str | None,
     library: str | None,
@@ -151,6 +155,7 @@ def extend(
     from soundalike.recommend.playlist_files import extend_playlist, extended
 
     target = _target(file, in_place, m3u, relative, as_json, base)
+    server = ServerTarget(to, replace, library)
     with (
         Library(library, model=model, create=False) as opened,
         decoding(f"looking for what goes on with {printable(file)}"),
@@ -187,7 +192,9 @@ def extend(
         note_made(made, is_weighed=weights is not None)
     if not as_json:
         note_taste(made.taste, use_taste, made.weights)
-    target.put(extended(read_playlist(file, base=base), made))
+    whole = extended(read_playlist(file, base=base), made)
+    target.put(whole)
+    server.put(whole)
 
 
 @click.command(
@@ -211,6 +218,7 @@ def extend(
 @taste_option
 @_in_place_option
 @playlist_options
+@server_target_options
 @paths_option
 @model_option
 @library_option
@@ -224,6 +232,8 @@ def order(
     m3u: str | None,
     relative: bool,
     base: tuple[str, str] | None,
+    to: str | None,
+    replace: bool,
     paths: bool,
     model: str | None,
     library: str | None,
@@ -238,6 +248,7 @@ def order(
     from soundalike.recommend.playlist_files import order_playlist
 
     target = _target(file, in_place, m3u, relative, as_json, base)
+    server = ServerTarget(to, replace, library)
     with Library(library, model=model, create=False) as opened:
         found = order_playlist(
             opened,
@@ -256,6 +267,7 @@ def order(
     if not as_json:
         note_taste(found.taste, use_taste)
     target.put(found.playlist)
+    server.put(found.playlist)
 
 
 @click.command(

@@ -21,6 +21,7 @@ Decorated = TypeVar("Decorated", bound=Callable[..., Any])
 TARGETS: dict[str, str] = {
     "listenbrainz": "soundalike.cli.listenbrainz_target:ListenBrainzTarget",
     "mpd": "soundalike.cli.mpd_target:MpdTarget",
+    "subsonic": "soundalike.cli.subsonic_target:SubsonicTarget",
 }
 
 
@@ -75,7 +76,7 @@ class ServerTarget:
         kind, _, name = to.partition(":")
         if kind not in TARGETS or not name.strip():
             known = " or ".join(f"{each}:NAME" for each in TARGETS)
-            raise click.UsageError(f"--to {to}: write {known}, such as mpd:Evening")
+            raise click.UsageError(f"--to {to}: write {known}, such as subsonic:Evening")
         module, attribute = TARGETS[kind].split(":")
         self._target = getattr(importlib.import_module(module), attribute)(name, replace, library)
 

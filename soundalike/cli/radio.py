@@ -19,6 +19,7 @@ from soundalike.cli.params import (
     model_option,
 )
 from soundalike.cli.playlist import PlaylistTarget, playlist_options
+from soundalike.cli.playlist_to import ServerTarget, server_target_options
 from soundalike.cli.progress import decoding
 from soundalike.cli.reasons import list_cells, list_columns, why_words
 from soundalike.cli.rows import paths_option
@@ -35,6 +36,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
     from soundalike.library import Library, Limits
+    from soundalike.playlists import Playlist
     from soundalike.recommend.records import RadioPart
 
 __all__ = ["radio", "read_state", "write_state"]
@@ -97,6 +99,7 @@ _NAMED = 4
     help="Number of the draw: the same one gives the same radio again.",
 )
 @playlist_options
+@server_target_options
 @paths_option
 @model_option
 @library_option
@@ -117,6 +120,8 @@ def radio(
     m3u: str | None,
     relative: bool,
     base: tuple[str, str] | None,
+    to: str | None,
+    replace: bool,
     paths: bool,
     model: str | None,
     library: str | None,
@@ -138,6 +143,8 @@ def radio(
     target = PlaylistTarget(m3u, relative, as_json, base=base)
     if endless and (as_json or (m3u is not None and not target.is_standard_output)):
         raise click.UsageError("--endless has no end to write a file or JSON at: use --m3u -")
+    if endless and to is not None:
+        raise click.UsageError("--endless has no end to write a playlist at: give --tracks N")
     told: dict[str, Any] = {"like": like, "skip": skip}
     known = read_state(state)
     if known is None:
@@ -171,6 +178,7 @@ def radio(
 
     if state is not None:
         check_output(state, "the state of a radio")
+    server = ServerTarget(to, replace, library)
     with Library(library, model=model, create=False) as opened:
         with decoding("tuning in"):
             part = first(opened, _AT_ONCE if endless else tracks)
@@ -188,6 +196,7 @@ def radio(
     if not as_json:
         note_taste(part.taste, use_taste, part.weights)
     _put(part, target, is_first=True)
+    server.put(_playlist(part))
     write_state(state, part.state)
 
 
@@ -213,11 +222,14 @@ def _go_on(
 
 
 def _put(part: RadioPart, target: PlaylistTarget, *, is_first: bool) -> None:
+    target.put(_playlist(part), goes_on=not is_first)
+
+
+def _playlist(part: RadioPart) -> Playlist:
     from soundalike.library.playlist_records import entry_of
     from soundalike.playlists import Playlist
 
-    entries = tuple(entry_of(item.track) for item in part.items)
-    target.put(Playlist(entries=entries), goes_on=not is_first)
+    return Playlist(entries=tuple(entry_of(item.track) for item in part.items))
 
 
 def _print(part: RadioPart, *, paths: bool, is_weighed: bool) -> None:

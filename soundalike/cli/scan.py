@@ -29,7 +29,7 @@ if TYPE_CHECKING:
 
     from soundalike.library import Failure, ScanReport
 
-__all__ = ["failures", "scan"]
+__all__ = ["failures", "finish_scan", "scan"]
 
 # Of each kind, after a scan; more would push the summary off the screen. `failures` lists all.
 _FAILURES_SHOWN = 3
@@ -180,7 +180,7 @@ def scan(
                 if folders:
                     raise
                 raise click.UsageError(str(error)) from error
-    ctx.exit(_finish(report, as_json=as_json))
+    ctx.exit(finish_scan(report, as_json=as_json))
 
 
 @click.command(
@@ -218,7 +218,7 @@ def failures(
         if retry:
             with scan_progress() as progress:
                 report = opened.retry_failures(jobs=jobs, progress=progress)
-            ctx.exit(_finish(report, as_json=as_json))
+            ctx.exit(finish_scan(report, as_json=as_json))
         failed = opened.failures()
     if as_json:
         print_json(failed)
@@ -230,7 +230,7 @@ def failures(
         note("No failures.")
 
 
-def _finish(report: ScanReport, *, as_json: bool) -> int:
+def finish_scan(report: ScanReport, *, as_json: bool) -> int:
     """Print the report of a scan; its exit code."""
     if as_json:
         print_json(report)

@@ -6,20 +6,25 @@ import os
 from collections.abc import Callable
 from dataclasses import dataclass, field
 
-from soundalike.errors import ServerError
+from soundalike.errors import ServerError, printable
+from soundalike.files import why
 
 __all__ = [
     "API_KEY_VARIABLE",
     "KEYRING_SERVICE",
     "PASSWORD_VARIABLE",
     "Credentials",
+    "are_in_environment",
     "find",
     "find_password",
 ]
 
 PASSWORD_VARIABLE = "SOUNDALIKE_LINK_PASSWORD"
 API_KEY_VARIABLE = "SOUNDALIKE_LINK_API_KEY"
+_FILE = "_FILE"
+"""Behind the name of either: the name of a file that has it, as service managers hand them out."""
 KEYRING_SERVICE = "soundalike"
+_MOST_CHARACTERS = 4096
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,9 +48,9 @@ def find(url: str, user: str | None, ask: Callable[[str, bool], str] | None = No
 
     Raises
     ------
-    ServerError : there is no password, and nobody to ask.
+    ServerError : there is no password, and nobody to ask; or its file cannot be read.
     """
-    key = os.environ.get(API_KEY_VARIABLE)
+    key = _given(API_KEY_VARIABLE)
     if key:
         return Credentials(api_key=key)
     if not user and ask is not None:
@@ -59,21 +64,55 @@ def find(url: str, user: str | None, ask: Callable[[str, bool], str] | None = No
         password = ask(f"Password of {user}", True)
     if not password:
         raise ServerError(
-            f"{url}: the password of {user} is not known: put it in {PASSWORD_VARIABLE}, or in "
-            f"the keyring (keyring set {KEYRING_SERVICE} {user}@{url})"
+            f"{url}: the password of {user} is not known: put it in {PASSWORD_VARIABLE}, in a "
+            f"file that {PASSWORD_VARIABLE}{_FILE} names, or in the keyring "
+            f" (keyring set {KEYRING_SERVICE} {user}@{url})"
         )
     return Credentials(user, password)
 
 
+def are_in_environment() -> bool:
+    """Whether the environment has a password or a key, which are those of one server."""
+    names = (API_KEY_VARIABLE, PASSWORD_VARIABLE)
+    return any(os.environ.get(name) or os.environ.get(name + _FILE) for name in names)
+
+
 def find_password(account: str, variable: str) -> str | None:
-    """The password of an account, from the environment or the keyring; None where neither has it.
+    """The password of an account, from the environment, a file that it names, or the keyring; None
+    where none of them has it.
 
     Parameters
     ----------
     account : what the keyring knows it by, under ``soundalike``.
-    variable : of the environment.
+    variable : of the environment; with ``_FILE`` behind, that of the file.
+
+    Raises
+    ------
+    ServerError : the file cannot be read, or is empty.
     """
-    return os.environ.get(variable) or _kept(account)
+    return _given(variable) or _kept(account)
+
+
+def _given(variable: str) -> str | None:
+    """What the environment has, by itself or in a file.
+
+    Raises
+    ------
+    ServerError : the file cannot be read, or is empty.
+    """
+    found, file = os.environ.get(variable), os.environ.get(variable + _FILE)
+    if found or not file:
+        return found
+    try:
+        with open(file, encoding="utf-8") as opened:
+            text = opened.read(_MOST_CHARACTERS).rstrip("\r\n")
+    except OSError as error:
+        raise ServerError(f"{variable}{_FILE}: {printable(file)}: {why(error)}") from error
+    except UnicodeDecodeError:
+        raise ServerError(f"{variable}{_FILE}: {printable(file)}: it is no UTF-8") from None
+    if not text:
+        raise ServerError(f"{variable}{_FILE}: {printable(file)}: it is empty")
+    return text
 
 
 def _kept(account: str) -> str | None:

@@ -7,38 +7,73 @@ differ in what they leave out; whether they are answers at all, strictly.
 from __future__ import annotations
 
 import hashlib
-import ipaddress
 import json
+import logging
+import re
 import secrets
-import socket
 import ssl
 import time
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import AbstractContextManager
+from pathlib import Path
 from typing import Any
-from urllib.parse import urlsplit, urlunsplit
+from urllib.parse import quote, urlsplit, urlunsplit
 
-from soundalike.errors import InvalidArgument, MissingExtra, ServerError
-from soundalike.integrations.answers import objects_in, text_of
-from soundalike.integrations.credentials import API_KEY_VARIABLE, Credentials
-from soundalike.library.link_records import ServerArtist, ServerFacts, ServerSong
+from soundalike.errors import MissingExtra, ServerError
+from soundalike.integrations.addresses import checked_url, is_private
+from soundalike.integrations.answers import text_of
+from soundalike.integrations.credentials import Credentials
+from soundalike.integrations.refusals import (
+    FORBIDDEN,
+    MISSING,
+    NO_TOKENS,
+    NOT_FOUND,
+    SERVER_TOO_OLD,
+    WRONG,
+    refusal,
+)
+from soundalike.integrations.subsonic_songs import listed, song_of
+from soundalike.library.link_records import ServerFacts, ServerSong
 
 try:
     import httpx
 except ImportError as error:
     raise MissingExtra("a client of a music server", "subsonic") from error
 
-__all__ = ["Subsonic", "checked_url"]
+__all__ = ["Subsonic"]
 
 _CLIENT = "soundalike"
 # Tokens in the place of passwords came with the second.
 _LEAST, _WITH_TOKENS = "1.8.0", "1.13.0"
 _PAGE = 500
 _MOST_BYTES = 64_000_000
+_MOST_REFUSAL_BYTES = 64_000
+_NO_MUSIC = ("application/json", "text/json", "text/xml", "application/xml", "text/html")
+_UNSIGNED = {"c": _CLIENT, "f": "json", "v": _WITH_TOKENS}
 # However slowly, an answer has to come within so many times the time in which some of it has to.
 _WHOLE = 4
 
-_MISSING, _SERVER_TOO_OLD, _WRONG, _NO_TOKENS, _KEYS_ONLY, _WRONG_KEY = 10, 30, 40, 41, 42, 44
-_FORBIDDEN, _NOT_FOUND = 50, 70
+# A file has to come at least so quickly, on the whole.
+_LEAST_BYTES_PER_S = 8_000
+_MOST_FILE_BYTES = 2 << 30
+# Of an address; some servers and proxies refuse longer ones than 8 kB.
+_MOST_ADDRESS_BYTES = 6_000
+_MOST_IN_A_FORM = 5_000
+
+
+class _WithoutQuery(logging.Filter):
+    """httpx logs what it asks for, and who asks is a part of these addresses."""
+
+    def filter(self, record: logging.LogRecord) -> bool:
+        if isinstance(record.args, tuple):
+            record.args = tuple(
+                each.copy_with(query=None) if isinstance(each, httpx.URL) else each
+                for each in record.args
+            )
+        return True
+
+
+logging.getLogger("httpx").addFilter(_WithoutQuery())
 
 
 class Subsonic:
@@ -67,6 +102,10 @@ class Subsonic:
         self._facts: ServerFacts | None = None
         # Of the API, as the last answer has it.
         self._version = ""
+        # Whether it takes what is asked as a form, which keeps who asks out of addresses.
+        self._takes_forms = False
+        # Whether this user may have files only as what is played.
+        self._only_plays = False
         self._http = httpx.Client(
             timeout=timeout_s, headers={"User-Agent": _CLIENT, "Accept": "application/json"}
         )
@@ -114,10 +153,27 @@ class Subsonic:
         self.facts()
         seen: set[str] = set()
         for child in self._children():
-            song = _song(child)
+            song = song_of(child)
             if song is not None and song.item_id not in seen:
                 seen.add(song.item_id)
                 yield song
+
+    def user(self) -> str | None:
+        """Who asks; None where a key stands for its user, and the server does not say whose it is.
+
+        Raises
+        ------
+        ServerError : as :meth:`facts`.
+        """
+        if self._credentials.user is not None:
+            return self._credentials.user
+        try:
+            said = self.ask("tokenInfo").get("tokenInfo")
+        except ServerError as refused:
+            if refused.code is None:
+                raise
+            return None
+        return text_of(said.get("username")) if isinstance(said, dict) else None
 
     def ask(self, endpoint: str, parameters: Mapping[str, Any] | None = None) -> dict[str, Any]:
         """What the server answers, without what is around it.
@@ -134,17 +190,150 @@ class Subsonic:
         self.facts()
         return self._ask(endpoint, parameters)
 
+    def pieces(self, item_ids: Sequence[str]) -> Iterator[Sequence[str]]:
+        """Ids in as few parts as requests take.
+
+        Raises
+        ------
+        ServerError : as :meth:`facts`.
+        """
+        self.facts()
+        if self._takes_forms or self._as_is:
+            for start in range(0, len(item_ids), _MOST_IN_A_FORM):
+                yield item_ids[start : start + _MOST_IN_A_FORM]
+            return
+        start = n_bytes = 0
+        for at, item_id in enumerate(item_ids):
+            own = len(quote(item_id, safe="")) + len("&songIdToAdd=")
+            if n_bytes + own > _MOST_ADDRESS_BYTES and at > start:
+                yield item_ids[start:at]
+                start, n_bytes = at, 0
+            n_bytes += own
+        if start < len(item_ids):
+            yield item_ids[start:]
+
+    def download(
+        self,
+        item_id: str,
+        target: Path,
+        *,
+        size_bytes: int | None = None,
+        on_read: Callable[[int], None] = lambda _: None,
+    ) -> int:
+        """Write the file of a song as the server has it, without transcoding.
+
+        Where the user may not download, it is asked for as what is played (``stream``), as it is.
+
+        Parameters
+        ----------
+        size_bytes : of the file as the server tells it, where it does.
+        on_read : told the bytes of each block that came.
+
+        Returns
+        -------
+        Its bytes.
+
+        Raises
+        ------
+        ServerError : as :meth:`facts`; the song is gone (``code`` is ``refusals.NOT_FOUND``), or
+            what came is not the file.
+        OSError : the file cannot be written.
+        """
+        self.facts()
+        if not self._only_plays:
+            try:
+                return self._fetch("download", {"id": item_id}, target, on_read)
+            except ServerError as refused:
+                if refused.code != FORBIDDEN:
+                    raise
+                self._only_plays = True
+        n_bytes = self._fetch("stream", {"id": item_id, "format": "raw"}, target, on_read)
+        if size_bytes is not None and n_bytes != size_bytes:
+            raise ServerError(
+                f"{self.url}: sends {n_bytes:,} bytes of a file of {size_bytes:,}, which is not "
+                f"the file itself: let the user {self._credentials.user!r} download",
+                0,
+            )
+        return n_bytes
+
+    def _fetch(
+        self,
+        endpoint: str,
+        parameters: Mapping[str, Any],
+        target: Path,
+        on_read: Callable[[int], None],
+    ) -> int:
+        since, n_bytes = time.monotonic(), 0
+        try:
+            with self._asking(endpoint, parameters) as response:
+                kind = response.headers.get("content-type", "").partition(";")[0].strip()
+                is_file = response.status_code == 200 and kind not in _NO_MUSIC
+                if not is_file:
+                    body = b"".join(_some(response, _MOST_REFUSAL_BYTES))
+                    raise self._refused(endpoint, response, body)
+                with target.open("wb") as file:
+                    for block in response.iter_bytes():
+                        n_bytes += file.write(block)
+                        on_read(len(block))
+                        if n_bytes > _MOST_FILE_BYTES:
+                            raise ServerError(f"{self.url}: a file of more than 2 GiB", 0)
+                        allowed_s = _WHOLE * self._timeout_s + n_bytes / _LEAST_BYTES_PER_S
+                        if time.monotonic() - since > allowed_s:
+                            raise ServerError(self._too_slow(endpoint))
+        except httpx.TimeoutException as error:
+            raise ServerError(self._too_slow(endpoint)) from error
+        except httpx.HTTPError as error:
+            raise ServerError(f"{self.url}: {_reason(error)}") from error
+        return n_bytes
+
+    def _refused(self, endpoint: str, response: httpx.Response, body: bytes) -> ServerError:
+        """What a server says in place of a file; some do in XML, whatever they are asked for."""
+        found = re.search(rb"<error\b[^>]*>", body)
+        code = re.search(rb'\bcode="(\d+)"', found[0]) if found else None
+        if code is not None:
+            number = int(code[1])
+            return ServerError(
+                f"{self.url}: {refusal(number, None, endpoint, self._credentials)}", number
+            )
+        if response.status_code in (404, 410) and b"<html" not in body[:4096].lower():
+            return ServerError(f"{self.url}: has this file no more", NOT_FOUND)
+        try:
+            self._answer(endpoint, response, body)
+        except ServerError as refused:
+            if refused.code is None and response.status_code < 500:
+                return ServerError(str(refused), 0)
+            return refused
+        return ServerError(f"{self.url}: {endpoint} answers without the file", 0)
+
     def _connect(self) -> dict[str, Any]:
+        if self._credentials.api_key is not None:
+            # Before it is sent once: in a form it is in no address.
+            self._takes_forms = self._has_forms()
+        answer = self._greet()
+        if answer.get("openSubsonic") is True and not (self._takes_forms or self._as_is):
+            self._takes_forms = self._has_forms()
+        return answer
+
+    def _has_forms(self) -> bool:
+        try:
+            answer = self._ask("getOpenSubsonicExtensions", signed=False)
+        except ServerError:
+            # It has none, or cannot be reached, which the next request tells.
+            return False
+        named = listed(answer, "openSubsonicExtensions")
+        return any(each.get("name") == "formPost" for each in named)
+
+    def _greet(self) -> dict[str, Any]:
         try:
             return self._ask("ping")
         except ServerError as refused:
             is_old = _numbers(self._version) < _numbers(_WITH_TOKENS)
-            asks_as_is = refused.code in (_SERVER_TOO_OLD, _NO_TOKENS) or (
-                refused.code in (_MISSING, _WRONG) and is_old
+            asks_as_is = refused.code in (SERVER_TOO_OLD, NO_TOKENS) or (
+                refused.code in (MISSING, WRONG) and is_old
             )
             if not asks_as_is or self._credentials.password is None:
                 raise
-            if not _is_private(self.url):
+            if not is_private(self.url):
                 raise ServerError(
                     f"{self.url}: the server takes passwords only as they are, and this address is "
                     f"not encrypted: give one that begins with https"
@@ -152,17 +341,22 @@ class Subsonic:
         self._as_is = True
         return self._ask("ping")
 
-    def _ask(self, endpoint: str, parameters: Mapping[str, Any] | None = None) -> dict[str, Any]:
+    def _asking(
+        self, endpoint: str, parameters: Mapping[str, Any] | None, *, signed: bool = True
+    ) -> AbstractContextManager[httpx.Response]:
         url = f"{self.url}/rest/{endpoint}"
-        sent = {**self._signature(), **(parameters or {})}
+        sent = {**(self._signature() if signed else _UNSIGNED), **(parameters or {})}
+        # A password as it is stays out of the address, and so out of the logs of servers.
+        if self._as_is or self._takes_forms:
+            return self._http.stream("POST", url, data=sent)
+        return self._http.stream("GET", url, params=sent)
+
+    def _ask(
+        self, endpoint: str, parameters: Mapping[str, Any] | None = None, *, signed: bool = True
+    ) -> dict[str, Any]:
         until = time.monotonic() + _WHOLE * self._timeout_s
         body = bytearray()
-        # A password as it is stays out of the address, and so out of the logs of servers.
-        asking = (
-            self._http.stream("POST", url, data=sent)
-            if self._as_is
-            else self._http.stream("GET", url, params=sent)
-        )
+        asking = self._asking(endpoint, parameters, signed=signed)
         try:
             with asking as response:
                 for block in response.iter_bytes():
@@ -179,7 +373,7 @@ class Subsonic:
 
     def _signature(self) -> dict[str, str]:
         """Who asks, and in which version of the API."""
-        own = {"c": _CLIENT, "f": "json", "v": _LEAST if self._as_is else _WITH_TOKENS}
+        own = {**_UNSIGNED, "v": _LEAST if self._as_is else _WITH_TOKENS}
         credentials = self._credentials
         if credentials.api_key is not None:
             return {**own, "apiKey": credentials.api_key}
@@ -208,25 +402,11 @@ class Subsonic:
             return answer
         problem = found.get("error")
         problem = problem if isinstance(problem, dict) else {}
-        code = problem.get("code")
+        code, message = problem.get("code"), text_of(problem.get("message"))
         raise ServerError(
-            f"{self.url}: {self._refusal(code, text_of(problem.get('message')), endpoint)}",
+            f"{self.url}: {refusal(code, message, endpoint, self._credentials)}",
             code if isinstance(code, int) else 0,
         )
-
-    def _refusal(self, code: object, message: str | None, endpoint: str) -> str:
-        said = f" (it says: {message})" if message else ""
-        if code == _WRONG:
-            return f"the user {self._credentials.user!r} or the password is wrong{said}"
-        if code == _WRONG_KEY:
-            return f"the API key in {API_KEY_VARIABLE} is wrong{said}"
-        if code == _KEYS_ONLY:
-            return f"the server takes API keys alone: put one in {API_KEY_VARIABLE}{said}"
-        if code == _FORBIDDEN:
-            return f"the user {self._credentials.user!r} may not do that{said}"
-        if code == _SERVER_TOO_OLD:
-            return f"the server's version of the API is too old: upgrade it{said}"
-        return f"{endpoint} failed{said or ': it does not say why'}"
 
     def _no_answer(self, response: httpx.Response, body: bytes) -> str:
         if response.status_code in (401, 403):
@@ -265,7 +445,7 @@ class Subsonic:
                 if offset or refused.code is None:
                     raise
                 return  # a search for nothing is not allowed here
-            page = _listed(answer, "searchResult3", "song")
+            page = listed(answer, "searchResult3", "song")
             # A server that does not know of pages would tell the first for ever.
             if not page or str(page[0].get("id")) == last:
                 return
@@ -277,7 +457,7 @@ class Subsonic:
         offset, last = 0, ""
         while True:
             parameters = {"type": "alphabeticalByName", "size": _PAGE, "offset": offset}
-            page = _listed(self._ask("getAlbumList2", parameters), "albumList2", "album")
+            page = listed(self._ask("getAlbumList2", parameters), "albumList2", "album")
             if not page or str(page[0].get("id")) == last:
                 return
             last = str(page[0].get("id"))
@@ -286,51 +466,10 @@ class Subsonic:
                 try:
                     answer = self._ask("getAlbum", {"id": str(album.get("id"))})
                 except ServerError as refused:
-                    if refused.code == _NOT_FOUND:
+                    if refused.code == NOT_FOUND:
                         continue  # deleted meanwhile
                     raise
-                yield from _listed(answer, "album", "song")
-
-
-def checked_url(url: str) -> str:
-    """The address of a server, without what does not belong to it.
-
-    >>> checked_url("https://music.example.org/rest/")
-    'https://music.example.org'
-
-    Raises
-    ------
-    InvalidArgument : it is none, or has a user, a password or parameters in it.
-    """
-    try:
-        apart = urlsplit(url.strip())
-        is_address = apart.scheme in ("http", "https") and bool(apart.hostname)
-        _ = apart.port
-    except ValueError:
-        is_address = False
-    if not is_address:
-        raise InvalidArgument(
-            f"{url!r} is no address of a server: write one such as https://music.example.org"
-        )
-    if apart.username is not None or apart.password is not None or apart.query or apart.fragment:
-        raise InvalidArgument(
-            f"the address of {apart.hostname} has more in it than the address: leave out user, "
-            f"password and parameters, which would stay in the history of the shell"
-        )
-    path = apart.path.rstrip("/").removesuffix("/rest")
-    return urlunsplit((apart.scheme, apart.netloc, path, "", ""))
-
-
-def _is_private(url: str) -> bool:
-    """Whether what is sent there is encrypted, or stays on the local network."""
-    apart = urlsplit(url)
-    if apart.scheme == "https":
-        return True
-    try:
-        found = socket.getaddrinfo(apart.hostname, apart.port or 80, type=socket.SOCK_STREAM)
-    except OSError:
-        return False
-    return all(ipaddress.ip_address(each[4][0]).is_private for each in found)
+                yield from listed(answer, "album", "song")
 
 
 def _reason(error: httpx.HTTPError) -> str:
@@ -347,51 +486,14 @@ def _reason(error: httpx.HTTPError) -> str:
     return f"the connection broke ({type(error).__name__}): try again"
 
 
+def _some(response: httpx.Response, most: int) -> Iterator[bytes]:
+    """The first bytes of a body."""
+    for block in response.iter_bytes():
+        yield block[:most]
+        most -= len(block)
+        if most <= 0:
+            return
+
+
 def _numbers(version: str) -> tuple[int, ...]:
     return tuple(int(part) for part in version.split(".") if part.isdecimal())
-
-
-def _listed(answer: Mapping[str, Any], *names: str) -> Sequence[Mapping[str, Any]]:
-    """What is at a place in an answer: a list, one alone, or nothing where it is empty."""
-    found: Any = answer
-    for name in names:
-        found = found.get(name) if isinstance(found, dict) else None
-    return objects_in([found] if isinstance(found, dict) else found)
-
-
-def _song(child: Mapping[str, Any]) -> ServerSong | None:
-    """None for what is no music, or has no id."""
-    item_id = text_of(child.get("id"))
-    if item_id is None or child.get("isDir") is True or child.get("isVideo") is True:
-        return None
-    if child.get("type") not in (None, "music"):
-        return None
-    artist, artist_id = text_of(child.get("artist")), text_of(child.get("artistId"))
-    artists = _artists(child.get("artists"))
-    if not artists and artist_id is not None:
-        artists = (ServerArtist(artist_id, artist or ""),)
-    if len(artists) > 1:
-        # Servers join the names in ways of their own.
-        artist = "; ".join(each.name for each in artists)
-    duration = child.get("duration")
-    recording, isrc = text_of(child.get("musicBrainzId")), child.get("isrc")
-    return ServerSong(
-        item_id=item_id,
-        path=text_of(child.get("path")),
-        title=text_of(child.get("title")),
-        artist=artist,
-        album=text_of(child.get("album")),
-        duration_s=float(duration) if isinstance(duration, (int, float)) and duration > 0 else None,
-        recording_ids=() if recording is None else (recording,),
-        isrc=text_of(next(iter(isrc), None) if isinstance(isrc, list) else isrc),
-        artists=artists,
-        album_artists=_artists(child.get("albumArtists")),
-    )
-
-
-def _artists(found: Any) -> tuple[ServerArtist, ...]:
-    return tuple(
-        ServerArtist(artist_id, text_of(each.get("name")) or "")
-        for each in objects_in(found)
-        if (artist_id := text_of(each.get("id"))) is not None
-    )

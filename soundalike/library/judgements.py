@@ -7,7 +7,7 @@ back brings the one before back.
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any, cast, get_args
@@ -46,7 +46,9 @@ __all__ = [
     "count_taste",
     "drop_all",
     "drop_judgement",
+    "drop_said",
     "is_said",
+    "play_times",
     "read_judgements",
     "read_said",
     "stamp_of",
@@ -295,6 +297,43 @@ def drop_judgement(connection: Connection, judgement_id: int | None) -> None:
         raise TrackNotFound(
             f"there is no judgement {judgement_id}; `soundalike taste list` lists them"
         )
+    _drop_unused(connection)
+
+
+def drop_said(
+    connection: Connection, source: str, keep: Collection[tuple[JudgementKind, int, float]]
+) -> int:
+    """Take back the opinions of a source that it no longer has; how many.
+
+    Parameters
+    ----------
+    keep : kind, piece and time of those that it has.
+    """
+    found = select(judgements).where(judgements.c.source == source)
+    gone = [
+        row.id
+        for row in connection.execute(found)
+        if (row.kind, row.first_id, row.judged_at) not in keep
+    ]
+    for some in _batches(gone):
+        connection.execute(delete(judgements).where(judgements.c.id.in_(some)))
+    if gone:
+        _drop_unused(connection)
+    return len(gone)
+
+
+def play_times(connection: Connection, piece_ids: Sequence[int]) -> dict[int, list[float]]:
+    """When pieces were played, as far as that is noted, from whatever source; ascending."""
+    found: dict[int, list[float]] = {piece_id: [] for piece_id in piece_ids}
+    for some in _batches(piece_ids):
+        statement = select(plays.c.piece_id, plays.c.played_at).where(plays.c.piece_id.in_(some))
+        for piece_id, played_at in connection.execute(statement.order_by(plays.c.played_at)):
+            found[piece_id].append(played_at)
+    return found
+
+
+def _drop_unused(connection: Connection) -> None:
+    """Forget the pieces that nothing is about."""
     used = [
         select(literal(1)).where(column == pieces.c.id).exists()
         for column in (

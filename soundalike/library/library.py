@@ -24,7 +24,6 @@ from soundalike.library.forget import forget
 from soundalike.library.index import Index
 from soundalike.library.judging import Judging
 from soundalike.library.limits import NO_LIMITS, Limits
-from soundalike.library.linking import Linking
 from soundalike.library.listing import Listing
 from soundalike.library.reader import Reader
 from soundalike.library.records import (
@@ -38,6 +37,7 @@ from soundalike.library.records import (
     Upgrade,
 )
 from soundalike.library.scanning import Scanning
+from soundalike.library.server_music import ServerMusic
 from soundalike.library.shared import Shared
 from soundalike.library.similar_records import Heard, SimilarResult
 from soundalike.library.snapshot import Query
@@ -69,7 +69,7 @@ def _load(analyzer: str, model: ModelKey) -> AnalyzerLike:
     return load_analyzer(analyzer, model)
 
 
-class Library(Listing, Scanning, Judging, Linking, Exchanging, Shared, Tagging):
+class Library(Listing, Scanning, Judging, ServerMusic, Exchanging, Shared, Tagging):
     """Tracks with their analyses, in a database.
 
     Parameters

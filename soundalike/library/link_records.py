@@ -2,13 +2,22 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 
 from soundalike.library.matching import MatchedBy
 
-__all__ = ["LinkReport", "LinkedServer", "ServerArtist", "ServerFacts", "ServerSong", "Unlinked"]
+__all__ = [
+    "LinkReport",
+    "LinkedServer",
+    "ServerArtist",
+    "ServerFacts",
+    "ServerSong",
+    "SongUse",
+    "Unlinked",
+]
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,6 +47,25 @@ class ServerArtist:
 
 
 @dataclass(frozen=True, slots=True)
+class SongUse:
+    """What a listener did with a song, as a server tells it; times are seconds since 1970.
+
+    Attributes
+    ----------
+    starred_at : None where it has no star.
+    rating : 1 to 5 stars of the other kind; None for none.
+    plays, played_at : how often it was played, and when last; None where that is not said.
+    added_at : when the server found it.
+    """
+
+    starred_at: float | None = None
+    rating: int | None = None
+    plays: int = 0
+    played_at: float | None = None
+    added_at: float | None = None
+
+
+@dataclass(frozen=True, slots=True)
 class ServerSong:
     """A song, as a server tells it.
 
@@ -48,6 +76,8 @@ class ServerSong:
     duration_s : seconds; None where unknown.
     recording_ids : of MusicBrainz.
     artists, album_artists : those that the server has a page for.
+    size_bytes, suffix : of its file; None where the server does not say.
+    use : what the user who asks did with it.
     """
 
     item_id: str
@@ -60,12 +90,24 @@ class ServerSong:
     isrc: str | None = None
     artists: tuple[ServerArtist, ...] = ()
     album_artists: tuple[ServerArtist, ...] = ()
+    size_bytes: int | None = None
+    suffix: str | None = None
+    use: SongUse = SongUse()
 
     @property
     def name(self) -> str:
         """For people."""
         title = self.title or self.path or self.item_id
         return f"{self.artist} - {title}" if self.artist else title
+
+    @property
+    def path_names(self) -> list[str]:
+        """Folders and file, as the server has them, or made of what it says of the song."""
+        if self.path:
+            return re.split(r"[/\\]", self.path)
+        suffix = f".{self.suffix}" if self.suffix and self.suffix.isalnum() else ""
+        named = (self.artist, self.album, (self.title or self.item_id) + suffix)
+        return [each for each in named if each]
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,10 +117,12 @@ class Unlinked:
     Attributes
     ----------
     reason : why, for people.
+    is_unknown : whether no track fits at all, rather than several, or one that cannot be read.
     """
 
     song: ServerSong
     reason: str
+    is_unknown: bool = False
 
 
 @dataclass(frozen=True, slots=True)

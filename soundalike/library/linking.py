@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import os
 import re
 import secrets
 import time
@@ -27,9 +28,17 @@ from soundalike.library.link_records import (
 from soundalike.library.matching import MatchedBy, Sought, match_tracks
 from soundalike.library.reader import Reader
 from soundalike.library.records import Track
+from soundalike.library.server_places import item_at, places_on
 from soundalike.library.snapshot import Snapshot
 from soundalike.library.storage.database import Database
-from soundalike.library.storage.schema import contents, links, server_artists, servers
+from soundalike.library.storage.schema import (
+    below,
+    contents,
+    links,
+    server_artists,
+    servers,
+    tracks,
+)
 
 __all__ = ["Linking", "check_server_name"]
 
@@ -81,11 +90,12 @@ class Linking:
             )
         with self._reader.snapshot() as snapshot:
             before = _links_before(snapshot.connection, name)
-            wanted, unlinked = _wanted(snapshot, by_id, before)
+            wanted, unlinked = _wanted(snapshot, name, by_id, before)
         if not wanted:
             raise InvalidArgument(
                 f"{where} has {len(by_id):,} songs, and none of them is in the library: scan the "
-                f"folder that it plays from (soundalike scan FOLDER), then link it again"
+                f"folder that it plays from (soundalike scan FOLDER), then link it again; or have "
+                f"its songs fetched and analysed (soundalike subsonic scan)"
             )
         with self._database.write() as connection:
             counts = _store(connection, name, facts, by_id, wanted)
@@ -100,6 +110,42 @@ class Linking:
             unlinked=tuple(unlinked),
         )
 
+    def songs_without_track(self, name: str, songs: Iterable[ServerSong]) -> tuple[Unlinked, ...]:
+        """The songs that :meth:`link` would link to nothing; nothing is stored."""
+        check_server_name(name)
+        by_id = {song.item_id: song for song in songs}
+        with self._reader.snapshot() as snapshot:
+            before = _links_before(snapshot.connection, name)
+            return tuple(_wanted(snapshot, name, by_id, before)[1])
+
+    def songs_of(self, name: str, track_ids: Sequence[int]) -> dict[int, str]:
+        """The id of the song of a server that each track is; tracks without one are left out.
+
+        Of several songs that are one track, the one that was fetched for it, else the one with the
+        same bytes, else the first.
+        """
+        best: dict[int, tuple[tuple[bool, bool, str], str]] = {}
+        with self._reader.snapshot() as snapshot:
+            for some in _batches(track_ids):
+                for is_same in (
+                    links.c.digest == contents.c.digest,
+                    links.c.audio_digest == contents.c.audio_digest,
+                ):
+                    statement = (
+                        select(tracks.c.id, tracks.c.path, links.c.item_id, links.c.digest)
+                        .add_columns(contents.c.digest.label("own"))
+                        .join(contents, contents.c.id == tracks.c.content_id)
+                        .join(links, is_same)
+                        .join(servers, servers.c.id == links.c.server_id)
+                        .where(servers.c.name == name, tracks.c.id.in_(some))
+                    )
+                    for row in snapshot.connection.execute(statement):
+                        is_other = item_at(os.fsdecode(row.path), name) != row.item_id
+                        rank = (is_other, row.digest != row.own, row.item_id)
+                        if row.id not in best or rank < best[row.id][0]:
+                            best[row.id] = (rank, row.item_id)
+        return {track_id: item_id for track_id, (_, item_id) in best.items()}
+
     def linked_servers(self) -> tuple[LinkedServer, ...]:
         """The servers that the library is linked to, by name."""
         count = (
@@ -112,6 +158,20 @@ class Linking:
             rows = connection.execute(select(servers, count.label("linked")).order_by("name"))
             return tuple(_linked_server(row, row.linked) for row in rows)
 
+    def linked_server(self, name: str) -> LinkedServer:
+        """The server that is linked by a name.
+
+        Raises
+        ------
+        TrackNotFound : none is.
+        """
+        known = self.linked_servers()
+        found = next((each for each in known if each.name == name), None)
+        if found is None:
+            names = ", ".join(each.name for each in known) or "none"
+            raise TrackNotFound(f"no server is linked as {name!r}; linked are: {names}")
+        return found
+
     def unlink(self, name: str) -> LinkedServer:
         """Forget a server and the links to its songs; which it was.
 
@@ -119,10 +179,7 @@ class Linking:
         ------
         TrackNotFound : no server of this name is linked.
         """
-        found = next((each for each in self.linked_servers() if each.name == name), None)
-        if found is None:
-            known = ", ".join(each.name for each in self.linked_servers()) or "none"
-            raise TrackNotFound(f"no server is linked as {name!r}; linked are: {known}")
+        found = self.linked_server(name)
         with self._database.write() as connection:
             own = select(servers.c.id).where(servers.c.name == name).scalar_subquery()
             for table in (links, server_artists):
@@ -200,7 +257,10 @@ def _links_before(connection: Connection, name: str) -> dict[str, _Link]:
 
 
 def _wanted(
-    snapshot: Snapshot, by_id: Mapping[str, ServerSong], before: Mapping[str, _Link]
+    snapshot: Snapshot,
+    name: str,
+    by_id: Mapping[str, ServerSong],
+    before: Mapping[str, _Link],
 ) -> tuple[dict[str, _Link], list[Unlinked]]:
     """What each song is to be linked to, and those that are not."""
     said = {item_id: _said(song) for item_id, song in by_id.items()}
@@ -211,13 +271,18 @@ def _wanted(
         for item_id, link in same.items()
         if link.digest in there or link.audio_digest in there
     }
-    asked = [song for item_id, song in by_id.items() if item_id not in kept]
-    matches = match_tracks(snapshot, list(map(_sought, asked)), missing=True)
     wanted, unlinked = dict(kept), []
+    for own in snapshot.where(below(tracks.c.path, places_on(name))):
+        fetched = by_id.get(item_at(own.path, name) or "")
+        if fetched is not None and fetched.item_id not in wanted and own.content_hash is not None:
+            wanted[fetched.item_id] = _link(fetched, own, "path", said[fetched.item_id])
+    asked = [song for item_id, song in by_id.items() if item_id not in wanted]
+    matches = match_tracks(snapshot, list(map(_sought, asked)), missing=True)
     for song, match in zip(asked, matches, strict=True):
         track = match.track
         if track is None:
-            unlinked.append(Unlinked(song, match.reason or "no track fits"))
+            reason = match.reason or "no track fits"
+            unlinked.append(Unlinked(song, reason, is_unknown=not match.several))
         elif track.content_hash is None:
             reason = f"#{track.track_id} fits, but its file could not be read yet"
             unlinked.append(Unlinked(song, reason))

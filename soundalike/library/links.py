@@ -19,7 +19,7 @@ from soundalike.plain import plain
 
 __all__ = ["Links", "artist_links", "server_links", "song_links"]
 
-_TO_LINK = "`soundalike link subsonic URL` links one"
+_TO_LINK = "`soundalike subsonic link URL` links one"
 
 
 @dataclass(frozen=True, eq=False)

@@ -264,12 +264,14 @@ def _as_file(query: Query) -> Path | None:
         check_url(url)
         return path_of(url)
     if isinstance(query, str):
+        if url_of(query) is not None:
+            return path_of(query)
         path = os.path.expanduser(query)
         try:
             return Path(path) if os.path.isfile(path) else None
         except ValueError:
             return None  # a null character in it
-    return Path(query)  # type: ignore[arg-type]  # a number was an id
+    return path_of(query)  # type: ignore[arg-type]  # a number was an id
 
 
 def _by_path(snapshot: Snapshot, path: Path) -> Track | None:

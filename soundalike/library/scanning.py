@@ -13,6 +13,7 @@ from soundalike.errors import ModelMismatch
 from soundalike.library.reader import Reader
 from soundalike.library.records import ScanProgress, ScanReport
 from soundalike.library.scan.folders import FolderSettings, folders_to_scan
+from soundalike.library.server_places import is_on_server
 from soundalike.library.storage.database import Database
 from soundalike.library.upgrade import files_there
 from soundalike.models import ModelInfo
@@ -116,6 +117,7 @@ class Scanning:
         return self._scan(
             [os.fspath(file) for file in files], jobs, retry, progress, stop, fast=fast
         )
+
     def scan_changes(
         self,
         paths: Iterable[str | os.PathLike[str]],
@@ -154,6 +156,8 @@ class Scanning:
     ) -> ScanReport:
         """Scan again what failed, now, and nothing else; see :meth:`scan`."""
         paths = [os.fspath(failure.path) for failure in self._reader.failures()]
+        # Those of a music server are fetched by whom it lets in.
+        paths = [path for path in paths if not is_on_server(path)]
         return self._scan(paths, jobs, True, progress, stop)
 
     def reanalyse(

@@ -26,6 +26,7 @@ __all__ = [
     "ListenImport",
     "Music",
     "Plays",
+    "ServerTaste",
     "TasteCounts",
     "Unmatched",
 ]
@@ -136,6 +137,32 @@ class ListenImport:
     @property
     def unmatched_plays(self) -> int:
         return sum(each.plays for each in self.unmatched)
+
+
+@dataclass(frozen=True, slots=True)
+class ServerTaste:
+    """What came of taking over what a listener did at a music server.
+
+    Attributes
+    ----------
+    server : its name.
+    stars, ratings, plays : what it says, of songs that are linked and of others.
+    added_plays, added_opinions : what was not known yet.
+    removed_opinions : stars and ratings that were taken back there, and are so here.
+    undated_plays : of songs for which the server does not say when they were last played: how much
+        these count cannot be told, so they do not.
+    unmatched : songs that are linked to no track, the most played first.
+    """
+
+    server: str
+    stars: int
+    ratings: int
+    plays: int
+    added_plays: int
+    added_opinions: int
+    removed_opinions: int
+    undated_plays: int
+    unmatched: tuple[Unmatched, ...] = ()
 
 
 @dataclass(frozen=True, eq=False)

@@ -18,6 +18,7 @@ from soundalike.facets import Facets
 from soundalike.files import file_is_gone
 from soundalike.library.changes import NO_TRACK, log_changes
 from soundalike.library.records import Upgrade
+from soundalike.library.server_places import is_on_server
 from soundalike.library.storage.schema import analyses, failures, models, tracks
 from soundalike.models.lineage import EmbeddingSpace, Lineage
 
@@ -54,14 +55,19 @@ class StoredModel:
 
 def files_there(paths: Sequence[bytes]) -> tuple[list[str], list[str]]:
     """Of the files that remain, those that are there now, and what to tell of the others."""
-    named = [os.fsdecode(path) for path in paths]
+    decoded = [os.fsdecode(path) for path in paths]
+    named = [path for path in decoded if not is_on_server(path)]
     there = [path for path in named if not file_is_gone(path)]
-    away = len(named) - len(there)
+    away, elsewhere = len(named) - len(there), len(decoded) - len(named)
+    fetched = (
+        f"{elsewhere:,} of the tracks are on music servers alone: soundalike subsonic scan NAME "
+        f"analyses them again"
+    )
     note = (
         f"{away:,} of the files are missing. Is their disk mounted? If they are gone for "
         f"good, scan their folders; the upgrade then continues without them."
     )
-    return there, [note] if away else []
+    return there, [note] * bool(away) + [fetched] * bool(elsewhere)
 
 
 def stored_line(connection: Connection, lineage: Lineage) -> list[StoredModel]:

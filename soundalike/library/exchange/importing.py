@@ -32,7 +32,6 @@ from soundalike.library.storage.database import Database
 from soundalike.library.storage.encoding import EncodedAnalysis, decode
 from soundalike.library.storage.schema import analyses, contents, is_fast, tracks
 from soundalike.models import ModelInfo
-from soundalike.urls import url_of
 from soundalike.remote import check_url
 from soundalike.urls import url_of
 from soundalike.workers.jobs import Facts

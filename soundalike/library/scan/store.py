@@ -163,6 +163,9 @@ class Store(FailureStore):
     def known_ids(self, track_ids: Sequence[int]) -> list[KnownTrack]:
         return list(self._known(tracks.c.id.in_(track_ids))) if track_ids else []
 
+    def known_below(self, folder: str) -> list[KnownTrack]:
+        return list(self._known(below(tracks.c.path, folder)))
+
     def paths(self, track_ids: Sequence[int]) -> dict[int, bytes]:
         statement = select(tracks.c.id, tracks.c.path).where(tracks.c.id.in_(track_ids))
         return {row.id: row.path for row in self._connection.execute(statement)}
@@ -292,12 +295,14 @@ class Store(FailureStore):
     def move(self, track: KnownTrack, new: KnownTrack) -> None:
         """Give a track the path of a new one, which then is no more."""
         self._connection.execute(delete(tracks).where(tracks.c.id == new.track_id))
-        self._changed.update((track.track_id, new.track_id))
-        self._set(
-            tracks.c.id == track.track_id,
-            path=os.fsencode(new.path),
-            path_text=printable(new.path),
-        )
+        self._changed.add(new.track_id)
+        self.relocate(track.track_id, new.path)
+
+    def relocate(self, track_id: int, path: str) -> None:
+        """Give a track another path, which no other one has."""
+        self._changed.add(track_id)
+        values = {"path": os.fsencode(path), "path_text": printable(path)}
+        self._set(tracks.c.id == track_id, **values)
 
     def _set(self, where: ColumnElement[bool], **values: Any) -> None:
         self._connection.execute(update(tracks).where(where).values(**values))
