@@ -45,6 +45,8 @@ _BLOCK_BYTES = 1 << 20
 _TRUSTED_S = 30.0
 _ATTEMPTS = 4
 _FIRST_PAUSE_S = 0.5
+# What fsspec says of a protocol that it has not, such as that of a song on a music server.
+_UNKNOWN = "Protocol not known:"
 _FINAL = (FileNotFoundError, PermissionError, IsADirectoryError, NotADirectoryError)
 _NO_ROOM = (errno.ENOSPC, errno.EDQUOT)
 # Names of errors, of packages that may not be there, which no other attempt mends.
@@ -349,6 +351,8 @@ def _words(error: BaseException) -> str:
     if status is not None:
         return f"the server answers {status} {getattr(error, 'message', '')}".strip()
     text = " ".join(str(getattr(error, "strerror", None) or error).split())
+    if text.startswith(_UNKNOWN):
+        return f"no file is read by the protocol{text.removeprefix(_UNKNOWN)}"
     return (text or type(error).__name__)[:200]
 
 

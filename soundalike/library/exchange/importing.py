@@ -197,9 +197,12 @@ class _Reader:
             raise ValueError(f"path is {printable(path)!r}")
         url = url_of(path)
         if url is not None:
-            check_url(url)
+            try:
+                check_url(url)
+            except InvalidArgument as error:
+                raise ValueError(str(error)) from error
             return url
-        if os.path.isabs(path) or url_of(path) is not None:
+        if os.path.isabs(path):
             return path
         if self._base is None:
             raise InvalidArgument(
