@@ -571,7 +571,7 @@ def test_a_server_that_is_down_changes_nothing(run: Run, server: str, place: Pat
 
 
 def test_bad_targets_are_told_before_anything_is_done(run: Run) -> None:
-    assert "write subsonic:NAME" in run("playlist", "1", "--to", "Evening", code=2).output
+    assert "subsonic:NAME" in run("playlist", "1", "--to", "Evening", code=2).output
     assert "--replace needs --to" in run("playlist", "1", "--replace", code=2).output
     assert "no Subsonic server is linked" in make(run, "Evening", code=1).output
     refused = run("radio", "1", "--endless", "--to", "subsonic:Evening", code=2)

@@ -39,7 +39,6 @@ __all__ = ["SECTIONS", "cli", "main"]
 SECTIONS: dict[str, dict[str, str]] = {
     "Your library": {
         "scan": "soundalike.cli.scan:scan",
-        "watch": "soundalike.cli.watch:watch",
         "similar": "soundalike.cli.similar:similar",
         "find": "soundalike.cli.find:find",
         "playlist": "soundalike.cli.make_playlist:playlist",
@@ -56,6 +55,7 @@ SECTIONS: dict[str, dict[str, str]] = {
         "missing": "soundalike.cli.missing:missing",
         "forget": "soundalike.cli.missing:forget",
         "tag": "soundalike.cli.tag:tag",
+        "watch": "soundalike.cli.watch:watch",
         "evaluate": "soundalike.cli.evaluate:evaluate",
         "export": "soundalike.cli.exchange:export",
         "import": "soundalike.cli.exchange:import_command",

@@ -90,7 +90,7 @@ def make(
     library: str | None,
     as_json: bool,
 ) -> None:
-    """Make a playlist of what sounds like a track, or like several.
+    """Make a playlist of what sounds like one track, or several.
 
     TRACK is an audio file (in the library or not), a folder, the file of a playlist, the id of a
     track, or words from its artist and title, and may end in a passage: @1:10-1:40. Put + between

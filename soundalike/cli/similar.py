@@ -121,7 +121,7 @@ def similar(
     library: str | None,
     as_json: bool,
 ) -> None:
-    """List the tracks that sound most like a track, or like several.
+    """List the tracks that sound most like one, or several.
 
     TRACK is an audio file (in the library or not), a folder, the id of a track in the library, or
     words from its artist and title, and may end in a passage: @1:10-1:40. Put + between several;

@@ -58,7 +58,7 @@ _SHOWN = 5
 @json_option
 @click.pass_context
 def subsonic(ctx: click.Context, library: str | None, as_json: bool) -> None:
-    """Work with music servers that speak Subsonic, such as Navidrome.
+    """Work with Navidrome, and others that speak Subsonic.
 
     `soundalike playlist TRACK --to subsonic:NAME` puts a playlist there; so does --to with
     `playlist extend`, `playlist order`, `path` and `radio`. Without a subcommand, those are listed

@@ -40,7 +40,10 @@ def place_of(server: str, item_id: str, names: Sequence[str]) -> str:
     """
     # A name of dots alone, or of none, is no part of a path.
     kept = [name.replace("/", "-").strip() for name in names if name.strip().strip(".")][-_TOLD:]
-    return "/".join([places_on(server) + quote(item_id, safe=""), *(kept or ["song"])])
+    written = quote(item_id, safe="")
+    if not written.strip("."):
+        written = written.replace(".", "%2E")  # as a folder, dots would mean another place
+    return "/".join([places_on(server) + written, *(kept or ["song"])])
 
 
 def item_at(path: str | os.PathLike[str], server: str) -> str | None:
