@@ -8,10 +8,8 @@ from __future__ import annotations
 
 import hashlib
 import json
-import logging
 import re
 import secrets
-import ssl
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager
@@ -40,6 +38,8 @@ try:
 except ImportError as error:
     raise MissingExtra("a client of a music server", "subsonic") from error
 
+from soundalike.integrations.connection import reason_of
+
 __all__ = ["Subsonic"]
 
 _CLIENT = "soundalike"
@@ -48,6 +48,7 @@ _LEAST, _WITH_TOKENS = "1.8.0", "1.13.0"
 _PAGE = 500
 _MOST_BYTES = 64_000_000
 _MOST_REFUSAL_BYTES = 64_000
+_AS_IT_IS = {"Accept": "*/*", "Accept-Encoding": "identity"}
 _NO_MUSIC = ("application/json", "text/json", "text/xml", "application/xml", "text/html")
 _UNSIGNED = {"c": _CLIENT, "f": "json", "v": _WITH_TOKENS}
 # However slowly, an answer has to come within so many times the time in which some of it has to.
@@ -59,21 +60,6 @@ _MOST_FILE_BYTES = 2 << 30
 # Of an address; some servers and proxies refuse longer ones than 8 kB.
 _MOST_ADDRESS_BYTES = 6_000
 _MOST_IN_A_FORM = 5_000
-
-
-class _WithoutQuery(logging.Filter):
-    """httpx logs what it asks for, and who asks is a part of these addresses."""
-
-    def filter(self, record: logging.LogRecord) -> bool:
-        if isinstance(record.args, tuple):
-            record.args = tuple(
-                each.copy_with(query=None) if isinstance(each, httpx.URL) else each
-                for each in record.args
-            )
-        return True
-
-
-logging.getLogger("httpx").addFilter(_WithoutQuery())
 
 
 class Subsonic:
@@ -242,30 +228,25 @@ class Subsonic:
         self.facts()
         if not self._only_plays:
             try:
-                return self._fetch("download", {"id": item_id}, target, on_read)
+                return self._fetch("download", {"id": item_id}, target, size_bytes, on_read)
             except ServerError as refused:
                 if refused.code != FORBIDDEN:
                     raise
                 self._only_plays = True
-        n_bytes = self._fetch("stream", {"id": item_id, "format": "raw"}, target, on_read)
-        if size_bytes is not None and n_bytes != size_bytes:
-            raise ServerError(
-                f"{self.url}: sends {n_bytes:,} bytes of a file of {size_bytes:,}, which is not "
-                f"the file itself: let the user {self._credentials.user!r} download",
-                0,
-            )
-        return n_bytes
+        asked = {"id": item_id, "format": "raw"}
+        return self._fetch("stream", asked, target, size_bytes, on_read)
 
     def _fetch(
         self,
         endpoint: str,
         parameters: Mapping[str, Any],
         target: Path,
+        size_bytes: int | None,
         on_read: Callable[[int], None],
     ) -> int:
         since, n_bytes = time.monotonic(), 0
         try:
-            with self._asking(endpoint, parameters) as response:
+            with self._asking(endpoint, parameters, headers=_AS_IT_IS) as response:
                 kind = response.headers.get("content-type", "").partition(";")[0].strip()
                 is_file = response.status_code == 200 and kind not in _NO_MUSIC
                 if not is_file:
@@ -283,7 +264,15 @@ class Subsonic:
         except httpx.TimeoutException as error:
             raise ServerError(self._too_slow(endpoint)) from error
         except httpx.HTTPError as error:
-            raise ServerError(f"{self.url}: {_reason(error)}") from error
+            raise ServerError(f"{self.url}: {reason_of(error)}") from error
+        # Where the length is stated, a connection that breaks is an error by itself.
+        is_whole = endpoint == "download" and "content-length" in response.headers
+        if size_bytes is not None and n_bytes != size_bytes and not is_whole:
+            raise ServerError(
+                f"{self.url}: {endpoint} sends {n_bytes:,} bytes of a file of {size_bytes:,}, "
+                f"which is not the file itself",
+                0,
+            )
         return n_bytes
 
     def _refused(self, endpoint: str, response: httpx.Response, body: bytes) -> ServerError:
@@ -342,14 +331,19 @@ class Subsonic:
         return self._ask("ping")
 
     def _asking(
-        self, endpoint: str, parameters: Mapping[str, Any] | None, *, signed: bool = True
+        self,
+        endpoint: str,
+        parameters: Mapping[str, Any] | None,
+        *,
+        signed: bool = True,
+        headers: Mapping[str, str] | None = None,
     ) -> AbstractContextManager[httpx.Response]:
         url = f"{self.url}/rest/{endpoint}"
         sent = {**(self._signature() if signed else _UNSIGNED), **(parameters or {})}
         # A password as it is stays out of the address, and so out of the logs of servers.
         if self._as_is or self._takes_forms:
-            return self._http.stream("POST", url, data=sent)
-        return self._http.stream("GET", url, params=sent)
+            return self._http.stream("POST", url, data=sent, headers=headers)
+        return self._http.stream("GET", url, params=sent, headers=headers)
 
     def _ask(
         self, endpoint: str, parameters: Mapping[str, Any] | None = None, *, signed: bool = True
@@ -368,7 +362,7 @@ class Subsonic:
         except httpx.TimeoutException as error:
             raise ServerError(self._too_slow(endpoint)) from error
         except httpx.HTTPError as error:
-            raise ServerError(f"{self.url}: {_reason(error)}") from error
+            raise ServerError(f"{self.url}: {reason_of(error)}") from error
         return self._answer(endpoint, response, bytes(body))
 
     def _signature(self) -> dict[str, str]:
@@ -470,20 +464,6 @@ class Subsonic:
                         continue  # deleted meanwhile
                     raise
                 yield from listed(answer, "album", "song")
-
-
-def _reason(error: httpx.HTTPError) -> str:
-    cause: BaseException | None = error
-    while cause is not None:
-        if isinstance(cause, ssl.SSLCertVerificationError):
-            return (
-                f"its certificate cannot be trusted ({cause.verify_message}): SSL_CERT_FILE may "
-                f"name the file with that of your own authority"
-            )
-        cause = cause.__cause__ or cause.__context__
-    if isinstance(error, httpx.ConnectError):
-        return f"cannot be reached ({error}): check the address, and that the server runs"
-    return f"the connection broke ({type(error).__name__}): try again"
 
 
 def _some(response: httpx.Response, most: int) -> Iterator[bytes]:
