@@ -85,9 +85,10 @@ class Radio:
     def until_filled(self, ahead: int = AHEAD) -> None:
         self.mpd.until(lambda: self.ahead() == ahead, lambda: f"never {ahead} ahead: {self.said}")
 
-    def ahead(self) -> int:
+    def ahead(self) -> int | None:
+        """How many songs stand behind the current one; None where there is none."""
         status = self.mpd.ask("status")
-        return int(status["playlistlength"]) - int(status.get("song", -1)) - 1
+        return int(status["playlistlength"]) - int(status["song"]) - 1 if "song" in status else None
 
     def stop(self, number: int = signal.SIGTERM) -> str:
         """Its exit code must be 0; what it said."""
