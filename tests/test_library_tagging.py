@@ -5,7 +5,10 @@ from __future__ import annotations
 import json
 import os
 import shutil
+import subprocess
+import sys
 import threading
+import time
 from collections.abc import Callable, Iterator
 from dataclasses import replace
 from pathlib import Path
@@ -301,6 +304,43 @@ def test_it_stops_between_two_files(library: Library, music: Path) -> None:
     report = library.tag(progress=progress, stop=stop)
     assert (report.interrupted, len(report.files)) == (True, 3)
     assert library.scan([music]).unchanged == 6
+
+
+TAG = """
+import sys
+sys.path.insert(0, sys.argv[1])
+from pathlib import Path
+from test_library_tagging import opened
+with opened(Path(sys.argv[2])) as library:
+    library.tag(progress=lambda done, *_: print(done, flush=True), undo_file=sys.argv[3])
+"""
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="no SIGKILL")
+@pytest.mark.slow
+@pytest.mark.parametrize("after", range(5))
+def test_a_run_that_is_killed_can_be_taken_back(
+    library: Library, music: Path, tmp_path: Path, after: int
+) -> None:
+    files = [path for path in music.iterdir() if path.suffix != ".wav"]
+    before = {path: read_fields(path, ALL_FIELDS)[0] for path in files}
+    undo = tmp_path / "undo.jsonl"
+    command = [sys.executable, "-c", TAG, str(Path(__file__).parent), str(tmp_path), str(undo)]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as process:
+        assert process.stdout is not None
+        while int(process.stdout.readline()) < after:
+            pass
+        time.sleep(0.02 * after)
+        process.kill()
+    scanned = library.scan([music])
+    # At most the file whose hash the library had not been told yet.
+    assert (scanned.analysed, len(scanned.failed), scanned.retagged <= 1) == (0, 0, True)
+    assert LOG == []
+    if undo.exists():
+        assert all(not each.failed for each in library.untag(undo).skipped)
+    assert {path: read_fields(path, ALL_FIELDS)[0] for path in files} == before
+    library.tag()
+    assert sorted(music.glob(".*")) == []
 
 
 def test_a_scan_and_it_do_not_meet(library: Library) -> None:

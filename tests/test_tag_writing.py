@@ -11,6 +11,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Iterator
+from itertools import pairwise
 from pathlib import Path
 
 import mutagen
@@ -240,15 +241,20 @@ def test_a_frame_that_would_be_lost_is_a_reason_to_refuse(made: Path, tmp_path: 
     assert path.read_bytes() == data
 
 
-def replace_in_pages(path: Path, old: bytes, new: bytes) -> None:
-    """Replace bytes in the pages of an Ogg file, and the checksums with them."""
+def pages_of(path: Path) -> list[mutagen.ogg.OggPage]:
     pages = []
     with path.open("rb") as file:
         while file.tell() < path.stat().st_size:
-            page = mutagen.ogg.OggPage(file)
-            page.packets = [bytes(packet).replace(old, new) for packet in page.packets]
-            pages.append(page.write())
-    path.write_bytes(b"".join(pages))
+            pages.append(mutagen.ogg.OggPage(file))
+    return pages
+
+
+def replace_in_pages(path: Path, old: bytes, new: bytes) -> None:
+    """Replace bytes in the pages of an Ogg file, and the checksums with them."""
+    pages = pages_of(path)
+    for page in pages:
+        page.packets = [bytes(packet).replace(old, new) for packet in page.packets]
+    path.write_bytes(b"".join(page.write() for page in pages))
 
 
 @pytest.mark.parametrize("suffix", ["flac", "ogg", "opus"])
@@ -282,6 +288,18 @@ def test_an_ogg_with_many_comments_and_a_cover_over_several_pages(
         p for p in pairs if p[0].lower() not in ours
     ]
     assert packet_digest(path) == packets
+
+
+def test_an_ogg_whose_sound_begins_on_the_page_of_the_headers(made: Path, tmp_path: Path) -> None:
+    path = copied(made, tmp_path, "ogg")
+    pages = pages_of(path)
+    headers, first = next(pair for pair in pairwise(pages) if pair[1].position > 0)
+    headers.packets.append(first.packets.pop(0))
+    path.write_bytes(b"".join(page.write() for page in pages))
+    packets = packet_digest(path)
+    write_fields(path, ALL)
+    assert packet_digest(path) == packets
+    assert values(path)["GENRE"] == ("Jazz",)
 
 
 @pytest.mark.parametrize("suffix", ["ogg", "opus"])
@@ -387,6 +405,7 @@ class TestTheFileItself:
 WRITE = """
 import sys
 from collections.abc import Iterator
+from itertools import pairwise
 from pathlib import Path
 from soundalike.audio.tag_fields import Field
 from soundalike.audio.tag_writing import write_fields

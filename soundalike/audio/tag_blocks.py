@@ -13,8 +13,8 @@ from soundalike.errors import UnwritableTags
 
 __all__ = ["flac_blocks", "ogg_header_packets", "ogg_pages_digest"]
 
-# Of a page: the stream begins with it.
-_FIRST = 2
+# Of a page: the stream begins, or ends, with it.
+_FIRST, _LAST = 2, 4
 
 
 def flac_blocks(path: Path) -> tuple[list[tuple[int, bytes]], bytes]:
@@ -93,7 +93,10 @@ def ogg_header_packets(path: Path, marker: bytes, count: int) -> tuple[list[byte
 
 
 def ogg_pages_digest(path: Path, serial: int, headers: int) -> bytes:
-    """A digest of all pages behind the header packets of a stream, but for numbers and checksums.
+    """A digest of all packets behind the header packets of a stream, with their times.
+
+    How packets are laid over pages does not matter, but for what each page with the end of one says
+    of the time and of the end of the stream.
 
     Raises
     ------
@@ -101,7 +104,7 @@ def ogg_pages_digest(path: Path, serial: int, headers: int) -> bytes:
         pages that do not follow each other, or bytes between them.
     OSError : it cannot be read.
     """
-    digest = hashlib.blake2b(digest_size=16)
+    lengths, contents, times = (hashlib.blake2b(digest_size=16) for _ in range(3))
     numbers: dict[int, int] = {}
     begun = False
     left = headers
@@ -118,12 +121,28 @@ def ogg_pages_digest(path: Path, serial: int, headers: int) -> bytes:
             if page.number != expected:
                 raise UnwritableTags(path, "pages of the Ogg stream are missing, or out of order")
             numbers[page.serial] = page.number + 1
+            lacing, payload = page.lacing, page.payload
             if page.serial == serial and left > 0:
-                left -= sum(length < 255 for length in page.lacing)
-                continue
-            place = struct.pack("<BqI", page.flags, page.granule, page.serial)
-            digest.update(place + bytes([len(page.lacing)]) + page.lacing + page.payload)
-    return digest.digest()
+                # Some encoders begin with the sound on the page on which the headers end.
+                lacing, payload, left = _behind(lacing, payload, left)
+            lengths.update(lacing)
+            contents.update(payload)
+            if any(length < 255 for length in lacing):
+                times.update(struct.pack("<qIB", page.granule, page.serial, page.flags & _LAST))
+    return hashlib.blake2b(
+        lengths.digest() + contents.digest() + times.digest(), digest_size=16
+    ).digest()
+
+
+def _behind(lacing: bytes, payload: bytes, packets: int) -> tuple[bytes, bytes, int]:
+    """What lies on a page behind the ends of some packets, and how many have not ended."""
+    at = 0
+    for number, length in enumerate(lacing, start=1):
+        at += length
+        packets -= length < 255
+        if not packets:
+            return lacing[number:], payload[at:], 0
+    return b"", b"", packets
 
 
 def _pages(path: Path, file: BinaryIO) -> Iterator[_Page]:
