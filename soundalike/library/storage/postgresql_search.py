@@ -28,6 +28,7 @@ from sqlalchemy import (
     Text,
     and_,
     cast,
+    exists,
     func,
     insert,
     literal,
@@ -39,9 +40,10 @@ from sqlalchemy.dialects.postgresql import TSQUERY
 from sqlalchemy.sql import ColumnElement
 from sqlalchemy.types import UserDefinedType
 
-from soundalike.library.storage.schema import analyses, searchable_tracks, tracks
+from soundalike.library.storage.schema import analyses, metadata, own_failure, tracks
 
 __all__ = [
+    "count_anew",
     "drop_hnsw",
     "follow",
     "has_hnsw",
@@ -213,10 +215,16 @@ def nearest(
         cast(vectors.c.embedding, kind) if approximate else vectors.c.embedding
     )
     far: ColumnElement[float] = column.op("<#>", return_type=Double())(wanted).label("far")
+    # As ``schema.searchable_tracks`` has it, in a form of which the planner guesses rightly how
+    # many rows are left; else it looks them up one by one.
+    failing = exists().where(own_failure(model_id))
     statement = (
-        searchable_tracks(model_id, tracks.c.id, far)
-        .join(vectors, vectors.c.analysis_id == analyses.c.id)
-        .where(vectors.c.model_id == literal_column(str(model_id)), *where)
+        select(tracks.c.id, far)
+        .select_from(vectors)
+        .join(analyses, analyses.c.id == vectors.c.analysis_id)
+        .join(tracks, tracks.c.content_id == analyses.c.content_id)
+        .where(vectors.c.model_id == literal_column(str(model_id)))
+        .where(tracks.c.missing_at.is_(None), ~failing, *where)
         .order_by(far)
         .limit(n)
     )
@@ -238,6 +246,13 @@ def nearest(
     return found
 
 
+def count_anew(connection: Connection) -> None:
+    """Have the server look at what its tables hold, by which it chooses how to join them: of
+    itself it does so now and then, and takes a table that was just filled for an empty one."""
+    for table in (*metadata.tables, vectors.name):
+        connection.exec_driver_sql(f"ANALYZE {table}")
+
+
 def has_hnsw(connection: Connection, model_id: int) -> bool:
     """Whether the vectors of a model have an index that can be used."""
     made = text(
@@ -257,6 +272,7 @@ def make_hnsw(connection: Connection, model_id: int, size: int) -> int:
         f"((embedding::halfvec({size})) halfvec_ip_ops) "
         f"WITH (m = 16, ef_construction = 128) WHERE model_id = {model_id}"
     )
+    count_anew(connection)
     return connection.scalar(count) or 0
 
 

@@ -12,7 +12,15 @@ from sqlalchemy.sql import ColumnElement
 from soundalike.library.storage.schema import models
 from soundalike.models.lineage import EmbeddingSpace
 
-__all__ = ["Nearest", "drop_index", "follow", "has_vectors", "make_index", "make_some"]
+__all__ = [
+    "Nearest",
+    "count_anew",
+    "drop_index",
+    "follow",
+    "has_vectors",
+    "make_index",
+    "make_some",
+]
 
 
 def has_vectors(connection: Connection) -> bool:
@@ -34,6 +42,14 @@ def make_some(connection: Connection, after: int) -> tuple[int, int] | None:
     from soundalike.library.storage import postgresql_search
 
     return postgresql_search.make_some(connection, after)
+
+
+def count_anew(connection: Connection) -> None:
+    """Tell the database, where that helps its searches, that much was written."""
+    if has_vectors(connection):
+        from soundalike.library.storage import postgresql_search
+
+        postgresql_search.count_anew(connection)
 
 
 class Nearest:
