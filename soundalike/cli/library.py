@@ -88,8 +88,9 @@ def _print(report: CopyReport) -> None:
 def index(drop: bool, model: str | None, library: str | None) -> None:
     """Index the vectors in a PostgreSQL library.
 
-    `similar --approximate` searches it. It takes minutes for hundreds of thousands of tracks, while scans wait. Scans keep it up to
-    date. Without it, and for every other command, nothing is lacking.
+    `similar --approximate` searches it. It takes minutes for hundreds of thousands of tracks, while
+    scans wait. Scans keep it up to date. Without it, and for every other command, nothing is
+    lacking.
     """
     from soundalike.library import Library
 
