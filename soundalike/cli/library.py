@@ -48,9 +48,10 @@ def library() -> None:
 def copy(source: str, target: str, as_json: bool) -> None:
     """Copy a library, and compare both.
 
-    All that was judged, linked and kept comes along. SOURCE and TARGET are database files or URLs. TARGET must be empty, or not be there. Afterwards
-    all of it is read again: for each table the number of its rows and a digest of their content are
-    shown, which are the same in both. The files of music stay where they are.
+    All that was judged, linked and kept comes along. SOURCE and TARGET are database files or URLs.
+    TARGET must be empty, or not be there. Afterwards all of it is read again: for each table the
+    number of its rows and a digest of their content are shown, which are the same in both. The
+    files of music stay where they are.
 
     A copy that is interrupted can be run again: it begins anew, and until it is complete nothing
     opens TARGET. Do not scan into SOURCE meanwhile: what comes later is not copied.
@@ -88,8 +89,9 @@ def _print(report: CopyReport) -> None:
 def index(drop: bool, model: str | None, library: str | None) -> None:
     """Index vectors, for `similar --approximate`.
 
-    The library is one on PostgreSQL. It takes minutes for hundreds of thousands of tracks, while scans wait. Scans keep it up to
-    date. Without it, and for every other command, nothing is lacking.
+    The library is one on PostgreSQL. It takes minutes for hundreds of thousands of tracks, while
+    scans wait. Scans keep it up to date. Without it, and for every other command, nothing is
+    lacking.
     """
     from soundalike.library import Library
 
