@@ -109,10 +109,9 @@ def postgresql(tmp_path_factory: pytest.TempPathFactory) -> Server:
     # The path of a socket has a hundred characters at most.
     key = hashlib.sha256(os.fsencode(shared.resolve())).hexdigest()[:12]
     folder = Path(tempfile.gettempdir()) / f"soundalike-pg-{key}"
-    server = Server(folder)
-    # Behind its own end: whoever is the last to let go stops it.
+    # What is registered first comes last: after the last process that lets go has stopped it.
     atexit.register(_remove_stopped, folder)
-    return server
+    return Server(folder)
 
 
 def _remove_stopped(folder: Path) -> None:

@@ -32,7 +32,7 @@ __all__ = ["library"]
     ),
 )
 def library() -> None:
-    """Copy a library, or index one on a PostgreSQL server."""
+    """Copy a library, or index one on a server."""
 
 
 @library.command(
@@ -46,11 +46,12 @@ def library() -> None:
 @click.argument("target", callback=without_password)
 @json_option
 def copy(source: str, target: str, as_json: bool) -> None:
-    """Copy a library with all that it keeps, and compare both.
+    """Copy a library, and compare both.
 
-    SOURCE and TARGET are database files or URLs. TARGET must be empty, or not be there. Afterwards
-    all of it is read again: for each table the number of its rows and a digest of their content are
-    shown, which are the same in both. The files of music stay where they are.
+    All that was judged, linked and kept comes along. SOURCE and TARGET are database files or URLs.
+    TARGET must be empty, or not be there. Afterwards all of it is read again: for each table the
+    number of its rows and a digest of their content are shown, which are the same in both. The
+    files of music stay where they are.
 
     A copy that is interrupted can be run again: it begins anew, and until it is complete nothing
     opens TARGET. Do not scan into SOURCE meanwhile: what comes later is not copied.
@@ -86,9 +87,9 @@ def _print(report: CopyReport) -> None:
 @model_option
 @library_option
 def index(drop: bool, model: str | None, library: str | None) -> None:
-    """Index the vectors in a PostgreSQL library.
+    """Index vectors, for `similar --approximate`.
 
-    `similar --approximate` searches it. It takes minutes for hundreds of thousands of tracks, while
+    The library is one on PostgreSQL. It takes minutes for hundreds of thousands of tracks, while
     scans wait. Scans keep it up to date. Without it, and for every other command, nothing is
     lacking.
     """
