@@ -39,7 +39,6 @@ __all__ = ["SECTIONS", "cli", "main"]
 SECTIONS: dict[str, dict[str, str]] = {
     "Your library": {
         "scan": "soundalike.cli.scan:scan",
-        "watch": "soundalike.cli.watch:watch",
         "similar": "soundalike.cli.similar:similar",
         "find": "soundalike.cli.find:find",
         "playlist": "soundalike.cli.make_playlist:playlist",
@@ -55,6 +54,7 @@ SECTIONS: dict[str, dict[str, str]] = {
         "failures": "soundalike.cli.scan:failures",
         "missing": "soundalike.cli.missing:missing",
         "forget": "soundalike.cli.missing:forget",
+        "watch": "soundalike.cli.watch:watch",
         "tag": "soundalike.cli.tag:tag",
         "evaluate": "soundalike.cli.evaluate:evaluate",
         "export": "soundalike.cli.exchange:export",
