@@ -131,7 +131,11 @@ class SoundalikePlugin(BeetsPlugin):
             return
         with self._library(create=True) as library:
             done = self._scan_items(
-                library, items, jobs=options.jobs, retry=options.retry, fast=options.fast
+                library,
+                items,
+                jobs=self._jobs() if options.jobs is None else options.jobs,
+                retry=options.retry,
+                fast=options.fast,
             )
             self._write_attributes(library, items)
         if done.report.interrupted:
@@ -192,7 +196,8 @@ class SoundalikePlugin(BeetsPlugin):
                 each.item[SIMILARITY] = each.similarity
             ui.print_(format(each.item))
         if not found:
-            self._log.warning("nothing was found")
+            # A playlist that is there stays as it is.
+            raise UserError("nothing was found: nothing else that may come is analysed")
         if options.file is None or options.pretend:
             return
         items = [each.item for each in found]
@@ -215,7 +220,7 @@ class SoundalikePlugin(BeetsPlugin):
             items = [item for item in map(lib.get_item, dict.fromkeys(ids)) if item is not None]
             with self._library(create=True) as library:
                 self._follow_in(library)
-                self._scan_items(library, items, jobs=None)
+                self._scan_items(library, items, jobs=self._jobs())
                 self._write_attributes(library, items)
 
     def _note_move(self, item: Item, source: bytes, destination: bytes) -> None:
@@ -263,9 +268,7 @@ class SoundalikePlugin(BeetsPlugin):
         from soundalike.show.scans import scan_words
 
         with scan_progress() as progress:
-            done = scan_items(
-                library, items, jobs=jobs or self._jobs(), progress=progress, **options
-            )
+            done = scan_items(library, items, jobs=jobs, progress=progress, **options)
         self._log.info("{}", scan_words(done.report))
         for note in done.report.notes:
             self._log.info("{}", note)
