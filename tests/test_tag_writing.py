@@ -29,7 +29,7 @@ from hypothesis import strategies as st
 from soundalike.audio.digest import audio_digest, packet_digest
 from soundalike.audio.reader import read_tags
 from soundalike.audio.tag_fields import Field
-from soundalike.audio.tag_writing import read_fields, remove_leftovers, write_fields
+from soundalike.audio.tag_writing import joined, read_fields, remove_leftovers, write_fields
 from soundalike.errors import (
     InvalidArgument,
     UnreadableFile,
@@ -187,6 +187,9 @@ def test_an_old_mp3_keeps_its_version_and_what_stands_at_its_end(
 ) -> None:
     path, rest = old_mp3(tmp_path / "old.mp3", made)
     write_fields(path, {"SOUNDALIKE_GENRE": Field(("джаз",)), "BPM": Field(("90",))})
+    # It holds one text a field.
+    assert not read_fields(path, NAMES)[1]
+    assert joined(Field(("piano", "flute"))) == Field(("piano; flute",))
     data = path.read_bytes()
     assert data[:5] == b"ID3\x03\x00"
     assert data.endswith(rest)

@@ -19,7 +19,7 @@ from typing import BinaryIO
 
 from soundalike.audio.digest import packet_digest
 from soundalike.audio.tag_fields import Field, FieldFile, open_fields, raise_of_disk
-from soundalike.errors import InvalidArgument, UnreadableFile, UnwritableTags
+from soundalike.errors import UnreadableFile, UnwritableTags
 from soundalike.files import Stamp, content_digest, stamp_of, why
 from soundalike.locks import try_lock
 
@@ -214,9 +214,5 @@ def _sync_folder(folder: Path) -> None:
 
 
 def joined(field: Field) -> Field:
-    """A field as it is set in a file that holds one value."""
-    if len(field.values) < 2:
-        return field
-    if any("; " in value for value in field.values):
-        raise InvalidArgument(f"{field.values!r} cannot be joined by '; ', which stands in them")
-    return Field(("; ".join(field.values),), field.form)
+    """A field as it is set in a file that holds one value: the texts with ``"; "`` between them."""
+    return field if len(field.values) < 2 else Field(("; ".join(field.values),), field.form)
