@@ -470,7 +470,7 @@ def test_what_cannot_be_answered_says_why(full: Beets, tmp_path: Path) -> None:
         (full, ["playlist", "lichen", "--max-per-artist", "0"], "max_per_artist"),
         (full, ["playlist", "lichen", "--tracks", "2"], "the limits leave nothing"),
         (full, ["similar", "lichen", "--playlist", str(tmp_path / "no" / "mix.m3u")], "mix.m3u"),
-        (full, ["similar", "lichen", "--within", "title:lichen"], "nothing was found"),
+        (full, ["similar", "lichen", "--within", "title:lichen"], "nothing else is analysed"),
         (full, ["scan", "--jobs", "0"], "jobs"),
         (full, ["frobnicate"], "there is no `beet soundalike frobnicate`"),
         (older, ["scan", "--jobs", "1"], "no-such-model"),

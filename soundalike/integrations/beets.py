@@ -264,7 +264,7 @@ def similar_items(
     InvalidArgument : limits that leave nothing.
     """
     asked = analysed_ids(library, seeds)
-    candidates = _Candidates(library, within, seeds if other_albums else ())
+    candidates = _Candidates(library, within, asked, seeds if other_albums else ())
     result = library.similar(
         asked,
         k,
@@ -284,7 +284,7 @@ def playlist_of(
     TrackNotFound, InvalidArgument : as :func:`similar_items`, or a wish that is out of range.
     """
     asked = analysed_ids(library, seeds)
-    candidates = _Candidates(library, wishes.within, seeds if wishes.other_albums else ())
+    candidates = _Candidates(library, wishes.within, asked, seeds if wishes.other_albums else ())
     own = _tracks_of(library, seeds)
     made = make_playlist(
         library,
@@ -333,18 +333,24 @@ def write_items(
 class _Candidates:
     """The items that may come in an answer, and which of them a track is."""
 
-    def __init__(self, library: Library, items: Sequence[Item], not_like: Sequence[Item]) -> None:
+    def __init__(
+        self,
+        library: Library,
+        items: Sequence[Item],
+        asked: Sequence[int],
+        not_like: Sequence[Item],
+    ) -> None:
         albums = {item.album_id for item in not_like if item.album_id is not None}
         allowed = [item for item in items if item.album_id is None or item.album_id not in albums]
         tracks = _tracks_of(library, allowed)
         self._items = {
             tracks[item.id].track_id: item for item in reversed(allowed) if item.id in tracks
         }
-        if not self._items:
-            among = show_count(len(allowed), "item")
+        if self._items.keys() <= set(asked):
             raise TrackNotFound(
-                f"none of the {among} that may come is in the library {library.location}: analyse "
-                f"with `beet soundalike scan`"
+                f"of {show_count(len(allowed), 'item')} that may come, nothing else is analysed in "
+                f"the library {library.location}: let more of them come, or run `beet soundalike "
+                f"scan`"
             )
 
     def within(self, limits: Limits) -> Limits:
