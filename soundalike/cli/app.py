@@ -54,7 +54,6 @@ SECTIONS: dict[str, dict[str, str]] = {
         "failures": "soundalike.cli.scan:failures",
         "missing": "soundalike.cli.missing:missing",
         "forget": "soundalike.cli.missing:forget",
-        "watch": "soundalike.cli.watch:watch",
         "tag": "soundalike.cli.tag:tag",
         "watch": "soundalike.cli.watch:watch",
         "evaluate": "soundalike.cli.evaluate:evaluate",
