@@ -35,6 +35,9 @@ _TEMPLATE = "soundalike_template"
 _QUICK = ("fsync = off", "full_page_writes = off", "synchronous_commit = off")
 
 
+by_location = database.backend_of
+"""What answers at a place, also where files stand for databases."""
+
 # Which databases stand for which files, and where.
 _KNOWN: dict[Path, str] = {}
 _SERVERS: list[Server] = []
@@ -129,7 +132,7 @@ def libraries_on_postgresql(
     _SERVERS.append(server)
     known = _KNOWN
     folder = tmp_path_factory.mktemp("memory")
-    in_file = database.backend_of
+    in_file = by_location
 
     def backend_of(location: str | os.PathLike[str]) -> Backend:
         if location == "sqlite://":  # in memory: each a new one
@@ -165,7 +168,7 @@ def duplicate(source: Path, target: Path) -> Path:
     if source.exists():
         return Path(shutil.copy(source, target))
     (server,) = _SERVERS
-    old = _KNOWN[Path(os.path.realpath(source))]
+    old = _name_of(Path(os.path.realpath(source)))
     path = Path(os.path.realpath(target))
     _KNOWN[path] = _name_of(path)
     # Nobody may be connected to what is copied.

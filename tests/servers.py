@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import shutil
 import socket
 import sys
 import threading
@@ -13,6 +12,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 import httpx
+from postgresql_server import duplicate
 
 from soundalike import Library
 from soundalike.locks import lock_file
@@ -32,7 +32,7 @@ class Music:
 
     def copy(self, folder: Path) -> Path:
         """A copy of the library, to be changed."""
-        return Path(shutil.copy(self.library, folder / "library.db"))
+        return duplicate(self.library, folder / "library.db")
 
 
 def make_music(folder: Path) -> Music:

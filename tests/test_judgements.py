@@ -270,6 +270,7 @@ def test_a_scan_at_the_same_time_is_no_harm(tmp_path: Path) -> None:
         assert len(scanning.taste_evidence().triplets) == 2
 
 
+@pytest.mark.file
 def test_what_cannot_be_written_says_so(open_folder: Path) -> None:  # noqa: F811
     music = fill(open_folder, 12)
     place = open_folder / "kept"

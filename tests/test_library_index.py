@@ -191,6 +191,7 @@ def test_any_damaged_bit_of_an_index_file_is_noticed(
         }
 
 
+@pytest.mark.file
 def test_a_library_from_a_backup_has_another_history(
     library: Library, tmp_path: Path, music: Path
 ) -> None:
@@ -213,6 +214,7 @@ def test_a_library_from_a_backup_has_another_history(
         assert same_index(restored.index(), fresh_index(restored))
 
 
+@pytest.mark.file
 def test_a_folder_that_cannot_be_written_is_no_harm(
     library: Library, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -351,6 +353,7 @@ def test_each_model_has_an_index_of_its_own(tmp_path: Path, music: Path) -> None
     assert file_of(tmp_path, "2").exists()
 
 
+@pytest.mark.file
 def test_codes_tell_artists_and_albums_apart(tmp_path: Path) -> None:
     tags = [("Björk", "Post", None), ("BJORK", "Post", None), ("Various Artists", "Hits", "X")]
     for number in range(len(tags)):

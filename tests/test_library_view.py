@@ -83,6 +83,7 @@ def test_a_view_tells_what_is_known_of_its_rows(library: Library) -> None:
         assert view.excerpts([]) == {}
 
 
+@pytest.mark.file
 def test_a_view_sees_one_state_though_the_library_changes(place: Path, tmp_path: Path) -> None:
     shutil.copytree(place, tmp_path / "copy")
     with open_library(tmp_path / "copy", name=FACETED) as library:

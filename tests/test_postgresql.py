@@ -32,7 +32,7 @@ from fakes import (
     tag_track,
     write_track,
 )
-from postgresql_server import Server
+from postgresql_server import Server, by_location
 from sqlalchemy import text
 
 from soundalike.cli import cli
@@ -41,6 +41,7 @@ from soundalike.library import Filter, Library, Limits
 from soundalike.library.changes import log_changes, position
 from soundalike.library.copying import copy_library
 from soundalike.library.records import ScanProgress
+from soundalike.library.storage import database
 from soundalike.library.storage.database import Database
 from soundalike.library.storage.postgresql import is_own_table
 from soundalike.library.storage.schema import SCHEMA_VERSION, metadata
@@ -57,6 +58,8 @@ def opened(url: str, *, name: str = "fake", pool: Any = InlinePool, create: bool
 @pytest.fixture(autouse=True)
 def own_indexes(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("SOUNDALIKE_INDEXES", str(tmp_path / "indexes"))
+    # A file is a file here.
+    monkeypatch.setattr(database, "backend_of", by_location)
 
 
 @pytest.fixture
@@ -82,15 +85,15 @@ def music_of(folder: Path, n: int = 20, text: str = "text") -> Path:
 
 
 def test_the_migrations_make_what_the_schema_declares(empty: str) -> None:
-    database = Database(empty)
-    with database.read() as connection:
+    opened_there = Database(empty)
+    with opened_there.read() as connection:
         options = {"compare_type": True, "include_name": is_own_table}
         context = MigrationContext.configure(connection, opts=options)
         assert compare_metadata(context, metadata) == []
         assert context.get_current_revision() == SCHEMA_VERSION
         partial = "SELECT indexdef FROM pg_indexes WHERE indexname = 'ix_tracks_missing_at'"
         assert "WHERE (missing_at IS NOT NULL)" in connection.execute(text(partial)).scalar_one()
-    database.close()
+    opened_there.close()
 
 
 def test_nothing_is_made_where_nothing_is_to_be(empty: str, postgresql: Server) -> None:
@@ -318,7 +321,7 @@ def test_a_track_of_another_machine_is_not_taken_for_one_that_moved(
 
 def test_changes_become_visible_in_their_order(url: str) -> None:
     """A second writer draws no number before the first is done, whoever is quicker."""
-    database, other = Database(url), Database(url)
+    one, other = Database(url), Database(url)
     seen = threading.Event()
 
     def write() -> None:
@@ -327,17 +330,17 @@ def test_changes_become_visible_in_their_order(url: str) -> None:
         seen.set()
 
     writer = threading.Thread(target=write)
-    with database.write() as connection:
+    with one.write() as connection:
         log_changes(connection, [1])
         first = position(connection).last_id
         writer.start()
         assert not seen.wait(0.5)
-        with database.read() as reader:
+        with one.read() as reader:
             assert position(reader).last_id < first
     writer.join()
-    with database.read() as reader:
+    with one.read() as reader:
         assert position(reader).last_id == first + 1
-    database.close()
+    one.close()
     other.close()
 
 
