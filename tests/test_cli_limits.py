@@ -267,7 +267,7 @@ def commands(group: click.Group, *names: str) -> Iterator[tuple[tuple[str, ...],
         yield (*names, name), command
 
 
-# What these are about; the others look at a library, or write much.
+# What these are about; the others look at a library, ask a player, or write much.
 TRACKS = {"path": (1, 2), "compare": (1, 2), "explain": (1, 2), "alike": (1, 2)}
 ELSEWHERE = {
     "scan",
@@ -279,6 +279,7 @@ ELSEWHERE = {
     "evaluate",
     "plot",
     "find",
+    "mpd",
 }
 
 

@@ -314,8 +314,8 @@ def test_the_place_of_a_library(tmp_path: Path, monkeypatch: pytest.MonkeyPatch)
 @pytest.mark.parametrize(
     ("location", "message"),
     [
-        ("postgresql://user:secret@host/music", "SQLite only"),
-        ("nonsense://x", "SQLite only"),
+        ("postgresql+pg8000://user:secret@host/music", "the driver is psycopg"),
+        ("nonsense://x", "SQLite or PostgreSQL"),
         ("sqlite:///file:x?mode=ro&uri=true", "URIs are not supported"),
         ("://", "not a database URL"),
     ],

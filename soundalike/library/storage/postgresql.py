@@ -80,7 +80,13 @@ _CONNECT_ADVICE = (
     ("database", _ADVICE["3D000"]),
     ("too many", _ADVICE["53300"]),
 )
-_NOT_CONNECTED = ("connection failed", "connection is bad", "connection timeout", "FATAL")
+_NOT_CONNECTED = (
+    "failed to resolve host",
+    "connection failed",
+    "connection is bad",
+    "connection timeout",
+    "FATAL",
+)
 _UNREACHABLE = "the server cannot be reached; check that it runs, and its host and port"
 
 
