@@ -81,6 +81,7 @@ def test_all_songs_of_a_real_server_find_their_tracks(
     assert (report.server.songs, report.server.linked) == (len(tracks), len(tracks))
 
 
+@pytest.mark.file
 def test_the_command_links_and_links_again(
     server: str, composed: Music, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

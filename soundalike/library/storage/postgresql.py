@@ -32,7 +32,7 @@ from typing import Any
 
 from sqlalchemy import Connection, Engine, create_engine, event, func, select, text
 from sqlalchemy.engine import URL
-from sqlalchemy.exc import ArgumentError, DBAPIError
+from sqlalchemy.exc import ArgumentError, DBAPIError, SQLAlchemyError
 
 from soundalike.errors import InvalidArgument, LibraryError, MissingExtra
 from soundalike.library.storage.backend import WRITES
@@ -289,7 +289,7 @@ class PostgreSQL:
                     text(f"SELECT pg_try_advisory_lock{shared}(:key)"), {"key": key}
                 ).scalar()
                 if not taken:
-                    connection.invalidate()
+                    _let_go(connection)
                     where = f" in {name}" if name else ""
                     raise LibraryError(
                         f"{self.location}: another scan of this library is running{where} (or a "
@@ -300,9 +300,7 @@ class PostgreSQL:
                 yield
             finally:
                 self._lock = None
-                # The locks are the session's: it must not go back to the others with them.
-                with suppress(DBAPIError):
-                    connection.invalidate()
+                _let_go(connection)
 
     def check_lock(self) -> None:
         """Notice that the server has ended the session of a scan, and let go of its locks.
@@ -314,6 +312,16 @@ class PostgreSQL:
         if self._lock is not None:
             with self._lock_mutex:
                 self._lock.exec_driver_sql("SELECT 1")
+
+
+def _let_go(connection: Connection) -> None:
+    """Give back the locks of a session, and end it, so that it never goes to others with them."""
+    # Of a session that the server has ended, there is nothing to give back.
+    with suppress(SQLAlchemyError):
+        # The server notices only a moment later that a session has ended.
+        connection.exec_driver_sql("SELECT pg_advisory_unlock_all()")
+    with suppress(SQLAlchemyError):
+        connection.invalidate()
 
 
 def _sequence_of(connection: Connection, table: str) -> str | None:
