@@ -32,7 +32,7 @@ from typing import Any
 
 from sqlalchemy import Connection, Engine, create_engine, event, func, select, text
 from sqlalchemy.engine import URL
-from sqlalchemy.exc import ArgumentError, DBAPIError, SQLAlchemyError
+from sqlalchemy.exc import ArgumentError, SQLAlchemyError
 
 from soundalike.errors import InvalidArgument, LibraryError, MissingExtra
 from soundalike.library.storage.backend import WRITES
