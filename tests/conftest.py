@@ -45,8 +45,9 @@ if signal.getsignal(signal.SIGINT) == signal.SIG_IGN:
 def nothing_of_the_user(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
     """No test sees the library of its user, the models that were pulled, or what is cached."""
     with pytest.MonkeyPatch.context() as patch:
-        library = tmp_path_factory.mktemp("data") / "none.db"
-        patch.setenv("SOUNDALIKE_LIBRARY", str(library))
+        data = tmp_path_factory.mktemp("data")
+        patch.setenv("SOUNDALIKE_LIBRARY", str(data / "none.db"))
+        patch.setenv("XDG_DATA_HOME", str(data))
         patch.setenv("SOUNDALIKE_CACHE", str(tmp_path_factory.mktemp("cache") / "none"))
         patch.setenv("SOUNDALIKE_MODELS", str(tmp_path_factory.mktemp("models") / "none"))
         patch.delenv("SOUNDALIKE_MODEL", raising=False)
