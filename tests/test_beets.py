@@ -135,6 +135,7 @@ def paths(beets: Beets, status: str = "analysed") -> set[Path]:
         return {each.path for each in library.each_track(folder=beets.music, status=status)}
 
 
+@pytest.mark.slow
 def test_five_commands_lead_to_a_playlist(composed: Music, tmp_path: Path) -> None:
     """Those of the documents, as they stand there; what beets has was imported long ago."""
     page = (ROOT / "docs" / "integrations.md").read_text("utf-8")

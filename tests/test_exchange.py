@@ -239,7 +239,7 @@ def written(tmp_path_factory: pytest.TempPathFactory) -> dict[str, bytes]:
 
 
 @pytest.mark.parametrize("form", FORMATS)
-@settings(max_examples=20)
+@settings(max_examples=8)
 @given(data=st.data())
 def test_damage_is_told_and_never_stored(
     written: dict[str, bytes],
