@@ -231,6 +231,7 @@ def run(folder: Path, url: str, *words: str, token: str | None = TOKEN) -> Any:
     return ran
 
 
+@pytest.mark.slow
 def test_a_playlist_goes_there_by_one_command(tagged: Path, state: State) -> None:
     with serving(state) as url:
         ran = run(tagged, url, "playlist", "1", *ANY_LENGTH, "--to", "listenbrainz:Like one")
