@@ -351,8 +351,8 @@ def test_a_playlist_is_made_replaced_and_somebody_elses_is_not(
     ("to", "code", "words"),
     [
         ("mpd:a/b", 1, "is no name of a playlist at MPD"),
-        ("mpd:", 2, "write mpd:NAME"),
-        ("other:Mix", 2, "write mpd:NAME"),
+        ("mpd:", 2, "or mpd:NAME"),
+        ("other:Mix", 2, "or mpd:NAME"),
         ("mpd:a\nclear", 1, "is no name of a playlist at MPD"),
     ],
 )
