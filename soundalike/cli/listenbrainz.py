@@ -10,7 +10,6 @@ from typing import Any
 import click
 
 from soundalike.cli.listenbrainz_target import connect, put_playlist, url_option
-from soundalike.cli.output import print_json
 from soundalike.cli.params import (
     PATH,
     ExampleCommand,
@@ -20,7 +19,7 @@ from soundalike.cli.params import (
     library_option,
 )
 from soundalike.cli.progress import decoding
-from soundalike.cli.taste import print_import, write_unmatched
+from soundalike.cli.taste import tell_import, unmatched_option
 
 __all__ = ["listenbrainz"]
 
@@ -54,12 +53,7 @@ def listenbrainz() -> None:
 @click.option(
     "--since", type=click.DateTime(["%Y-%m-%d"]), metavar="DATE", help="Only listens since then."
 )
-@click.option(
-    "--unmatched",
-    type=PATH,
-    metavar="FILE",
-    help="Write what the library does not have to this file, as CSV.",
-)
+@unmatched_option
 @url_option
 @library_option
 @json_option
@@ -99,14 +93,7 @@ def listens(
 
             read = listens_in(items())
         found = opened.import_listens(read)
-    if unmatched is not None:
-        write_unmatched(found, unmatched)
-    if as_json:
-        print_json(found)
-    else:
-        print_import(found, unmatched)
-    if found.unreadable:
-        ctx.exit(1)
+    tell_import(ctx, found, unmatched, as_json=as_json)
 
 
 @listenbrainz.command(

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import csv
 import io
+from collections.abc import Callable
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
 from click.core import ParameterSource
@@ -33,7 +34,9 @@ if TYPE_CHECKING:
     from soundalike.library import ListenImport, TasteCounts
     from soundalike.recommend.taste import TasteReport, Trial
 
-__all__ = ["print_import", "taste", "write_unmatched"]
+__all__ = ["taste", "tell_import", "unmatched_option"]
+
+Decorated = TypeVar("Decorated", bound=Callable[..., Any])
 
 # Lines of a file that are named; --json has all.
 _SHOWN = 5
@@ -45,6 +48,16 @@ _KINDS = {
     "dislike": ("dislike", None),
 }
 _LEVELS = {"weights": "weights", "metric": "finer metric", "liking": "likes"}
+
+
+def unmatched_option(command: Decorated) -> Decorated:
+    """``--unmatched``: where what the library does not have is written."""
+    return click.option(
+        "--unmatched",
+        type=PATH,
+        metavar="FILE",
+        help="Write what the library does not have to this file, as CSV.",
+    )(command)
 
 
 @click.group(
@@ -121,12 +134,7 @@ def taste(
     ),
 )
 @click.argument("file", type=PATH)
-@click.option(
-    "--unmatched",
-    type=PATH,
-    metavar="FILE",
-    help="Write what the library does not have to this file, as CSV.",
-)
+@unmatched_option
 @library_option
 @json_option
 @click.pass_context
@@ -151,14 +159,7 @@ def import_file(
             )
     with Library(library, create=False) as opened:
         found = opened.import_listens(file)
-    if unmatched is not None:
-        write_unmatched(found, unmatched)
-    if as_json:
-        print_json(found)
-    else:
-        print_import(found, unmatched)
-    if found.unreadable:
-        ctx.exit(1)
+    tell_import(ctx, found, unmatched, as_json=as_json)
 
 
 @taste.command(
@@ -300,7 +301,22 @@ def _trial_words(trial: Trial) -> str:
     return f"{used}: {shown}; by chance in {show_percent(trial.chance)} of cases"
 
 
-def print_import(found: ListenImport, unmatched: Path | None) -> None:
+def tell_import(
+    ctx: click.Context, found: ListenImport, unmatched: Path | None, *, as_json: bool
+) -> None:
+    """Say what came of an import, and write what the library lacks where that is wanted; ends the
+    program with 1 where something could not be read."""
+    if unmatched is not None:
+        _write_unmatched(found, unmatched)
+    if as_json:
+        print_json(found)
+    else:
+        _print_import(found, unmatched)
+    if found.unreadable:
+        ctx.exit(1)
+
+
+def _print_import(found: ListenImport, unmatched: Path | None) -> None:
     """Say what came of an import, and where what the library lacks was written."""
     parts = [
         f"{show_count(number, noun)}, {new:,} new"
@@ -324,7 +340,7 @@ def print_import(found: ListenImport, unmatched: Path | None) -> None:
         note(f"... and {len(found.unreadable) - _SHOWN:,} more lines that were not read")
 
 
-def write_unmatched(found: ListenImport, path: Path) -> None:
+def _write_unmatched(found: ListenImport, path: Path) -> None:
     """Write what the library does not have, as CSV."""
     from soundalike.files import write_file
 
