@@ -140,27 +140,10 @@ def running_mpd(
 
 
 @contextmanager
-def says(answers: Callable[[bytes], bytes | None], hello: bytes = b"") -> Iterator[int]:
-    """Something that listens at a port; yields the port.
-
-    Parameters
-    ----------
-    answers : what it says to a line; None closes the connection.
-    hello : what it says first.
-    """
+def _accepting(serve: Callable[[socket.socket], None]) -> Iterator[int]:
+    """Something that takes connections at a port of its own, each in a thread; yields the port."""
     listener = socket.create_server(("127.0.0.1", 0))
     is_over = threading.Event()
-
-    def serve(connection: socket.socket) -> None:
-        with connection, suppress(OSError):
-            connection.settimeout(20)
-            connection.sendall(hello)
-            with connection.makefile("rb") as lines:
-                for line in lines:
-                    answer = answers(line)
-                    if answer is None:
-                        return
-                    connection.sendall(answer)
 
     def accept() -> None:
         while not is_over.is_set():
@@ -181,10 +164,33 @@ def says(answers: Callable[[bytes], bytes | None], hello: bytes = b"") -> Iterat
 
 
 @contextmanager
+def says(answers: Callable[[bytes], bytes | None], hello: bytes = b"") -> Iterator[int]:
+    """Something that listens at a port; yields the port.
+
+    Parameters
+    ----------
+    answers : what it says to a line; None closes the connection.
+    hello : what it says first.
+    """
+
+    def serve(connection: socket.socket) -> None:
+        with connection, suppress(OSError):
+            connection.settimeout(20)
+            connection.sendall(hello)
+            with connection.makefile("rb") as lines:
+                for line in lines:
+                    answer = answers(line)
+                    if answer is None:
+                        return
+                    connection.sendall(answer)
+
+    with _accepting(serve) as own:
+        yield own
+
+
+@contextmanager
 def cut_at(port: int, cuts: Callable[[bytes], bool]) -> Iterator[int]:
     """A way to a port that breaks when a line comes by; yields its own port."""
-    listener = socket.create_server(("127.0.0.1", 0))
-    is_over = threading.Event()
 
     def back(there: socket.socket, here: socket.socket) -> None:
         with suppress(OSError):
@@ -210,19 +216,5 @@ def cut_at(port: int, cuts: Callable[[bytes], bool]) -> Iterator[int]:
                     each.shutdown(socket.SHUT_RDWR)
             thread.join(20)
 
-    def accept() -> None:
-        while not is_over.is_set():
-            with suppress(OSError):
-                connection, _ = listener.accept()
-                threading.Thread(target=serve, args=(connection,), daemon=True).start()
-
-    thread = threading.Thread(target=accept, daemon=True)
-    thread.start()
-    try:
-        yield listener.getsockname()[1]
-    finally:
-        is_over.set()
-        with suppress(OSError):
-            listener.shutdown(socket.SHUT_RDWR)
-        listener.close()
-        thread.join(20)
+    with _accepting(serve) as own:
+        yield own
