@@ -71,13 +71,26 @@ class RunningMpd:
 
     def ask(self, command: str, *arguments: object) -> Any:
         """As another client would."""
+        with self._client() as client:
+            return getattr(client, command)(*arguments)
+
+    def ask_at_once(self, *commands: str) -> None:
+        """Several, so that nobody else's come between them."""
+        with self._client() as client:
+            client.command_list_ok_begin()
+            for command in commands:
+                getattr(client, command)()
+            client.command_list_end()
+
+    @contextmanager
+    def _client(self) -> Iterator[Any]:
         client = mpd.MPDClient()
         client.timeout = 20
         client.connect(self.socket)
         try:
             if self.password is not None:
                 client.password(self.password)
-            return getattr(client, command)(*arguments)
+            yield client
         finally:
             client.disconnect()
 

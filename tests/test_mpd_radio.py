@@ -168,9 +168,9 @@ def test_a_radio_fills_the_queue_learns_and_goes_on(
 def test_whoever_skips_on_keeps_the_song_that_plays_then(mpd: RunningMpd, short: Music) -> None:
     with radio(mpd, short.library, "1", *ALL) as found:
         found.until_filled()
-        mpd.ask("next")
-        mpd.ask("next")
         here = mpd.queue()[2]
+        # At once: the radio puts others there as soon as it hears of the first.
+        mpd.ask_at_once("next", "next")
         assert mpd.playing() == here
         found.until_said("skipped: ")
         found.until_filled()
