@@ -15,6 +15,7 @@ from typing import BinaryIO, NamedTuple
 
 from soundalike import remote
 from soundalike.errors import OutputError, printable
+from soundalike.partial import partial_file
 from soundalike.urls import url_of
 
 __all__ = [
@@ -97,21 +98,14 @@ def replaced_at_once(path: str | os.PathLike[str], *, parents: bool = False) -> 
             with target.open("wb") as file:
                 yield file
             return
-        # Beside the target, since only within one file system a file can be renamed at once. By a
-        # name of its own, since two programs may write the same file, and a short one, since the
-        # target's may be as long as names can be.
-        partial = target.with_name(f".soundalike-{os.urandom(8).hex()}.part")
-        try:
-            with partial.open("xb") as file:
-                yield file
+        # Beside the target, since only within one file system a file can be renamed at once.
+        with partial_file(target.parent) as partial:
+            yield partial.file
             if mode is not None:
                 # Some file systems, such as FAT, have no permissions to keep.
                 with suppress(OSError):
-                    partial.chmod(stat.S_IMODE(mode))
+                    partial.path.chmod(stat.S_IMODE(mode))
             partial.replace(target)
-        finally:
-            with suppress(OSError):
-                partial.unlink()
     except OSError as error:
         raise cannot_write(path, error) from error
 

@@ -20,10 +20,11 @@ from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
 from functools import cache, partial
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any, BinaryIO, TypeVar
 from urllib.parse import urlsplit
 
 from soundalike.errors import InvalidArgument, MissingExtra
+from soundalike.partial import partial_file
 
 __all__ = [
     "Entry",
@@ -190,12 +191,9 @@ def local_copy(url: str, on_read: Callable[[], None] = lambda: None) -> Path:
     copy = folder / f"{name}{suffix}"
     if not copy.exists():
         _make_room(folder, stamp[0])
-        part = folder / f"{name}.{os.getpid()}.part"
-        try:
-            _asked(url, lambda fs: _download(fs, url, part, stamp[0], on_read))
+        with partial_file(folder) as part:
+            _asked(url, lambda fs: _download(fs, url, part.file, stamp[0], on_read))
             part.replace(copy)
-        finally:
-            part.unlink(missing_ok=True)
     # The time of its last use, for whoever makes room; the other time stays.
     with suppress(OSError):
         os.utime(copy, ns=(time.time_ns(), copy.stat().st_mtime_ns))
@@ -213,8 +211,11 @@ def forget_connections() -> None:
     _copies.clear()
 
 
-def _download(fs: Any, url: str, part: Path, size: int, on_read: Callable[[], None]) -> None:
-    with fs.open(url, "rb", block_size=8 * _BLOCK_BYTES) as source, part.open("wb") as target:
+def _download(fs: Any, url: str, target: BinaryIO, size: int, on_read: Callable[[], None]) -> None:
+    # Another try begins anew.
+    target.seek(0)
+    target.truncate()
+    with fs.open(url, "rb", block_size=8 * _BLOCK_BYTES) as source:
         if hasattr(source, "prefetch"):
             # Of SFTP: not to wait for each 32 kB before the next is asked for.
             source.prefetch(size)

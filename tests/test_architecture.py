@@ -26,6 +26,7 @@ LAYERS = [
         "files",
         "locks",
         "pace",
+        "partial",
         "plain",
         "playlists",
         "remote",

@@ -29,13 +29,14 @@ from hypothesis import strategies as st
 from soundalike.audio.digest import audio_digest, packet_digest
 from soundalike.audio.reader import read_tags
 from soundalike.audio.tag_fields import Field
-from soundalike.audio.tag_writing import joined, read_fields, remove_leftovers, write_fields
+from soundalike.audio.tag_writing import joined, read_fields, write_fields
 from soundalike.errors import (
     InvalidArgument,
     UnreadableFile,
     UntaggableFormat,
     UnwritableTags,
 )
+from soundalike.partial import remove_leftovers
 
 KINDS = {"mp3": "mp3-cbr", "flac": "flac", "ogg": "vorbis", "opus": "opus", "m4a": "aac"}
 NAMES = frozenset({"SOUNDALIKE_GENRE", "SOUNDALIKE_WORDS", "GENRE", "BPM", "INITIALKEY"})
@@ -441,20 +442,6 @@ def test_a_writer_that_is_killed_leaves_the_old_file_or_the_new(
         assert text is None or len(text[0]) % 100 == 0
         remove_leftovers(tmp_path)
         assert [each.name for each in tmp_path.iterdir()] == [path.name]
-
-
-def test_a_leftover_goes_and_what_others_write_stays(tmp_path: Path) -> None:
-    from soundalike.locks import try_lock
-
-    old = tmp_path / ".soundalike-tag-0123456789abcdef.part"
-    busy = tmp_path / ".soundalike-tag-fedcba9876543210.part"
-    other = tmp_path / ".soundalike-tag-notes.part"
-    for each in (old, busy, other):
-        each.touch()
-    with busy.open("r+b") as file:
-        assert try_lock(file)
-        assert remove_leftovers(tmp_path) == 1
-    assert sorted(tmp_path.iterdir()) == sorted([busy, other])
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="mounts a disk in memory, as root")

@@ -2,13 +2,12 @@
 
 A copy beside the file gets the tags. Before it takes the file's place it is compared with it: the
 packets of sound with their times (``digest.packet_digest``) and all other tags must be the same.
-What is interrupted leaves a hidden file, which :func:`remove_leftovers` removes.
+What is interrupted leaves a hidden file, as ``partial`` tells.
 """
 
 from __future__ import annotations
 
 import os
-import re
 import shutil
 import stat
 from collections.abc import Callable, Mapping
@@ -21,11 +20,9 @@ from soundalike.audio.digest import packet_digest
 from soundalike.audio.tag_fields import Field, FieldFile, open_fields, raise_of_disk
 from soundalike.errors import UnreadableFile, UnwritableTags
 from soundalike.files import Stamp, content_digest, stamp_of, why
-from soundalike.locks import try_lock
+from soundalike.partial import partial_file
 
-__all__ = ["Replaced", "joined", "read_fields", "remove_leftovers", "write_fields"]
-
-_PART = re.compile(r"\.soundalike-tag-[0-9a-f]{16}\.part")
+__all__ = ["Replaced", "joined", "read_fields", "write_fields"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -99,22 +96,6 @@ def write_fields(
         raise UnwritableTags(path, f"cannot be replaced ({why(error)})") from error
 
 
-def remove_leftovers(folder: str | os.PathLike[str]) -> int:
-    """Remove what writers that were killed have left in a folder; how many files that were.
-
-    A writer that is still at work holds a lock on its file, which is left alone.
-    """
-    removed = 0
-    with suppress(OSError), os.scandir(folder) as listing:
-        names = [each.path for each in listing if _PART.fullmatch(each.name)]
-        for name in names:
-            with suppress(OSError), open(name, "r+b") as file:
-                if try_lock(file):
-                    os.unlink(name)
-                    removed += 1
-    return removed
-
-
 def _replace(
     target: Path, changes: Mapping[str, Field | None], keep_mtime: bool, before: Callable[[], None]
 ) -> Replaced:
@@ -126,26 +107,17 @@ def _replace(
     old = open_fields(target)
     names = frozenset(changes)
     kept = old.rest(names)
-    # Short, since the file's own name may be as long as names can be.
-    part = target.with_name(f".soundalike-tag-{os.urandom(8).hex()}.part")
-    try:
-        with part.open("x+b") as copy:
-            with suppress(OSError):
-                # File systems without locks: then a leftover stays.
-                try_lock(copy)
-            old.put(changes)
-            _write(target, old, copy)
-            copy.flush()
-            digest = _check(target, part, changes, kept)
-            _dress(target, part, found, keep_mtime)
-            os.fsync(copy.fileno())
-            if stamp_of(os.fspath(target)) != stamp:
-                raise UnreadableFile(target, "changed while its tags were written")
-            before()
-            os.replace(part, target)
-    finally:
-        with suppress(OSError):
-            part.unlink()
+    with partial_file(target.parent) as part:
+        old.put(changes)
+        _write(target, old, part.file)
+        part.file.flush()
+        digest = _check(target, part.path, changes, kept)
+        _dress(target, part.path, found, keep_mtime)
+        os.fsync(part.file.fileno())
+        if stamp_of(os.fspath(target)) != stamp:
+            raise UnreadableFile(target, "changed while its tags were written")
+        before()
+        part.replace(target)
     _sync_folder(target.parent)
     return Replaced(stamp_of(os.fspath(target)), digest, found.st_nlink > 1)
 

@@ -11,7 +11,7 @@ from pathlib import Path
 
 from soundalike.audio import audio_digest, probe, read_tags
 from soundalike.audio.tag_fields import Field
-from soundalike.audio.tag_writing import joined, read_fields, remove_leftovers, write_fields
+from soundalike.audio.tag_writing import joined, read_fields, write_fields
 from soundalike.errors import AudioError, LibraryError, UntaggableFormat
 from soundalike.files import content_digest, stamp_of, why
 from soundalike.library.reader import Reader
@@ -86,7 +86,6 @@ class TagRun:
         self._wishes = wishes
         self._undo = undo
         self._tally = _Tally()
-        self._tidied: set[str] = set()
         self._started = time.monotonic()
         with session.reading() as store:
             self._folders = store.folders.all()
@@ -212,10 +211,6 @@ class TagRun:
             return
         parted = False
         if not self._wishes.dry_run:
-            folder = os.path.dirname(os.path.realpath(path))
-            if folder not in self._tidied:
-                self._tidied.add(folder)
-                remove_leftovers(folder)
             entry = UndoEntry(os.fspath(path), track_id, old, new)
             undo = self._undo
             done = write_fields(

@@ -33,6 +33,7 @@ from soundalike.library.storage.database import Database
 from soundalike.models import ModelInfo
 from soundalike.models.lineage import Lineage
 from soundalike.pace import Pace
+from soundalike.partial import remove_leftovers
 from soundalike.urls import path_of
 from soundalike.workers.jobs import (
     AnalyseJob,
@@ -111,6 +112,10 @@ class Scan:
         started = time.monotonic()
         interrupted = False
         with self._database.scan_lock(self._paths), StopOnInterrupt(stop_event) as stop:
+            if self._database.beside is not None:
+                # An index that was being written when its program was killed may be large, and too
+                # little may be new to write one now.
+                remove_leftovers(self._database.beside.parent)
             try:
                 self._session = Transactions(
                     self._database, self._model, self._lineage, takes_fast=fast
