@@ -3,16 +3,19 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Sequence
+from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
 
-from soundalike.library.listener import Listener
-from soundalike.library.view import View
 from soundalike.similarity.codes import LEAST_ENCODED, Codes
 from soundalike.similarity.distribution import DECIMALS
 from soundalike.similarity.seeds import SeedScores, score_seeds
-from soundalike.similarity.taste import Metric
+
+if TYPE_CHECKING:
+    from soundalike.library.listener import Listener
+    from soundalike.library.view import View
+    from soundalike.similarity.taste import Metric
 
 __all__ = ["Ranking"]
 

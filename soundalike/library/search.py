@@ -4,16 +4,19 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
+from typing import TYPE_CHECKING
 
 from soundalike.library.copies import copies_of, copies_of_row
-from soundalike.library.limits import Limits
-from soundalike.library.records import Copy, Track
 from soundalike.library.seed_scores import score_rows
 from soundalike.library.similar_records import Heard, Match, PassedTrack, SimilarResult
-from soundalike.library.view import View
 from soundalike.similarity.distribution import DECIMALS
-from soundalike.similarity.select import PassedOver
-from soundalike.similarity.taste import Taste
+
+if TYPE_CHECKING:
+    from soundalike.library.limits import Limits
+    from soundalike.library.records import Copy, Track
+    from soundalike.library.view import View
+    from soundalike.similarity.select import PassedOver
+    from soundalike.similarity.taste import Taste
 
 __all__ = ["passed_tracks", "search"]
 

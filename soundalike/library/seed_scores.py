@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
@@ -11,11 +12,13 @@ from numpy.typing import NDArray
 from soundalike.errors import InvalidArgument
 from soundalike.library.listener import Listener
 from soundalike.library.ranking import Ranking
-from soundalike.library.similar_records import Heard
-from soundalike.library.view import View
-from soundalike.similarity.codes import Estimates
 from soundalike.similarity.seeds import MOST_SEEDS, thinned
-from soundalike.similarity.taste import Taste
+
+if TYPE_CHECKING:
+    from soundalike.library.similar_records import Heard
+    from soundalike.library.view import View
+    from soundalike.similarity.codes import Estimates
+    from soundalike.similarity.taste import Taste
 
 __all__ = ["ScoredRows", "own_rows", "score_rows"]
 

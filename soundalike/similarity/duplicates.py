@@ -8,15 +8,18 @@ from __future__ import annotations
 
 from collections import OrderedDict
 from collections.abc import Iterable, Sequence
+from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
 
-from soundalike.facets import Facets
-from soundalike.similarity.codes import Pick
 from soundalike.similarity.orders import Order
 from soundalike.similarity.recording import Music, MusicOf, one_recording
 from soundalike.similarity.sets import RowSets
+
+if TYPE_CHECKING:
+    from soundalike.facets import Facets
+    from soundalike.similarity.codes import Pick
 
 __all__ = ["Recordings"]
 

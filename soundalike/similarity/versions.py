@@ -21,16 +21,14 @@ from __future__ import annotations
 from collections import OrderedDict
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Final, Literal
+from typing import TYPE_CHECKING, Final, Literal
 
 import numpy as np
 from numpy.typing import NDArray
 
 from soundalike.descriptors.fingerprint import FRAME_RATE
-from soundalike.facets import Facets
 from soundalike.similarity.alignment import Contour, best_path, contour, may_be_in_step, scores
 from soundalike.similarity.best import best_first
-from soundalike.similarity.codes import Pick
 from soundalike.similarity.orders import Order
 from soundalike.similarity.recording import (
     LEAST_SIMILARITY,
@@ -39,6 +37,10 @@ from soundalike.similarity.recording import (
     MusicOf,
     one_recording,
 )
+
+if TYPE_CHECKING:
+    from soundalike.facets import Facets
+    from soundalike.similarity.codes import Pick
 
 __all__ = ["LEAST_EVIDENCE", "Fingerprints", "Relation", "RelationKind", "Rows", "Versions"]
 
