@@ -69,6 +69,8 @@ def copies_of_row(
     versions: Sequence[int] = (),
 ) -> tuple[Copy, ...]:
     """The same, of a track that has a row itself."""
+    if not rows and not versions:
+        return ()
     return copies_of(
         index,
         rows,

@@ -39,6 +39,7 @@ from soundalike.similarity.versions import Versions
 if TYPE_CHECKING:
     from soundalike.library.snapshot import Snapshot
     from soundalike.models.lineage import EmbeddingSpace
+    from soundalike.similarity.codes import Codes
     from soundalike.similarity.taste import Metric
 
 __all__ = ["Index", "IndexKeeper", "Rows", "artist_code"]
@@ -161,6 +162,7 @@ class Index(Rows):
             by_length=self.kept("by length", lambda: Order(self.durations_s)),
             by_audio=self.by_audio,
             pick=self.pick,
+            codes=self.quick_codes,
         )
 
     def versions(self, snapshot: Snapshot) -> Versions:
@@ -173,7 +175,14 @@ class Index(Rows):
             music_of=self._by_row(snapshot.music_of),
             by_audio=self.by_audio,
             pick=self.pick,
+            codes=self.quick_codes,
         )
+
+    @property
+    def quick_codes(self) -> Codes | None:
+        """The embeddings in 8 bits, where they are worth it: in a small library the time goes
+        elsewhere."""
+        return self.encoded if len(self) >= LEAST_ENCODED else None
 
     @property
     def by_audio(self) -> Order:

@@ -62,8 +62,9 @@ def search(
         *own_copies,
     ]
     tracks = dict(zip(rows, view.tracks(rows), strict=True))
+    embeddings = index.pick([each.row for each in selection.chosen])
     matches = []
-    for each in selection.chosen:
+    for each, embedding in zip(selection.chosen, embeddings, strict=True):
         seed = int(asked.nearest[each.row])
         similarity = round(float(asked.similarities[each.row]), DECIMALS)
         matches.append(
@@ -73,7 +74,7 @@ def search(
                 similarity=similarity,
                 percentile=distribution.percentile(similarity),
                 copies=copies_of_row(index, each.row, each.copies, tracks, each.versions),
-                facets=ranking.cosines(asked.seeds[seed].embedding, each.row),
+                facets=listener.cosines(asked.seeds[seed].embedding, embedding),
                 score=round(float(asked.scores[each.row]), DECIMALS),
                 seed=seed,
                 rank_before=each.rank_before,

@@ -107,12 +107,13 @@ def score_rows(
     own, own_copies = own_rows(
         view, (*seeds, *without), copies=copies, cosines=_plain_cosines(ranking, len(telling))
     )
+    nearest = ranking.scored.nearest
     return ScoredRows(
         seeds=seeds,
         without=tuple(without),
         ranking=ranking,
         scores=ranking.scores,
-        nearest=telling[ranking.scored.nearest],
+        nearest=nearest if len(telling) == len(seeds) else telling[nearest],
         similarities=ranking.scored.similarities,
         own=own,
         own_copies=own_copies,
