@@ -17,7 +17,6 @@ from collections.abc import Callable, Iterator, Mapping
 from contextlib import suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from email.utils import parsedate_to_datetime
 from functools import cache, partial
 from pathlib import Path
 from typing import Any, BinaryIO, TypeVar
@@ -281,6 +280,8 @@ def _stamp(found: Mapping[str, Any]) -> Stamped | None:
 
 def _seconds(moment: Any) -> int:
     if isinstance(moment, str):
+        from email.utils import parsedate_to_datetime
+
         try:
             moment = parsedate_to_datetime(moment)
         except ValueError:

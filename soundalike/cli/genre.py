@@ -23,7 +23,6 @@ from soundalike.cli.progress import decoding
 from soundalike.cli.tracks import known_or_file
 from soundalike.cli.views import genre_words, music_words, set_words
 from soundalike.errors import AudioError, printable
-from soundalike.models import DEFAULT_MODEL
 from soundalike.show.amounts import show_count, show_percent
 from soundalike.show.documents import analysis_document
 from soundalike.show.times import show_time
@@ -116,6 +115,7 @@ def genre(
 
 def _analyzer(model: str | None) -> Analyzer:
     from soundalike.analyzer import Analyzer
+    from soundalike.models import DEFAULT_MODEL
 
     return Analyzer(model or DEFAULT_MODEL)
 

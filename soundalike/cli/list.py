@@ -6,20 +6,22 @@ import os
 import re
 from collections.abc import Callable, Iterable, Iterator
 from itertools import islice
-from typing import TYPE_CHECKING, get_args
+from typing import TYPE_CHECKING
 
 import click
 
 from soundalike.cli.output import json_text, note, one_line, print_whole
 from soundalike.cli.params import ExampleCommand, json_option, library_option, model_option
 from soundalike.errors import InvalidArgument, printable
-from soundalike.library.records import TrackStatus
 from soundalike.show.times import show_time
 
 if TYPE_CHECKING:
     from soundalike.library import Track
+    from soundalike.library.records import TrackStatus
 
 __all__ = ["list_tracks"]
+
+_STATUSES: tuple[TrackStatus, ...] = ("analysed", "failed", "missing", "pending")
 
 _ESCAPES = {"\\t": "\t", "\\n": "\n", "\\0": "\0", "\\\\": "\\", "{{": "{", "}}": "}"}
 _PIECES = re.compile(r"\\[tn0\\]|\{\{|\}\}|\{[^{}]*\}|[^\\{}]+|.", re.DOTALL)
@@ -73,7 +75,7 @@ _FIELDS: dict[str, Callable[[Track], object]] = {
 @click.option("--paths", is_flag=True, help="Print the paths alone: '{path}'.")
 @click.option(
     "--status",
-    type=click.Choice(get_args(TrackStatus)),
+    type=click.Choice(_STATUSES),
     help="Only tracks of this status. Default: all but the missing ones.",
 )
 @model_option

@@ -9,7 +9,6 @@ import click
 
 from soundalike.cli.output import Column
 from soundalike.errors import printable
-from soundalike.library.naming import short_name
 from soundalike.show.amounts import show_count
 from soundalike.show.times import show_time
 
@@ -46,6 +45,8 @@ def track_columns(*, paths: bool) -> list[Column]:
 def track_cells(track: Track) -> list[str]:
     """Artist, title, length, id and path. Without a title its folder and file, since "track8" says
     nothing; then a folder that stands in for the artist is not told twice."""
+    from soundalike.library.naming import short_name
+
     title = track.title or short_name(track.path)
     artist = track.artist or ""
     if "artist" in track.stand_ins and title.startswith(f"{artist}/"):
