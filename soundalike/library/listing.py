@@ -21,12 +21,7 @@ from soundalike.errors import InvalidArgument, UnreadableFile
 from soundalike.files import real, why
 from soundalike.library.lookup import best_first, having_words
 from soundalike.library.naming import filled
-from soundalike.library.records import (
-    Track,
-    TrackOrder,
-    TrackPage,
-    TrackStatus,
-)
+from soundalike.library.records import Track, TrackOrder, TrackPage, TrackStatus
 from soundalike.library.storage.schema import below, contents, folders, tracks
 from soundalike.plain import plain
 from soundalike.remote import local_copy

@@ -9,12 +9,7 @@ from typing import TYPE_CHECKING, Any
 from sqlalchemy import Connection, Row, case, func, or_, select
 
 from soundalike.analysis import UNFAMILIAR_BELOW
-from soundalike.library.info_records import (
-    LibraryInfo,
-    ModelTracks,
-    ScannedFolder,
-    Upgrade,
-)
+from soundalike.library.info_records import LibraryInfo, ModelTracks, ScannedFolder, Upgrade
 from soundalike.library.scan_records import Failure
 from soundalike.library.storage.schema import (
     SCHEMA_VERSION,

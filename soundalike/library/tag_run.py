@@ -20,12 +20,7 @@ from soundalike.library.scan.interrupt import StopOnInterrupt
 from soundalike.library.scan.transactions import Transactions
 from soundalike.library.scan.walk import canonical
 from soundalike.library.tag_names import OWN_FIELDS, STANDARD_FIELDS
-from soundalike.library.tag_records import (
-    FieldChange,
-    SkippedFile,
-    TaggedFile,
-    TagReport,
-)
+from soundalike.library.tag_records import FieldChange, SkippedFile, TaggedFile, TagReport
 from soundalike.library.tag_undo import UndoEntry, UndoLog
 from soundalike.library.tag_values import tag_values
 from soundalike.workers.jobs import Facts

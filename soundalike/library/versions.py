@@ -24,12 +24,7 @@ from soundalike.library.pieces import Pieces, found_pieces
 from soundalike.library.records import VERSION_KINDS
 from soundalike.library.similar_records import Heard
 from soundalike.library.snapshot import Snapshot
-from soundalike.library.version_records import (
-    Version,
-    VersionGroup,
-    VersionKind,
-    VersionsResult,
-)
+from soundalike.library.version_records import Version, VersionGroup, VersionKind, VersionsResult
 from soundalike.library.view import View, music_heard
 from soundalike.models import ModelInfo
 
