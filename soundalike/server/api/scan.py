@@ -9,7 +9,8 @@ from fastapi import APIRouter
 from fastapi.sse import EventSourceResponse, ServerSentEvent
 from pydantic import BaseModel, Field, model_validator
 
-from soundalike.library.records import Failure, LibraryInfo, ScanProgress, ScanReport
+from soundalike.library.info_records import LibraryInfo
+from soundalike.library.scan_records import Failure, ScanProgress, ScanReport
 from soundalike.server.answers import Answer
 from soundalike.server.jobs import Job, Stopped, state_schema
 from soundalike.server.requests import Body

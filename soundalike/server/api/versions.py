@@ -11,7 +11,8 @@ from fastapi.sse import EventSourceResponse, ServerSentEvent
 
 from soundalike.errors import LibraryError
 from soundalike.library.compared import not_compared
-from soundalike.library.version_records import VERSION_KINDS, VersionKind, VersionsResult
+from soundalike.library.records import VERSION_KINDS
+from soundalike.library.version_records import VersionKind, VersionsResult
 from soundalike.server.answers import Answer
 from soundalike.server.api.tracks import TrackId
 from soundalike.server.jobs import Job, state_schema
