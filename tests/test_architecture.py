@@ -22,6 +22,7 @@ LAYERS = [
     ["errors", "_version"],
     [
         "arguments",
+        "closing",
         "facets",
         "files",
         "locks",
