@@ -24,6 +24,7 @@ LAYERS = [
     ["errors", "_version"],
     [
         "arguments",
+        "closing",
         "facets",
         "files",
         "locks",

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, get_args
 
 from soundalike.arguments import number, whole_number
+from soundalike.closing import Closing
 from soundalike.errors import InvalidArgument
 from soundalike.files import real
 from soundalike.library.checks import (
@@ -61,7 +62,7 @@ def _load(analyzer: str, model: ModelKey) -> AnalyzerLike:
     return load_analyzer(analyzer, model)
 
 
-class Library(Listing, Scanning, Judging, ServerMusic, Exchanging, Shared, Tagging):
+class Library(Listing, Scanning, Judging, ServerMusic, Exchanging, Shared, Tagging, Closing):
     """Tracks with their analyses, in a database.
 
     Parameters
@@ -112,12 +113,6 @@ class Library(Listing, Scanning, Judging, ServerMusic, Exchanging, Shared, Taggi
         self._reader = Reader(
             self._database, self.model, self._lineage, make_analyzer or partial(_load, analyzer)
         )
-
-    def __enter__(self) -> Library:
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        self.close()
 
     def __repr__(self) -> str:
         return f"Library({self.location!r}, model={self.model.id!r})"
