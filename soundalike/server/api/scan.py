@@ -8,7 +8,8 @@ from typing import Annotated, Any
 from fastapi import APIRouter
 from pydantic import BaseModel, Field, model_validator
 
-from soundalike.library.records import Failure, LibraryInfo, ScanProgress, ScanReport
+from soundalike.library.info_records import LibraryInfo
+from soundalike.library.scan_records import Failure, ScanProgress, ScanReport
 from soundalike.server.answers import Answer
 from soundalike.server.api.job_routes import add_job_routes
 from soundalike.server.jobs import Job, Stopped, state_schema

@@ -9,7 +9,8 @@ from fastapi import APIRouter, Query
 
 from soundalike.errors import LibraryError
 from soundalike.library.compared import not_compared
-from soundalike.library.version_records import VERSION_KINDS, VersionKind, VersionsResult
+from soundalike.library.records import VERSION_KINDS
+from soundalike.library.version_records import VersionKind, VersionsResult
 from soundalike.server.answers import Answer
 from soundalike.server.api.job_routes import add_job_routes
 from soundalike.server.api.tracks import TrackId
