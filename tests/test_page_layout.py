@@ -142,3 +142,20 @@ def test_an_empty_library_says_what_to_do_first(browser: Browser, tmp_path: Path
             expect(page.locator(".empty")).to_contain_text("Where is your music?")
             expect(page.get_by_role("heading", level=1)).to_be_visible()
             expect(page.get_by_role("link", name="Choose a folder")).to_be_visible()
+
+
+@pytest.mark.parametrize(
+    ("path", "button"),
+    [
+        ("/evaluation", "Measure this library"),
+        ("/map", "Draw the map"),
+        ("/playlist", "Make the playlist"),
+        ("/scan", "Scan for changes"),
+    ],
+)
+def test_what_a_view_is_for_is_seen_at_once_on_a_phone(
+    browser: Browser, odd: str, path: str, button: str
+) -> None:
+    with opened(browser, odd, **PHONE) as page:
+        page.goto(path)
+        expect(page.get_by_role("button", name=button).first).to_be_in_viewport(ratio=1)

@@ -75,7 +75,7 @@ const asked = (symbol, question, text) =>
   el("li", {}, el("span", { class: "asked-mark" }, icon(symbol)), el("div", {}, el("h3", {}, question), el("p", { class: "soft" }, text)));
 
 function firstCard(depths, start) {
-  return [questions(), el("section", { class: "card first-measure", "aria-label": "Measure" }, depths, el("div", { class: "actions card-actions" }, button("Measure this library", start, { kind: "primary", symbol: "evaluation" })))];
+  return [el("section", { class: "card first-measure", "aria-label": "Measure" }, depths, el("div", { class: "actions card-actions" }, button("Measure this library", start, { kind: "primary", symbol: "evaluation" }))), questions()];
 }
 
 function againCard(found, depths, start) {
