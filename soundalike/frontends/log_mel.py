@@ -134,10 +134,10 @@ class LogMelStream:
         return self._sound.is_silent
 
     def push(self, block: NDArray[np.floating]) -> None:
-        """Take the next samples: (n_samples,), any length."""
+        """Take the next samples: (n_samples,), any length, all finite, as readers yield them."""
         if block.size == 0:
             return
-        samples = check_waveform(block, self.sample_rate)
+        samples = np.ascontiguousarray(block, np.float32)
         self.n_samples += samples.size
         self._sound.push(samples)
         self._transform(np.concatenate([self._tail, samples]))
