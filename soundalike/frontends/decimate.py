@@ -24,6 +24,8 @@ _ROW: Final = 16
 # Samples that are taken at once, if they are not fewer than a row: as many as stay in the
 # processor's cache. The rows lie at the same places of a track however it is cut into blocks.
 _BATCH: Final = 1 << 15
+# Samples at the beginning that a joint filter makes otherwise than filters one after the other.
+_N_FIRST: Final = 2
 
 
 class Decimator:
@@ -53,6 +55,7 @@ class Decimator:
         for column in range(_ROW):
             self._products[column * self.factor :, column][: taps.size] = taps
         self._rows = np.empty((self._batch // step, step + self._reach), np.float32)
+        self._is_begun = False
         # Zeros stand in for what lies before the first sample.
         self._rest: FloatArray = np.zeros(self._reach // 2, np.float32)
 
@@ -71,6 +74,9 @@ class Decimator:
         if not n_batches:
             return np.zeros(0, np.float32)
         made = [self._decimated(samples[i * self._batch :]) for i in range(n_batches)]
+        if not self._is_begun:
+            self._is_begun = True
+            made[0][:_N_FIRST] = self._first(samples)
         return np.concatenate(made)
 
     def finish(self) -> FloatArray:
@@ -90,6 +96,15 @@ class Decimator:
         with one_blas_thread():
             made: FloatArray = np.matmul(self._rows, self._products)
         return made.reshape(-1)
+
+    def _first(self, samples: FloatArray) -> FloatArray:
+        """The first samples, by one filter after the other, each of which begins with zeros: the
+        next one is not given what a filter, reaching ahead, makes before the first sample."""
+        made = samples[self._reach // 2 : self._reach + _N_FIRST * self.factor]
+        for _ in range(self.factor.bit_length() - 1):
+            padded = np.concatenate([np.zeros(len(_TAPS) // 2 - 1, np.float32), made])
+            made = np.correlate(padded, np.float32(_TAPS))[::2]
+        return made[:_N_FIRST]
 
 
 def _taps(factor: int) -> FloatArray:
