@@ -20,7 +20,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from soundalike.errors import InvalidArgument
-from soundalike.frontends.dsp import real_spectrum
+from soundalike.frontends.dsp import real_signal, real_spectrum
 from soundalike.frontends.onset import FRAME_RATE
 
 __all__ = [
@@ -213,12 +213,11 @@ def _autocorrelation(windows: FloatArray) -> FloatArray:
     power = spectrum.real**2 + spectrum.imag**2
     cycles = np.arange(power.shape[-1], dtype=np.float32) / np.float32(n_fft)
     power *= np.exp(-2.0 * np.square(np.pi * _SMOOTHING * cycles))
-    correlation = np.fft.irfft(power, n_fft)[..., :length]
+    correlation = np.ascontiguousarray(real_signal(power, n_fft)[..., :length])
     start = correlation[..., :1] + np.float32(_FAINT**2 * length)
     correlation *= length / (length - np.arange(length, dtype=np.float32))
     correlation /= start
-    result: FloatArray = correlation.astype(np.float32, copy=False)
-    return result
+    return correlation
 
 
 def _spectrum(windows: FloatArray) -> tuple[FloatArray, float]:
@@ -240,8 +239,10 @@ def _at(values: FloatArray, places: Floats) -> FloatArray:
     before = np.minimum(places.astype(np.int64), last)
     share = (places - before).astype(np.float32)
     inside = (places <= last + 1).astype(np.float32)
-    between: FloatArray = values[..., before] * ((1 - share) * inside)
-    between += values[..., before + 1] * (share * inside)
+    # Quicker than an index of the last axis.
+    between: FloatArray = np.take(values, before, axis=-1)
+    between *= (1 - share) * inside
+    between += np.take(values, before + 1, axis=-1) * (share * inside)
     return between
 
 

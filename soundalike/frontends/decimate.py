@@ -103,7 +103,7 @@ class Decimator:
         made = samples[self._reach // 2 : self._reach + _N_FIRST * self.factor]
         for _ in range(self.factor.bit_length() - 1):
             padded = np.concatenate([np.zeros(len(_TAPS) // 2 - 1, np.float32), made])
-            made = np.correlate(padded, np.float32(_TAPS))[::2]
+            made = np.correlate(padded, np.array(_TAPS, np.float32))[::2]
         return made[:_N_FIRST]
 
 

@@ -34,6 +34,7 @@ __all__ = [
     "power_frames",
     "power_spectrogram",
     "power_to_db",
+    "real_signal",
     "real_spectrum",
     "smooth_length",
 ]
@@ -201,6 +202,14 @@ def real_spectrum(signal: FloatArray, n_fft: int, axis: int = -1) -> NDArray[np.
     spectrum: NDArray[np.complex64] = _mean_spectrum(signal, n_fft, axis)
     spectrum *= np.float32(n_fft)
     return spectrum
+
+
+def real_signal(spectrum: NDArray[np.floating], n_fft: int) -> FloatArray:
+    """The inverse transform along the last axis of a spectrum without imaginary parts, such as the
+    autocorrelation of a power spectrum: (..., n_fft // 2 + 1) to float32 (..., n_fft)."""
+    # NumPy transforms real numbers in double precision, complex ones in their own.
+    signal = np.fft.irfft(spectrum.astype(np.complex64), n_fft)
+    return signal.astype(np.float32, copy=False)
 
 
 def _mean_spectrum(
