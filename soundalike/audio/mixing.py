@@ -85,7 +85,7 @@ class Run:
 
     def __init__(self, first: av.AudioFrame) -> None:
         self.form = Form.of(first)
-        self._format = first.format.name
+        self._like = _what_fits(first)
         self.n_samples = 0
         self.begins_pts: int | None = None
         # FFmpeg joins frames in a third of the time that NumPy takes. Not those whose channels
@@ -95,12 +95,7 @@ class Run:
 
     def fits(self, frame: av.AudioFrame) -> bool:
         """Whether a frame has the form; quicker than :meth:`Form.of`, and asked of each."""
-        form = self.form
-        return bool(
-            frame.sample_rate == form.sample_rate
-            and frame.layout.nb_channels == form.channels
-            and frame.format.name == self._format
-        )
+        return _what_fits(frame) == self._like
 
     def add(self, frame: av.AudioFrame) -> None:
         """Take the next frame."""
@@ -122,6 +117,10 @@ class Run:
             frames = [joined]
         self.n_samples = 0
         return frames
+
+
+def _what_fits(frame: av.AudioFrame) -> tuple[int, int, str]:
+    return frame.sample_rate, frame.layout.nb_channels, frame.format.name
 
 
 def to_float(form: Form, frames: list[av.AudioFrame]) -> tuple[list[FloatArray], int]:
