@@ -48,6 +48,8 @@ BPM_GRID.flags.writeable = False
 
 _WINDOW_S: Final = 12.0
 _LOW_BANDS: Final = 2
+# Windows that are looked at at once: more would take memory in which a track of hours shows.
+_BATCH: Final = 64
 # The autocorrelation is taken after these shares of a beat, the spectrum at these of its rate.
 _BEATS: Final = (1 / 4, 1 / 3, 1 / 2, 2 / 3, 1, 3 / 2, 2, 3, 4, 6, 8)
 _RATES: Final = (1 / 4, 1 / 2, 1, 3 / 2, 2, 3, 4)
@@ -167,6 +169,13 @@ def tempo_features(onset: FloatArray) -> FloatArray | None:
     windows = windows[:, strength > _PAUSE * np.median(strength)]
     if not windows.shape[1]:
         return None
+    n_windows = windows.shape[1]
+    parts = [_features(windows[:, i : i + _BATCH]) for i in range(0, n_windows, _BATCH)]
+    return np.concatenate(parts)
+
+
+def _features(windows: FloatArray) -> FloatArray:
+    """Of all bands and of the lowest, (2, n_windows, length): see :func:`tempo_features`."""
     correlation = _autocorrelation(windows)
     beat_s = 60.0 / BPM_GRID
     after = np.stack([_at(correlation, share * beat_s * FRAME_RATE) for share in _BEATS], axis=-1)
