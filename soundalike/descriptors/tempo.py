@@ -139,7 +139,9 @@ def estimate_tempo(
     if not found_in:
         return None
     features = np.concatenate(found_in)
-    scores = features @ np.asarray(calibration.weights)
+    weights = np.asarray(calibration.weights)
+    batches = range(0, len(features), _BATCH)
+    scores = np.concatenate([features[i : i + _BATCH] @ weights for i in batches])
     near = _mass_nearby(_softmax(scores.mean(axis=0)))
     best = int(near.argmax())
     found = _others(near, best)
