@@ -54,3 +54,18 @@ def test_blocks_make_no_difference(sizes: list[int], lowest: int) -> None:
     joined = np.concatenate([*parts, decimator.finish()])
     np.testing.assert_array_equal(joined[: len(whole)], whole[: len(joined)])
     assert len(joined) >= len(waveform) // decimator.factor
+
+
+@pytest.mark.parametrize("factor", [2, 4, 8, 64])
+@pytest.mark.parametrize("n_samples", [1, 300, 40_000])
+def test_it_is_one_filter_after_the_other(factor: int, n_samples: int) -> None:
+    half = np.array([-0.0456, 0.1183, 0.4273, 0.4273, 0.1183, -0.0456])
+    waveform = np.random.default_rng(1).normal(size=n_samples)
+    expected = np.concatenate([waveform, np.zeros(20 * factor)])
+    for _ in range(factor.bit_length() - 1):
+        # Zeros before the first sample of each.
+        expected = np.correlate(np.concatenate([np.zeros(2), expected]), half)[::2]
+    made, rate = decimated(waveform, 10_000.0 * factor, 10_000.0)
+    assert rate == 10_000.0
+    assert len(made) >= n_samples // factor
+    np.testing.assert_allclose(made, expected[: len(made)], atol=2e-6)

@@ -271,3 +271,23 @@ def test_the_streams_last_as_long() -> None:
 def test_nothing_is_no_music() -> None:
     with pytest.raises(InvalidArgument, match="there are no samples"):
         FacetStream(RATE).finish()
+
+
+def test_excerpts_of_a_long_track_are_described_one_by_one() -> None:
+    rng = np.random.default_rng(2)
+    n_excerpts = 70
+    frames = FacetFrames(
+        rng.uniform(-60.0, 0.0, (128, n_excerpts * 128)).astype(np.float32),
+        rng.exponential(size=(12, n_excerpts * 768)).astype(np.float32),
+        rng.uniform(size=(24, n_excerpts * 40)).astype(np.float32),
+    )
+    cut = facet_excerpts(frames)
+    assert len(cut.frames) == n_excerpts
+    for i in (0, 31, 32, 69):
+        alone = FacetFrames(
+            frames.log_mel[:, i * 128 : (i + 1) * 128],
+            frames.onset[:, i * 768 : (i + 1) * 768],
+            frames.chroma[:, i * 40 : (i + 1) * 40],
+        )
+        for name, values in facet_excerpts(alone).descriptors.items():
+            np.testing.assert_allclose(cut.descriptors[name][i], values[0], atol=1e-5)

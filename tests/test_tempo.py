@@ -123,3 +123,12 @@ def test_fitting_finds_the_tempo_of_tracks_it_was_not_fitted_to() -> None:
     assert hits([each.bpm if each else 1.0 for each in found], tempi[20:])[0].all()
     with pytest.raises(DataError, match="at least 20"):
         fit_calibration(known[:5], tempi[:5].tolist())
+
+
+def test_windows_of_a_long_track_tell_what_they_tell_alone() -> None:
+    onset = np.random.default_rng(3).exponential(size=(12, 40_000)).astype(np.float32)
+    of_all, of_some = tempo_features(onset), tempo_features(onset[:, :8_000])
+    assert of_all is not None
+    assert of_some is not None
+    assert len(of_all) > 64 > len(of_some)
+    np.testing.assert_allclose(of_all[: len(of_some)], of_some, atol=1e-5)

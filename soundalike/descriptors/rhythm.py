@@ -23,7 +23,7 @@ from typing import Final
 import numpy as np
 from numpy.typing import NDArray
 
-from soundalike.frontends.dsp import real_spectrum
+from soundalike.frontends.dsp import real_signal, real_spectrum
 from soundalike.frontends.onset import FRAME_RATE, N_BANDS
 
 __all__ = ["RHYTHM_SIZE", "rhythm_values"]
@@ -74,14 +74,13 @@ def _autocorrelation(varying: FloatArray) -> FloatArray:
     power = spectrum.real**2 + spectrum.imag**2
     cycles = np.arange(power.shape[-1], dtype=np.float32) / np.float32(n_fft)
     power *= np.exp(-2.0 * np.square(np.pi * _SMOOTHING * cycles))
-    correlation = np.fft.irfft(power, n_fft)[..., :n_frames]
+    correlation = real_signal(power, n_fft)[..., :n_frames]
     total = np.square(varying).sum(axis=-1, keepdims=True)
     # Of the frames, so many have another one at this lag.
     correlation *= n_frames / (n_frames - np.arange(n_frames, dtype=np.float32))
     # Without onsets there is no correlation, rather than one of rounding errors.
     correlation /= total + np.float32(_FAINT**2 * n_frames)
-    result: FloatArray = correlation.astype(np.float32, copy=False)
-    return result
+    return correlation
 
 
 @cache

@@ -19,7 +19,7 @@ from typing import Final
 import numpy as np
 from numpy.typing import NDArray
 
-from soundalike.frontends.dsp import power_frames, smooth_length
+from soundalike.frontends.dsp import magnitude_frames, smooth_length
 from soundalike.frontends.framed import FramedStream, check_rate
 from soundalike.frontends.log_mel import EXCERPT_S
 from soundalike.threads import one_blas_thread
@@ -73,7 +73,7 @@ class ChromaStream(FramedStream):
         self._levels: list[FloatArray] = []
 
     def _make(self, samples: FloatArray, starts: NDArray[np.int64]) -> None:
-        magnitudes = np.sqrt(power_frames(samples, starts, self._n_fft, len(self._pitches)))
+        magnitudes = magnitude_frames(samples, starts, self._n_fft, len(self._pitches))
         self._levels.append(magnitudes.mean(axis=1))
         with one_blas_thread():
             self._fine.append(_standing_out(magnitudes) @ self._pitches)

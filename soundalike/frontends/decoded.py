@@ -11,6 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from soundalike.frontends.log_mel import LogMelStream
+from soundalike.threads import one_blas_thread
 
 __all__ = ["Decoded", "Spectrogram", "Stream", "frames_of_file", "spectrogram_of_file"]
 
@@ -91,7 +92,8 @@ def frames_of_file(
     # Here, so that FFmpeg is loaded only where something is decoded.
     from soundalike.audio import AudioReader
 
-    with AudioReader(path, start_s=start_s, end_s=end_s) as reader:
+    # Held throughout: each block has a dozen products, and what is held costs them nothing.
+    with AudioReader(path, start_s=start_s, end_s=end_s) as reader, one_blas_thread():
         made = stream(reader.sample_rate)
         for block in reader:
             made.push(block)

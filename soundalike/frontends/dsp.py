@@ -26,6 +26,7 @@ __all__ = [
     "check_numbers",
     "check_sample_rate",
     "check_waveform",
+    "magnitude_frames",
     "mel_filterbank",
     "mel_frequencies",
     "mel_power",
@@ -33,6 +34,7 @@ __all__ = [
     "power_frames",
     "power_spectrogram",
     "power_to_db",
+    "real_signal",
     "real_spectrum",
     "smooth_length",
 ]
@@ -154,7 +156,22 @@ def power_frames(
     *,
     is_exact: bool = False,
 ) -> FloatArray:
-    """|STFT|^2 of the frames that begin at ``starts``: float32 (n_frames, n_bins).
+    """|STFT|^2 of the frames that begin at ``starts``, see :func:`magnitude_frames`."""
+    power = magnitude_frames(waveform, starts, n_fft, n_bins, window, is_exact=is_exact)
+    power *= power
+    return power
+
+
+def magnitude_frames(
+    waveform: FloatArray,
+    starts: NDArray[np.int64],
+    n_fft: int,
+    n_bins: int,
+    window: int | None = None,
+    *,
+    is_exact: bool = False,
+) -> FloatArray:
+    """|STFT| of the frames that begin at ``starts``: float32 (n_frames, n_bins).
 
     A window that is shorter than ``n_fft`` is followed by zeros. The transform is one of single
     precision, whose errors lie 130 dB and more under the loudest bin of a frame; ``is_exact`` is
@@ -165,10 +182,9 @@ def power_frames(
     # Every array less is memory less that comes fresh from the system.
     frames *= _scaled_hann(window, n_fft)
     spectrum = _mean_spectrum(frames.astype(np.float64) if is_exact else frames, n_fft)
-    spectrum = spectrum[:, :n_bins]
-    power: FloatArray = np.square(spectrum.real).astype(np.float32, copy=False)
-    power += np.square(spectrum.imag)
-    return power
+    # Quicker than the squares of both parts, whose values lie apart.
+    magnitudes: FloatArray = np.abs(spectrum[:, :n_bins]).astype(np.float32, copy=False)
+    return magnitudes
 
 
 def real_spectrum(signal: FloatArray, n_fft: int, axis: int = -1) -> NDArray[np.complex64]:
@@ -186,6 +202,14 @@ def real_spectrum(signal: FloatArray, n_fft: int, axis: int = -1) -> NDArray[np.
     spectrum: NDArray[np.complex64] = _mean_spectrum(signal, n_fft, axis)
     spectrum *= np.float32(n_fft)
     return spectrum
+
+
+def real_signal(spectrum: NDArray[np.floating], n_fft: int) -> FloatArray:
+    """The inverse transform along the last axis of a spectrum without imaginary parts, such as the
+    autocorrelation of a power spectrum: (..., n_fft // 2 + 1) to float32 (..., n_fft)."""
+    # NumPy transforms real numbers in double precision, complex ones in their own.
+    signal = np.fft.irfft(spectrum.astype(np.complex64), n_fft)
+    return signal.astype(np.float32, copy=False)
 
 
 def _mean_spectrum(

@@ -134,10 +134,10 @@ class LogMelStream:
         return self._sound.is_silent
 
     def push(self, block: NDArray[np.floating]) -> None:
-        """Take the next samples: (n_samples,), any length."""
+        """Take the next samples: (n_samples,), any length, all finite, as readers yield them."""
         if block.size == 0:
             return
-        samples = check_waveform(block, self.sample_rate)
+        samples = np.ascontiguousarray(block, np.float32)
         self.n_samples += samples.size
         self._sound.push(samples)
         self._transform(np.concatenate([self._tail, samples]))
@@ -165,8 +165,11 @@ class LogMelStream:
             raise InvalidArgument("there are no samples")
         n_frames = max(1, int(self.n_samples / self._hop))
         self._transform(np.pad(self._tail, (0, self._n_fft)))
-        mel_power = np.concatenate(self._mel_power)[:n_frames]
-        return np.ascontiguousarray(power_to_db(mel_power, top_db=top_db).T)
+        # Of a track of hours, each copy that is kept longer than needed is 25 MB an hour.
+        parts, self._mel_power = self._mel_power, []
+        power = [np.concatenate(parts)[:n_frames]]
+        parts.clear()
+        return np.ascontiguousarray(power_to_db(power.pop(), top_db=top_db).T)
 
 
 def log_mel(
@@ -234,4 +237,7 @@ def excerpts(log_mel_db: NDArray[np.floating]) -> Excerpts:
         starts.append(n_frames - EXCERPT_FRAMES)
     cut = np.stack([frames[:, start : start + EXCERPT_FRAMES] for start in starts])
     sounding = cut.max(axis=(1, 2)) > cut.max() + _PAUSE_DB
-    return Excerpts(cut[sounding], np.asarray(starts, dtype=np.float64)[sounding] * FRAME_S)
+    starts_s = np.asarray(starts, dtype=np.float64) * FRAME_S
+    if sounding.all():
+        return Excerpts(cut, starts_s)
+    return Excerpts(cut[sounding], starts_s[sounding])

@@ -78,6 +78,7 @@ class OnsetStream(FramedStream):
         """
         n_frames = self._finished()
         power = np.concatenate(self._power)[:n_frames]
+        self._power.clear()
         return np.ascontiguousarray(_onset_strength(power).T)
 
 

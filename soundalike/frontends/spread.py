@@ -16,6 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from soundalike.frontends.decoded import Decoded, Stream
+from soundalike.threads import one_blas_thread
 
 __all__ = ["MOST_SHARE", "N_PASSAGES", "PASSAGE_S", "SpreadFrames", "frames_of_spread"]
 
@@ -82,8 +83,9 @@ def frames_of_spread(
     if spread is None:
         return None
     made = stream(spread.sample_rate)
-    for passage in spread.passages:
-        made.push(passage)
+    with one_blas_thread():
+        for passage in spread.passages:
+            made.push(passage)
     if made.is_silent:
         return None
     decoded = Decoded(made.finish(), spread.duration_s, False, spread.notes)

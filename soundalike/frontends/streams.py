@@ -32,6 +32,8 @@ DESCRIPTORS: Final = {"rhythm": RHYTHM_SIZE, "harmony": HARMONY_SIZE}
 # Hz; the rates are halved while they stay at these or above.
 _ONSET_RATE: Final = 10_000
 _CHROMA_RATE: Final = 5_000
+# Excerpts that are described at once: more would take memory in which a track of hours shows.
+_BATCH: Final = 32
 
 FloatArray = NDArray[np.float32]
 
@@ -127,9 +129,12 @@ def facet_excerpts(frames: FacetFrames | NDArray[np.floating]) -> Excerpts:
     if not isinstance(frames, FacetFrames):
         return excerpts(frames)
     cut = excerpts(frames.log_mel)
-    onsets = _between(frames.onset, cut.starts_s, ONSET_FRAME_RATE)
-    chords = _between(frames.chroma, cut.starts_s, CHROMA_FRAME_RATE)
-    descriptors = {"rhythm": rhythm_values(onsets), "harmony": harmony_values(chords)}
+    rhythm, harmony = [], []
+    for first in range(0, len(cut.starts_s), _BATCH):
+        starts_s = cut.starts_s[first : first + _BATCH]
+        rhythm.append(rhythm_values(_between(frames.onset, starts_s, ONSET_FRAME_RATE)))
+        harmony.append(harmony_values(_between(frames.chroma, starts_s, CHROMA_FRAME_RATE)))
+    descriptors = {"rhythm": np.concatenate(rhythm), "harmony": np.concatenate(harmony)}
     return Excerpts(cut.frames, cut.starts_s, descriptors)
 
 
