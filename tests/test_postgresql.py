@@ -37,14 +37,15 @@ from sqlalchemy import text
 
 from soundalike.cli import cli
 from soundalike.errors import InvalidArgument, LibraryError, MissingExtra
-from soundalike.library import Filter, Library, Limits
+from soundalike.library import Filter, Library, Limits, database_search
 from soundalike.library.changes import log_changes, position
 from soundalike.library.copying import copy_library
 from soundalike.library.records import ScanProgress
-from soundalike.library.storage import database
+from soundalike.library.storage import database, vector_search
 from soundalike.library.storage.database import Database
 from soundalike.library.storage.postgresql import is_own_table
 from soundalike.library.storage.schema import SCHEMA_VERSION, metadata
+from soundalike.library.view import View
 
 pytestmark = pytest.mark.postgresql
 SECRET = "s3cr3t-pass"
@@ -151,6 +152,37 @@ def test_an_exact_search_is_that_in_memory(varied: Library, tmp_path: Path) -> N
                 assert shown(found) == shown(expected), (query, k, way)
                 assert found.searched == expected.searched
                 assert all(match.percentile is None for match in found.matches)
+
+
+@pytest.mark.parametrize("most_looked", [10**9, 30])
+def test_a_search_that_finds_little_at_first(
+    varied: Library, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, most_looked: int
+) -> None:
+    """Few candidates to begin with, of which filters, missing files and artists take most: more
+    of the nearest are looked at, or the few tracks that are left."""
+    for number in range(0, 120, 3):
+        os.remove(tmp_path / f"music/{number % 2}/{number:03d}.wav")
+    varied.scan([tmp_path / "music"])
+    monkeypatch.setattr(database_search, "_EACH", 1)
+    monkeypatch.setattr(database_search, "_MORE", 1)
+    monkeypatch.setattr(View, "pool_size", staticmethod(lambda k: k + 1))
+    monkeypatch.setattr(vector_search, "_FIRST", 1)
+    monkeypatch.setattr(vector_search, "_MOST_LOOKED", most_looked)
+    for limits in (
+        Limits(),
+        Limits(max_per_artist=1),
+        Limits(only=Filter(folders=[tmp_path / "music/1"])),
+        Limits(only=Filter(track_ids=range(100, 115)), max_per_artist=2),
+        Limits(never=Filter(track_ids=range(3, 110))),
+    ):
+        for query in (2, 50, 119):
+            for k in (1, 4, 12):
+                expected = varied.similar(query, k, limits=limits)
+                found = varied.similar_in_database(query, k, limits=limits)
+                assert [each[:3] for each in shown(found)] == [
+                    each[:3] for each in shown(expected)
+                ], (query, k, limits)
+                assert found.searched == expected.searched
 
 
 def test_a_search_of_a_file_that_is_not_in_the_library(varied: Library, tmp_path: Path) -> None:

@@ -135,7 +135,7 @@ def _copy(source: Database, target: Database, mark: str, tell: Progress) -> tupl
     _make_vectors(target, tell)
     with target.write() as connection:
         target.set_last_ids(connection, last_ids)
-        vector_search.count_anew(connection)
+    target.settle()
     _compare(target, done, tell)
     with target.write() as connection:
         target.set_version(connection, SCHEMA_VERSION)

@@ -242,15 +242,9 @@ class Reader:
         limits: Limits,
         approximate: bool,
     ) -> SimilarResult:
-        with self._database.read() as connection:
-            snapshot = self._snapshot(connection)
-            asked = asked_track(snapshot, self._index, seed)
-            heard = stored(snapshot, self._index, asked)
-        if heard is None:
-            heard = self._hear(asked, snapshot.space)
-        with self._database.read() as connection:
+        def answer(snapshot: Snapshot, heard: Heard) -> SimilarResult:
             return search_vectors(
-                Snapshot(connection, snapshot.space),
+                snapshot,
                 self._index,
                 heard,
                 k=k,
@@ -258,6 +252,16 @@ class Reader:
                 limits=limits,
                 approximate=approximate,
             )
+
+        with self._database.read() as connection:
+            snapshot = self._snapshot(connection)
+            asked = asked_track(snapshot, self._index, seed)
+            heard = stored(snapshot, self._index, asked)
+            if heard is not None:
+                return answer(snapshot, heard)
+        heard = self._hear(asked, snapshot.space)
+        with self._database.read() as connection:
+            return answer(Snapshot(connection, snapshot.space), heard)
 
     def index_vectors(self, *, drop: bool) -> int:
         with self._database.read() as connection:

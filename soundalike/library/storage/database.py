@@ -129,6 +129,11 @@ class Database:
         """Give out none of these, nor of those that are there."""
         self._backend.set_last_ids(connection, last_ids)
 
+    def settle(self) -> None:
+        """Have the database take note that much was written: it answers quicker then."""
+        with self._errors():
+            self._backend.settle(self.engine)
+
     @contextmanager
     def read(self) -> Iterator[Connection]:
         """A transaction that sees one state of the database throughout."""

@@ -36,7 +36,7 @@ from sqlalchemy.exc import ArgumentError, SQLAlchemyError
 
 from soundalike.errors import InvalidArgument, LibraryError, MissingExtra
 from soundalike.library.storage.backend import WRITES
-from soundalike.library.storage.postgresql_search import make_vectors, make_word_index
+from soundalike.library.storage.postgresql_search import make_vectors, make_word_index, settle
 from soundalike.library.storage.schema import metadata
 
 __all__ = ["PostgreSQL", "is_own_table", "make_own"]
@@ -215,6 +215,12 @@ class PostgreSQL:
                         text("SELECT setval(CAST(:name AS regclass), :last)"),
                         {"name": name, "last": last},
                     )
+
+    @staticmethod
+    def settle(engine: Engine) -> None:
+        """Have the server take note of what was written at once."""
+        with engine.connect().execution_options(isolation_level="AUTOCOMMIT") as connection:
+            settle(connection)
 
     def file_id(self) -> None:
         """None: nobody replaces a database unnoticed."""

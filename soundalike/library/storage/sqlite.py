@@ -231,6 +231,9 @@ class SQLite:
                 put = "UPDATE sqlite_sequence SET seq = max(seq, :seq) WHERE name = :name"
                 connection.execute(text(put), seq)
 
+    def settle(self, engine: Engine) -> None:
+        """Nothing: the indexes are what a file is searched by, and they are there."""
+
     def file_id(self) -> tuple[int, int] | None:
         """Device and inode of what is at the path; None where nothing is, or in memory."""
         if self.path is None:
