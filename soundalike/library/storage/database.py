@@ -197,6 +197,7 @@ class Database:
         )
         with self.write(when_read_only=advice if version else None) as connection:
             if self._version(connection) != SCHEMA_VERSION:
+                self._backend.prepare_tables(connection)
                 _upgrade(connection)
 
     def _version(self, connection: Connection) -> str | None:

@@ -231,6 +231,9 @@ class SQLite:
                 put = "UPDATE sqlite_sequence SET seq = max(seq, :seq) WHERE name = :name"
                 connection.execute(text(put), seq)
 
+    def prepare_tables(self, connection: Connection) -> None:
+        """Nothing: SQLite comes with all that they need."""
+
     def settle(self, engine: Engine) -> None:
         """Nothing: the indexes are what a file is searched by, and they are there."""
 
