@@ -644,6 +644,81 @@ def test_a_copy_that_is_interrupted(
         assert library.info().analysed == 10
 
 
+COPY = """
+import os, signal, sys
+from soundalike.library import copying
+copying._ROWS_AT_ONCE = 5
+least = int(sys.argv[3])
+new = 0
+
+def progress(step, done, total):
+    global new
+    new += step == "copying"
+    if new >= least:
+        os.kill(os.getpid(), signal.SIGKILL)
+
+report = copying.copy_library(sys.argv[1], sys.argv[2], progress=progress)
+print(report.kept_rows)
+"""
+
+
+def copy_killed(source: Path, target: str, after: int) -> int | None:
+    """Rows that a copy found there; None for one that killed itself after so many steps."""
+    command = [sys.executable, "-c", COPY, str(source), target, str(after)]
+    ran = subprocess.run(command, capture_output=True, text=True, check=False)
+    if ran.returncode == -signal.SIGKILL:
+        return None
+    assert ran.returncode == 0, ran.stderr
+    return int(ran.stdout)
+
+
+@pytest.mark.parametrize("to_server", [True, False])
+def test_a_copy_that_is_killed_again_and_again_goes_on(
+    filled: Path, empty: str, tmp_path: Path, to_server: bool
+) -> None:
+    """Each dies after five steps of five rows, wherever that is; together they come to the end."""
+    target = empty if to_server else str(tmp_path / "target.db")
+    deaths = 0
+    while (kept := copy_killed(filled, target, 5)) is None:
+        deaths += 1
+        assert deaths < 30
+        with pytest.raises(LibraryError, match="not complete; run the same"):
+            opened(target)
+    whole = copy_library(filled, tmp_path / "whole.db")
+    assert deaths >= 3
+    assert 0 < kept <= sum(each.rows for each in whole.tables)
+    with opened(target, name=FACETED) as library, opened(str(filled), name=FACETED) as source:
+        assert library.tracks() == source.tracks()
+        assert library.judgements() == source.judgements()
+        assert shown(library.similar(4)) == shown(source.similar(4))
+    again = copy_library(target, tmp_path / "again.db")
+    assert again.tables == whole.tables
+
+
+@pytest.mark.parametrize("to_server", [True, False])
+def test_a_copy_of_what_has_changed_since_is_never_mixed(
+    filled: Path, empty: str, tmp_path: Path, to_server: bool
+) -> None:
+    target = empty if to_server else str(tmp_path / "target.db")
+    assert copy_killed(filled, target, 20) is None
+    with opened(str(filled), name=FACETED) as source:
+        # What is new comes after what is there.
+        source.like(7)
+    assert copy_killed(filled, target, 3) is None
+    with opened(str(filled), name=FACETED) as source:
+        # What is there is another.
+        tag_track(tmp_path / "music/003.wav", artist="Somebody else", title="Another")
+        os.remove(tmp_path / "music/001.wav")
+        source.scan([tmp_path / "music"])
+    report = copy_library(filled, target)
+    assert report.kept_rows == 0
+    assert report.tables == copy_library(filled, tmp_path / "whole.db").tables
+    with opened(target, name=FACETED) as library, opened(str(filled), name=FACETED) as source:
+        assert library.tracks() == source.tracks()
+        assert library.judgements() == source.judgements()
+        assert library.track("another").artist == "Somebody else"
+
+
 def test_the_commands(filled: Path, empty: str) -> None:
     result = CliRunner().invoke(cli, ["library", "copy", str(filled), empty])
     assert result.exit_code == 0, result.output

@@ -1,4 +1,4 @@
-"""Servers that cannot hold a library, for real: Debian's without pgvector, and one with an old one."""
+"""Servers that cannot hold a library: Debian's without pgvector, and one with an old one."""
 
 from __future__ import annotations
 

@@ -6,8 +6,9 @@ import os
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
+from typing import Any
 
-from sqlalchemy import Connection, delete, false, text
+from sqlalchemy import Connection, Table, delete, false, text
 from sqlalchemy.engine import make_url
 from sqlalchemy.exc import ArgumentError, DBAPIError
 
@@ -128,6 +129,10 @@ class Database:
     def set_last_ids(self, connection: Connection, last_ids: Mapping[str, int]) -> None:
         """Give out none of these, nor of those that are there."""
         self._backend.set_last_ids(connection, last_ids)
+
+    def add_rows(self, connection: Connection, table: Table, rows: Sequence[Sequence[Any]]) -> None:
+        """Add many rows as they are stored: a value for each column, JSON as its text."""
+        self._backend.add_rows(connection, table, rows)
 
     def settle(self) -> None:
         """Have the database take note that much was written: it answers quicker then."""

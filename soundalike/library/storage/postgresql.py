@@ -30,12 +30,13 @@ from hashlib import blake2b
 from pathlib import Path
 from typing import Any
 
-from sqlalchemy import Connection, Engine, create_engine, event, func, select, text
+from sqlalchemy import Connection, Engine, Table, create_engine, event, func, select, text
 from sqlalchemy.engine import URL
 from sqlalchemy.exc import ArgumentError, SQLAlchemyError
 
 from soundalike.errors import InvalidArgument, LibraryError, MissingExtra
 from soundalike.library.storage.backend import WRITES
+from soundalike.library.storage.postgresql_bulk import add_rows
 from soundalike.library.storage.postgresql_search import make_vectors, make_word_index, settle
 from soundalike.library.storage.schema import metadata
 
@@ -243,6 +244,11 @@ class PostgreSQL:
                         text("SELECT setval(CAST(:name AS regclass), :last)"),
                         {"name": name, "last": last},
                     )
+
+    @staticmethod
+    def add_rows(connection: Connection, table: Table, rows: Sequence[Sequence[Any]]) -> None:
+        """Add rows as they are stored, with a value for each column; JSON is text."""
+        add_rows(connection, table, rows)
 
     @staticmethod
     def settle(engine: Engine) -> None:

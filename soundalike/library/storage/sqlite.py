@@ -21,6 +21,7 @@ from sqlalchemy import (
     Engine,
     Integer,
     Select,
+    Table,
     and_,
     column,
     create_engine,
@@ -233,6 +234,14 @@ class SQLite:
 
     def prepare_tables(self, connection: Connection) -> None:
         """Nothing: SQLite comes with all that they need."""
+
+    @staticmethod
+    def add_rows(connection: Connection, table: Table, rows: Sequence[Sequence[Any]]) -> None:
+        """Add rows as they are stored, with a value for each column; JSON is text."""
+        names = ", ".join(f'"{column.name}"' for column in table.columns)
+        marks = ", ".join("?" for _ in table.columns)
+        statement = f'INSERT INTO "{table.name}" ({names}) VALUES ({marks})'
+        connection.exec_driver_sql(statement, [tuple(row) for row in rows])
 
     def settle(self, engine: Engine) -> None:
         """Nothing: the indexes are what a file is searched by, and they are there."""
