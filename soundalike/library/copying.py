@@ -29,7 +29,7 @@ from sqlalchemy import JSON, Connection, Integer, Table, Text, cast, delete, fun
 from soundalike.errors import InvalidArgument, LibraryError, OutputError, printable
 from soundalike.files import why
 from soundalike.library.storage import vector_search
-from soundalike.library.storage.database import Database
+from soundalike.library.storage.database import Database, playlists_of
 from soundalike.library.storage.schema import SCHEMA_VERSION, analyses, changes, metadata, tracks
 
 __all__ = ["CopiedTable", "CopyReport", "copy_library"]
@@ -106,7 +106,9 @@ def copy_library(
                 raise InvalidArgument(f"{written.location}: source and target are one library")
             with written.scan_lock():
                 tables, kept = _copy(read_from, written, mark, tell)
-                playlists = _copy_playlists(read_from.playlists, written.playlists)
+                playlists = _copy_playlists(
+                    playlists_of(read_from.keeping), playlists_of(written.keeping)
+                )
             return CopyReport(read_from.location, written.location, tables, playlists, kept)
         finally:
             written.close()

@@ -11,7 +11,7 @@ from soundalike.library.limits import NO_LIMITS, Limits
 from soundalike.library.reader import Reader
 from soundalike.library.similar_records import SimilarResult
 from soundalike.library.snapshot import Query
-from soundalike.library.storage.database import Database
+from soundalike.library.storage.database import Database, playlists_of
 
 __all__ = ["Shared"]
 
@@ -29,9 +29,15 @@ class Shared:
         return self._database.beside
 
     @property
+    def keeping(self) -> Path | None:
+        """The same of files that this machine keeps and that are no caches: playlists, old values
+        of tags, what was put on servers and players."""
+        return self._database.keeping
+
+    @property
     def playlists_folder(self) -> Path | None:
         """Where the server keeps playlists, unless told otherwise; None for a library in memory."""
-        return self._database.playlists
+        return playlists_of(self.keeping)
 
     def similar_in_database(
         self,

@@ -18,7 +18,7 @@ from soundalike.library.storage.backend import Backend
 from soundalike.library.storage.schema import SCHEMA_VERSION, changes
 from soundalike.library.storage.sqlite import SQLite, url_of_path
 
-__all__ = ["Database", "backend_of"]
+__all__ = ["Database", "backend_of", "playlists_of"]
 
 _MIGRATIONS = Path(__file__).parent / "migrations"
 
@@ -44,7 +44,7 @@ class Database:
     is_shared : whether other machines may use it at the same time, which see other files.
     beside : what the names of the files begin with that are kept of the library on this machine,
         such as its index; None for a library in memory.
-    playlists : the folder of its playlists, where no other is named; None as above.
+    keeping : the same of files that are no caches, such as playlists, and old values of tags.
 
     Raises
     ------
@@ -78,7 +78,7 @@ class Database:
             self._bring_up_to_date(create)
             with self.read() as connection:
                 self.beside = self._backend.beside(connection)
-            self.playlists = self._backend.playlists(self.beside)
+            self.keeping = self._backend.keeping(self.beside)
             self._file_id = self._backend.file_id()
         except BaseException:
             self.engine.dispose()
@@ -251,6 +251,11 @@ class Database:
 def _stored_version(connection: Connection) -> str | None:
     found = connection.execute(text("SELECT version_num FROM alembic_version")).scalar()
     return None if found is None else str(found)
+
+
+def playlists_of(keeping: Path | None) -> Path | None:
+    """The folder of a library's playlists, where no other is named; None in memory."""
+    return None if keeping is None else keeping.with_name(f"{keeping.name}.playlists")
 
 
 def backend_of(location: str | os.PathLike[str]) -> Backend:

@@ -272,13 +272,16 @@ class PostgreSQL:
             place.mkdir(parents=True, exist_ok=True)
         return place / "library"
 
-    def playlists(self, beside: Path | None) -> Path | None:
-        """Where the playlists are kept by default: no cache, though it lies by the same key."""
+    def keeping(self, beside: Path | None) -> Path | None:
+        """The same of what is no cache, though it lies by the same key."""
         from platformdirs import user_data_path
 
         if beside is None:
             return None
-        return user_data_path("soundalike", appauthor=False) / f"{beside.parent.name}.playlists"
+        folder = user_data_path("soundalike", appauthor=False)
+        with suppress(OSError):
+            folder.mkdir(parents=True, exist_ok=True)
+        return folder / beside.parent.name
 
     def advice(self, error: BaseException | None) -> str | None:
         """What to do about an error of the driver; None for one that is our own fault."""

@@ -261,9 +261,9 @@ class SQLite:
         return self.path
 
     @staticmethod
-    def playlists(beside: Path | None) -> Path | None:
-        """Where the playlists are kept by default; None in memory."""
-        return None if beside is None else beside.with_name(f"{beside.name}.playlists")
+    def keeping(beside: Path | None) -> Path | None:
+        """The same: nothing beside a database is deleted by those who clear caches."""
+        return beside
 
     def advice(self, error: BaseException | None) -> str | None:
         """What to do about an error of the driver; None for one that is our own fault."""
