@@ -98,7 +98,7 @@ def search_vectors(
         ids = [track_id for track_id, _ in look.found]
         if conditions:
             # The copies of the seed, which no limits may hide: they are told beside the matches.
-            ids += look.barred[:_MORE]
+            ids += look.barred
             ids += _with_their_audio(connection, ids)
         part = keeper.part(snapshot, [*ids, *own], counts)
         _tell_artists(snapshot, part, limits)

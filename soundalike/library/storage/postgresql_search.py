@@ -21,11 +21,13 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 from sqlalchemy import (
+    CTE,
     Column,
     Connection,
     Double,
     Integer,
     MetaData,
+    Select,
     Table,
     Text,
     and_,
@@ -34,6 +36,7 @@ from sqlalchemy import (
     func,
     literal,
     literal_column,
+    or_,
     select,
     text,
     true,
@@ -73,6 +76,8 @@ _ROWS_AT_ONCE = 1000
 # Of an approximate search: how many vectors it keeps in view, and how many it looks at before it
 # gives up to find more that the filters leave.
 _LEAST_EF, _MOST_EF, _MOST_SCANNED = 200, 1000, 200_000
+# As many of the nearest are told that do not fit: the copies of what is asked for are among them.
+_BARRED = 100
 _INDEX_MEMORY = "1GB"
 
 
@@ -228,7 +233,7 @@ class Look:
     ----------
     found : ids of tracks that may come, and the products of their vectors with the query, the
         nearest first.
-    barred : ids of tracks among them that could be found, but for what is asked of them.
+    barred : ids of tracks among the very nearest that could be found, but for what is asked.
     least : what was not looked at has no larger product; None where there is no more.
     """
 
@@ -254,21 +259,26 @@ def nearest(
         cast(vectors.c.embedding, kind) if approximate else vectors.c.embedding
     )
     far = _far(column, query)
-    near = (
-        select(vectors.c.analysis_id, vectors.c.content_id, far.label("far"))
+    nearest_ones = (
+        select(vectors.c.content_id, far.label("far"))
         .where(vectors.c.model_id == literal_column(str(model_id)))
         .order_by(far)
         .limit(n)
-        .subquery("near")
+        .subquery()
     )
-    fits = and_(true(), *where).label("fits")
-    there = (
-        select(tracks.c.id, tracks.c.content_id, fits)
-        .where(tracks.c.missing_at.is_(None), ~exists().where(own_failure(model_id)))
-        .subquery("there")
+    place = func.row_number().over(order_by=nearest_ones.c.far).label("place")
+    near = _once(select(nearest_ones, place), "near")
+    there = _once(
+        select(tracks.c.id, near.c.far, near.c.place, and_(true(), *where).label("fits"))
+        .join_from(near, tracks, tracks.c.content_id == near.c.content_id)
+        .where(tracks.c.missing_at.is_(None), ~exists().where(own_failure(model_id))),
+        "there",
     )
-    statement = select(near.c.analysis_id, near.c.far, there.c.id, there.c.fits).outerjoin_from(
-        near, there, there.c.content_id == near.c.content_id
+    # Its row is there, whatever the tracks are.
+    looked = select(func.count().label("n"), func.max(near.c.far).label("least")).subquery()
+    told = select(there).where(or_(there.c.fits, there.c.place <= _BARRED)).subquery()
+    statement = select(looked, told.c.id, told.c.far, told.c.fits).outerjoin_from(
+        looked, told, true()
     )
     if approximate:
         # As many as are wanted come out of the first look; further ones are looked for from there
@@ -279,13 +289,18 @@ def nearest(
             f"SET LOCAL hnsw.max_scan_tuples = {_MOST_SCANNED}; "
             "SET LOCAL enable_sort = off"
         )
-    rows = sorted(connection.execute(statement).all(), key=lambda row: (row.far, row.id or 0))
+    rows = connection.execute(statement).all()
     if approximate:
         connection.exec_driver_sql("SET LOCAL enable_sort = on")
-    found = [(row.id, -row.far) for row in rows if row.id is not None and row.fits]
-    barred = [row.id for row in rows if row.id is not None and not row.fits]
-    is_all = len({row.analysis_id for row in rows}) < n
-    return Look(found, barred, None if is_all else -rows[-1].far)
+    known = sorted((each for each in rows if each.id is not None), key=lambda each: each.far)
+    found = [(each.id, -each.far) for each in known if each.fits]
+    barred = [each.id for each in known if not each.fits]
+    return Look(found, barred, None if rows[0].n < n else -rows[0].least)
+
+
+def _once(statement: Select[Any], name: str) -> CTE:
+    """A part of a statement that the server works out once, and by itself."""
+    return statement.cte(name).prefix_with("MATERIALIZED", dialect="postgresql")
 
 
 def nearest_of_some(

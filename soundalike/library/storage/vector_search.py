@@ -99,7 +99,10 @@ class Nearest:
         looked = _FIRST * n
         while True:
             look = self._search.nearest(*query, looked, self._where, approximate=approximate)
-            if len(look.found) >= n or look.least is None:
+            if len(look.found) > n:
+                # The others are as good as not looked at.
+                return replace(look, found=look.found[:n], least=look.found[n - 1][1])
+            if len(look.found) == n or look.least is None:
                 return look
             looked = max(2 * looked, int(_RESERVE * looked * n / max(1, len(look.found))))
             if looked > _MOST_LOOKED:
