@@ -6,7 +6,7 @@ import os
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from sqlalchemy import Connection, Table, delete, false, text
 from sqlalchemy.engine import make_url
@@ -14,9 +14,11 @@ from sqlalchemy.exc import ArgumentError, DBAPIError
 
 from soundalike.errors import InvalidArgument, LibraryError
 from soundalike.library.location import default_location
-from soundalike.library.storage.backend import Backend
 from soundalike.library.storage.schema import SCHEMA_VERSION, changes
 from soundalike.library.storage.sqlite import SQLite, url_of_path
+
+if TYPE_CHECKING:
+    from soundalike.library.storage.backend import Backend
 
 __all__ = ["Database", "backend_of", "playlists_of"]
 

@@ -12,10 +12,10 @@ from sqlalchemy import Connection, select
 from sqlalchemy.sql import ColumnElement
 
 from soundalike.library.storage.schema import models
-from soundalike.models.lineage import EmbeddingSpace
 
 if TYPE_CHECKING:
     from soundalike.library.storage.postgresql_search import Look
+    from soundalike.models.lineage import EmbeddingSpace
 
 __all__ = [
     "Nearest",
