@@ -33,6 +33,7 @@ from soundalike.library.copying import copy_library
 from soundalike.library.limits import NO_LIMITS, Filter, Limits
 from soundalike.library.snapshot import Snapshot
 from soundalike.library.storage.database import Database
+from soundalike.library.storage.postgresql_search import as_text
 from soundalike.library.storage.vector_search import Nearest
 from soundalike.models.lineage import default_lineage
 
@@ -154,7 +155,11 @@ def searches(databases: Databases, folder: Path, made: Tracks, n: int) -> Figure
             found[f"exact{name}, ms"] = median_ms(
                 partial(in_database, library, queries, limits, approximate=False)
             )
+        found["exact, a library opened for it, ms"] = median_ms(
+            partial(opened_for_it, url, queries)
+        )
         found["exact, statement alone, ms"] = statement_ms(library, url, approximate=False)
+        found["all distances alone, ms"] = distances_ms(library, url)
         size = library.info().size_bytes or 0
         began = time.perf_counter()
         library.index_vectors()
@@ -196,12 +201,37 @@ def statement_ms(library: Library, url: str, *, approximate: bool) -> float:
 
     def ask() -> None:
         with database.read() as connection:
-            snapshot = Snapshot(connection, space)
-            Nearest(snapshot.connection, space, embeddings[next(rows)])(K, approximate=approximate)
+            nearest = Nearest(
+                connection, Snapshot(connection, space).model_id, embeddings[next(rows)]
+            )
+            nearest(K, approximate=approximate)
 
     found = median_ms(ask)
     database.close()
     return found
+
+
+def distances_ms(library: Library, url: str) -> float:
+    """Milliseconds in which the server finds the 10 largest products of all vectors with one, and
+    nothing else."""
+    import psycopg
+
+    embeddings = library.index().embeddings
+    rows = iter(np.random.default_rng(4).integers(0, len(embeddings), 100_000).tolist())
+    statement = (
+        "SELECT analysis_id FROM vectors ORDER BY embedding <#> (SELECT %s::text::halfvec) LIMIT 10"
+    )
+    with psycopg.connect(url) as connection:
+        return median_ms(
+            lambda: connection.execute(statement, [as_text(embeddings[next(rows)])]).fetchall()
+        )
+
+
+def opened_for_it(url: str, queries: Iterator[int]) -> None:
+    """A question of a process that has asked nothing before: what is known of the library's state
+    has to be read first."""
+    with Library(url) as library:
+        in_database(library, queries, NO_LIMITS, approximate=False)
 
 
 def recall(library: Library, queries: Iterator[int], limits: Limits) -> float:

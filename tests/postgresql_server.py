@@ -12,6 +12,7 @@ import contextlib
 import hashlib
 import os
 import shutil
+import subprocess
 import tempfile
 import warnings
 from collections.abc import Iterator
@@ -41,6 +42,60 @@ by_location = database.backend_of
 # Which databases stand for which files, and where.
 _KNOWN: dict[Path, str] = {}
 _SERVERS: list[Server] = []
+
+
+class Cluster:
+    """A server of any version of PostgreSQL, as the machine has it, in a folder of its own.
+
+    As root, it runs as the user ``postgres``, whom Debian's package makes: PostgreSQL refuses root.
+
+    Parameters
+    ----------
+    programs : the folder of ``initdb`` and ``pg_ctl``.
+    folder : of its data and socket: a short path.
+    """
+
+    def __init__(self, programs: Path, folder: Path) -> None:
+        self._programs, self._folder = programs, folder
+
+    def __enter__(self) -> Cluster:
+        self._folder.chmod(0o755)
+        if os.geteuid() == 0:
+            shutil.chown(self._folder, "postgres", "postgres")
+        data = str(self._folder / "data")
+        self._call("initdb", "-D", data, "-A", "trust", "-U", "postgres", "-N", "-E", "UTF8")
+        options = f"-k {self._folder} -c listen_addresses='' -F"
+        log = str(self._folder / "log")
+        self._call("pg_ctl", "-D", data, "-w", "-o", options, "-l", log, "start")
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._call("pg_ctl", "-D", str(self._folder / "data"), "-m", "immediate", "stop")
+
+    def url(self, name: str = "postgres", user: str = "postgres") -> str:
+        return f"postgresql://{user}@/{name}?host={quote(str(self._folder))}"
+
+    def run(self, statement: str, name: str = "postgres") -> list[Any]:
+        """The rows of a statement."""
+        with psycopg.connect(self.url(name), autocommit=True) as connection:
+            found = connection.execute(statement)  # type: ignore[call-overload]
+            return found.fetchall() if found.description else []
+
+    def _call(self, program: str, *arguments: str) -> None:
+        user = {"user": "postgres", "group": "postgres"} if os.geteuid() == 0 else {}
+        # Into a file: the server would keep a pipe open.
+        with (self._folder / f"{program}.out").open("wb+") as out:
+            ran = subprocess.run(
+                [self._programs / program, *arguments],
+                stdout=out,
+                stderr=subprocess.STDOUT,
+                cwd="/",
+                check=False,
+                extra_groups=[] if user else None,
+                **user,  # type: ignore[arg-type]
+            )
+            out.seek(0)
+            assert ran.returncode == 0, out.read().decode()
 
 
 class Server:

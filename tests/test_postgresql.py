@@ -37,14 +37,15 @@ from sqlalchemy import text
 
 from soundalike.cli import cli
 from soundalike.errors import InvalidArgument, LibraryError, MissingExtra
-from soundalike.library import Filter, Library, Limits
+from soundalike.library import Filter, Library, Limits, database_search
 from soundalike.library.changes import log_changes, position
 from soundalike.library.copying import copy_library
 from soundalike.library.scan_records import ScanProgress
-from soundalike.library.storage import database
+from soundalike.library.storage import database, vector_search
 from soundalike.library.storage.database import Database
 from soundalike.library.storage.postgresql import is_own_table
 from soundalike.library.storage.schema import SCHEMA_VERSION, metadata
+from soundalike.library.view import View
 
 pytestmark = pytest.mark.postgresql
 SECRET = "s3cr3t-pass"
@@ -151,6 +152,37 @@ def test_an_exact_search_is_that_in_memory(varied: Library, tmp_path: Path) -> N
                 assert shown(found) == shown(expected), (query, k, way)
                 assert found.searched == expected.searched
                 assert all(match.percentile is None for match in found.matches)
+
+
+@pytest.mark.parametrize("most_looked", [10**9, 30])
+def test_a_search_that_finds_little_at_first(
+    varied: Library, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, most_looked: int
+) -> None:
+    """Few candidates to begin with, of which filters, missing files and artists take most: more
+    of the nearest are looked at, or the few tracks that are left."""
+    for number in range(0, 120, 3):
+        os.remove(tmp_path / f"music/{number % 2}/{number:03d}.wav")
+    varied.scan([tmp_path / "music"])
+    monkeypatch.setattr(database_search, "_EACH", 1)
+    monkeypatch.setattr(database_search, "_MORE", 1)
+    monkeypatch.setattr(View, "pool_size", staticmethod(lambda k: k + 1))
+    monkeypatch.setattr(vector_search, "_FIRST", 1)
+    monkeypatch.setattr(vector_search, "_MOST_LOOKED", most_looked)
+    for limits in (
+        Limits(),
+        Limits(max_per_artist=1),
+        Limits(only=Filter(folders=[tmp_path / "music/1"])),
+        Limits(only=Filter(track_ids=range(100, 115)), max_per_artist=2),
+        Limits(never=Filter(track_ids=range(3, 110))),
+    ):
+        for query in (2, 50, 119):
+            for k in (1, 4, 12):
+                expected = varied.similar(query, k, limits=limits)
+                found = varied.similar_in_database(query, k, limits=limits)
+                assert [each[:3] for each in shown(found)] == [
+                    each[:3] for each in shown(expected)
+                ], (query, k, limits)
+                assert found.searched == expected.searched
 
 
 def test_a_search_of_a_file_that_is_not_in_the_library(varied: Library, tmp_path: Path) -> None:
@@ -610,6 +642,81 @@ def test_a_copy_that_is_interrupted(
     assert report.tables == copy_library(filled, tmp_path / "whole.db").tables
     with opened(target, name=FACETED) as library:
         assert library.info().analysed == 10
+
+
+COPY = """
+import os, signal, sys
+from soundalike.library import copying
+copying._ROWS_AT_ONCE = 5
+least = int(sys.argv[3])
+new = 0
+
+def progress(step, done, total):
+    global new
+    new += step == "copying"
+    if new >= least:
+        os.kill(os.getpid(), signal.SIGKILL)
+
+report = copying.copy_library(sys.argv[1], sys.argv[2], progress=progress)
+print(report.kept_rows)
+"""
+
+
+def copy_killed(source: Path, target: str, after: int) -> int | None:
+    """Rows that a copy found there; None for one that killed itself after so many steps."""
+    command = [sys.executable, "-c", COPY, str(source), target, str(after)]
+    ran = subprocess.run(command, capture_output=True, text=True, check=False)
+    if ran.returncode == -signal.SIGKILL:
+        return None
+    assert ran.returncode == 0, ran.stderr
+    return int(ran.stdout)
+
+
+@pytest.mark.parametrize("to_server", [True, False])
+def test_a_copy_that_is_killed_again_and_again_goes_on(
+    filled: Path, empty: str, tmp_path: Path, to_server: bool
+) -> None:
+    """Each dies after five steps of five rows, wherever that is; together they come to the end."""
+    target = empty if to_server else str(tmp_path / "target.db")
+    deaths = 0
+    while (kept := copy_killed(filled, target, 5)) is None:
+        deaths += 1
+        assert deaths < 30
+        with pytest.raises(LibraryError, match="not complete; run the same"):
+            opened(target)
+    whole = copy_library(filled, tmp_path / "whole.db")
+    assert deaths >= 3
+    assert 0 < kept <= sum(each.rows for each in whole.tables)
+    with opened(target, name=FACETED) as library, opened(str(filled), name=FACETED) as source:
+        assert library.tracks() == source.tracks()
+        assert library.judgements() == source.judgements()
+        assert shown(library.similar(4)) == shown(source.similar(4))
+    again = copy_library(target, tmp_path / "again.db")
+    assert again.tables == whole.tables
+
+
+@pytest.mark.parametrize("to_server", [True, False])
+def test_a_copy_of_what_has_changed_since_is_never_mixed(
+    filled: Path, empty: str, tmp_path: Path, to_server: bool
+) -> None:
+    target = empty if to_server else str(tmp_path / "target.db")
+    assert copy_killed(filled, target, 20) is None
+    with opened(str(filled), name=FACETED) as source:
+        # What is new comes after what is there.
+        source.like(7)
+    assert copy_killed(filled, target, 3) is None
+    with opened(str(filled), name=FACETED) as source:
+        # What is there is another.
+        tag_track(tmp_path / "music/003.wav", artist="Somebody else", title="Another")
+        os.remove(tmp_path / "music/001.wav")
+        source.scan([tmp_path / "music"])
+    report = copy_library(filled, target)
+    assert report.kept_rows == 0
+    assert report.tables == copy_library(filled, tmp_path / "whole.db").tables
+    with opened(target, name=FACETED) as library, opened(str(filled), name=FACETED) as source:
+        assert library.tracks() == source.tracks()
+        assert library.judgements() == source.judgements()
+        assert library.track("another").artist == "Somebody else"
 
 
 def test_the_commands(filled: Path, empty: str) -> None:

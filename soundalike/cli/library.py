@@ -53,8 +53,9 @@ def copy(source: str, target: str, as_json: bool) -> None:
     number of its rows and a digest of their content are shown, which are the same in both. The
     files of music stay where they are.
 
-    A copy that is interrupted can be run again: it begins anew, and until it is complete nothing
-    opens TARGET. Do not scan into SOURCE meanwhile: what comes later is not copied.
+    A copy that is interrupted can be run again: it goes on where it stopped, or begins anew where
+    SOURCE has changed since in what was copied. Until it is complete nothing opens TARGET. Do not
+    scan into SOURCE meanwhile: what comes later is not copied.
     """
     from soundalike.library.copying import copy_library
 
@@ -71,6 +72,8 @@ def _print(report: CopyReport) -> None:
         [Column("table"), Column("rows", justify="right"), Column("digest of the rows")],
         [[each.table, f"{each.rows:,}", each.digest] for each in report.tables],
     )
+    if report.kept_rows:
+        echo(f"{show_count(report.kept_rows, 'row')} had been copied before, and are the same")
     if report.playlists:
         echo(f"{show_count(report.playlists, 'playlist')} copied")
     note(f"{report.target}: has what {report.source} has, as read again from both")

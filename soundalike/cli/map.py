@@ -135,7 +135,7 @@ def mapped(
         with work_progress() as progress:
             found = map_of(
                 heard.index,
-                opened.path,
+                opened.beside,
                 n_groups=n_groups,
                 again=again,
                 seed=seed or 0,

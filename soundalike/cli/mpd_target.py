@@ -61,7 +61,7 @@ class MpdTarget:
                 else:
                     reason = each.reason if each.track is None else "MPD does not have it"
                     gone.append((entry_name(each.entry), reason or "no track fits"))
-            kept = Kept(opened.path, mpd.address.url)
+            kept = Kept(opened.keeping, mpd.address.url)
             made = put_playlist(mpd, self._name, uris, kept, replace=self._replace)
         note_gone([*gone, *made.gone], self._name)
         how = "new" if made.is_new else "replaced"

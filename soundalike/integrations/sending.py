@@ -10,7 +10,6 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, replace
-from hashlib import sha256
 from pathlib import Path
 from typing import Literal
 from urllib.parse import quote, unquote
@@ -290,15 +289,8 @@ class Sender:
 
 def _folder(library: Library) -> Path | None:
     """Where a library keeps what it has put on servers; None for one in memory."""
-    if library.path is not None:
-        return library.path.with_name(f"{library.path.name}.sent")
-    if library.location.startswith("sqlite"):
-        return None
-    from platformdirs import user_data_path
-
-    # A library on a database server has nothing beside it.
-    name = sha256(library.location.encode()).hexdigest()[:16]
-    return user_data_path("soundalike", appauthor=False) / f"{name}.sent"
+    keeping = library.keeping
+    return None if keeping is None else keeping.with_name(f"{keeping.name}.sent")
 
 
 def _file_in(folder: Path, playlist_id: str) -> Path:

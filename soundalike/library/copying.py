@@ -2,36 +2,43 @@
 
 All tables are copied with the ids of their rows, so that what people wrote down stays right; what
 a kind of database has beside them (indexes of words, vectors) is made anew. Until the copy is
-complete and was read again, the target is marked: whoever opens it is told so. A copy that was
-interrupted is begun again by the same copy.
+complete and was read again, the target is marked: whoever opens it is told so.
+
+**A copy that was interrupted** goes on when the same copy is run again. Rows come in the order of
+their keys, so what the target has is what the source began with. Whether it still does is found out
+by comparing these rows with those of the source as it is now, one by one: where all are the same,
+the others are added; else the target is emptied, and all is copied anew. Either way the target has
+one state of the source in the end, never two.
 """
 
 from __future__ import annotations
 
 import hashlib
-import json
 import os
 import shutil
 import struct
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Generator, Iterable, Sequence
+from contextlib import closing, suppress
 from dataclasses import dataclass
+from itertools import chain, islice
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeAlias
 
-from sqlalchemy import Connection, Table, delete, func, insert, select
+from sqlalchemy import JSON, Connection, Integer, Table, Text, cast, delete, func, select
 
 from soundalike.errors import InvalidArgument, LibraryError, OutputError, printable
 from soundalike.files import why
 from soundalike.library.storage import vector_search
-from soundalike.library.storage.database import Database
+from soundalike.library.storage.database import Database, playlists_of
 from soundalike.library.storage.schema import SCHEMA_VERSION, analyses, changes, metadata, tracks
 
 __all__ = ["CopiedTable", "CopyReport", "copy_library"]
 
-# Of excerpts, the largest rows, some megabytes.
-_ROWS_AT_ONCE = 200
+# Of excerpts, the largest rows, some twenty megabytes.
+_ROWS_AT_ONCE = 1000
 _MOST_SUM = 2**256
 Progress = Callable[[str, int, int], None]
+Row: TypeAlias = tuple[Any, ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,12 +66,14 @@ class CopyReport:
     source, target : the places, without passwords.
     tables : all tables of a library.
     playlists : files of playlists that were copied.
+    kept_rows : rows that an interrupted copy had brought before, and that stayed.
     """
 
     source: str
     target: str
     tables: tuple[CopiedTable, ...]
     playlists: int
+    kept_rows: int
 
 
 def copy_library(
@@ -96,9 +105,11 @@ def copy_library(
             if read_from.location == written.location:
                 raise InvalidArgument(f"{written.location}: source and target are one library")
             with written.scan_lock():
-                tables = _copy(read_from, written, mark, tell)
-                playlists = _copy_playlists(read_from.playlists, written.playlists)
-            return CopyReport(read_from.location, written.location, tables, playlists)
+                tables, kept = _copy(read_from, written, mark, tell)
+                playlists = _copy_playlists(
+                    playlists_of(read_from.keeping), playlists_of(written.keeping)
+                )
+            return CopyReport(read_from.location, written.location, tables, playlists, kept)
         finally:
             written.close()
     finally:
@@ -110,36 +121,89 @@ def _mark(location: str) -> str:
     return f"copying {SCHEMA_VERSION} {hashlib.sha256(location.encode()).hexdigest()[:16]}"
 
 
-def _copy(source: Database, target: Database, mark: str, tell: Progress) -> tuple[CopiedTable, ...]:
+def _copy(
+    source: Database, target: Database, mark: str, tell: Progress
+) -> tuple[tuple[CopiedTable, ...], int]:
+    """The tables, and how many of their rows an earlier copy had brought."""
     with target.write() as connection:
         if not target.is_unfinished(connection):
             _check_empty(connection, target.location)
             target.set_version(connection, mark)
-        for table in reversed(metadata.sorted_tables):
-            connection.execute(delete(table))
-    done: list[CopiedTable] = []
+            _clear(connection)
     with source.read() as connection:
-        total = sum(_count(connection, table) for table in metadata.sorted_tables)
-        so_far = 0
-        for table in metadata.sorted_tables:
-            digest, rows = _Digest(), 0
-            for some in _parts(connection, table):
-                with target.write() as writing:
-                    writing.execute(insert(table), some)
-                digest.add(table, some)
-                rows += len(some)
-                tell("copying", so_far + rows, total)
-            so_far += rows
-            done.append(CopiedTable(table.name, rows, digest.hex()))
+        copied = None
+        with suppress(_Changed):
+            copied = _copy_tables(connection, target, tell)
+        if copied is None:
+            with target.write() as writing:
+                _clear(writing)
+            copied = _copy_tables(connection, target, tell)
+        done, kept = copied
         last_ids = source.last_ids(connection)
     _make_vectors(target, tell)
     with target.write() as connection:
         target.set_last_ids(connection, last_ids)
-        vector_search.count_anew(connection)
+    target.settle()
     _compare(target, done, tell)
     with target.write() as connection:
         target.set_version(connection, SCHEMA_VERSION)
-    return tuple(done)
+    return tuple(done), kept
+
+
+class _Changed(Exception):
+    """What an earlier copy brought is no longer what the source has."""
+
+
+def _clear(connection: Connection) -> None:
+    for table in reversed(metadata.sorted_tables):
+        connection.execute(delete(table))
+
+
+def _copy_tables(
+    source: Connection, target: Database, tell: Progress
+) -> tuple[list[CopiedTable], int]:
+    """Copy what the target lacks.
+
+    Raises
+    ------
+    _Changed : what it has is not what the source begins with, row by row.
+    """
+    total = sum(_count(source, table) for table in metadata.sorted_tables)
+    found: list[CopiedTable] = []
+    so_far = kept = 0
+    for table in metadata.sorted_tables:
+        digest, n = _Digest(), 0
+        with closing(_parts(source, table)) as parts:
+            rows = chain.from_iterable(parts)
+            with closing(_there(target, table)) as brought:
+                for there in brought:
+                    own = list(islice(rows, len(there)))
+                    if own != there:
+                        raise _Changed
+                    digest.add(own)
+                    n += len(own)
+                    tell("comparing with what is there", so_far + n, total)
+            kept += n
+            while some := list(islice(rows, _ROWS_AT_ONCE)):
+                with target.write() as writing:
+                    target.add_rows(writing, table, some)
+                digest.add(some)
+                n += len(some)
+                tell("copying", so_far + n, total)
+        so_far += n
+        found.append(CopiedTable(table.name, n, digest.hex()))
+    return found, kept
+
+
+def _there(target: Database, table: Table) -> Generator[list[Row], None, None]:
+    """The rows that an earlier copy has brought, in their order; none of a table without an order
+    that both have: that one is emptied."""
+    if not _is_ordered(table):
+        with target.write() as connection:
+            connection.execute(delete(table))
+        return
+    with target.read() as connection:
+        yield from _parts(connection, table)
 
 
 def _check_empty(connection: Connection, location: str) -> None:
@@ -176,7 +240,7 @@ def _compare(target: Database, expected: Sequence[CopiedTable], tell: Progress) 
             table = metadata.tables[each.table]
             digest, rows = _Digest(), 0
             for some in _parts(connection, table):
-                digest.add(table, some)
+                digest.add(some)
                 rows += len(some)
                 done += len(some)
                 tell("comparing", done, total)
@@ -192,23 +256,34 @@ def _count(connection: Connection, table: Table) -> int:
     return connection.scalar(select(func.count()).select_from(table)) or 0
 
 
-def _parts(connection: Connection, table: Table) -> Iterator[list[dict[str, Any]]]:
-    """All rows, some at a time, as they are stored."""
-    found = connection.execute(select(table), execution_options={"yield_per": _ROWS_AT_ONCE})
-    for rows in found.mappings().partitions():
-        yield [dict(row) for row in rows]
+def _parts(connection: Connection, table: Table) -> Generator[list[Row], None, None]:
+    """All rows, some at a time, as they are stored: JSON is text. In the order of their keys, where
+    that is one."""
+    statement = select(
+        *(cast(each, Text) if isinstance(each.type, JSON) else each for each in table.columns)
+    )
+    if _is_ordered(table):
+        statement = statement.order_by(*table.primary_key.columns)
+    options = {"yield_per": _ROWS_AT_ONCE}
+    with connection.execute(statement, execution_options=options) as found:
+        for rows in found.partitions():
+            yield list(map(tuple, rows))
+
+
+def _is_ordered(table: Table) -> bool:
+    """Whether its keys are numbers: two kinds of database sort texts in their own ways."""
+    return all(isinstance(column.type, Integer) for column in table.primary_key.columns)
 
 
 class _Digest:
-    """Of the rows of a table, in any order: two kinds of database sort texts in their own ways."""
+    """Of the rows of a table, in any order."""
 
     def __init__(self) -> None:
         self._sum = 0
 
-    def add(self, table: Table, rows: Sequence[dict[str, Any]]) -> None:
-        names = [column.name for column in table.columns]
+    def add(self, rows: Iterable[Row]) -> None:
         for row in rows:
-            hashed = hashlib.sha256(b"".join(_encoded(row[name]) for name in names))
+            hashed = hashlib.sha256(b"".join(map(_encoded, row)))
             self._sum = (self._sum + int.from_bytes(hashed.digest(), "big")) % _MOST_SUM
 
     def hex(self) -> str:
@@ -219,16 +294,14 @@ def _encoded(value: Any) -> bytes:
     """A value with its type and length, so that no two rows have the same bytes."""
     if value is None:
         return b"n"
-    if isinstance(value, (bool, int)):
-        kind, data = b"i", str(int(value)).encode()
-    elif isinstance(value, float):
-        kind, data = b"f", struct.pack("<d", value)
-    elif isinstance(value, bytes):
+    if isinstance(value, bytes):
         kind, data = b"b", value
     elif isinstance(value, str):
         kind, data = b"s", value.encode("utf-8", "surrogatepass")
+    elif isinstance(value, float):
+        kind, data = b"f", struct.pack("<d", value)
     else:
-        kind, data = b"j", json.dumps(value, sort_keys=True).encode()
+        kind, data = b"i", str(int(value)).encode()
     return kind + struct.pack("<Q", len(data)) + data
 
 

@@ -13,7 +13,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-from sqlalchemy import Connection, and_, not_, or_, select
+from sqlalchemy import Connection, and_, exists, not_, or_, select
 from sqlalchemy.sql import ColumnElement
 
 from soundalike.errors import InvalidArgument, LibraryError
@@ -21,7 +21,7 @@ from soundalike.library.filters import genre_condition
 from soundalike.library.index import Index, IndexKeeper, artist_code
 from soundalike.library.search import search
 from soundalike.library.storage import vector_search
-from soundalike.library.storage.schema import analyses, below, contents, tracks
+from soundalike.library.storage.schema import analyses, below, contents, own_analysis, tracks
 from soundalike.library.view import View
 
 if TYPE_CHECKING:
@@ -64,7 +64,7 @@ def stored(snapshot: Snapshot, keeper: IndexKeeper, asked: Asked) -> Heard | Non
     """What is stored of it; None for what has to be analysed."""
     track = asked.found.track
     ids = [] if track is None else [track.track_id]
-    return View(snapshot, keeper.part(snapshot, ids, {})).heard(asked)
+    return View(snapshot, keeper.part(snapshot, ids, {})).heard(asked, with_excerpts=False)
 
 
 def search_vectors(
@@ -85,24 +85,22 @@ def search_vectors(
     except InvalidArgument as error:
         raise InvalidArgument(f"{snapshot.space.id}: {error}") from None
     conditions = _conditions(snapshot, limits)
-    nearest = vector_search.Nearest(connection, snapshot.space, query, where=conditions)
+    nearest = vector_search.Nearest(connection, snapshot.model_id, query, where=conditions)
     if approximate and not nearest.has_index:
         raise InvalidArgument(
             f"there is no index of the vectors of {snapshot.space.id}: make it with `soundalike "
             f"library index` (in Python: Library.index_vectors), or search exactly"
         )
     own = [seed.track.track_id] if seed.track is not None else []
-    if conditions:
-        # The copies of the seed, which no limits may hide: they are told beside the matches.
-        near = vector_search.Nearest(connection, snapshot.space, query)
-        own += [track_id for track_id, _ in near(_MORE, approximate=approximate)]
     margin = _ERROR * max(1.0, float(np.linalg.norm(query)))
-    counts = snapshot.count_by_status()
-    wanted = _EACH * k + _MORE
+    counts = keeper.counts(snapshot)
+    wanted = max(_EACH * k + _MORE, View.pool_size(k))
     while True:
-        found = nearest(wanted, approximate=approximate)
-        ids = [track_id for track_id, _ in found]
+        look = nearest(wanted, approximate=approximate)
+        ids = [track_id for track_id, _ in look.found]
         if conditions:
+            # The copies of the seed, which no limits may hide: they are told beside the matches.
+            ids += look.barred
             ids += _with_their_audio(connection, ids)
         part = keeper.part(snapshot, [*ids, *own], counts)
         _tell_artists(snapshot, part, limits)
@@ -115,11 +113,11 @@ def search_vectors(
             min_percentile=None,
             weights=weights,
         )
-        if len(found) < wanted:
+        if look.least is None:
             break
         is_full = len(result.matches) == k
         # What was not looked at is at most so alike.
-        if is_full and (approximate or result.matches[-1].similarity >= found[-1][1] + margin):
+        if is_full and (approximate or result.matches[-1].similarity >= look.least + margin):
             break
         wanted *= _GROWTH
     return replace(result, searched=counts["analysed"] - (len(part) - result.searched))
@@ -162,10 +160,13 @@ def _conditions(snapshot: Snapshot, limits: Limits) -> list[ColumnElement[bool]]
     for asked, must in ((limits.only, True), (limits.never, False)):
         each = _of_filter(snapshot, asked)
         found += each if must else map(not_, each)
+    length = []
     if limits.min_length_s is not None:
-        found.append(analyses.c.duration_s >= limits.min_length_s - 0.001)
+        length.append(analyses.c.duration_s >= limits.min_length_s - 0.001)
     if limits.max_length_s is not None:
-        found.append(analyses.c.duration_s <= limits.max_length_s + 0.001)
+        length.append(analyses.c.duration_s <= limits.max_length_s + 0.001)
+    if length:
+        found.append(exists().where(own_analysis(snapshot.model_id or 0), *length))
     return found
 
 
@@ -185,8 +186,7 @@ def _of_filter(snapshot: Snapshot, asked: Filter) -> list[ColumnElement[bool]]:
             for one in asked.years
         ]
         within: Any = or_(*each)
-        has_it = select(contents.c.id).where(within)
-        found.append(tracks.c.content_id.in_(has_it))
+        found.append(exists().where(contents.c.id == tracks.c.content_id, within))
     return found
 
 

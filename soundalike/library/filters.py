@@ -11,11 +11,12 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
-from sqlalchemy import select
+from sqlalchemy import exists, select
 from sqlalchemy.sql import ColumnElement
 
 from soundalike.errors import InvalidArgument, printable
 from soundalike.library.storage.schema import below, contents, tracks
+from soundalike.library.storage.sets import one_of
 from soundalike.library.words import genre_names
 from soundalike.similarity.select import Barred
 
@@ -33,6 +34,7 @@ _FACTS = select(
     contents.c.tags["genre"].as_string(),
     contents.c.tags["year"].as_integer(),
 ).order_by(contents.c.id)
+_FACTS_OF_SOME = _FACTS.where(one_of(contents.c.id, "content_ids"))
 _PATHS = select(tracks.c.id, tracks.c.path)
 # Genres that a message offers.
 _OFFERED = 5
@@ -83,7 +85,7 @@ def genre_condition(snapshot: Snapshot, asked: Filter) -> ColumnElement[bool]:
         for text in snapshot.connection.scalars(select(genre).distinct())
         if wanted & set(genre_names(text))
     ]
-    return tracks.c.content_id.in_(select(contents.c.id).where(genre.in_(texts)))
+    return exists().where(contents.c.id == tracks.c.content_id, genre.in_(texts))
 
 
 def _rules(
@@ -198,10 +200,9 @@ def _read_facts(index: Index, snapshot: Snapshot) -> _Facts:
     # The texts of tags by their numbers: there are few for many tracks.
     numbers: dict[str | None, int] = {None: 0}
     content_ids, of_genre, of_year = [], [], []
-    facts = _FACTS
-    if index.is_part:
-        facts = facts.where(contents.c.id.in_(np.unique(index.content_ids).tolist()))
-    for content_id, genre, year in snapshot.connection.execute(facts):
+    some = {"content_ids": np.unique(index.content_ids).tolist()} if index.is_part else {}
+    facts = _FACTS_OF_SOME if index.is_part else _FACTS
+    for content_id, genre, year in snapshot.connection.execute(facts, some):
         content_ids.append(content_id)
         of_genre.append(numbers.setdefault(genre, len(numbers)))
         of_year.append(year or 0)

@@ -14,12 +14,12 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
-from sqlalchemy import Select
 
 from soundalike.errors import SoundalikeError
 from soundalike.library.changes import NO_TRACK, Position, changed_since
 from soundalike.library.naming import Roots, album_folder
 from soundalike.library.rows import Room, Rows, merged, spare
+from soundalike.library.statements import rows_of_all, rows_of_tracks
 from soundalike.library.storage.encoding import decode_embeddings
 from soundalike.library.storage.index_file import (
     FileRows,
@@ -28,7 +28,6 @@ from soundalike.library.storage.index_file import (
     read_with_rows,
     write_arrays,
 )
-from soundalike.library.storage.schema import analyses, contents, tracks
 from soundalike.library.words import album_key, artist_key
 from soundalike.similarity.codes import LEAST_ENCODED
 from soundalike.similarity.distribution import PairDistribution
@@ -230,6 +229,7 @@ class IndexKeeper:
         self._on_damage = on_damage
         self._kept: Index | None = None
         self._unwritten = 0
+        self._counted: tuple[tuple[str, Position], Mapping[str, int]] | None = None
         self._lock = threading.Lock()
 
     def current(self, snapshot: Snapshot) -> Index:
@@ -251,6 +251,14 @@ class IndexKeeper:
                 # Of these, a question looks at few, each in another place.
                 let_go(found.embeddings, found._in_file)
             return found
+
+    def counts(self, snapshot: Snapshot) -> Mapping[str, int]:
+        """The tracks by status, counted once for each state of the library."""
+        with self._lock:
+            state = snapshot.space.id, snapshot.position
+            if self._counted is None or self._counted[0] != state:
+                self._counted = state, snapshot.count_by_status()
+            return self._counted[1]
 
     def part(
         self, snapshot: Snapshot, track_ids: Sequence[int], counts: Mapping[str, int]
@@ -375,9 +383,10 @@ class IndexKeeper:
 
     def _parts(self, snapshot: Snapshot) -> Iterator[Rows]:
         """The rows of all tracks as the database has them now, some at a time; one at least."""
-        statement = _columns_of(snapshot).execution_options(yield_per=_PART_ROWS)
+        statement = rows_of_all(snapshot.space.name, snapshot.space.version)
         is_any = False
-        for found in snapshot.connection.execute(statement).partitions():
+        options = {"yield_per": _PART_ROWS}
+        for found in snapshot.connection.execute(statement, execution_options=options).partitions():
             is_any = True
             yield self._rows(snapshot, found)
         if not is_any:
@@ -385,11 +394,11 @@ class IndexKeeper:
 
     def _some(self, snapshot: Snapshot, track_ids: Sequence[int], batch: int = _BATCH) -> Rows:
         """The rows of some tracks, as the database has them now."""
-        statement = _columns_of(snapshot)
+        statement = rows_of_tracks(snapshot.space.name, snapshot.space.version)
         found: list[Any] = []
         for start in range(0, len(track_ids), batch):
-            some = statement.where(tracks.c.id.in_(track_ids[start : start + batch]))
-            found += snapshot.connection.execute(some).all()
+            some = {"track_ids": track_ids[start : start + batch]}
+            found += snapshot.connection.execute(statement, some).all()
         return self._rows(snapshot, found)
 
     def _rows(self, snapshot: Snapshot, found: Sequence[Any]) -> Rows:
@@ -410,23 +419,6 @@ class IndexKeeper:
             album_codes=np.array(album_codes, np.int64)[whole],
             durations_s=np.array(durations, np.float32)[whole],
         )
-
-
-def _columns_of(snapshot: Snapshot) -> Select[Any]:
-    """What rows are made of, by track id."""
-    statement = snapshot.searchable(
-        tracks.c.id,
-        tracks.c.content_id,
-        tracks.c.path,
-        analyses.c.duration_s,
-        contents.c.audio_digest,
-        contents.c.tags["artist"].as_string(),
-        contents.c.tags["album"].as_string(),
-        contents.c.tags["album_artist"].as_string(),
-        analyses.c.embedding,
-    )
-    statement = statement.join(contents, contents.c.id == tracks.c.content_id)
-    return statement.order_by(tracks.c.id)
 
 
 def _codes(

@@ -236,15 +236,9 @@ class Reader:
     ) -> SimilarResult:
         from soundalike.library.database_search import asked_track, search_vectors, stored
 
-        with self._database.read() as connection:
-            snapshot = self._snapshot(connection)
-            asked = asked_track(snapshot, self._index, seed)
-            heard = stored(snapshot, self._index, asked)
-        if heard is None:
-            heard = self._hear(asked, snapshot.space)
-        with self._database.read() as connection:
+        def answer(snapshot: Snapshot, heard: Heard) -> SimilarResult:
             return search_vectors(
-                Snapshot(connection, snapshot.space),
+                snapshot,
                 self._index,
                 heard,
                 k=k,
@@ -252,6 +246,16 @@ class Reader:
                 limits=limits,
                 approximate=approximate,
             )
+
+        with self._database.read() as connection:
+            snapshot = self._snapshot(connection)
+            asked = asked_track(snapshot, self._index, seed)
+            heard = stored(snapshot, self._index, asked)
+            if heard is not None:
+                return answer(snapshot, heard)
+        heard = self._hear(asked, snapshot.space)
+        with self._database.read() as connection:
+            return answer(Snapshot(connection, snapshot.space), heard)
 
     def index_vectors(self, *, drop: bool) -> int:
         from soundalike.library.database_search import index_vectors

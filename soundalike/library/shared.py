@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 from soundalike.arguments import whole_number
 from soundalike.library.checks import checked_weights, seed_queries
 from soundalike.library.limits import NO_LIMITS, Limits
+from soundalike.library.storage.database import playlists_of
 
 if TYPE_CHECKING:
     from soundalike.library.reader import Reader
@@ -32,9 +33,15 @@ class Shared:
         return self._database.beside
 
     @property
+    def keeping(self) -> Path | None:
+        """The same of files that this machine keeps and that are no caches: playlists, old values
+        of tags, what was put on servers and players."""
+        return self._database.keeping
+
+    @property
     def playlists_folder(self) -> Path | None:
         """Where the server keeps playlists, unless told otherwise; None for a library in memory."""
-        return self._database.playlists
+        return playlists_of(self.keeping)
 
     def similar_in_database(
         self,

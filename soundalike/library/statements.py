@@ -18,8 +18,10 @@ from soundalike.library.storage.schema import (
     models,
     own_analysis,
     own_failure,
+    searchable_tracks,
     tracks,
 )
+from soundalike.library.storage.sets import one_of
 
 __all__ = [
     "CONTENT_OF_TRACK",
@@ -31,6 +33,8 @@ __all__ = [
     "fingerprints_of_tracks",
     "model_row",
     "music_of_tracks",
+    "rows_of_all",
+    "rows_of_tracks",
     "starts_of_tracks",
     "tracks_with_ids",
 ]
@@ -84,9 +88,36 @@ def every_track(name: str, version: str) -> Select[Any]:
 
 
 @lru_cache(maxsize=8)
+def rows_of_all(name: str, version: str) -> Select[Any]:
+    """What the rows of an index are made of, by track id."""
+    return (
+        searchable_tracks(
+            model_row(name, version),
+            tracks.c.id,
+            tracks.c.content_id,
+            tracks.c.path,
+            analyses.c.duration_s,
+            contents.c.audio_digest,
+            contents.c.tags["artist"].as_string(),
+            contents.c.tags["album"].as_string(),
+            contents.c.tags["album_artist"].as_string(),
+            analyses.c.embedding,
+        )
+        .join(contents, contents.c.id == tracks.c.content_id)
+        .order_by(tracks.c.id)
+    )
+
+
+@lru_cache(maxsize=8)
+def rows_of_tracks(name: str, version: str) -> Select[Any]:
+    """The same for some tracks, ``track_ids``."""
+    return rows_of_all(name, version).where(one_of(tracks.c.id, "track_ids"))
+
+
+@lru_cache(maxsize=8)
 def tracks_with_ids(name: str, version: str) -> Select[Any]:
     """The same for some tracks, ``track_ids``."""
-    some = tracks.c.id.in_(bindparam("track_ids", expanding=True))
+    some = one_of(tracks.c.id, "track_ids")
     return every_track(name, version).where(some)
 
 
@@ -156,5 +187,5 @@ def _of_excerpts(name: str, version: str, *columns: ColumnElement[Any]) -> Selec
         .select_from(tracks)
         .join(analyses, and_(analyses.c.content_id == tracks.c.content_id, is_own))
         .join(excerpts, excerpts.c.analysis_id == analyses.c.id)
-        .where(tracks.c.id.in_(bindparam("track_ids", expanding=True)))
+        .where(one_of(tracks.c.id, "track_ids"))
     )

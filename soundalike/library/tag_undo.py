@@ -39,9 +39,10 @@ class UndoEntry:
     after: Fields
 
 
-def default_undo_file(library: Path) -> Path:
-    """A new file by the time of day, in a folder beside the library."""
-    folder = library.with_name("tag-undo")
+def default_undo_file(keeping: Path) -> Path:
+    """A new file by the time of day, in a folder beside the library, or beside what else is kept
+    of one on a server (``Library.keeping``)."""
+    folder = keeping.with_name("tag-undo")
     now = f"{datetime.now():%Y-%m-%d %H-%M-%S}"
     names = (f"{now}{'' if number == 1 else f' ({number})'}.jsonl" for number in count(1))
     return next(folder / name for name in names if not os.path.lexists(folder / name))

@@ -91,10 +91,9 @@ class Tagging:
         undo = None
         if not dry_run:
             if undo_file is None:
-                path = self._database.path
-                if path is None:
+                if self._database.keeping is None:
                     raise InvalidArgument("undo_file must be named for a library in memory")
-                undo_file = default_undo_file(path)
+                undo_file = default_undo_file(self._database.keeping)
             undo = UndoLog(Path(undo_file))
         with self._tag_run(wishes, undo, stop) as (run, interrupt):
             return run.write(track_ids, progress, interrupt)

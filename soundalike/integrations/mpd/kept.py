@@ -27,12 +27,12 @@ class Kept:
 
     Parameters
     ----------
-    library : the database file; None for a library in memory, of which nothing is kept.
+    keeping : ``Library.keeping``; None for a library in memory, of which nothing is kept.
     url : of the MPD.
     """
 
-    def __init__(self, library: Path | None, url: str) -> None:
-        self._path = None if library is None else library.with_name(f"{library.name}.mpd")
+    def __init__(self, keeping: Path | None, url: str) -> None:
+        self._path = None if keeping is None else keeping.with_name(f"{keeping.name}.mpd")
         self._url = url
         self._unkept: dict[str, Any] = {}
 

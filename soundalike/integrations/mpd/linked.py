@@ -131,7 +131,7 @@ def link(
     LibraryError, OutputError : the library, or what is kept beside it, cannot be written.
     """
     url = mpd.address.url
-    kept = Kept(library.path, url)
+    kept = Kept(library.keeping, url)
     if not len(library.index()):
         raise InvalidArgument(
             f"{library.location}: no track is analysed yet: scan the folder that MPD plays from "
@@ -180,7 +180,7 @@ def linked(
     ------
     As :func:`link`; or none of the songs can be found.
     """
-    kept = Kept(library.path, mpd.address.url)
+    kept = Kept(library.keeping, mpd.address.url)
     folder, _ = _music_directory(mpd, music_directory, kept)
     found: Links | None = None
     if kept.read().get("state") == _state(library, mpd, folder):

@@ -125,7 +125,7 @@ class FetchedScan:
         with (
             self._database.scan_lock(),
             StopOnInterrupt(stop_event) as stop,
-            _folder(self._database.path) as folder,
+            _folder(self._database.beside) as folder,
         ):
             self._session = Transactions(self._database, self._model, self._lineage)
             self._look(server, songs, wanted, folder, retry=retry)
@@ -399,18 +399,18 @@ class FetchedScan:
 
 
 @contextmanager
-def _folder(database: Path | None) -> Iterator[Path]:
+def _folder(beside: Path | None) -> Iterator[Path]:
     """Where files lie that were fetched; what a killed run left there goes first.
 
     Raises
     ------
     OutputError : it cannot be made.
     """
-    if database is None:
+    if beside is None:
         with tempfile.TemporaryDirectory(prefix="soundalike-") as name:
             yield Path(name)
         return
-    folder = database.with_name(f"{database.name}.fetched")
+    folder = beside.with_name(f"{beside.name}.fetched")
     try:
         if folder.exists():
             shutil.rmtree(folder)

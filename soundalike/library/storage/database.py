@@ -6,9 +6,9 @@ import os
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
-from sqlalchemy import Connection, delete, false, text
+from sqlalchemy import Connection, Table, delete, false, text
 from sqlalchemy.engine import make_url
 from sqlalchemy.exc import ArgumentError, DBAPIError
 
@@ -20,7 +20,7 @@ from soundalike.library.storage.sqlite import SQLite, url_of_path
 if TYPE_CHECKING:
     from soundalike.library.storage.backend import Backend
 
-__all__ = ["Database", "backend_of"]
+__all__ = ["Database", "backend_of", "playlists_of"]
 
 _MIGRATIONS = Path(__file__).parent / "migrations"
 
@@ -46,7 +46,7 @@ class Database:
     is_shared : whether other machines may use it at the same time, which see other files.
     beside : what the names of the files begin with that are kept of the library on this machine,
         such as its index; None for a library in memory.
-    playlists : the folder of its playlists, where no other is named; None as above.
+    keeping : the same of files that are no caches, such as playlists, and old values of tags.
 
     Raises
     ------
@@ -80,7 +80,7 @@ class Database:
             self._bring_up_to_date(create)
             with self.read() as connection:
                 self.beside = self._backend.beside(connection)
-            self.playlists = self._backend.playlists(self.beside)
+            self.keeping = self._backend.keeping(self.beside)
             self._file_id = self._backend.file_id()
         except BaseException:
             self.engine.dispose()
@@ -131,6 +131,15 @@ class Database:
     def set_last_ids(self, connection: Connection, last_ids: Mapping[str, int]) -> None:
         """Give out none of these, nor of those that are there."""
         self._backend.set_last_ids(connection, last_ids)
+
+    def add_rows(self, connection: Connection, table: Table, rows: Sequence[Sequence[Any]]) -> None:
+        """Add many rows as they are stored: a value for each column, JSON as its text."""
+        self._backend.add_rows(connection, table, rows)
+
+    def settle(self) -> None:
+        """Have the database take note that much was written: it answers quicker then."""
+        with self._errors():
+            self._backend.settle(self.engine)
 
     @contextmanager
     def read(self) -> Iterator[Connection]:
@@ -195,6 +204,7 @@ class Database:
         )
         with self.write(when_read_only=advice if version else None) as connection:
             if self._version(connection) != SCHEMA_VERSION:
+                self._backend.prepare_tables(connection)
                 _upgrade(connection)
 
     def _version(self, connection: Connection) -> str | None:
@@ -243,6 +253,11 @@ class Database:
 def _stored_version(connection: Connection) -> str | None:
     found = connection.execute(text("SELECT version_num FROM alembic_version")).scalar()
     return None if found is None else str(found)
+
+
+def playlists_of(keeping: Path | None) -> Path | None:
+    """The folder of a library's playlists, where no other is named; None in memory."""
+    return None if keeping is None else keeping.with_name(f"{keeping.name}.playlists")
 
 
 def backend_of(location: str | os.PathLike[str]) -> Backend:

@@ -30,13 +30,14 @@ from hashlib import blake2b
 from pathlib import Path
 from typing import Any
 
-from sqlalchemy import Connection, Engine, create_engine, event, func, select, text
+from sqlalchemy import Connection, Engine, Table, create_engine, event, func, select, text
 from sqlalchemy.engine import URL
 from sqlalchemy.exc import ArgumentError, SQLAlchemyError
 
 from soundalike.errors import InvalidArgument, LibraryError, MissingExtra
 from soundalike.library.storage.backend import WRITES
-from soundalike.library.storage.postgresql_search import make_vectors, make_word_index
+from soundalike.library.storage.postgresql_bulk import add_rows
+from soundalike.library.storage.postgresql_search import make_vectors, make_word_index, settle
 from soundalike.library.storage.schema import metadata
 
 __all__ = ["PostgreSQL", "is_own_table", "make_own"]
@@ -48,15 +49,20 @@ _IDLE_TIMEOUT_S = 300
 _CONNECT_TIMEOUT_S = 10
 # More locks than this and the server may have no room for those of others.
 _MOST_LOCKS = 200
+# Earlier ones have no vectors of 16 bits (0.7), or do not go on with a filtered search (0.8).
+_LEAST_PGVECTOR = (0, 8)
 _WRITER = int.from_bytes(b"soundal", "big")
 _OWN_TABLES = ("library_id", "vectors")
 _OWN_INDEXES = ("ix_tracks_own_words",)
 
+_NO_PGVECTOR = (
+    "the server lacks the extension pgvector; install it there (Debian: postgresql-NN-pgvector; "
+    "where Debian has none, PostgreSQL's own packages for Debian do)"
+)
 # In the order of the server's own manual, "PostgreSQL Error Codes"; a prefix stands for its class.
 _ADVICE = {
     "08": "the connection to the server was lost; what was stored is kept, run the command again",
-    "0A000": "the server lacks the extension pgvector; install it there (Debian: "
-    "postgresql-NN-pgvector)",
+    "0A000": _NO_PGVECTOR,
     "22021": "the database cannot hold this text; it must be made with ENCODING 'UTF8'",
     "25006": "the database cannot be written; use a user and a server that may write",
     "25P03": "a transaction had to wait too long for this program; run the command again, what was "
@@ -70,6 +76,8 @@ _ADVICE = {
     "53300": "the server has no connection left; try again later, or raise its max_connections",
     "53": "the server is short of something; try again later",
     "55P03": "another program has been writing for long; try again later",
+    # Servers before 15 say that a file is missing where an extension is.
+    "58P01": _NO_PGVECTOR,
     "57": "the server ended the connection; what was stored is kept, run the command again",
 }
 # The driver tells of a connection that could not be made by the server's text alone.
@@ -181,6 +189,27 @@ class PostgreSQL:
                 f"all names; make one with createdb --encoding UTF8 --template template0"
             )
 
+    def prepare_tables(self, connection: Connection) -> None:
+        """See to it that the database has pgvector, and one that is new enough.
+
+        Raises
+        ------
+        LibraryError : it is too old.
+        sqlalchemy.exc.DBAPIError : the server has none, or this user may not make the extension.
+        """
+        connection.exec_driver_sql("CREATE EXTENSION IF NOT EXISTS vector")
+        found = "SELECT extversion FROM pg_catalog.pg_extension WHERE extname = 'vector'"
+        version = str(connection.exec_driver_sql(found).scalar())
+        numbers = tuple(int(part) for part in version.split(".")[:2] if part.isdecimal())
+        if numbers < _LEAST_PGVECTOR:
+            least = ".".join(map(str, _LEAST_PGVECTOR))
+            raise LibraryError(
+                f"{self.location}: the database has pgvector {version}, and {least} is the least "
+                f"that will do: install a newer one on the server (PostgreSQL's own packages for "
+                f"Debian have it as postgresql-NN-pgvector), then have an administrator run ALTER "
+                f"EXTENSION vector UPDATE in this database"
+            )
+
     def table_names(self, connection: Connection) -> set[str]:
         statement = "SELECT tablename FROM pg_catalog.pg_tables WHERE schemaname = current_schema()"
         return set(connection.exec_driver_sql(statement).scalars())
@@ -216,6 +245,17 @@ class PostgreSQL:
                         {"name": name, "last": last},
                     )
 
+    @staticmethod
+    def add_rows(connection: Connection, table: Table, rows: Sequence[Sequence[Any]]) -> None:
+        """Add rows as they are stored, with a value for each column; JSON is text."""
+        add_rows(connection, table, rows)
+
+    @staticmethod
+    def settle(engine: Engine) -> None:
+        """Have the server take note of what was written at once."""
+        with engine.connect().execution_options(isolation_level="AUTOCOMMIT") as connection:
+            settle(connection)
+
     def file_id(self) -> None:
         """None: nobody replaces a database unnoticed."""
 
@@ -232,13 +272,16 @@ class PostgreSQL:
             place.mkdir(parents=True, exist_ok=True)
         return place / "library"
 
-    def playlists(self, beside: Path | None) -> Path | None:
-        """Where the playlists are kept by default: no cache, though it lies by the same key."""
+    def keeping(self, beside: Path | None) -> Path | None:
+        """The same of what is no cache, though it lies by the same key."""
         from platformdirs import user_data_path
 
         if beside is None:
             return None
-        return user_data_path("soundalike", appauthor=False) / f"{beside.parent.name}.playlists"
+        folder = user_data_path("soundalike", appauthor=False)
+        with suppress(OSError):
+            folder.mkdir(parents=True, exist_ok=True)
+        return folder / beside.parent.name
 
     def advice(self, error: BaseException | None) -> str | None:
         """What to do about an error of the driver; None for one that is our own fault."""
@@ -379,7 +422,6 @@ def _tell_schema() -> None:
 def make_own(connection: Connection) -> None:
     """Make what a library on PostgreSQL has beside the common tables: the key by which a machine
     finds its files, an index of words, and vectors to search by."""
-    connection.execute(text("CREATE EXTENSION IF NOT EXISTS vector"))
     connection.execute(text("CREATE TABLE library_id (id text PRIMARY KEY)"))
     # Drawn anew where the library is copied, since both go their own ways from there.
     connection.execute(text("INSERT INTO library_id VALUES (gen_random_uuid()::text)"))

@@ -12,38 +12,44 @@ approximate search (HNSW) is one of the vectors of one model.
 
 from __future__ import annotations
 
+import struct
 from collections import Counter
 from collections.abc import Sequence
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 from sqlalchemy import (
+    CTE,
     Column,
     Connection,
     Double,
     Integer,
     MetaData,
+    Select,
     Table,
     Text,
     and_,
     cast,
     exists,
     func,
-    insert,
     literal,
     literal_column,
+    or_,
     select,
     text,
+    true,
 )
 from sqlalchemy.dialects.postgresql import TSQUERY
 from sqlalchemy.sql import ColumnElement
 from sqlalchemy.types import UserDefinedType
 
+from soundalike.library.storage.postgresql_bulk import copy_rows
 from soundalike.library.storage.schema import analyses, metadata, own_failure, tracks
 
 __all__ = [
-    "count_anew",
+    "Look",
     "drop_hnsw",
     "follow",
     "has_hnsw",
@@ -52,6 +58,8 @@ __all__ = [
     "make_vectors",
     "make_word_index",
     "nearest",
+    "nearest_of_some",
+    "settle",
     "shared_parts",
     "word_parts",
     "word_starts",
@@ -64,10 +72,12 @@ _WORDS = (
     "regexp_replace(tracks.words, '(\\S{250}\\S{250})\\S*', '\\1', 'g'), '\\s+'), ''))"
 )
 _PART = 3
-_ROWS_AT_ONCE = 500
+_ROWS_AT_ONCE = 1000
 # Of an approximate search: how many vectors it keeps in view, and how many it looks at before it
 # gives up to find more that the filters leave.
 _LEAST_EF, _MOST_EF, _MOST_SCANNED = 200, 1000, 200_000
+# As many of the nearest are told that do not fit: the copies of what is asked for are among them.
+_BARRED = 100
 _INDEX_MEMORY = "1GB"
 
 
@@ -138,8 +148,18 @@ vectors = Table(
     MetaData(),
     Column("analysis_id", Integer, primary_key=True, autoincrement=False),
     Column("model_id", Integer, nullable=False),
+    # As in ``analyses``, whose rows are long: a search of all need not read them.
+    Column("content_id", Integer, nullable=False),
     Column("embedding", _HalfVector(), nullable=False),
 )
+
+
+_COLUMNS = {
+    "analysis_id": "int4",
+    "model_id": "int4",
+    "content_id": "int4",
+    "embedding": "bytea",
+}
 
 
 def make_vectors(connection: Connection) -> None:
@@ -148,8 +168,10 @@ def make_vectors(connection: Connection) -> None:
         "CREATE TABLE vectors ("
         "analysis_id integer PRIMARY KEY REFERENCES analyses (id) ON DELETE CASCADE, "
         "model_id integer NOT NULL REFERENCES models (id) ON DELETE CASCADE, "
+        "content_id integer NOT NULL, "
         "embedding halfvec NOT NULL)"
     )
+    connection.exec_driver_sql("CREATE INDEX ix_vectors_content_id ON vectors (content_id)")
 
 
 def follow(connection: Connection, track_ids: Sequence[int]) -> None:
@@ -176,18 +198,24 @@ def make_some(connection: Connection, after: int) -> tuple[int, int] | None:
 
 def _make_missing(connection: Connection, where: ColumnElement[bool]) -> None:
     lacking = (
-        select(analyses.c.id, analyses.c.model_id, analyses.c.embedding)
+        select(analyses.c.id, analyses.c.model_id, analyses.c.content_id, analyses.c.embedding)
         .outerjoin(vectors, vectors.c.analysis_id == analyses.c.id)
         .where(where, vectors.c.analysis_id.is_(None))
     )
     rows = [
-        {"analysis_id": row.id, "model_id": row.model_id, "embedding": as_text(numbers)}
+        (row.id, row.model_id, row.content_id, _sent(numbers))
         for row in connection.execute(lacking)
         # What is damaged is found, and told, where it is read.
         if (numbers := _decoded(row.embedding)) is not None
     ]
     if rows:
-        connection.execute(insert(vectors), rows)
+        copy_rows(connection, vectors.name, _COLUMNS, rows)
+
+
+def _sent(numbers: NDArray[np.float16]) -> bytes:
+    """A vector as pgvector sends and takes it: its size, a number without a meaning, its numbers,
+    the high bytes first."""
+    return struct.pack(">HH", len(numbers), 0) + numbers.astype(">f2").tobytes()
 
 
 def _decoded(encoded: bytes) -> NDArray[np.float16] | None:
@@ -195,6 +223,23 @@ def _decoded(encoded: bytes) -> NDArray[np.float16] | None:
         return None
     numbers = np.frombuffer(encoded, "<f2")
     return numbers if np.isfinite(numbers).all() else None
+
+
+@dataclass(frozen=True, slots=True)
+class Look:
+    """The nearest vectors, and which tracks they are of.
+
+    Attributes
+    ----------
+    found : ids of tracks that may come, and the products of their vectors with the query, the
+        nearest first.
+    barred : ids of tracks among the very nearest that could be found, but for what is asked.
+    least : what was not looked at has no larger product; None where there is no more.
+    """
+
+    found: list[tuple[int, float]]
+    barred: list[int]
+    least: float | None
 
 
 def nearest(
@@ -205,52 +250,94 @@ def nearest(
     where: Sequence[ColumnElement[bool]],
     *,
     approximate: bool,
-) -> list[tuple[int, float]]:
-    """See ``vector_search.Nearest``."""
-    size = len(query)
-    kind = _HalfVector(size)
-    wanted = cast(literal(as_text(query), Text), kind)
+) -> Look:
+    """The tracks of the nearest n vectors, whatever ``where`` leaves of them: distances first, so
+    that only these few are joined with what else is known."""
+    kind = _HalfVector(len(query))
     # The index is one of this very expression, for this very model.
     column: ColumnElement[Any] = (
         cast(vectors.c.embedding, kind) if approximate else vectors.c.embedding
     )
-    far: ColumnElement[float] = column.op("<#>", return_type=Double())(wanted).label("far")
-    # As ``schema.searchable_tracks`` has it, in a form of which the planner guesses rightly how
-    # many rows are left; else it looks them up one by one.
-    failing = exists().where(own_failure(model_id))
-    statement = (
-        select(tracks.c.id, far)
-        .select_from(vectors)
-        .join(analyses, analyses.c.id == vectors.c.analysis_id)
-        .join(tracks, tracks.c.content_id == analyses.c.content_id)
+    far = _far(column, query)
+    nearest_ones = (
+        select(vectors.c.content_id, far.label("far"))
         .where(vectors.c.model_id == literal_column(str(model_id)))
-        .where(tracks.c.missing_at.is_(None), ~failing, *where)
+        .order_by(far)
+        .limit(n)
+        .subquery()
+    )
+    place = func.row_number().over(order_by=nearest_ones.c.far).label("place")
+    near = _once(select(nearest_ones, place), "near")
+    there = _once(
+        select(tracks.c.id, near.c.far, near.c.place, and_(true(), *where).label("fits"))
+        .join_from(near, tracks, tracks.c.content_id == near.c.content_id)
+        .where(tracks.c.missing_at.is_(None), ~exists().where(own_failure(model_id))),
+        "there",
+    )
+    # Its row is there, whatever the tracks are.
+    looked = select(func.count().label("n"), func.max(near.c.far).label("least")).subquery()
+    told = select(there).where(or_(there.c.fits, there.c.place <= _BARRED)).subquery()
+    statement = select(looked, told.c.id, told.c.far, told.c.fits).outerjoin_from(
+        looked, told, true()
+    )
+    if approximate:
+        # As many as are wanted come out of the first look; further ones are looked for from there
+        # on, in order. The planner must not take a look at all vectors for quicker.
+        connection.exec_driver_sql(
+            f"SET LOCAL hnsw.ef_search = {min(max(n, _LEAST_EF), _MOST_EF)}; "
+            "SET LOCAL hnsw.iterative_scan = strict_order; "
+            f"SET LOCAL hnsw.max_scan_tuples = {_MOST_SCANNED}; "
+            "SET LOCAL enable_sort = off"
+        )
+    rows = connection.execute(statement).all()
+    if approximate:
+        connection.exec_driver_sql("SET LOCAL enable_sort = on")
+    known = sorted((each for each in rows if each.id is not None), key=lambda each: each.far)
+    found = [(each.id, -each.far) for each in known if each.fits]
+    barred = [each.id for each in known if not each.fits]
+    return Look(found, barred, None if rows[0].n < n else -rows[0].least)
+
+
+def _once(statement: Select[Any], name: str) -> CTE:
+    """A part of a statement that the server works out once, and by itself."""
+    return statement.cte(name).prefix_with("MATERIALIZED", dialect="postgresql")
+
+
+def nearest_of_some(
+    connection: Connection,
+    model_id: int,
+    query: NDArray[np.float32],
+    n: int,
+    where: Sequence[ColumnElement[bool]],
+) -> Look:
+    """The n nearest tracks of those that ``where`` leaves: for when these are few."""
+    far = _far(vectors.c.embedding, query)
+    statement = (
+        select(tracks.c.id, far.label("far"))
+        .join_from(vectors, tracks, tracks.c.content_id == vectors.c.content_id)
+        .where(vectors.c.model_id == literal_column(str(model_id)))
+        .where(tracks.c.missing_at.is_(None), ~exists().where(own_failure(model_id)), *where)
         .order_by(far)
         .limit(n)
     )
-    settings: dict[str, str] = {}
-    if approximate:
-        # As many as are wanted come out of the first look; where filters take some of them, the
-        # search goes on from there, in order.
-        settings = {
-            "hnsw.ef_search": str(min(max(n, _LEAST_EF), _MOST_EF)),
-            "hnsw.iterative_scan": "strict_order",
-            "hnsw.max_scan_tuples": str(_MOST_SCANNED),
-            "enable_sort": "off",
-        }
-    for name, value in settings.items():
-        connection.exec_driver_sql(f"SET LOCAL {name} = {value}")
     found = [(row.id, -row.far) for row in connection.execute(statement)]
-    if approximate:
-        connection.exec_driver_sql("SET LOCAL enable_sort = on")
-    return found
+    return Look(found, [], found[-1][1] if len(found) == n else None)
 
 
-def count_anew(connection: Connection) -> None:
-    """Have the server look at what its tables hold, by which it chooses how to join them: of
-    itself it does so now and then, and takes a table that was just filled for an empty one."""
+def _far(column: ColumnElement[Any], query: NDArray[np.float32]) -> ColumnElement[float]:
+    """The product with a query, below zero."""
+    # Selected, it is read once: a statement that the server has planned for any query would else
+    # read its text again for each row.
+    wanted = select(cast(literal(as_text(query), Text), _HalfVector(len(query)))).scalar_subquery()
+    return column.op("<#>", return_type=Double())(wanted)
+
+
+def settle(connection: Connection) -> None:
+    """Have the server look at what its tables hold, by which it chooses how to join them, and note
+    which of their pages everybody sees: of itself it does so now and then, and takes a table that
+    was just filled for an empty one. Of a connection without a transaction."""
     for table in (*metadata.tables, vectors.name):
-        connection.exec_driver_sql(f"ANALYZE {table}")
+        connection.exec_driver_sql(f"VACUUM (ANALYZE) {table}")
 
 
 def has_hnsw(connection: Connection, model_id: int) -> bool:
@@ -272,7 +359,7 @@ def make_hnsw(connection: Connection, model_id: int, size: int) -> int:
         f"((embedding::halfvec({size})) halfvec_ip_ops) "
         f"WITH (m = 16, ef_construction = 128) WHERE model_id = {model_id}"
     )
-    count_anew(connection)
+    connection.exec_driver_sql(f"ANALYZE {vectors.name}")
     return connection.scalar(count) or 0
 
 

@@ -21,6 +21,7 @@ from sqlalchemy import (
     Engine,
     Integer,
     Select,
+    Table,
     and_,
     column,
     create_engine,
@@ -231,6 +232,20 @@ class SQLite:
                 put = "UPDATE sqlite_sequence SET seq = max(seq, :seq) WHERE name = :name"
                 connection.execute(text(put), seq)
 
+    def prepare_tables(self, connection: Connection) -> None:
+        """Nothing: SQLite comes with all that they need."""
+
+    @staticmethod
+    def add_rows(connection: Connection, table: Table, rows: Sequence[Sequence[Any]]) -> None:
+        """Add rows as they are stored, with a value for each column; JSON is text."""
+        names = ", ".join(f'"{column.name}"' for column in table.columns)
+        marks = ", ".join("?" for _ in table.columns)
+        statement = f'INSERT INTO "{table.name}" ({names}) VALUES ({marks})'
+        connection.exec_driver_sql(statement, [tuple(row) for row in rows])
+
+    def settle(self, engine: Engine) -> None:
+        """Nothing: the indexes are what a file is searched by, and they are there."""
+
     def file_id(self) -> tuple[int, int] | None:
         """Device and inode of what is at the path; None where nothing is, or in memory."""
         if self.path is None:
@@ -246,9 +261,9 @@ class SQLite:
         return self.path
 
     @staticmethod
-    def playlists(beside: Path | None) -> Path | None:
-        """Where the playlists are kept by default; None in memory."""
-        return None if beside is None else beside.with_name(f"{beside.name}.playlists")
+    def keeping(beside: Path | None) -> Path | None:
+        """The same: nothing beside a database is deleted by those who clear caches."""
+        return beside
 
     def advice(self, error: BaseException | None) -> str | None:
         """What to do about an error of the driver; None for one that is our own fault."""
