@@ -8,12 +8,11 @@ import subprocess
 import sys
 import uuid
 from collections.abc import Iterator
-from http.server import BaseHTTPRequestHandler, HTTPServer
 from pathlib import Path
-from threading import Thread
 from typing import Any
 
 import pytest
+from answering import Answer, answering
 from audio_files import write_audio
 from facet_models import music
 from fakes import FACETED, open_library, write_track
@@ -168,24 +167,13 @@ def test_who_is_wrong_is_told(state: State) -> None:
         ListenBrainz("two words")
 
 
-class Page(BaseHTTPRequestHandler):
-    """Not the API."""
-
-    def do_GET(self) -> None:
-        self.send_response(200)
-        self.end_headers()
-        self.wfile.write(b"<html>hello</html>")
-
-    def log_message(self, *_: object) -> None:
-        pass
-
-
 def test_what_is_no_api_is_told() -> None:
-    with HTTPServer(("127.0.0.1", 0), Page) as page:
-        Thread(target=page.handle_request, daemon=True).start()
-        url = f"http://127.0.0.1:{page.server_port}"
-        with ListenBrainz(TOKEN, url=url) as client, pytest.raises(ServerError, match="no JSON"):
-            client.user()
+    with (
+        answering(lambda _: Answer(b"<html>hello</html>")) as url,
+        ListenBrainz(TOKEN, url=url) as client,
+        pytest.raises(ServerError, match="no JSON"),
+    ):
+        client.user()
     url = f"http://127.0.0.1:{free_port()}"
     with ListenBrainz(TOKEN, url=url) as client, pytest.raises(ServerError, match="be reached"):
         client.user()

@@ -25,6 +25,7 @@ from soundalike.library.link_records import (
     ServerSong,
     Unlinked,
 )
+from soundalike.library.links import server_links
 from soundalike.library.matching import MatchedBy, Sought, match_tracks
 from soundalike.library.reader import Reader
 from soundalike.library.records import Track
@@ -117,6 +118,24 @@ class Linking:
         with self._reader.snapshot() as snapshot:
             before = _links_before(snapshot.connection, name)
             return tuple(_wanted(snapshot, name, by_id, before)[1])
+
+    def tracks_on(self, name: str) -> frozenset[int]:
+        """The ids of the tracks that a server has, as far as searches can find them.
+
+        Raises
+        ------
+        TrackNotFound : no server of this name is linked.
+        InvalidArgument : it has none of them.
+        """
+        with self._reader.view() as view:
+            found = frozenset(server_links(view, name).items)
+        if not found:
+            raise InvalidArgument(
+                f"{name}: none of its songs is linked to a track that is analysed: scan the folder "
+                f"that it plays from (soundalike scan FOLDER), then link it again (soundalike "
+                f"subsonic link {name})"
+            )
+        return found
 
     def songs_of(self, name: str, track_ids: Sequence[int]) -> dict[int, str]:
         """The id of the song of a server that each track is; tracks without one are left out.
