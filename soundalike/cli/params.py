@@ -291,13 +291,25 @@ def without_password(ctx: click.Context, param: click.Parameter, value: str | No
     return value
 
 
+def _library_named(ctx: click.Context, param: click.Parameter, value: str | None) -> str | None:
+    """The place of a library, as it was given; songs that only its servers have can be fetched for
+    as long as the command runs."""
+    from soundalike.cli.server_access import ask_at_terminal
+    from soundalike.integrations.server_files import ServerFiles
+
+    named = without_password(ctx, param, value)
+    if not ctx.resilient_parsing:
+        ctx.call_on_close(ServerFiles(named, ask_at_terminal()).close)
+    return named
+
+
 def library_option(command: Decorated) -> Decorated:
     """``--library``: which library to use."""
     return click.option(
         "--library",
         metavar="PATH|URL",
         envvar="SOUNDALIKE_LIBRARY",
-        callback=without_password,
+        callback=_library_named,
         help="The library, a database file or URL. Also set by SOUNDALIKE_LIBRARY. Default: "
         "library.db in your data folder.",
     )(command)

@@ -74,7 +74,8 @@ def limits_with_playlists(
         ids = frozenset(among if own is None else among & own)
         if not ids:
             raise InvalidArgument(
-                f"of the {len(among):,} tracks that may come there, the limits leave none: allow more"
+                f"of the {len(among):,} tracks that may come there, the limits leave none: allow "
+                f"more"
             )
         limits = replace(limits, only=replace(limits.only, track_ids=ids))
     return limits
