@@ -42,22 +42,17 @@ def supysonic(folder: Path, music: Path) -> Iterator[str]:
     folder.mkdir(exist_ok=True)
     config = folder / "supysonic.conf"
     config.write_text(_CONFIG.format(folder=folder), encoding="utf-8")
-    home = {**os.environ, "HOME": str(folder)}
     for arguments in (
         ["user", "add", USER, "-p", PASSWORD],
         ["folder", "add", "music", str(music)],
-        ["folder", "scan", "--foreground"],
     ):
-        command = [sys.executable, "-m", "supysonic.cli", *arguments]
-        ran = subprocess.run(
-            command, cwd=folder, env=home, capture_output=True, text=True, check=False
-        )
-        assert ran.returncode == 0, ran.stderr
+        _manage(folder, *arguments)
+    rescan(folder)
     port = free_port()
     process = subprocess.Popen(
         [sys.executable, "-c", _SERVE, str(config), str(port)],
         cwd=folder,
-        env=home,
+        env={**os.environ, "HOME": str(folder)},
         stdout=subprocess.DEVNULL,
         stderr=subprocess.DEVNULL,
     )
@@ -67,6 +62,18 @@ def supysonic(folder: Path, music: Path) -> Iterator[str]:
     finally:
         process.terminate()
         process.wait(20)
+
+
+def rescan(folder: Path) -> None:
+    """Have the server of a folder look through its music again."""
+    _manage(folder, "folder", "scan", "--foreground")
+
+
+def _manage(folder: Path, *arguments: str) -> None:
+    home = {**os.environ, "HOME": str(folder)}
+    command = [sys.executable, "-m", "supysonic.cli", *arguments]
+    ran = subprocess.run(command, cwd=folder, env=home, capture_output=True, text=True, check=False)
+    assert ran.returncode == 0, ran.stderr
 
 
 def _wait(process: subprocess.Popen[bytes], port: int) -> None:

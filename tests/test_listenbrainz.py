@@ -25,6 +25,7 @@ from mutagen.wave import WAVE
 from servers import free_port
 
 from soundalike.errors import InvalidArgument, ServerError
+from soundalike.integrations import listenbrainz as listenbrainz_module
 from soundalike.integrations.listenbrainz import MARK, ListenBrainz
 from soundalike.library import Library
 from soundalike.library.listens import listens_in
@@ -176,6 +177,16 @@ def test_what_is_no_api_is_told() -> None:
         client.user()
     url = f"http://127.0.0.1:{free_port()}"
     with ListenBrainz(TOKEN, url=url) as client, pytest.raises(ServerError, match="be reached"):
+        client.user()
+
+
+def test_an_answer_that_drips_in_is_given_up(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(listenbrainz_module, "_WHOLE", 0)
+    with (
+        answering(lambda _: Answer(b"{}")) as url,
+        ListenBrainz(TOKEN, url=url) as client,
+        pytest.raises(ServerError, match="is not answered within 30 s"),
+    ):
         client.user()
 
 

@@ -14,7 +14,17 @@ import pytest
 from click.testing import CliRunner, Result
 from hypothesis import given
 from hypothesis import strategies as st
-from music_servers import PASSWORD, USER, OpenSubsonic, Says, passes_on, refusal, supysonic, told
+from music_servers import (
+    PASSWORD,
+    USER,
+    OpenSubsonic,
+    Says,
+    passes_on,
+    refusal,
+    rescan,
+    supysonic,
+    told,
+)
 from servers import Music
 
 from soundalike import Library
@@ -460,6 +470,35 @@ def test_tracks_that_the_server_does_not_have_are_told(
     nothing = make(run, "Evening", code=1)
     assert "none of its songs is linked to a track that is analysed" in nothing.output
     assert on_server(client) == {"Evening": made[2:]}
+
+
+def test_songs_that_are_deleted_at_a_real_server_are_left_out(
+    run: Run, composed: Music, tmp_path: Path
+) -> None:
+    """Of a playlist of theirs, supysonic can list none any more; of others it can."""
+    folder = tmp_path / "music"
+    folder.mkdir()
+    for file in sorted(composed.folder.rglob("*.*"))[:8]:
+        (folder / file.name).hardlink_to(file)
+    with (
+        supysonic(tmp_path / "supysonic", folder) as server,
+        Subsonic(server, ME) as client,
+    ):
+        run("subsonic", "link", server, "--user", USER, "--name", "super")
+        first = titles(make(run, "Evening"))
+        gone = next(song for song in client.songs() if song.title not in first)
+        (folder / str(gone.path)).unlink()
+        rescan(tmp_path / "supysonic")
+        # Linked before, so that it is found out only there.
+        after = playlist(run, "1", "--tracks", "7", "--json", "--to", "subsonic:Evening")
+        assert on_server(client) == {"Evening": [t for t in titles(after) if t != gone.title]}
+        assert f"{gone.title}: super no longer has its song: link it again" in after.stderr
+        assert "7 of 7 songs are linked" in run("subsonic", "refresh").output
+        (lost,) = (song for song in client.songs() if song.title == first[1])
+        (folder / str(lost.path)).unlink()
+        rescan(tmp_path / "supysonic")
+        failed = run("subsonic", "refresh", code=1).output
+        assert "once a song of a playlist was deleted: restart it" in failed
 
 
 @pytest.mark.usefixtures("linked")

@@ -33,6 +33,8 @@ _PLAYLIST = "https://musicbrainz.org/doc/jspf#playlist"
 _RECORDING = "https://musicbrainz.org/recording/"
 # What one request may ask for, and what it may add to a playlist, by the API's documentation.
 _PAGE, _ADDED = 1000, 100
+# However slowly, an answer has to come within so many times the time in which some of it has to.
+_WHOLE = 4
 _MOST_BYTES = 64_000_000
 _MOST_WAITS, _LONGEST_WAIT_S = 5, 60.0
 _TOKEN = re.compile(r"[\x21-\x7e]+")
@@ -290,7 +292,7 @@ class ListenBrainz:
         asked: Mapping[str, Any] | None,
         body: Mapping[str, Any] | None,
     ) -> tuple[httpx.Response, bytes]:
-        data = bytearray()
+        data, since = bytearray(), time.monotonic()
         address = f"{self.url}/1/{endpoint}"
         try:
             with self._http.stream(method, address, params=asked, json=body) as response:
@@ -298,6 +300,8 @@ class ListenBrainz:
                     data += block
                     if len(data) > _MOST_BYTES:
                         raise ServerError(f"{self.url}: {endpoint} answers without an end")
+                    if time.monotonic() - since > _WHOLE * self._timeout_s:
+                        raise httpx.ReadTimeout("the whole of it")
         except httpx.TimeoutException as error:
             raise ServerError(
                 f"{self.url}: {endpoint} is not answered within {self._timeout_s:g} s: the server "

@@ -85,7 +85,17 @@ def all_playlists(server: Subsonic) -> list[ServerPlaylist]:
     ServerError : the server cannot be reached, or refuses.
     """
     user = server.user()
-    found = map(_playlist, listed(server.ask("getPlaylists"), "playlists", "playlist"))
+    try:
+        answer = server.ask("getPlaylists")
+    except ServerError as refused:
+        if refused.code != GENERIC:
+            raise
+        raise ServerError(
+            f"{refused}. supysonic says so to everybody once a song of a playlist was deleted: "
+            f"restart it, and delete that playlist there",
+            GENERIC,
+        ) from refused
+    found = map(_playlist, listed(answer, "playlists", "playlist"))
     return [
         each
         for each in found

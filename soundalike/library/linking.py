@@ -93,8 +93,9 @@ class Linking:
             before = _links_before(snapshot.connection, name)
             wanted, unlinked = _wanted(snapshot, name, by_id, before)
         if not wanted:
+            songs_there = "1 song" if len(by_id) == 1 else f"{len(by_id):,} songs"
             raise InvalidArgument(
-                f"{where} has {len(by_id):,} songs, and none of them is in the library: scan the "
+                f"{where} has {songs_there}, and none of them is in the library: scan the "
                 f"folder that it plays from (soundalike scan FOLDER), then link it again; or have "
                 f"its songs fetched and analysed (soundalike subsonic scan)"
             )
