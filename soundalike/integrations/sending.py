@@ -190,8 +190,6 @@ class Sender:
         """
         if kept.playlist is None:
             return SentPlaylist(self._server, kept.name, "failed", problem=kept.problem)
-        if not kept.playlist.recipe:
-            return SentPlaylist(self._server, kept.name, "no recipe", kept.playlist_id)
         try:
             with self._alone():
                 there = all_playlists(self._client)
@@ -200,6 +198,8 @@ class Sender:
                 ]
                 if not own:
                     return self._forget(kept)
+                if not kept.playlist.recipe:
+                    return SentPlaylist(self._server, kept.name, "no recipe", kept.playlist_id)
                 among = self._library.tracks_on(self._server)
                 found = refresh_playlist(self._library, kept.file, write=False, among=among)
                 made = found.playlist
