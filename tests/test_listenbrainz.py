@@ -175,6 +175,16 @@ def test_what_is_no_api_is_told() -> None:
         pytest.raises(ServerError, match="no JSON"),
     ):
         client.user()
+    for says, words in (
+        (Answer(b"<html>Bad gateway</html>", 502), "an error of its own .HTTP 502.*try again"),
+        (None, "the connection broke"),
+    ):
+        with (
+            answering(lambda _, says=says: says) as url,  # type: ignore[misc]
+            ListenBrainz(TOKEN, url=url) as client,
+            pytest.raises(ServerError, match=words),
+        ):
+            client.user()
     url = f"http://127.0.0.1:{free_port()}"
     with ListenBrainz(TOKEN, url=url) as client, pytest.raises(ServerError, match="be reached"):
         client.user()

@@ -22,6 +22,8 @@ try:
 except ImportError as error:
     raise MissingExtra("a client of ListenBrainz", "listenbrainz") from error
 
+from soundalike.integrations.connection import reason_of
+
 __all__ = ["DEFAULT_URL", "MARK", "ListenBrainz", "UserPlaylist", "checked_address"]
 
 DEFAULT_URL = "https://api.listenbrainz.org"
@@ -308,10 +310,7 @@ class ListenBrainz:
                 f"is down or busy, try again later"
             ) from error
         except httpx.HTTPError as error:
-            why = printable(str(error)) or type(error).__name__
-            raise ServerError(
-                f"{self.url}: cannot be reached ({why}): check the address"
-            ) from error
+            raise ServerError(f"{self.url}: {reason_of(error)}") from error
         return response, bytes(data)
 
     def _read(self, endpoint: str, response: httpx.Response, data: bytes) -> dict[str, Any]:
@@ -328,6 +327,11 @@ class ListenBrainz:
             found = json.loads(data)
         except (ValueError, RecursionError):
             found = None
+        if not isinstance(found, dict) and status >= 500:
+            raise ServerError(
+                f"{self.url}: answers with an error of its own (HTTP {status}): it, or a proxy "
+                f"before it, is out of order; try again later"
+            )
         if not isinstance(found, dict):
             what = "a page" if data.lstrip()[:1] == b"<" else "something"
             raise ServerError(
