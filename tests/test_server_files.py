@@ -182,6 +182,7 @@ def test_why_a_song_cannot_be_heard_is_told(
     assert "no server is linked as 'there'" in run(*words, code=1).output
 
 
+@pytest.mark.slow
 def test_the_page_plays_and_explains_them(
     place: Path, there: OpenSubsonic, songs: dict[str, bytes]
 ) -> None:
