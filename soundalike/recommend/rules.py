@@ -74,7 +74,7 @@ def limits_with_playlists(
         ids = frozenset(among if own is None else among & own)
         if not ids:
             raise InvalidArgument(
-                f"of the {len(among):,} tracks that may come there, the limits leave none: allow "
+                f"the limits leave none of the tracks that may come there ({len(among):,}): allow "
                 f"more"
             )
         limits = replace(limits, only=replace(limits.only, track_ids=ids))
