@@ -174,6 +174,16 @@ def _print_help(ctx: click.Context, _param: click.Parameter, wanted: bool) -> No
 class ExampleCommand(_Examples):
     """A command whose help ends with examples; a test runs them through the parser."""
 
+    def invoke(self, ctx: click.Context) -> Any:
+        """As click does; what only the servers of its library have can be fetched meanwhile."""
+        if "library" not in ctx.params:
+            return super().invoke(ctx)
+        from soundalike.cli.server_access import ask_at_terminal
+        from soundalike.integrations.server_files import ServerFiles
+
+        with ServerFiles(ctx.params["library"], ask_at_terminal()):
+            return super().invoke(ctx)
+
 
 class ExampleGroup(_Examples, click.Group):
     """A group of commands whose help ends with examples.
@@ -291,25 +301,13 @@ def without_password(ctx: click.Context, param: click.Parameter, value: str | No
     return value
 
 
-def _library_named(ctx: click.Context, param: click.Parameter, value: str | None) -> str | None:
-    """The place of a library, as it was given; songs that only its servers have can be fetched for
-    as long as the command runs."""
-    from soundalike.cli.server_access import ask_at_terminal
-    from soundalike.integrations.server_files import ServerFiles
-
-    named = without_password(ctx, param, value)
-    if not ctx.resilient_parsing:
-        ctx.call_on_close(ServerFiles(named, ask_at_terminal()).close)
-    return named
-
-
 def library_option(command: Decorated) -> Decorated:
     """``--library``: which library to use."""
     return click.option(
         "--library",
         metavar="PATH|URL",
         envvar="SOUNDALIKE_LIBRARY",
-        callback=_library_named,
+        callback=without_password,
         help="The library, a database file or URL. Also set by SOUNDALIKE_LIBRARY. Default: "
         "library.db in your data folder.",
     )(command)
