@@ -18,7 +18,7 @@ from soundalike.library import Filter, Library, Limits, ScanProgress, ScanReport
 from soundalike.playlists import LeftOut, Playlist, PlaylistEntry, write_playlist
 from soundalike.recommend.defaults import PLAYLIST_LIMITS
 from soundalike.recommend.playlist import make_playlist
-from soundalike.recommend.taste import taste_in_use
+from soundalike.recommend.taste_use import taste_in_use
 from soundalike.show.amounts import show_count
 
 if TYPE_CHECKING:
