@@ -100,15 +100,20 @@ class Fetcher(Protocol):
         """Write a file; called back for each block. Raises ``FileAway``, OSError."""
 
 
-_fetchers: dict[str, list[Fetcher]] = {}
+_fetchers: dict[str, list[Callable[[], Fetcher]]] = {}
 
 
-def fetch_by(scheme: str, fetcher: Fetcher) -> None:
-    """Have the files of a scheme fetched in this process; of several, by the last."""
+def fetch_by(scheme: str, fetcher: Callable[[], Fetcher]) -> None:
+    """Have the files of a scheme fetched in this process; of several, by the last.
+
+    Parameters
+    ----------
+    fetcher : called whenever one is needed.
+    """
     _fetchers.setdefault(scheme, []).append(fetcher)
 
 
-def fetch_no_more_by(scheme: str, fetcher: Fetcher) -> None:
+def fetch_no_more_by(scheme: str, fetcher: Callable[[], Fetcher]) -> None:
     """Take back :func:`fetch_by`."""
     _fetchers[scheme].remove(fetcher)
 
@@ -121,12 +126,16 @@ def here(path: Path) -> Path:
     FileAway, OSError : as :func:`local_copy`.
     """
     url = url_of(path)
-    return path if url is None or _fetcher(url) is None else local_copy(url)
+    return path if url is None or not _is_fetched(url) else local_copy(url)
+
+
+def _is_fetched(url: str) -> bool:
+    return bool(_fetchers.get(url.partition("://")[0]))
 
 
 def _fetcher(url: str) -> Fetcher | None:
     found = _fetchers.get(url.partition("://")[0])
-    return found[-1] if found else None
+    return found[-1]() if found else None
 
 
 def check_url(url: str) -> None:
@@ -180,7 +189,7 @@ def look(url: str) -> Stamped:
 def is_gone(url: str) -> bool:
     """Whether the server says that nothing is there; False when it says nothing, or is not asked,
     as where that takes a password."""
-    if _fetcher(url) is not None:
+    if _is_fetched(url):
         return False
     try:
         look(url)

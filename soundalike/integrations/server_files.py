@@ -45,7 +45,8 @@ class ServerFiles:
         self._ask = ask
         self._lock = threading.Lock()
         self._clients: dict[str, Subsonic] = {}
-        remote.fetch_by(SERVER_SCHEME, self)
+        self._itself = lambda: self
+        remote.fetch_by(SERVER_SCHEME, self._itself)
 
     def __enter__(self) -> ServerFiles:
         return self
@@ -55,7 +56,7 @@ class ServerFiles:
 
     def close(self) -> None:
         """Fetch nothing any more."""
-        remote.fetch_no_more_by(SERVER_SCHEME, self)
+        remote.fetch_no_more_by(SERVER_SCHEME, self._itself)
         with self._lock:
             for client in self._clients.values():
                 client.close()
@@ -110,7 +111,7 @@ class ServerFiles:
             return self._clients[server], item_id
 
     def _connected(self, server: str) -> Subsonic:
-        # Only now, as every command has one of these, and few need it.
+        # Only now, as every server has one of these, and few need it.
         from soundalike.integrations.subsonic import Subsonic
         from soundalike.library.library import Library
 
