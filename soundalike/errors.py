@@ -5,6 +5,7 @@
     SoundalikeError
     ├── AudioError               a file that cannot be analysed; carries path, reason and advice
     │   ├── UnreadableFile       missing, a folder, a broken link, not permitted, vanished
+    │   │   └── FileAway             only a music server has it, which is away or refuses
     │   ├── UnsupportedAudio     empty, not audio, no audio stream, an unknown codec
     │   ├── ProtectedAudio       encrypted (DRM)
     │   ├── DamagedAudio         audio of which nothing could be decoded
@@ -50,6 +51,7 @@ __all__ = [
     "DamagedAudio",
     "DataError",
     "DecoderCrashed",
+    "FileAway",
     "InvalidArgument",
     "LibraryError",
     "LibraryInUse",
@@ -131,6 +133,12 @@ class UnreadableFile(AudioError):
     """The file is missing, a folder, a broken link, not permitted, or vanished while read."""
 
     advice = "check the path, its permissions and that its disk is mounted, then try again"
+
+
+class FileAway(UnreadableFile):
+    """Only a music server has the file, and it cannot be reached, or refuses to send it."""
+
+    advice = "see that the server answers and lets you in, then try again"
 
 
 class UnsupportedAudio(AudioError):

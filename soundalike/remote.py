@@ -4,6 +4,9 @@ fsspec knows the protocols, and takes credentials from where each has them (the 
 ``~/.aws``, ``~/.ssh``): none stands in an address, and none is kept. A file is read as a whole
 several times over: for its hash, its tags and its sound. So it is copied once into a folder of
 this machine's that keeps within bounds, and whoever opens it next finds it there.
+
+What fsspec has no protocol for, such as songs on a music server, is fetched by whoever registers
+for its scheme (:func:`fetch_by`), in the process where that is done.
 """
 
 from __future__ import annotations
@@ -19,16 +22,21 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from functools import cache, partial
 from pathlib import Path
-from typing import Any, BinaryIO, TypeVar
+from typing import Any, BinaryIO, Protocol, TypeVar
 from urllib.parse import urlsplit
 
 from soundalike.errors import InvalidArgument, MissingExtra
 from soundalike.partial import partial_file
+from soundalike.urls import url_of
 
 __all__ = [
     "Entry",
+    "Fetcher",
     "check_url",
+    "fetch_by",
+    "fetch_no_more_by",
     "forget_connections",
+    "here",
     "is_gone",
     "list_folder",
     "local_copy",
@@ -81,6 +89,54 @@ class Entry:
     stamp: Stamped | None = None
 
 
+class Fetcher(Protocol):
+    """Fetches files of a scheme of its own."""
+
+    def size(self, url: str) -> int:
+        """The bytes of a file; 0 where they are not told. Raises ``FileAway``."""
+
+    def fetch(self, url: str, target: Path, size_bytes: int, on_read: Callable[[], None]) -> None:
+        """Write a file; called back for each block. Raises ``FileAway``, OSError."""
+
+
+_fetchers: dict[str, list[Callable[[], Fetcher]]] = {}
+
+
+def fetch_by(scheme: str, fetcher: Callable[[], Fetcher]) -> None:
+    """Have the files of a scheme fetched in this process; of several, by the last.
+
+    Parameters
+    ----------
+    fetcher : called whenever one is needed.
+    """
+    _fetchers.setdefault(scheme, []).append(fetcher)
+
+
+def fetch_no_more_by(scheme: str, fetcher: Callable[[], Fetcher]) -> None:
+    """Take back :func:`fetch_by`."""
+    _fetchers[scheme].remove(fetcher)
+
+
+def here(path: Path) -> Path:
+    """A path that other processes can open, too: of what only this one can fetch, that of a copy.
+
+    Raises
+    ------
+    FileAway, OSError : as :func:`local_copy`.
+    """
+    url = url_of(path)
+    return path if url is None or not _is_fetched(url) else local_copy(url)
+
+
+def _is_fetched(url: str) -> bool:
+    return bool(_fetchers.get(url.partition("://")[0]))
+
+
+def _fetcher(url: str) -> Fetcher | None:
+    found = _fetchers.get(url.partition("://")[0])
+    return found[-1]() if found else None
+
+
 def check_url(url: str) -> None:
     """Addresses are stored and shown: whether this one may be.
 
@@ -115,7 +171,11 @@ def look(url: str) -> Stamped:
     Raises
     ------
     OSError : it is not there, is a folder, may not be read, or the server does not answer.
+    FileAway : the same, of what a :class:`Fetcher` fetches.
     """
+    fetcher = _fetcher(url)
+    if fetcher is not None:
+        return fetcher.size(url), 0, None
     found = _asked(url, partial(_info, url))
     if found.get("type") == "directory":
         raise IsADirectoryError(errno.EISDIR, "is a folder, not a file")
@@ -126,7 +186,10 @@ def look(url: str) -> Stamped:
 
 
 def is_gone(url: str) -> bool:
-    """Whether the server says that nothing is there; False when it says nothing."""
+    """Whether the server says that nothing is there; False when it says nothing, or is not asked,
+    as where that takes a password."""
+    if _is_fetched(url):
+        return False
     try:
         look(url)
     except FileNotFoundError:
@@ -175,7 +238,7 @@ def local_copy(url: str, on_read: Callable[[], None] = lambda: None) -> Path:
 
     Raises
     ------
-    OSError : as :func:`look`; or it is larger than 2 GiB, or there is no room for it.
+    OSError, FileAway : as :func:`look`; or it is larger than 2 GiB, or there is no room for it.
     """
     known = _copies.get(url)
     if known is not None and time.monotonic() - known[0] < _TRUSTED_S and known[1].exists():
@@ -191,7 +254,11 @@ def local_copy(url: str, on_read: Callable[[], None] = lambda: None) -> Path:
     if not copy.exists():
         _make_room(folder, stamp[0])
         with partial_file(folder) as part:
-            _asked(url, lambda fs: _download(fs, url, part.file, stamp[0], on_read))
+            fetcher = _fetcher(url)
+            if fetcher is not None:
+                fetcher.fetch(url, part.path, stamp[0], on_read)
+            else:
+                _asked(url, lambda fs: _download(fs, url, part.file, stamp[0], on_read))
             part.replace(copy)
     # The time of its last use, for whoever makes room; the other time stays.
     with suppress(OSError):

@@ -12,7 +12,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 from urllib.parse import unquote
 
-__all__ = ["UrlPath", "path_of", "readable", "url_of"]
+__all__ = ["SERVER_SCHEME", "UrlPath", "path_of", "readable", "url_of"]
+
+SERVER_SCHEME = "subsonic"
+"""Of a song that only a music server has; see ``library.server_places``."""
 
 # A letter alone is a drive of Windows; what lies in this computer is a path.
 _URL = re.compile(r"(?!file:)([a-z][a-z0-9+.-]+):/{1,2}(?=[^/])", re.IGNORECASE)

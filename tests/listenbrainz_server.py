@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import json
-import threading
 import uuid
 from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from dataclasses import dataclass, field
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
-from urllib.parse import parse_qs, unquote, urlsplit
+from urllib.parse import unquote
+
+from answering import Answer, Asked, answering
 
 USER, TOKEN = "rob ü", "11111111-2222-3333-4444-555555555555"
 EXTENSION = "https://musicbrainz.org/doc/jspf#playlist"
@@ -47,65 +47,34 @@ class State:
 def serving(state: State) -> Iterator[str]:
     """Runs the server; yields its address."""
 
-    class Handler(BaseHTTPRequestHandler):
-        def do_GET(self) -> None:
-            self._do({})
+    def says(asked: Asked) -> Answer:
+        path = asked.path.removeprefix("/1/")
+        state.asked.append(path)
+        if state.busy:
+            state.busy -= 1
+            refused = {"code": 429, "error": "too many requests"}
+            return Answer.of_json(refused, 429, {"X-RateLimit-Reset-In": "0"})
+        query = {key: values[0] for key, values in asked.query.items()}
+        try:
+            if any(each in path for each in state.fails_at):
+                raise Refused(500, "Something went wrong")
+            body = json.loads(asked.body or b"{}")
+            user = _user(asked.headers.get("Authorization"))
+            return Answer.of_json(answered(state, asked.method, path, query, body, user))
+        except Refused as refused:
+            code, words = refused.args
+            return Answer.of_json({"code": code, "error": words}, code)
 
-        def do_POST(self) -> None:
-            size = int(self.headers.get("Content-Length") or 0)
-            self._do(json.loads(self.rfile.read(size) or "{}"))
+    with answering(says) as address:
+        yield address
 
-        def _do(self, body: dict[str, Any]) -> None:
-            parts = urlsplit(self.path)
-            query = {key: values[0] for key, values in parse_qs(parts.query).items()}
-            path = parts.path.removeprefix("/1/")
-            state.asked.append(path)
-            headers = {}
-            if state.busy:
-                state.busy -= 1
-                headers["X-RateLimit-Reset-In"] = "0"
-                status, answer = 429, {"code": 429, "error": "too many requests"}
-            else:
-                try:
-                    if any(each in path for each in state.fails_at):
-                        raise Refused(500, "Something went wrong")
-                    answer = answered(state, self.command, path, query, body, self._user())
-                    status = 200
-                except Refused as refused:
-                    status, answer = (
-                        refused.args[0],
-                        dict(zip(("code", "error"), refused.args, strict=False)),
-                    )
-            data = json.dumps(answer).encode()
-            self.send_response(status)
-            for name, value in headers.items():
-                self.send_header(name, value)
-            self.send_header("Content-Type", "application/json")
-            self.send_header("Content-Length", str(len(data)))
-            self.end_headers()
-            with suppress(BrokenPipeError):
-                self.wfile.write(data)
 
-        def _user(self) -> str | None:
-            said = self.headers.get("Authorization")
-            if said is None:
-                return None
-            if said != f"Token {TOKEN}":
-                raise Refused(401, "Invalid authorization token.")
-            return USER
-
-        def log_message(self, *_: object) -> None:
-            pass
-
-    server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
-    # Looks often whether it is to end, as tests wait for that.
-    thread = threading.Thread(target=server.serve_forever, args=(0.01,), daemon=True)
-    thread.start()
-    try:
-        yield f"http://127.0.0.1:{server.server_port}"
-    finally:
-        server.shutdown()
-        server.server_close()
+def _user(said: str | None) -> str | None:
+    if said is None:
+        return None
+    if said != f"Token {TOKEN}":
+        raise Refused(401, "Invalid authorization token.")
+    return USER
 
 
 def answered(

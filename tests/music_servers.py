@@ -2,20 +2,19 @@
 
 from __future__ import annotations
 
-import json
 import os
 import subprocess
 import sys
-import threading
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager, suppress
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
-from urllib.parse import parse_qs, urlsplit
+from urllib.parse import parse_qs
 
+import answering
 import httpx
+from answering import Answer
 from servers import free_port
 
 USER, PASSWORD = "listener", "pass word&ü"
@@ -43,22 +42,17 @@ def supysonic(folder: Path, music: Path) -> Iterator[str]:
     folder.mkdir(exist_ok=True)
     config = folder / "supysonic.conf"
     config.write_text(_CONFIG.format(folder=folder), encoding="utf-8")
-    home = {**os.environ, "HOME": str(folder)}
     for arguments in (
         ["user", "add", USER, "-p", PASSWORD],
         ["folder", "add", "music", str(music)],
-        ["folder", "scan", "--foreground"],
     ):
-        command = [sys.executable, "-m", "supysonic.cli", *arguments]
-        ran = subprocess.run(
-            command, cwd=folder, env=home, capture_output=True, text=True, check=False
-        )
-        assert ran.returncode == 0, ran.stderr
+        _manage(folder, *arguments)
+    rescan(folder)
     port = free_port()
     process = subprocess.Popen(
         [sys.executable, "-c", _SERVE, str(config), str(port)],
         cwd=folder,
-        env=home,
+        env={**os.environ, "HOME": str(folder)},
         stdout=subprocess.DEVNULL,
         stderr=subprocess.DEVNULL,
     )
@@ -68,6 +62,18 @@ def supysonic(folder: Path, music: Path) -> Iterator[str]:
     finally:
         process.terminate()
         process.wait(20)
+
+
+def rescan(folder: Path) -> None:
+    """Have the server of a folder look through its music again."""
+    _manage(folder, "folder", "scan", "--foreground")
+
+
+def _manage(folder: Path, *arguments: str) -> None:
+    home = {**os.environ, "HOME": str(folder)}
+    command = [sys.executable, "-m", "supysonic.cli", *arguments]
+    ran = subprocess.run(command, cwd=folder, env=home, capture_output=True, text=True, check=False)
+    assert ran.returncode == 0, ran.stderr
 
 
 def _wait(process: subprocess.Popen[bytes], port: int) -> None:
@@ -106,40 +112,24 @@ def told(says: Says) -> Iterator[tuple[str, list[tuple[str, Asked]]]]:
 def _listening(answers: Callable[[str, str, Asked], Any]) -> Iterator[str]:
     """A server; what it answers to a method, an endpoint and parameters is as for ``Says``."""
 
-    class Handler(BaseHTTPRequestHandler):
-        def do_GET(self) -> None:
-            self._do("GET", urlsplit(self.path).query)
+    def says(request: answering.Asked) -> Answer | None:
+        query = request.query
+        if request.method == "POST":
+            query = parse_qs(request.body.decode("utf-8"), keep_blank_values=True)
+        answer = answers(request.method, request.path.removeprefix("/rest/"), query)
+        if answer is None:  # it has died
+            return None
+        if isinstance(answer, dict):
+            whole = {"status": "ok", "version": "1.16.1", **answer}
+            return Answer.of_json({"subsonic-response": whole})
+        status, kind, body = answer
+        name = "Location" if 300 <= status < 400 else "Content-Type"
+        return Answer(
+            body if isinstance(body, bytes) else body.encode("utf-8"), status, {name: kind}
+        )
 
-        def do_POST(self) -> None:
-            self._do("POST", self.rfile.read(int(self.headers["Content-Length"])).decode("utf-8"))
-
-        def _do(self, method: str, query: str) -> None:
-            endpoint = urlsplit(self.path).path.removeprefix("/rest/")
-            answer = answers(method, endpoint, parse_qs(query, keep_blank_values=True))
-            if answer is None:  # it has died
-                return
-            if isinstance(answer, dict):
-                whole = {"status": "ok", "version": "1.16.1", **answer}
-                answer = 200, "application/json", json.dumps({"subsonic-response": whole})
-            status, kind, body = answer
-            self.send_response(status)
-            self.send_header("Location" if 300 <= status < 400 else "Content-Type", kind)
-            self.end_headers()
-            with suppress(BrokenPipeError):  # who asked has given up
-                self.wfile.write(body if isinstance(body, bytes) else body.encode("utf-8"))
-
-        def log_message(self, *_: object) -> None:
-            pass
-
-    server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
-    thread = threading.Thread(target=server.serve_forever, args=(0.02,), daemon=True)
-    thread.start()
-    try:
-        yield f"http://127.0.0.1:{server.server_port}"
-    finally:
-        server.shutdown()
-        server.server_close()
-        thread.join(20)
+    with answering.answering(says) as address:
+        yield address
 
 
 def passes_on(address: str, instead: Says) -> Says:
@@ -238,10 +228,19 @@ class OpenSubsonic:
         return {"playlist": {**found, "entry": entries}}
 
     def _createPlaylist(self, asked: Asked) -> Any:
+        if "playlistId" in asked:
+            return self._replacePlaylist(asked)
         self._made += 1
         made = {"id": f"pl-{self._made}", "name": asked["name"][0], "owner": USER, "public": False}
         self.playlists[f"pl-{self._made}"] = {**made, "ids": list(asked.get("songId", []))}
         return self._getPlaylist({"id": [f"pl-{self._made}"]})
+
+    def _replacePlaylist(self, asked: Asked) -> Any:
+        found = self.playlists.get(asked["playlistId"][0])
+        if found is None:
+            return refusal(70, "data not found")
+        found["ids"] = list(asked.get("songId", []))
+        return self._getPlaylist({"id": asked["playlistId"]})
 
     def _updatePlaylist(self, asked: Asked) -> Any:
         found = self.playlists.get(asked["playlistId"][0])

@@ -16,7 +16,7 @@ from fakes import FACETED, open_library, write_track
 from mutagen.id3 import TALB, TCON, TDRC, TIT2, TPE1
 
 from soundalike.cli import cli
-from soundalike.cli.limits import to_length
+from soundalike.cli.limits import passed_words, to_length
 from soundalike.cli.seeds import to_seeds
 from soundalike.library import library as library_module
 
@@ -330,3 +330,8 @@ def test_limits_that_contradict_each_other_are_told_as_options(place: Path) -> N
         assert words in result.stderr
     both = call("similar", 1, 2, "--at", "0:00-0:05")
     assert "--at is a passage of one track, and there are 2" in both.stderr
+
+
+def test_what_limits_took_is_told_in_words() -> None:
+    counts = {"artist": 2, "track": 1_234, "copy": 7}
+    assert passed_words(counts) == "1,234 not among those that may come, 2 by artist"

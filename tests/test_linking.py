@@ -365,7 +365,8 @@ def says_always(answer: object) -> Says:
         ({"version": "1.4.0"}, "speaks version 1.4.0 of the Subsonic API, and 1.8.0"),
         ({"version": ""}, "speaks version unknown"),
         ((200, "text/html", "<!doctype html><html>hi</html>"), "answers with a page instead of"),
-        ((502, "text/html", "<html>Bad gateway</html>"), "(HTTP 502)"),
+        ((502, "text/html", "<html>Bad gateway</html>"), "error of its own (HTTP 502)"),
+        ((200, "application/json", '{"subsonic-response": {"st'), "its answer is cut off"),
         ((200, "text/xml", "<subsonic-response/>"), "answers with XML instead of JSON"),
         ((200, "application/json", "[1, 2]"), "is no Subsonic server (HTTP 200)"),
         ((200, "application/json", "{"), "is no Subsonic server"),
@@ -396,7 +397,7 @@ def test_a_failure_half_way_links_nothing(library: Library) -> None:
     with (
         told(says) as (url, _),
         Subsonic(url, ME) as client,
-        pytest.raises(ServerError, match=r"is no Subsonic server \(HTTP 500"),
+        pytest.raises(ServerError, match=r"an error of its own \(HTTP 500"),
     ):
         library.link("here", client.facts(), client.songs())
     assert library.linked_servers() == ()

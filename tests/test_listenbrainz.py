@@ -8,12 +8,11 @@ import subprocess
 import sys
 import uuid
 from collections.abc import Iterator
-from http.server import BaseHTTPRequestHandler, HTTPServer
 from pathlib import Path
-from threading import Thread
 from typing import Any
 
 import pytest
+from answering import Answer, answering
 from audio_files import write_audio
 from facet_models import music
 from fakes import FACETED, open_library, write_track
@@ -26,6 +25,7 @@ from mutagen.wave import WAVE
 from servers import free_port
 
 from soundalike.errors import InvalidArgument, ServerError
+from soundalike.integrations import listenbrainz as listenbrainz_module
 from soundalike.integrations.listenbrainz import MARK, ListenBrainz
 from soundalike.library import Library
 from soundalike.library.listens import listens_in
@@ -168,26 +168,35 @@ def test_who_is_wrong_is_told(state: State) -> None:
         ListenBrainz("two words")
 
 
-class Page(BaseHTTPRequestHandler):
-    """Not the API."""
-
-    def do_GET(self) -> None:
-        self.send_response(200)
-        self.end_headers()
-        self.wfile.write(b"<html>hello</html>")
-
-    def log_message(self, *_: object) -> None:
-        pass
-
-
 def test_what_is_no_api_is_told() -> None:
-    with HTTPServer(("127.0.0.1", 0), Page) as page:
-        Thread(target=page.handle_request, daemon=True).start()
-        url = f"http://127.0.0.1:{page.server_port}"
-        with ListenBrainz(TOKEN, url=url) as client, pytest.raises(ServerError, match="no JSON"):
+    with (
+        answering(lambda _: Answer(b"<html>hello</html>")) as url,
+        ListenBrainz(TOKEN, url=url) as client,
+        pytest.raises(ServerError, match="no JSON"),
+    ):
+        client.user()
+    for says, words in (
+        (Answer(b"<html>Bad gateway</html>", 502), "an error of its own .HTTP 502.*try again"),
+        (None, "the connection broke"),
+    ):
+        with (
+            answering(lambda _, says=says: says) as url,  # type: ignore[misc]
+            ListenBrainz(TOKEN, url=url) as client,
+            pytest.raises(ServerError, match=words),
+        ):
             client.user()
     url = f"http://127.0.0.1:{free_port()}"
     with ListenBrainz(TOKEN, url=url) as client, pytest.raises(ServerError, match="be reached"):
+        client.user()
+
+
+def test_an_answer_that_drips_in_is_given_up(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(listenbrainz_module, "_WHOLE", 0)
+    with (
+        answering(lambda _: Answer(b"{}")) as url,
+        ListenBrainz(TOKEN, url=url) as client,
+        pytest.raises(ServerError, match="is not answered within 30 s"),
+    ):
         client.user()
 
 

@@ -349,6 +349,19 @@ def test_decoding_shows_what_it_is_at_after_a_while(monkeypatch: pytest.MonkeyPa
     assert stream.getvalue() == before
 
 
+def test_the_bar_goes_away_while_somebody_is_asked(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(progress, "_PATIENCE_S", 0.05)
+    stream = terminal(monkeypatch)
+    with progress.decoding("decoding long.flac"):
+        wait_for(lambda: "decoding long.flac" in stream.getvalue())
+        with progress.paused():
+            before = stream.getvalue()
+            assert before.endswith("\x1b[2K")
+            threading.Event().wait(1.1)  # it comes by itself each second
+            assert stream.getvalue() == before
+        wait_for(lambda: stream.getvalue() != before)
+
+
 def test_one_thing_that_is_decoded_has_no_count(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(progress, "_PATIENCE_S", 0.05)
     stream = terminal(monkeypatch)

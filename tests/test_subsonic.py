@@ -14,7 +14,17 @@ import pytest
 from click.testing import CliRunner, Result
 from hypothesis import given
 from hypothesis import strategies as st
-from music_servers import PASSWORD, USER, OpenSubsonic, Says, passes_on, refusal, supysonic, told
+from music_servers import (
+    PASSWORD,
+    USER,
+    OpenSubsonic,
+    Says,
+    passes_on,
+    refusal,
+    rescan,
+    supysonic,
+    told,
+)
 from servers import Music
 
 from soundalike import Library
@@ -23,7 +33,13 @@ from soundalike.errors import InvalidArgument, ServerError
 from soundalike.integrations import subsonic as client_module
 from soundalike.integrations.credentials import Credentials
 from soundalike.integrations.subsonic import Subsonic
-from soundalike.integrations.subsonic_playlists import MARK, all_playlists, put_playlist, songs_in
+from soundalike.integrations.subsonic_playlists import (
+    MARK,
+    PutPlaylist,
+    all_playlists,
+    put_playlist,
+    songs_in,
+)
 from soundalike.library.link_records import ServerFacts, ServerSong, SongUse
 from soundalike.library.server_taste import new_plays
 
@@ -122,6 +138,8 @@ def test_a_playlist_comes_to_the_server_and_is_replaced(run: Run, client: Subson
     assert "3 songs, replaced" in other.stderr
     assert on_server(client) == {name: titles(other)}
     assert titles(other) != titles(first)
+    # Players know it by its id.
+    assert [each.playlist_id for each in all_playlists(client)] == [there.playlist_id]
 
 
 @pytest.mark.slow
@@ -210,14 +228,19 @@ def fails_at(endpoint: str, nth: int, *, dies: bool) -> Says:
 
 
 @pytest.mark.parametrize(
-    ("endpoint", "nth"),
+    ("endpoint", "nth", "most"),
     [
-        ("createPlaylist", 1),
-        ("updatePlaylist", 1),
-        pytest.param("updatePlaylist", 3, marks=pytest.mark.slow),
-        pytest.param("getPlaylist", 1, marks=pytest.mark.slow),
-        ("getPlaylist", 2),
-        ("deletePlaylist", 1),
+        ("createPlaylist", 1, 2),
+        ("updatePlaylist", 1, 2),
+        pytest.param("updatePlaylist", 3, 2, marks=pytest.mark.slow),
+        pytest.param("getPlaylist", 1, 2, marks=pytest.mark.slow),
+        ("getPlaylist", 2, 2),
+        ("deletePlaylist", 1, 2),
+        ("createPlaylist", 1, 50),
+        ("updatePlaylist", 1, 50),
+        pytest.param("getPlaylist", 1, 50, marks=pytest.mark.slow),
+        ("getPlaylist", 2, 50),
+        ("deletePlaylist", 1, 50),
     ],
 )
 @pytest.mark.parametrize("dies", [False, pytest.param(True, marks=pytest.mark.slow)])
@@ -226,13 +249,15 @@ def test_what_fails_half_way_leaves_all_as_it_was(
     client: Subsonic,
     endpoint: str,
     nth: int,
+    most: int,
     dies: bool,
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    """A server that refuses one request, or is gone for one."""
-    monkeypatch.setattr(client_module, "_MOST_IN_A_FORM", 2)
+    """A server that refuses one request, or is gone for one; of a list in pieces, and in place."""
+    monkeypatch.setattr(client_module, "_MOST_IN_A_FORM", most)
     ids = [song.item_id for song in client.songs()]
-    put_playlist(client, "Evening", ids[:5], comment=MARK)
+    for _ in range(2):  # of two, one is deleted
+        put_playlist(client, "Evening", ids[:5], comment=f"{MARK} before")
     before = all_playlists(client), on_server(client)
     says = passes_on(server, fails_at(endpoint, nth, dies=dies))
     with (
@@ -252,13 +277,123 @@ def test_a_command_that_fails_half_way_changes_nothing_here_either(
     make(run, "Evening")
     before = all_playlists(client), on_server(client)
     kept = {file.name: file.read_bytes() for file in place.parent.rglob("*.json")}
-    with told(passes_on(server, fails_at("updatePlaylist", 1, dies=True))) as (address, _):
+    with told(passes_on(server, fails_at("createPlaylist", 1, dies=True))) as (address, _):
         with Library(place) as library, Subsonic(server, ME) as asked:
             library.link("super", replace(asked.facts(), url=address), asked.songs())
         failed = playlist(run, "20", "--to", "subsonic:Evening", code=1)
     assert "is no Subsonic server (HTTP 200)" in failed.output
     assert (all_playlists(client), on_server(client)) == before
     assert {file.name: file.read_bytes() for file in place.parent.rglob("*.json")} == kept
+
+
+@pytest.mark.parametrize("was_done", [False, True])
+def test_what_a_server_did_before_its_answer_was_lost_is_found_out(
+    server: str, client: Subsonic, was_done: bool
+) -> None:
+    ids = [song.item_id for song in client.songs()]
+    put_playlist(client, "Evening", ids[:5], comment=MARK)
+    (before,) = all_playlists(client)
+
+    def loses(endpoint: str, asked: dict[str, list[str]]) -> Any:
+        if endpoint != "createPlaylist":
+            return None
+        if was_done:
+            client.ask(endpoint, {"playlistId": asked["playlistId"], "songId": asked["songId"]})
+        return 200, "text/plain", ""
+
+    with told(passes_on(server, loses)) as (address, _), Subsonic(address, ME) as lost:
+        if was_done:
+            put = put_playlist(lost, "Evening", ids[5:8], comment=MARK, replace=[before])
+            assert put == PutPlaylist(before.playlist_id, tuple(ids[5:8]), ())
+        else:
+            with pytest.raises(ServerError):
+                put_playlist(lost, "Evening", ids[5:8], comment=MARK, replace=[before])
+    assert all_playlists(client) == [before]
+    now = ids[5:8] if was_done else ids[:5]
+    assert songs_in(client, before.playlist_id) == tuple(now)
+
+
+def adds(client: Subsonic, asked: dict[str, list[str]]) -> Any:
+    """A server for which to make a playlist again is to add to it."""
+    values = {"playlistId": asked["playlistId"], "songIdToAdd": asked["songId"]}
+    return client.ask("updatePlaylist", values)
+
+
+def ignores(_: Subsonic, asked: dict[str, list[str]]) -> Any:
+    return {}
+
+
+def refuses(_: Subsonic, asked: dict[str, list[str]]) -> Any:
+    return refusal(10, "name is missing")
+
+
+def mixes_up(client: Subsonic, asked: dict[str, list[str]]) -> Any:
+    values = {"playlistId": asked["playlistId"], "songId": asked["songId"][::-1]}
+    return client.ask("createPlaylist", values)
+
+
+@pytest.mark.parametrize(
+    "does",
+    [
+        adds,
+        refuses,
+        pytest.param(ignores, marks=pytest.mark.slow),
+        pytest.param(mixes_up, marks=pytest.mark.slow),
+    ],
+)
+def test_where_a_server_does_not_replace_a_new_playlist_takes_the_place(
+    server: str, client: Subsonic, does: Callable[..., Any]
+) -> None:
+    ids = [song.item_id for song in client.songs()]
+    put_playlist(client, "Evening", ids[:5], comment=MARK)
+    before = all_playlists(client)
+    seen: list[tuple[str, ...] | None] = []
+
+    def odd(endpoint: str, asked: dict[str, list[str]]) -> Any:
+        if endpoint == "createPlaylist" and "playlistId" in asked:
+            return does(client, asked)
+        if endpoint == "createPlaylist":
+            seen.append(songs_in(client, before[0].playlist_id))
+        return None
+
+    with told(passes_on(server, odd)) as (address, _), Subsonic(address, ME) as other:
+        put = put_playlist(other, "Evening", ids[5:8], comment=MARK, replace=before)
+    assert seen == [tuple(ids[:5])]
+    (now,) = all_playlists(client)
+    assert now.playlist_id == put.playlist_id != before[0].playlist_id
+    assert songs_in(client, now.playlist_id) == tuple(ids[5:8])
+
+
+def test_a_server_that_goes_away_for_good_half_way_is_told(server: str, client: Subsonic) -> None:
+    ids = [song.item_id for song in client.songs()]
+    put_playlist(client, "Evening", ids[:5], comment=MARK)
+    before = all_playlists(client)
+    is_gone = False
+
+    def goes(endpoint: str, _: object) -> Any:
+        nonlocal is_gone
+        is_gone = is_gone or endpoint == "createPlaylist"
+        return (503, "text/plain", "") if is_gone else None
+
+    with (
+        told(passes_on(server, goes)) as (address, _),
+        Subsonic(address, ME) as going,
+        pytest.raises(ServerError, match="Whether the playlist 'Evening' there is as it was"),
+    ):
+        put_playlist(going, "Evening", ids[5:8], comment=MARK, replace=before)
+
+
+def test_songs_that_are_gone_are_left_out_of_a_replaced_list_too(client: Subsonic) -> None:
+    songs = [song.item_id for song in client.songs()][:3]
+    gone = "00000000-0000-0000-0000-000000000000"
+    put_playlist(client, "Three", songs[:1], comment=MARK)
+    before = all_playlists(client)
+    put = put_playlist(client, "Three", [*songs[:2], gone, songs[2]], comment=MARK, replace=before)
+    assert put == PutPlaylist(before[0].playlist_id, tuple(songs), (gone,))
+    with pytest.raises(InvalidArgument, match="none of the 1 songs any more"):
+        put_playlist(client, "Three", [gone], comment=MARK, replace=before)
+    assert all_playlists(client) == before
+    assert songs_in(client, before[0].playlist_id) == tuple(songs)
 
 
 def test_what_a_killed_run_left_behind_goes_with_the_next(client: Subsonic) -> None:
@@ -268,24 +403,113 @@ def test_what_a_killed_run_left_behind_goes_with_the_next(client: Subsonic) -> N
     assert [each.name for each in all_playlists(client)] == ["Evening"]
 
 
+def link_only(client: Subsonic, place: Path, *without: str) -> None:
+    """As of a server that has no songs with these titles."""
+    with Library(place) as library:
+        songs = [song for song in client.songs() if song.title not in without]
+        library.link("super", client.facts(), songs)
+
+
+@pytest.mark.usefixtures("linked")
+def test_a_list_is_chosen_among_what_the_server_has(
+    run: Run, client: Subsonic, place: Path, tmp_path: Path
+) -> None:
+    everything = make(run, "Evening")
+    assert "24 of 24 tracks of the library may come: those that super has" in everything.stderr
+    gone = titles(everything)[:2]
+    link_only(client, place, *gone)
+    fewer = make(run, "Evening")
+    assert "22 of 24 tracks of the library may come: those that super has" in fewer.stderr
+    assert "left out" not in fewer.stderr
+    assert len(titles(fewer)) == 5
+    assert not set(gone) & set(titles(fewer))
+    assert on_server(client) == {"Evening": titles(fewer)}
+    # What is made by the recipe is not bound to what the server had then.
+    (kept,) = (place.parent / "library.db.sent/super").glob("*.json")
+    assert "track_ids" not in kept.read_text(encoding="utf-8")
+    # Refresh takes what the server has by then, too.
+    assert "Evening: 5 songs, unchanged" in run("subsonic", "refresh").output.replace(
+        "replaced", "unchanged"
+    )
+    assert set(on_server(client)["Evening"]) == set(titles(everything))
+    link_only(client, place, *gone)
+    file = str(tmp_path / "mix.m3u8")
+    playlist(
+        run, "1", "--tracks", "2", "--only-playlist", _file(place, fewer, tmp_path), "--out", file
+    )
+    for words in (
+        ["path", "1", "20", "--steps", "4", "--min-length", "0"],
+        ["radio", "1", "--tracks", "5", "--min-length", "0"],
+        ["playlist", "extend", file, "--tracks", "5", "--min-length", "0"],
+    ):
+        told_by = run(*words, "--to", "subsonic:Other").stderr
+        assert "22 of 24 tracks of the library may come" in told_by
+        assert "left out" not in told_by
+        assert not set(gone) & set(on_server(client)["Other"])
+
+
+def _file(place: Path, made: Result, folder: Path) -> str:
+    """A playlist of the tracks that were made."""
+    tracks = [item["track"]["path"] for item in json.loads(made.stdout)["items"]]
+    file = folder / "only.m3u8"
+    file.write_text("\n".join(tracks), encoding="utf-8")
+    return str(file)
+
+
 @pytest.mark.usefixtures("linked")
 def test_tracks_that_the_server_does_not_have_are_told(
     run: Run, server: str, client: Subsonic, place: Path
 ) -> None:
-    with Library(place) as library:
-        songs = list(client.songs())
-        made = titles(make(run, "Evening"))
-        left = [song for song in songs if song.title not in made[:2]]
-        library.link("super", client.facts(), left)
-    again = make(run, "Evening")
+    made = titles(make(run, "Evening"))
+    link_only(client, place, *made[:2])
+    again = make(run, "Evening", "--all-tracks")
+    assert "may come" not in again.stderr
     assert on_server(client) == {"Evening": made[2:]}
     assert "2 tracks left out of Evening, as super does not have them" in again.stderr
     assert "no song of super is linked to this track" in again.stderr
-    with Library(place) as library:
-        library.link("super", client.facts(), [s for s in songs if s.title not in made])
-    empty = make(run, "Evening", code=1)
+    link_only(client, place, *made)
+    empty = make(run, "Evening", "--all-tracks", code=1)
     assert "super has no song for the playlist 'Evening'" in empty.output
     assert on_server(client) == {"Evening": made[2:]}
+    with Library(place) as library:
+        for track in library.tracks():
+            if track.title not in made:
+                library.forget(track.path)
+    nothing = make(run, "Evening", code=1)
+    assert "none of its songs is linked to a track that is analysed" in nothing.output
+    assert on_server(client) == {"Evening": made[2:]}
+
+
+@pytest.mark.slow
+def test_songs_that_are_deleted_at_a_real_server_are_left_out(
+    run: Run, place: Path, composed: Music, tmp_path: Path
+) -> None:
+    """Of a playlist of theirs, supysonic can list none any more; of others it can."""
+    folder = tmp_path / "music"
+    folder.mkdir()
+    for file in sorted(composed.folder.rglob("*.*"))[:8]:
+        (folder / file.name).hardlink_to(file)
+    with (
+        supysonic(tmp_path / "supysonic", folder) as server,
+        Subsonic(server, ME) as client,
+    ):
+        run("subsonic", "link", server, "--user", USER, "--name", "super")
+        first = titles(make(run, "Evening"))
+        with Library(place) as library:
+            known = {*first, library.track(1).title}
+        gone = next(song for song in client.songs() if song.title not in known)
+        (folder / str(gone.path)).unlink()
+        rescan(tmp_path / "supysonic")
+        # Linked before, so that it is found out only there.
+        after = playlist(run, "1", "--tracks", "8", "--json", "--to", "subsonic:Evening")
+        assert on_server(client) == {"Evening": [t for t in titles(after) if t != gone.title]}
+        assert f"{gone.title}: super no longer has its song: link it again" in after.stderr
+        assert "7 of 7 songs are linked" in run("subsonic", "refresh").output
+        (lost,) = (song for song in client.songs() if song.title == first[1])
+        (folder / str(lost.path)).unlink()
+        rescan(tmp_path / "supysonic")
+        failed = run("subsonic", "refresh", code=1).output
+        assert "once a song of a playlist was deleted: restart it" in failed
 
 
 @pytest.mark.usefixtures("linked")
@@ -309,6 +533,10 @@ def test_refresh_makes_them_again(run: Run, client: Subsonic, place: Path) -> No
     assert on_server(client) == expected
     listed = json.loads(run("subsonic", "--json").stdout)
     assert {each["name"] for each in listed} == {"Other name", "Kept", "Way"}
+    (way,) = (each.playlist_id for each in all_playlists(client) if each.name == "Way")
+    client.ask("deletePlaylist", {"id": way})
+    del expected["Way"]
+    assert "Way: was deleted at the server" in run("subsonic", "refresh").output
     # One that cannot be read cannot be made again; the others are.
     (kept,) = (each["playlist_id"] for each in listed if each["name"] == "Kept")
     (place.parent / f"library.db.sent/super/{kept}.json").write_text("{")
@@ -316,7 +544,6 @@ def test_refresh_makes_them_again(run: Run, client: Subsonic, place: Path) -> No
     assert {each["name"]: each["outcome"] for each in failed} == {
         "Other name": "unchanged",
         kept: "failed",
-        "Way": "no recipe",
     }
     assert on_server(client) == expected
 
@@ -572,7 +799,8 @@ def test_a_server_that_is_down_changes_nothing(run: Run, server: str, place: Pat
 
 def test_bad_targets_are_told_before_anything_is_done(run: Run) -> None:
     assert "subsonic:NAME" in run("playlist", "1", "--to", "Evening", code=2).output
-    assert "--replace needs --to" in run("playlist", "1", "--replace", code=2).output
+    for option in ("--replace", "--all-tracks"):
+        assert f"{option} needs --to" in run("playlist", "1", option, code=2).output
     assert "no Subsonic server is linked" in make(run, "Evening", code=1).output
     refused = run("radio", "1", "--endless", "--to", "subsonic:Evening", code=2)
     assert "--endless has no end" in refused.output

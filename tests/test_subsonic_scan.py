@@ -32,7 +32,8 @@ from soundalike import Library
 from soundalike.errors import ServerError
 from soundalike.integrations import subsonic as client_module
 from soundalike.integrations.credentials import Credentials
-from soundalike.integrations.sending import Sender
+from soundalike.integrations.sending import Sender, kept_playlists
+from soundalike.integrations.server_files import ServerFiles
 from soundalike.integrations.subsonic import Subsonic
 from soundalike.library import ScanProgress, ScanReport
 from soundalike.library.scan import fetched
@@ -140,6 +141,24 @@ def test_a_playlist_of_them_goes_to_the_server(library: Library, there: OpenSubs
         assert (sent.outcome, sent.songs, sent.not_sent) == ("made", 3, ())
         (playlist,) = there.playlists.values()
         assert playlist["ids"] == [item_at(each.track.path, "there") for each in made.items]
+        # Its recipe names the seed by its place, and refresh finds it there.
+        (seed,) = made.recipe["seeds"]
+        assert seed["path"] == "subsonic://there/song0/Band/Album/Title 0.wav"
+        for name in ("title", "artist", "album"):
+            seed.pop(name, None)
+        sender.send(as_playlist(made, "Evening"))
+        (kept,) = kept_playlists(library, "there")
+        assert sender.refresh(kept).outcome == "unchanged"
+
+
+def test_no_tags_are_written_to_them(library: Library, there: OpenSubsonic) -> None:
+    scan(library, there)
+    with there.running(), ServerFiles(library):
+        report = library.tag()
+    assert (report.files, len(report.skipped)) == ((), 6)
+    assert {(e.reason, e.failed) for e in report.skipped} == {
+        ("is no file of this computer", False)
+    }
 
 
 def replace_limits() -> Any:

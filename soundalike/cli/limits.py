@@ -126,7 +126,10 @@ def passed_words(counts: Mapping[str, int]) -> str:
     versions, which are told beside the track that stands for them."""
     by_rule = sorted(counts.items(), key=lambda each: -each[1])
     return ", ".join(
-        f"{count:,} by {rule}" for rule, count in by_rule if rule not in ("copy", "version")
+        # Of a playlist, or of what a server has.
+        f"{count:,} not among those that may come" if rule == "track" else f"{count:,} by {rule}"
+        for rule, count in by_rule
+        if rule not in ("copy", "version")
     )
 
 

@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 import sys
 from collections.abc import Callable
-from dataclasses import replace
 from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
@@ -16,7 +15,7 @@ from soundalike.show.amounts import show_count
 
 if TYPE_CHECKING:
     from soundalike.integrations.listenbrainz import ListenBrainz
-    from soundalike.library import Library, Limits
+    from soundalike.library import Library
     from soundalike.playlists import Playlist
 
 __all__ = ["TOKEN_VARIABLE", "ListenBrainzTarget", "connect", "put_playlist", "url_option"]
@@ -85,26 +84,26 @@ class ListenBrainzTarget:
         self._client = connect(None)
         self._user = self._client.user()
 
-    def within(self, library: Library, limits: Limits) -> Limits:
-        """Limits that leave what ListenBrainz can name: recordings with a MusicBrainz id.
+    has = "those with the MusicBrainz id of their recording"
+
+    def playable(self, library: Library) -> frozenset[int]:
+        """The tracks that ListenBrainz can name: recordings with a MusicBrainz id.
 
         Raises
         ------
         InvalidArgument : there is none.
         """
-        ids = {
+        ids = frozenset(
             track.track_id
             for track in library.each_track(status="analysed")
             if track.tags.musicbrainz_recording_id
-        }
+        )
         if not ids:
             raise InvalidArgument(
                 "no track of the library has the MusicBrainz id of its recording, by which "
                 "ListenBrainz knows music: tag your files with MusicBrainz Picard, then scan"
             )
-        known = limits.only.track_ids
-        chosen = frozenset(ids if known is None else ids & known)
-        return replace(limits, only=replace(limits.only, track_ids=chosen))
+        return ids
 
     def put(self, playlist: Playlist) -> None:
         """Put the playlist there; raises as ``ListenBrainz.put``."""

@@ -18,7 +18,7 @@ from soundalike.cli.params import (
 )
 from soundalike.cli.playlist import PlaylistTarget, playlist_options
 from soundalike.cli.playlist_files import extend, length_options, order, refresh, surprise_options
-from soundalike.cli.playlist_to import ServerTarget, server_target_options
+from soundalike.cli.playlist_to import ServerTarget, chosen_target_options
 from soundalike.cli.progress import decoding
 from soundalike.cli.reasons import print_made
 from soundalike.cli.rows import paths_option
@@ -59,7 +59,7 @@ _EXAMPLES = (
     "--with-seeds", is_flag=True, help="Put the TRACKs themselves first; they count for the length."
 )
 @playlist_options
-@server_target_options
+@chosen_target_options
 @click.option("--name", metavar="TEXT", help="The name of the playlist, for players.")
 @paths_option
 @model_option
@@ -84,6 +84,7 @@ def make(
     base: tuple[str, str] | None,
     to: str | None,
     replace: bool,
+    all_tracks: bool,
     name: str | None,
     paths: bool,
     model: str | None,
@@ -112,7 +113,7 @@ def make(
     target = PlaylistTarget(m3u, relative, as_json, base=base)
     if name is not None and m3u is None:
         raise click.UsageError("--name needs --out FILE")
-    server = ServerTarget(to, replace, library)
+    server = ServerTarget(to, replace, library, all_tracks=all_tracks)
     with (
         Library(library, model=model, create=False) as opened,
         decoding(f"looking for what sounds like {seed_words(seeds)}"),
@@ -123,8 +124,7 @@ def make(
             tracks=tracks,
             minutes=minutes,
             without=without,
-            # What a file remembers is not to hang on what a server has now.
-            limits=server.within(opened, limits) if m3u is None else limits,
+            limits=limits,
             only_playlists=only_playlists,
             not_playlists=not_playlists,
             weights=weights,
@@ -133,6 +133,7 @@ def make(
             order=order,
             with_seeds=with_seeds,
             taste=asked_taste(opened, use_taste),
+            among=server.playable(opened),
         )
         upgrade = opened.upgrade()
         note_not_playlists(opened, not_playlists)

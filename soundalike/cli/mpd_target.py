@@ -9,7 +9,7 @@ from soundalike.cli.output import note
 from soundalike.show.amounts import show_count
 
 if TYPE_CHECKING:
-    from soundalike.library import Library, Limits
+    from soundalike.library import Library
     from soundalike.playlists import Playlist
 
 __all__ = ["MpdTarget"]
@@ -39,10 +39,12 @@ class MpdTarget:
         with self._asked.connect(self._needs) as mpd:
             self._mpd = mpd
 
-    def within(self, library: Library, limits: Limits) -> Limits:
-        """Limits that leave what MPD has; raises as ``linked.linked``."""
+    has = "those that MPD has"
+
+    def playable(self, library: Library) -> frozenset[int]:
+        """The tracks that MPD has; raises as ``linked.linked``."""
         with self._mpd as mpd:
-            return self._asked.linked(library, mpd).within(limits)
+            return self._asked.linked(library, mpd).playable
 
     def put(self, playlist: Playlist) -> None:
         """Store the playlist; raises as ``playlists.put_playlist``."""

@@ -6,6 +6,7 @@ import os
 import re
 import sys
 from collections.abc import Callable, Sequence
+from contextlib import ExitStack
 from difflib import get_close_matches
 from pathlib import Path
 from typing import Any, TypeVar
@@ -17,7 +18,9 @@ from click.shell_completion import CompletionItem
 from soundalike.cli.output import echo
 from soundalike.errors import InvalidArgument, printable
 from soundalike.files import check_writable
+from soundalike.remote import Fetcher, fetch_by, fetch_no_more_by
 from soundalike.times import Span, parse_span, parse_time
+from soundalike.urls import SERVER_SCHEME
 
 __all__ = [
     "PATH",
@@ -173,6 +176,23 @@ def _print_help(ctx: click.Context, _param: click.Parameter, wanted: bool) -> No
 
 class ExampleCommand(_Examples):
     """A command whose help ends with examples; a test runs them through the parser."""
+
+    def invoke(self, ctx: click.Context) -> Any:
+        """As click does; what only the servers of its library have can be fetched meanwhile."""
+        if "library" not in ctx.params:
+            return super().invoke(ctx)
+        with ExitStack() as stack:
+
+            def fetcher() -> Fetcher:
+                from soundalike.cli.server_access import ask_at_terminal
+                from soundalike.integrations.server_files import ServerFiles
+
+                # It takes the place of this from now on.
+                return stack.enter_context(ServerFiles(ctx.params["library"], ask_at_terminal()))
+
+            fetch_by(SERVER_SCHEME, fetcher)
+            stack.callback(fetch_no_more_by, SERVER_SCHEME, fetcher)
+            return super().invoke(ctx)
 
 
 class ExampleGroup(_Examples, click.Group):

@@ -11,7 +11,7 @@ from soundalike.cli.limits import gap_limit_options, only_playlist_options, weig
 from soundalike.cli.output import note, print_json, print_table
 from soundalike.cli.params import ExampleCommand, json_option, library_option, model_option
 from soundalike.cli.playlist import PlaylistTarget, playlist_options
-from soundalike.cli.playlist_to import ServerTarget, server_target_options
+from soundalike.cli.playlist_to import ServerTarget, chosen_target_options
 from soundalike.cli.progress import decoding
 from soundalike.cli.reasons import list_cells, list_columns, seed_names, why_words
 from soundalike.cli.rows import paths_option
@@ -53,7 +53,7 @@ __all__ = ["path"]
 @weight_options
 @taste_option
 @playlist_options
-@server_target_options
+@chosen_target_options
 @click.option("--name", metavar="TEXT", help="The name of the playlist, for players.")
 @paths_option
 @model_option
@@ -72,6 +72,7 @@ def path(
     base: tuple[str, str] | None,
     to: str | None,
     replace: bool,
+    all_tracks: bool,
     name: str | None,
     paths: bool,
     model: str | None,
@@ -99,7 +100,7 @@ def path(
         raise click.UsageError(
             f"a path needs two tracks, and there is one: {seeds[0]}. Put a + between words of two"
         )
-    server = ServerTarget(to, replace, library)
+    server = ServerTarget(to, replace, library, all_tracks=all_tracks)
     with (
         Library(library, model=model, create=False) as opened,
         decoding(f"looking for a way from {seeds[0]} to {seeds[-1]}"),
@@ -113,6 +114,7 @@ def path(
             not_playlists=not_playlists,
             weights=weights,
             taste=asked_taste(opened, use_taste),
+            among=server.playable(opened),
         )
         upgrade = opened.upgrade()
         note_not_playlists(opened, not_playlists)

@@ -12,7 +12,11 @@ from soundalike.cli.limits import only_playlist_options, playlist_limit_options,
 from soundalike.cli.output import Column, note, print_json, print_table
 from soundalike.cli.params import ExampleCommand, json_option, library_option, model_option
 from soundalike.cli.playlist import PlaylistTarget, note_left_out, playlist_options
-from soundalike.cli.playlist_to import ServerTarget, server_target_options
+from soundalike.cli.playlist_to import (
+    ServerTarget,
+    chosen_target_options,
+    server_target_options,
+)
 from soundalike.cli.progress import decoding
 from soundalike.cli.reasons import list_columns, note_made, playlist_rows
 from soundalike.cli.rows import PATH_CELL, paths_option, track_cells, track_columns
@@ -114,7 +118,7 @@ _in_place_option = click.option(
 @surprise_options
 @_in_place_option
 @playlist_options
-@server_target_options
+@chosen_target_options
 @paths_option
 @model_option
 @library_option
@@ -139,6 +143,7 @@ def extend(
     base: tuple[str, str] | None,
     to: str | None,
     replace: bool,
+    all_tracks: bool,
     paths: bool,
     model: str | None,
     library: str | None,
@@ -155,7 +160,7 @@ def extend(
     from soundalike.recommend.playlist_files import extend_playlist, extended
 
     target = _target(file, in_place, m3u, relative, as_json, base)
-    server = ServerTarget(to, replace, library)
+    server = ServerTarget(to, replace, library, all_tracks=all_tracks)
     with (
         Library(library, model=model, create=False) as opened,
         decoding(f"looking for what goes on with {printable(file)}"),
@@ -176,6 +181,7 @@ def extend(
             order=order,
             taste=asked_taste(opened, use_taste),
             base=base,
+            among=server.playable(opened),
         )
         upgrade = opened.upgrade()
         note_not_playlists(opened, not_playlists)

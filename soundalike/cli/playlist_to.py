@@ -8,11 +8,14 @@ from typing import TYPE_CHECKING, Any, Protocol, TypeVar
 
 import click
 
+from soundalike.cli.output import note
+from soundalike.show.amounts import show_count
+
 if TYPE_CHECKING:
-    from soundalike.library import Library, Limits
+    from soundalike.library import Library
     from soundalike.playlists import Playlist
 
-__all__ = ["ServerTarget", "server_target_options"]
+__all__ = ["ServerTarget", "chosen_target_options", "server_target_options"]
 
 Decorated = TypeVar("Decorated", bound=Callable[..., Any])
 
@@ -28,11 +31,26 @@ TARGETS: dict[str, str] = {
 class Target(Protocol):
     """A playlist on some server."""
 
-    def within(self, library: Library, limits: Limits) -> Limits:
-        """Limits that leave what the server has."""
+    has: str
+    """Which tracks may come, such as "those that MPD has"."""
+
+    def playable(self, library: Library) -> frozenset[int]:
+        """The ids of these tracks."""
 
     def put(self, playlist: Playlist) -> None:
         """Put a playlist there, and say so."""
+
+
+def chosen_target_options(command: Decorated) -> Decorated:
+    """``--to``, ``--replace`` and ``--all-tracks``, for what chooses tracks."""
+    return server_target_options(
+        click.option(
+            "--all-tracks",
+            is_flag=True,
+            help="With --to: choose among all tracks of the library, and leave out what is not "
+            "there.",
+        )(command)
+    )
 
 
 def server_target_options(command: Decorated) -> Decorated:
@@ -59,7 +77,7 @@ class ServerTarget:
 
     Parameters
     ----------
-    to, replace, library : as they were given.
+    to, replace, library, all_tracks : as they were given.
 
     Raises
     ------
@@ -67,11 +85,15 @@ class ServerTarget:
     SoundalikeError : the server is none, cannot be reached, or does not let anybody in.
     """
 
-    def __init__(self, to: str | None, replace: bool, library: str | None) -> None:
+    def __init__(
+        self, to: str | None, replace: bool, library: str | None, *, all_tracks: bool = False
+    ) -> None:
         self._target: Target | None = None
+        self._all_tracks = all_tracks
         if to is None:
-            if replace:
-                raise click.UsageError("--replace needs --to")
+            for option, is_given in (("--replace", replace), ("--all-tracks", all_tracks)):
+                if is_given:
+                    raise click.UsageError(f"{option} needs --to")
             return
         kind, _, name = to.partition(":")
         if kind not in TARGETS or not name.strip():
@@ -80,9 +102,19 @@ class ServerTarget:
         module, attribute = TARGETS[kind].split(":")
         self._target = getattr(importlib.import_module(module), attribute)(name, replace, library)
 
-    def within(self, library: Library, limits: Limits) -> Limits:
-        """Limits that leave what the server has; the same ones without a server."""
-        return limits if self._target is None else self._target.within(library, limits)
+    def playable(self, library: Library) -> frozenset[int] | None:
+        """The ids of the tracks that may come, which is said; None for all.
+
+        Raises
+        ------
+        SoundalikeError : there is none, or the server refuses to tell.
+        """
+        if self._target is None or self._all_tracks:
+            return None
+        found = self._target.playable(library)
+        total = show_count(len(library.index()), "track")
+        note(f"{len(found):,} of {total} of the library may come: {self._target.has}")
+        return found
 
     def put(self, playlist: Playlist) -> None:
         """Put a playlist there, if that is wanted, and say so.

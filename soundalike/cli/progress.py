@@ -158,6 +158,9 @@ def bytes_progress() -> Iterator[Callable[[str], Callable[[int, int | None], Non
         yield named
 
 
+_at_work: list[Decoding] = []
+
+
 @contextmanager
 def decoding(words: str = "") -> Iterator[Decoding]:
     """For a command that decodes files itself: after 2 s, what it is at and for how long.
@@ -176,12 +179,25 @@ def decoding(words: str = "") -> Iterator[Decoding]:
     words : what is being done, where that is one thing; the same as ``at(words)``.
     """
     progress = Decoding()
+    _at_work.append(progress)
     try:
         if words:
             progress.at(words)
         yield progress
     finally:
+        _at_work.remove(progress)
         progress.close()
+
+
+@contextmanager
+def paused() -> Iterator[None]:
+    """Take away what :func:`decoding` shows, while somebody is asked something."""
+    shown = [each for each in _at_work if each.pause()]
+    try:
+        yield
+    finally:
+        for each in shown:
+            each.go_on()
 
 
 class Decoding:
@@ -212,6 +228,17 @@ class Decoding:
             self._hidden = True
             if isinstance(self._display, _Bar):
                 self._display.close()
+
+    def pause(self) -> bool:
+        """As :meth:`hide`; whether something was to be shown, which :meth:`go_on` shows again."""
+        was_shown = not self._hidden
+        self.hide()
+        return was_shown
+
+    def go_on(self) -> None:
+        """Show again what is being done."""
+        with self._lock:
+            self._hidden = False
 
     def close(self) -> None:
         """The end: nothing is shown any more."""

@@ -19,7 +19,7 @@ from soundalike.cli.params import (
     model_option,
 )
 from soundalike.cli.playlist import PlaylistTarget, playlist_options
-from soundalike.cli.playlist_to import ServerTarget, server_target_options
+from soundalike.cli.playlist_to import ServerTarget, chosen_target_options
 from soundalike.cli.progress import decoding
 from soundalike.cli.reasons import list_cells, list_columns, why_words
 from soundalike.cli.rows import paths_option
@@ -102,7 +102,7 @@ state_option = click.option(
     help="Number of the draw: the same one gives the same radio again.",
 )
 @playlist_options
-@server_target_options
+@chosen_target_options
 @paths_option
 @model_option
 @library_option
@@ -125,6 +125,7 @@ def radio(
     base: tuple[str, str] | None,
     to: str | None,
     replace: bool,
+    all_tracks: bool,
     paths: bool,
     model: str | None,
     library: str | None,
@@ -158,9 +159,9 @@ def radio(
         kinds = {"limits": limits, "only_playlists": only_playlists, "weights": weights}
         kinds |= {"not_playlists": not_playlists, "random_seed": seed}
 
-        def first(opened: Library, n: int) -> RadioPart:
+        def first(opened: Library, n: int, among: frozenset[int] | None) -> RadioPart:
             taste = asked_taste(opened, use_taste)
-            return start_radio(opened, begun, tracks=n, taste=taste, **told, **kinds)  # type: ignore[arg-type]
+            return start_radio(opened, begun, tracks=n, taste=taste, among=among, **told, **kinds)  # type: ignore[arg-type]
 
     else:
         if seeds:
@@ -176,15 +177,15 @@ def radio(
             )
         before = known
 
-        def first(opened: Library, n: int) -> RadioPart:
-            return continue_radio(opened, before, tracks=n, file=state, **told)
+        def first(opened: Library, n: int, among: frozenset[int] | None) -> RadioPart:
+            return continue_radio(opened, before, tracks=n, file=state, among=among, **told)
 
     if state is not None:
         check_output(state, "the state of a radio")
-    server = ServerTarget(to, replace, library)
+    server = ServerTarget(to, replace, library, all_tracks=all_tracks)
     with Library(library, model=model, create=False) as opened:
         with decoding("tuning in"):
-            part = first(opened, _AT_ONCE if endless else tracks)
+            part = first(opened, _AT_ONCE if endless else tracks, server.playable(opened))
             upgrade = opened.upgrade()
         note_upgrade(upgrade)
         note_not_playlists(opened, not_playlists)

@@ -9,6 +9,7 @@ from urllib.parse import urlsplit
 
 import click
 
+from soundalike.cli.progress import paused
 from soundalike.errors import InvalidArgument
 
 if TYPE_CHECKING:
@@ -30,9 +31,14 @@ __all__ = [
 
 def ask_at_terminal() -> Callable[[str, bool], str] | None:
     """Asks who sits there; None where nobody does."""
-    if not sys.stdin.isatty():
+    if sys.stdin is None or not sys.stdin.isatty():
         return None
-    return lambda what, secret: str(click.prompt(what, hide_input=secret, err=True))
+
+    def ask(what: str, secret: bool) -> str:
+        with paused():
+            return str(click.prompt(what, hide_input=secret, err=True))
+
+    return ask
 
 
 def client_of(server: LinkedServer, user: str | None = None) -> Subsonic:

@@ -137,8 +137,8 @@ def scan(
     """Analyse the songs that only a music server has.
 
     What fits no track of the library is fetched as the server has it, without transcoding, a few
-    files at a time, and deleted when it is analysed. Such a song is a track as others are, for all
-    that needs no file: `similar`, `playlist`, `radio`, `map`. The server is linked with it.
+    files at a time, and deleted when it is analysed. Such a song is a track as others are; where
+    its sound is needed, as on the page, it is fetched again. The server is linked with it.
 
     It can be stopped at any time, and resumes. The exit code is 1 if a song failed.
     """

@@ -12,7 +12,7 @@ from soundalike.show.amounts import show_count
 
 if TYPE_CHECKING:
     from soundalike.integrations.sending import SentPlaylist
-    from soundalike.library import Library, Limits
+    from soundalike.library import Library
     from soundalike.playlists import Playlist
 
 __all__ = ["SubsonicTarget", "note_not_sent"]
@@ -48,9 +48,14 @@ class SubsonicTarget:
         self._client = client_of(linked)
         self._client.facts()
 
-    def within(self, library: Library, limits: Limits) -> Limits:
-        """The limits as they are: what the server does not have is told, with the reason."""
-        return limits
+    @property
+    def has(self) -> str:
+        """Which tracks may come."""
+        return f"those that {self._server} has"
+
+    def playable(self, library: Library) -> frozenset[int]:
+        """The tracks that are linked to a song there; raises as ``Library.tracks_on``."""
+        return library.tracks_on(self._server)
 
     def put(self, playlist: Playlist) -> None:
         """Put a playlist there, and say so.

@@ -66,7 +66,7 @@ def find(url: str, user: str | None, ask: Callable[[str, bool], str] | None = No
         raise ServerError(
             f"{url}: the password of {user} is not known: put it in {PASSWORD_VARIABLE}, in a "
             f"file that {PASSWORD_VARIABLE}{_FILE} names, or in the keyring "
-            f" (keyring set {KEYRING_SERVICE} {user}@{url})"
+            f"(keyring set {KEYRING_SERVICE} {user}@{url})"
         )
     return Credentials(user, password)
 

@@ -23,6 +23,8 @@ try:
 except ImportError as error:
     raise MissingExtra("a client of ListenBrainz", "listenbrainz") from error
 
+from soundalike.integrations.connection import reason_of
+
 __all__ = ["DEFAULT_URL", "MARK", "ListenBrainz", "UserPlaylist", "checked_address"]
 
 DEFAULT_URL = "https://api.listenbrainz.org"
@@ -34,6 +36,8 @@ _PLAYLIST = "https://musicbrainz.org/doc/jspf#playlist"
 _RECORDING = "https://musicbrainz.org/recording/"
 # What one request may ask for, and what it may add to a playlist, by the API's documentation.
 _PAGE, _ADDED = 1000, 100
+# However slowly, an answer has to come within so many times the time in which some of it has to.
+_WHOLE = 4
 _MOST_BYTES = 64_000_000
 _MOST_WAITS, _LONGEST_WAIT_S = 5, 60.0
 _TOKEN = re.compile(r"[\x21-\x7e]+")
@@ -285,7 +289,7 @@ class ListenBrainz(Closing):
         asked: Mapping[str, Any] | None,
         body: Mapping[str, Any] | None,
     ) -> tuple[httpx.Response, bytes]:
-        data = bytearray()
+        data, since = bytearray(), time.monotonic()
         address = f"{self.url}/1/{endpoint}"
         try:
             with self._http.stream(method, address, params=asked, json=body) as response:
@@ -293,16 +297,15 @@ class ListenBrainz(Closing):
                     data += block
                     if len(data) > _MOST_BYTES:
                         raise ServerError(f"{self.url}: {endpoint} answers without an end")
+                    if time.monotonic() - since > _WHOLE * self._timeout_s:
+                        raise httpx.ReadTimeout("the whole of it")
         except httpx.TimeoutException as error:
             raise ServerError(
                 f"{self.url}: {endpoint} is not answered within {self._timeout_s:g} s: the server "
                 f"is down or busy, try again later"
             ) from error
         except httpx.HTTPError as error:
-            why = printable(str(error)) or type(error).__name__
-            raise ServerError(
-                f"{self.url}: cannot be reached ({why}): check the address"
-            ) from error
+            raise ServerError(f"{self.url}: {reason_of(error)}") from error
         return response, bytes(data)
 
     def _read(self, endpoint: str, response: httpx.Response, data: bytes) -> dict[str, Any]:
@@ -319,6 +322,11 @@ class ListenBrainz(Closing):
             found = json.loads(data)
         except (ValueError, RecursionError):
             found = None
+        if not isinstance(found, dict) and status >= 500:
+            raise ServerError(
+                f"{self.url}: answers with an error of its own (HTTP {status}): it, or a proxy "
+                f"before it, is out of order; try again later"
+            )
         if not isinstance(found, dict):
             what = "a page" if data.lstrip()[:1] == b"<" else "something"
             raise ServerError(

@@ -161,6 +161,8 @@ class Sender:
             kept = {each.playlist_id for each in kept_playlists(self._library, self._server)}
             same = [each for each in there if same_name(each.name, name)]
             own = [each for each in same if each.is_marked or each.playlist_id in kept]
+            # Of several, the one that is known here keeps its id.
+            own.sort(key=lambda each: each.playlist_id not in kept)
             if not own and same:
                 if not replace:
                     raise InvalidArgument(
@@ -175,7 +177,7 @@ class Sender:
             return self._put(playlist, name, own or same)
 
     def refresh(self, kept: KeptPlaylist) -> SentPlaylist:
-        """Make a playlist again by its recipe, over the library as it is now, and put it there.
+        """Make a playlist again by its recipe, of what the server has now, and put it there.
 
         One that was renamed at the server keeps that name. What fails is told, and nothing of it
         has changed then.
@@ -187,8 +189,6 @@ class Sender:
         """
         if kept.playlist is None:
             return SentPlaylist(self._server, kept.name, "failed", problem=kept.problem)
-        if not kept.playlist.recipe:
-            return SentPlaylist(self._server, kept.name, "no recipe", kept.playlist_id)
         try:
             with self._alone():
                 there = all_playlists(self._client)
@@ -197,7 +197,11 @@ class Sender:
                 ]
                 if not own:
                     return self._forget(kept)
-                made = refresh_playlist(self._library, kept.file, write=False).playlist
+                if not kept.playlist.recipe:
+                    return SentPlaylist(self._server, kept.name, "no recipe", kept.playlist_id)
+                among = self._library.tracks_on(self._server)
+                found = refresh_playlist(self._library, kept.file, write=False, among=among)
+                made = found.playlist
                 return self._put(made, own[0].name, own)
         except SoundalikeError as error:
             if isinstance(error, ServerError) and error.code is None:

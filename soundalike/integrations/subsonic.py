@@ -399,7 +399,17 @@ class Subsonic(Closing):
 
     def _no_answer(self, response: httpx.Response, body: bytes) -> str:
         if response.status_code in (401, 403):
-            return f"{self.url}: asks for a login of its own (HTTP {response.status_code})"
+            return (
+                f"{self.url}: asks for a login of its own (HTTP {response.status_code}), as a "
+                f"proxy before the music server does: give an address that leads past it"
+            )
+        if response.status_code >= 500:
+            return (
+                f"{self.url}: answers with an error of its own (HTTP {response.status_code}): the "
+                f"server, or a proxy before it, is out of order; try again later"
+            )
+        if b'"subsonic-response"' in body[:4096]:
+            return f"{self.url}: its answer is cut off, or damaged: try again"
         if body.lstrip()[:1] == b"<" or "html" in response.headers.get("content-type", ""):
             what = "a page" if b"<html" in body[:4096].lower() else "XML"
             return (

@@ -1,8 +1,11 @@
 """Playlists of a Subsonic server: read, and put in place whole or not at all.
 
-A server has no transactions, and a long list takes several requests. So a new playlist is filled
-under a name of its own, read back and compared; only then it gets its name, and what it takes the
-place of is deleted.
+``createPlaylist`` with the id of a playlist replaces its songs, and players' links to it hold. That
+is done where all songs fit one request, as a server that dies in it has then written all or
+nothing; it is read back, and put back if it is not what was sent. Navidrome, Gonic, LMS and
+supysonic do it so. A server has no transactions over several requests: what needs those, or goes to
+a server that does not replace, is filled under a name of its own, read back and compared; only then
+it gets its name, and what it takes the place of is deleted.
 """
 
 from __future__ import annotations
@@ -10,6 +13,7 @@ from __future__ import annotations
 import secrets
 import unicodedata
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any
 
@@ -63,7 +67,7 @@ class PutPlaylist:
 
     Attributes
     ----------
-    playlist_id : of the new one.
+    playlist_id : of the one that has them now.
     item_ids : its songs.
     gone : songs that the server no longer has, which are not in it.
     """
@@ -81,7 +85,17 @@ def all_playlists(server: Subsonic) -> list[ServerPlaylist]:
     ServerError : the server cannot be reached, or refuses.
     """
     user = server.user()
-    found = map(_playlist, listed(server.ask("getPlaylists"), "playlists", "playlist"))
+    try:
+        answer = server.ask("getPlaylists")
+    except ServerError as refused:
+        if refused.code != GENERIC:
+            raise
+        raise ServerError(
+            f"{refused}. supysonic says so to everybody once a song of a playlist was deleted: "
+            f"restart it, and delete that playlist there",
+            GENERIC,
+        ) from refused
+    found = map(_playlist, listed(answer, "playlists", "playlist"))
     return [
         each
         for each in found
@@ -117,6 +131,8 @@ def put_playlist(
 ) -> PutPlaylist:
     """Make a playlist, in the place of others or of none.
 
+    The first of those that it replaces keeps its id, where that can be had.
+
     Where it fails, what was there before is as it was, and nothing of the new one is left; where
     not even that can be had, as the server is gone, the message says what may be left there.
 
@@ -131,30 +147,15 @@ def put_playlist(
     InvalidArgument : there are no songs, or the server has none of them any more.
     ServerError : as :func:`all_playlists`; or it has other songs afterwards than it was sent.
     """
-    temporary = f"{name} {_UNFINISHED}{secrets.token_hex(4)})"
-    made: str | None = None
     for each in all_playlists(server):
         # What a run left behind that was killed.
         if each.name.startswith(f"{name} {_UNFINISHED}"):
             server.ask("deletePlaylist", {"id": each.playlist_id})
-    try:
-        made, there, gone = _filled(server, temporary, item_ids)
-        values: dict[str, Any] = {"playlistId": made, "name": name, "comment": comment}
-        if any(each.is_public for each in replace):
-            values["public"] = "true"
-        server.ask("updatePlaylist", values)
-        _check(server, made, name, there)
-        _drop_replaced(server, replace)
-    except BaseException as error:
-        is_dropped = _drop_unfinished(server, made, temporary)
-        if not is_dropped and isinstance(error, ServerError):
-            raise ServerError(
-                f"{error}. What was there before is as it was, but a second playlist of this name "
-                f"may be left there: the next run deletes it, or you do",
-                error.code,
-            ) from error
-        raise
-    return PutPlaylist(made, there, gone)
+    if replace and len(list(server.pieces(item_ids))) == 1:
+        put = _put_in_place(server, name, item_ids, comment, replace)
+        if put is not None:
+            return put
+    return _put_anew(server, name, item_ids, comment, replace)
 
 
 def same_name(a: str, b: str) -> bool:
@@ -175,6 +176,134 @@ def _playlist(found: Mapping[str, Any]) -> ServerPlaylist | None:
     )
 
 
+def _put_in_place(
+    server: Subsonic,
+    name: str,
+    item_ids: Sequence[str],
+    comment: str,
+    replace: Sequence[ServerPlaylist],
+) -> PutPlaylist | None:
+    """The first of the replaced ones with other songs; None where the server cannot do that, and
+    all is as it was."""
+    old = replace[0]
+    before = songs_in(server, old.playlist_id)
+    if before is None:
+        return None  # deleted meanwhile
+    try:
+        there = _replaced(server, old.playlist_id, item_ids)
+        if there is not None:
+            is_public = any(each.is_public for each in replace)
+            wanted = (name, comment, is_public)
+            if wanted != (old.name, old.comment, old.is_public):
+                _describe(server, old.playlist_id, *wanted)
+            _check(server, old.playlist_id, name, there)
+            _drop_replaced(server, replace[1:])
+            return PutPlaylist(old.playlist_id, there, _missing(item_ids, there))
+        if not _put_back(server, old, before):
+            raise ServerError(f"{server.url}: does not replace the songs of a playlist")
+    except BaseException as error:
+        is_back = _put_back(server, old, before)
+        if not is_back and isinstance(error, ServerError):
+            raise ServerError(
+                f"{error}. Whether the playlist {old.name!r} there is as it was cannot be told: "
+                f"look at it, or run this again when the server answers",
+                error.code,
+            ) from error
+        raise
+    return None
+
+
+def _replaced(
+    server: Subsonic, playlist_id: str, item_ids: Sequence[str]
+) -> tuple[str, ...] | None:
+    """What a playlist has once its songs were replaced in one request; None where it has something
+    else, as of a server that does not replace."""
+    wanted = tuple(item_ids)
+    while wanted:
+        try:
+            _give(server, playlist_id, wanted)
+        except ServerError as refused:
+            # An answer that is lost tells nothing of what the server did.
+            if refused.code is None and songs_in(server, playlist_id) == wanted:
+                return wanted
+            gone = _gone(server, wanted, refused)
+            if not gone and refused.code == MISSING:
+                return None  # it knows of new playlists only, which need a name
+            if not gone:
+                raise
+            wanted = tuple(each for each in wanted if each not in gone)
+        else:
+            there = songs_in(server, playlist_id) or ()
+            if not there and all(_is_gone(server, each) for each in wanted):
+                break
+            known = set(there)
+            # Some servers leave out what they do not have.
+            is_so = there == tuple(each for each in wanted if each in known)
+            return there if there and is_so else None
+    raise _none_there(server, item_ids)
+
+
+def _give(server: Subsonic, playlist_id: str, item_ids: Sequence[str]) -> None:
+    """Replace the songs of a playlist."""
+    first, *more = server.pieces(item_ids) if item_ids else [()]
+    server.ask("createPlaylist", {"playlistId": playlist_id, "songId": list(first)})
+    for piece in more:
+        server.ask("updatePlaylist", {"playlistId": playlist_id, "songIdToAdd": list(piece)})
+
+
+def _put_back(server: Subsonic, old: ServerPlaylist, before: Sequence[str]) -> bool:
+    """Make a playlist what it was; False where it may be another."""
+    own_id = old.playlist_id
+    try:
+        if songs_in(server, own_id) != before:
+            with suppress(ServerError):
+                _give(server, own_id, before)
+        there = songs_in(server, own_id)
+        if there != before and there is not None:
+            # Of a server that adds where it should replace.
+            values = {"songIndexToRemove": list(range(len(there))), "songIdToAdd": list(before)}
+            server.ask("updatePlaylist", {"playlistId": own_id, **values})
+        now = next((each for each in all_playlists(server) if each.playlist_id == own_id), None)
+        if now != old:
+            _describe(server, own_id, old.name, old.comment, old.is_public)
+        return songs_in(server, own_id) == before
+    except ServerError:
+        return False
+
+
+def _describe(server: Subsonic, playlist_id: str, name: str, comment: str, is_public: bool) -> None:
+    values = {"playlistId": playlist_id, "name": name, "comment": comment}
+    # To some servers, whatever is said of it makes it public, and nothing makes it private.
+    server.ask("updatePlaylist", {**values, "public": "true"} if is_public else values)
+
+
+def _put_anew(
+    server: Subsonic,
+    name: str,
+    item_ids: Sequence[str],
+    comment: str,
+    replace: Sequence[ServerPlaylist],
+) -> PutPlaylist:
+    """A new playlist, and the replaced ones deleted."""
+    temporary = f"{name} {_UNFINISHED}{secrets.token_hex(4)})"
+    made: str | None = None
+    try:
+        made, there, gone = _filled(server, temporary, item_ids)
+        _describe(server, made, name, comment, any(each.is_public for each in replace))
+        _check(server, made, name, there)
+        _drop_replaced(server, replace)
+    except BaseException as error:
+        is_dropped = _drop_unfinished(server, made, temporary)
+        if not is_dropped and isinstance(error, ServerError):
+            raise ServerError(
+                f"{error}. What was there before is as it was, but a second playlist of this name "
+                f"may be left there: the next run deletes it, or you do",
+                error.code,
+            ) from error
+        raise
+    return PutPlaylist(made, there, gone)
+
+
 def _filled(
     server: Subsonic, name: str, item_ids: Sequence[str]
 ) -> tuple[str, tuple[str, ...], tuple[str, ...]]:
@@ -184,9 +313,7 @@ def _filled(
         try:
             made = _fill(server, name, wanted)
         except ServerError as refused:
-            found = set[str]()
-            if refused.code in (NOT_FOUND, GENERIC, MISSING):
-                found = {each for each in dict.fromkeys(wanted) if _is_gone(server, each)}
+            found = _gone(server, wanted, refused)
             if not found:
                 raise
             _drop_unfinished(server, None, name)
@@ -196,8 +323,7 @@ def _filled(
             found = set(wanted) - set(there)
             left = tuple(each for each in wanted if each not in found)
             if there and there == left:
-                gone = tuple(each for each in item_ids if each not in set(there))
-                return made, there, gone
+                return made, there, _missing(item_ids, there)
             if there or not found:
                 raise ServerError(
                     f"{server.url}: the playlist has other songs than were sent: {len(there):,} "
@@ -206,7 +332,16 @@ def _filled(
             _drop_unfinished(server, made, name)
         known_gone |= found
         wanted = tuple(each for each in wanted if each not in known_gone)
-    raise InvalidArgument(
+    raise _none_there(server, item_ids)
+
+
+def _missing(item_ids: Sequence[str], there: Sequence[str]) -> tuple[str, ...]:
+    known = set(there)
+    return tuple(each for each in item_ids if each not in known)
+
+
+def _none_there(server: Subsonic, item_ids: Sequence[str]) -> InvalidArgument:
+    return InvalidArgument(
         f"{server.url}: the server has none of the {len(item_ids):,} songs any more: link it again "
         f"(soundalike subsonic link)"
         if item_ids
@@ -229,6 +364,13 @@ def _fill(server: Subsonic, name: str, item_ids: Sequence[str]) -> str:
     for piece in pieces:
         server.ask("updatePlaylist", {"playlistId": made, "songIdToAdd": list(piece)})
     return made
+
+
+def _gone(server: Subsonic, item_ids: Sequence[str], refused: ServerError) -> set[str]:
+    """The songs that a server has no more, where that may be what it refused them for."""
+    if refused.code not in (NOT_FOUND, GENERIC, MISSING):
+        return set()
+    return {each for each in dict.fromkeys(item_ids) if _is_gone(server, each)}
 
 
 def _is_gone(server: Subsonic, item_id: str) -> bool:

@@ -83,8 +83,9 @@ class Linking:
             before = links_before(snapshot.connection, name)
             wanted, unlinked = wanted_links(snapshot, name, by_id, before)
         if not wanted:
+            songs_there = "1 song" if len(by_id) == 1 else f"{len(by_id):,} songs"
             raise InvalidArgument(
-                f"{where} has {len(by_id):,} songs, and none of them is in the library: scan the "
+                f"{where} has {songs_there}, and none of them is in the library: scan the "
                 f"folder that it plays from (soundalike scan FOLDER), then link it again; or have "
                 f"its songs fetched and analysed (soundalike subsonic scan)"
             )
@@ -110,6 +111,26 @@ class Linking:
         with self._reader.snapshot() as snapshot:
             before = links_before(snapshot.connection, name)
             return tuple(wanted_links(snapshot, name, by_id, before)[1])
+
+    def tracks_on(self, name: str) -> frozenset[int]:
+        """The ids of the tracks that a server has, as far as searches can find them.
+
+        Raises
+        ------
+        TrackNotFound : no server of this name is linked.
+        InvalidArgument : it has none of them.
+        """
+        from soundalike.library.links import server_links
+
+        with self._reader.view() as view:
+            found = frozenset(server_links(view, name).items)
+        if not found:
+            raise InvalidArgument(
+                f"{name}: none of its songs is linked to a track that is analysed: scan the folder "
+                f"that it plays from (soundalike scan FOLDER), then link it again (soundalike "
+                f"subsonic link {name})"
+            )
+        return found
 
     def songs_of(self, name: str, track_ids: Sequence[int]) -> dict[int, str]:
         """The id of the song of a server that each track is; tracks without one are left out.

@@ -183,7 +183,8 @@ class Listing:
         ------
         TrackNotFound : no track has this id.
         UnreadableFile : the file is gone, or is no regular one; or it lies in no scanned folder,
-            as a link there may point anywhere.
+            as a link there may point anywhere; or (``FileAway``) only a music server has it, and
+            does not send it, or nobody fetches from it (``integrations.server_files``).
         """
         track = self._reader.track(whole_number("track_id", track_id))
         path = track.path

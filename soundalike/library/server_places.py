@@ -10,11 +10,9 @@ import os
 from collections.abc import Sequence
 from urllib.parse import quote, unquote
 
-from soundalike.urls import url_of
+from soundalike.urls import SERVER_SCHEME, url_of
 
-__all__ = ["SCHEME", "is_on_server", "item_at", "place_of", "places_on"]
-
-SCHEME = "subsonic"
+__all__ = ["is_on_server", "item_at", "place_of", "places_on", "song_at"]
 
 _TOLD = 3
 
@@ -25,7 +23,7 @@ def places_on(server: str) -> str:
     >>> places_on("navidrome")
     'subsonic://navidrome/'
     """
-    return f"{SCHEME}://{server}/"
+    return f"{SERVER_SCHEME}://{server}/"
 
 
 def place_of(server: str, item_id: str, names: Sequence[str]) -> str:
@@ -46,16 +44,27 @@ def place_of(server: str, item_id: str, names: Sequence[str]) -> str:
     return "/".join([places_on(server) + written, *(kept or ["song"])])
 
 
+def song_at(path: str | os.PathLike[str]) -> tuple[str, str] | None:
+    """The server whose song lies at a place, and its id there; None for any other path.
+
+    >>> song_at("subsonic://navidrome/tr-7/Miles Davis/So What.flac")
+    ('navidrome', 'tr-7')
+    """
+    url = url_of(path)
+    if url is None or not url.startswith(f"{SERVER_SCHEME}://"):
+        return None
+    server, _, rest = url[len(f"{SERVER_SCHEME}://") :].partition("/")
+    item_id = unquote(rest.partition("/")[0])
+    return (server, item_id) if server and item_id else None
+
+
 def item_at(path: str | os.PathLike[str], server: str) -> str | None:
     """The id of the song that lies at a place of a server; None for any other path."""
-    url = url_of(path)
-    start = places_on(server)
-    if url is None or not url.startswith(start):
-        return None
-    return unquote(url[len(start) :].partition("/")[0])
+    found = song_at(path)
+    return found[1] if found is not None and found[0] == server else None
 
 
 def is_on_server(path: str | os.PathLike[str]) -> bool:
     """Whether a path is such a place."""
     url = url_of(path)
-    return url is not None and url.startswith(f"{SCHEME}://")
+    return url is not None and url.startswith(f"{SERVER_SCHEME}://")

@@ -23,6 +23,7 @@ from soundalike.library.tag_names import OWN_FIELDS, STANDARD_FIELDS
 from soundalike.library.tag_records import FieldChange, SkippedFile, TaggedFile, TagReport
 from soundalike.library.tag_undo import UndoEntry, UndoLog
 from soundalike.library.tag_values import tag_values
+from soundalike.urls import url_of
 from soundalike.workers.jobs import Facts
 
 __all__ = ["TagRun", "TagWishes"]
@@ -134,8 +135,10 @@ class TagRun:
 
         Raises
         ------
-        _Skip : it is not, or is gone.
+        _Skip : it is not, is gone, or lies at an address.
         """
+        if url_of(path) is not None:
+            raise _Skip("is no file of this computer", "copy it here, and scan it", failed=False)
         with self._session.reading() as store:
             known = store.known_id(track_id)
             found = store.found([track_id]).get(track_id)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping, Sequence, Set
 
 import numpy as np
 
@@ -42,6 +42,7 @@ def make_path(
     not_playlists: Sequence[str | os.PathLike[str]] = (),
     weights: Mapping[str, float] | None = None,
     taste: Taste | None = None,
+    among: Set[int] | None = None,
 ) -> MadePath:
     """A path from a track to another in small, even steps, by way of others if there are more.
 
@@ -56,6 +57,7 @@ def make_path(
     limits : of what comes between: lengths, folders, genres, years, tracks, and the gap between
         artists, 1 where none is asked for. A path has no limit on how many of an artist or album.
     taste : of a listener, as for ``make_playlist``; a step to what is liked counts as smaller.
+    among : the ids of the tracks that may come between, beside the limits; None for all.
     others : as for ``make_playlist``.
 
     Raises
@@ -82,7 +84,7 @@ def make_path(
     for each in heard:
         if keys.count(each.seed.key) > 1:
             raise InvalidArgument(f"{each.name} is named twice: a path has each track once")
-    limits = limits_with_playlists(library, limits, only_playlists, not_playlists)
+    limits = limits_with_playlists(library, limits, only_playlists, not_playlists, among)
     with library.view() as view:
         view.check(*heard)
         return _path(view, heard, tracks, limits, Listener(view, weights, taste))

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping, Sequence, Set
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -55,6 +55,7 @@ def make_playlist(
     order: OrderName = "smooth",
     with_seeds: bool = False,
     taste: Taste | None = None,
+    among: Set[int] | None = None,
 ) -> MadePlaylist:
     """Make a playlist of what sounds like some seeds.
 
@@ -70,6 +71,8 @@ def make_playlist(
     seeds, without : as for ``Library.similar``; the file of a playlist stands for its tracks.
     taste : of a listener, as for ``Library.similar``: its metric compares, also from track to
         track, and what it likes gains something.
+    among : the ids of the tracks that may come, beside the limits; None for all. The recipe does
+        not keep it.
     others : see ``wishes.Wishes``. Where no gap between artists is asked for, none comes twice in a
         row in a smooth order that can do without.
 
@@ -96,7 +99,7 @@ def make_playlist(
     check_library(library)
     found = hear_seeds(library, seeds, name="seeds")
     away = hear_seeds(library, without, name="without")
-    return compose(library, found, away, wishes, taste=taste)
+    return compose(library, found, away, wishes, taste=taste, among=among)
 
 
 def compose(
@@ -108,6 +111,7 @@ def compose(
     taste: Taste | None = None,
     before_ids: Sequence[int] | None = None,
     recipe: Mapping[str, Any] | None = None,
+    among: Set[int] | None = None,
 ) -> MadePlaylist:
     """:func:`make_playlist` from what was heard.
 
@@ -116,11 +120,12 @@ def compose(
     before_ids : the tracks of a list that this goes on with, which count for the limits and from
         the last of which the order goes on; None for a new list.
     recipe : what it is besides, such as that it goes on with a list.
+    among : as for :func:`make_playlist`.
     """
     if not seeds.heard:
         raise InvalidArgument("there is no seed left to make a playlist from")
     limits = limits_with_playlists(
-        library, wishes.limits, wishes.only_playlists, wishes.not_playlists
+        library, wishes.limits, wishes.only_playlists, wishes.not_playlists, among
     )
     with library.view() as view:
         asked = score_rows(

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping, Sequence, Set
 from dataclasses import dataclass, replace
 from itertools import pairwise
 from typing import Any
@@ -101,6 +101,7 @@ def extend_playlist(
     order: OrderName = "smooth",
     taste: Taste | None = None,
     base: BasePair | None = None,
+    among: Set[int] | None = None,
 ) -> MadePlaylist:
     """What goes on with a playlist in its own spirit: its tracks are the seeds.
 
@@ -143,7 +144,7 @@ def extend_playlist(
     content = _content(library, file, base)
     more = hear_seeds(library, also, name="also")
     away = hear_seeds(library, without, name="without")
-    return _go_on(library, content, more, away, wishes, taste)
+    return _go_on(library, content, more, away, wishes, taste, among)
 
 
 def extended(playlist: Playlist, made: MadePlaylist) -> Playlist:
@@ -227,6 +228,7 @@ def refresh_playlist(
     write: bool = True,
     taste: bool | None = None,
     base: BasePair | None = None,
+    among: Set[int] | None = None,
 ) -> RefreshedPlaylist:
     """Make a playlist again, by its own recipe, over the library as it is now.
 
@@ -241,6 +243,7 @@ def refresh_playlist(
     taste : whether the listener's taste counts, as far as it is in use now; None as it did when the
         playlist was made.
     base : see ``read_playlist``.
+    among : as for ``make_playlist``.
 
     Raises
     ------
@@ -267,7 +270,7 @@ def refresh_playlist(
     if kind == "extension":
         kept = replace(playlist, entries=playlist.entries[:n_kept])
         content = _resolved(library, kept, file)
-        made = _go_on(library, content, seeds, away, wishes, in_use)
+        made = _go_on(library, content, seeds, away, wishes, in_use, among)
         old = playlist.entries[n_kept:]
     elif not seeds.heard:
         gone = f"none of its seeds is there any more: {', '.join(seeds.gone)}"
@@ -276,7 +279,7 @@ def refresh_playlist(
             f"Make the playlist anew: soundalike playlist"
         )
     else:
-        made = compose(library, seeds, away, wishes, taste=in_use)
+        made = compose(library, seeds, away, wishes, taste=in_use, among=among)
         old = playlist.entries
     entry_by_id: dict[int, PlaylistEntry] = {}
     ids = findable(library, library.resolve_playlist(replace(playlist, entries=old)))
@@ -330,6 +333,7 @@ def _go_on(
     away: Seeds,
     wishes: Wishes,
     taste: Taste | None,
+    among: Set[int] | None,
 ) -> MadePlaylist:
     ids = [each for each in content.ids if each is not None]
     heard = library.hear_all(list(dict.fromkeys(ids)), with_excerpts=False)
@@ -338,7 +342,9 @@ def _go_on(
     own = [each for each in heard if each.seed.key not in unwanted]
     seeds = Seeds((*own, *also.heard), also.recipe, also.gone)
     recipe = {"make": "extension", "keep": len(content.playlist.entries)}
-    return compose(library, seeds, away, wishes, taste=taste, before_ids=ids, recipe=recipe)
+    return compose(
+        library, seeds, away, wishes, taste=taste, before_ids=ids, recipe=recipe, among=among
+    )
 
 
 def _metric_of(taste: Taste | None) -> Taste | None:

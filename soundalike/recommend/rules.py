@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Sequence
+from collections.abc import Sequence, Set
 from dataclasses import replace
 
 from soundalike.errors import InvalidArgument
@@ -46,8 +46,13 @@ def limits_with_playlists(
     limits: Limits,
     only: Sequence[str | os.PathLike[str]],
     never: Sequence[str | os.PathLike[str]],
+    among: Set[int] | None = None,
 ) -> Limits:
     """Limits that allow only the tracks of some playlists, and none of others.
+
+    Parameters
+    ----------
+    among : the ids of the tracks that may come, besides; None for all.
 
     Raises
     ------
@@ -64,6 +69,15 @@ def limits_with_playlists(
     if never:
         ids = playlist_ids(library, never, may_lack=True) | (limits.never.track_ids or frozenset())
         limits = replace(limits, never=replace(limits.never, track_ids=ids or None))
+    if among is not None:
+        own = limits.only.track_ids
+        ids = frozenset(among if own is None else among & own)
+        if not ids:
+            raise InvalidArgument(
+                f"the limits leave none of the tracks that may come there ({len(among):,}): allow "
+                f"more"
+            )
+        limits = replace(limits, only=replace(limits.only, track_ids=ids))
     return limits
 
 

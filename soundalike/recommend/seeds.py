@@ -19,6 +19,7 @@ from soundalike.library.playlist_records import PlaylistResolution, entry_of
 from soundalike.library.similar_records import Heard
 from soundalike.library.snapshot import Query
 from soundalike.playlists import FORMATS, Playlist, PlaylistEntry, read_playlist
+from soundalike.urls import url_of
 
 __all__ = [
     "Seeds",
@@ -211,7 +212,7 @@ def _hear_folder(library: Library, folder: Path) -> list[Heard]:
 
 def _track_recipe(heard: Heard) -> dict[str, Any]:
     seed = heard.seed
-    names: dict[str, Any] = {"path": os.path.abspath(seed.path)}
+    names: dict[str, Any] = {"path": url_of(seed.path) or os.path.abspath(seed.path)}
     if seed.track is not None:
         entry = entry_of(seed.track)
         for name in ("title", "artist", "album", "duration_s"):

@@ -10,7 +10,6 @@ import os
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence, Set
 from contextlib import contextmanager
-from dataclasses import replace
 from itertools import islice
 from typing import Any
 
@@ -98,8 +97,7 @@ def start_radio(
     random_seed = whole_number("random_seed", random_seed, least=0)
     check_library(library)
     heard = hear_seeds(library, seeds, name="seeds").heard
-    allowed = limits_with_playlists(library, limits, only_playlists, not_playlists)
-    allowed = _among(allowed, among)
+    allowed = limits_with_playlists(library, limits, only_playlists, not_playlists, among)
     with library.view() as view:
         view.check(*heard)
         settings: dict[str, Any] = {"seed": random_seed}
@@ -169,9 +167,8 @@ def continue_radio(
             taste = None if kept["taste"] is None else Taste.from_json(kept["taste"])
             limits = limits_from_json(kept["limits"])
             allowed = limits_with_playlists(
-                library, limits, kept["only_playlists"], kept["not_playlists"]
+                library, limits, kept["only_playlists"], kept["not_playlists"], among
             )
-            allowed = _among(allowed, among)
             weights = checked_weights(kept["weights"])
             if not all(isinstance(kept[name], list) for name in ("seeds", "seed_ids")):
                 raise TypeError("its seeds are no list")
@@ -192,15 +189,6 @@ def continue_radio(
             told = _given(view, allowed, listener, embeddings, closed)
             radio = Radio.from_state(_with_rows(view, state["radio"]), embeddings, **told)
         return _part(view, radio, kept, tracks, like, skip, allowed, listener, ())
-
-
-def _among(limits: Limits, track_ids: Set[int] | None) -> Limits:
-    """Limits that leave only some tracks of those that they left."""
-    if track_ids is None:
-        return limits
-    only = limits.only
-    ids = frozenset(track_ids if only.track_ids is None else track_ids & only.track_ids)
-    return replace(limits, only=replace(only, track_ids=ids))
 
 
 @contextmanager

@@ -18,6 +18,7 @@ from soundalike.errors import (
     AmbiguousTrack,
     AudioError,
     Busy,
+    FileAway,
     InvalidArgument,
     LibraryError,
     MissingExtra,
@@ -49,6 +50,7 @@ _STATUS: tuple[tuple[type[SoundalikeError], HTTPStatus], ...] = (
     (InvalidArgument, HTTPStatus.UNPROCESSABLE_ENTITY),
     (PlaylistNotFound, HTTPStatus.NOT_FOUND),
     (PlaylistError, HTTPStatus.UNPROCESSABLE_ENTITY),
+    (FileAway, HTTPStatus.BAD_GATEWAY),
     (UnreadableFile, HTTPStatus.NOT_FOUND),
     (UnsupportedAudio, HTTPStatus.UNSUPPORTED_MEDIA_TYPE),
     (AudioError, HTTPStatus.UNPROCESSABLE_ENTITY),
@@ -91,6 +93,7 @@ PROBLEMS: dict[int | str, dict[str, Any]] = {
         (429, "Too many wrong tokens come at once."),
         (501, "An extra is not installed."),
         (507, "The disk of the server is full."),
+        (502, "Only a music server has the file, which is away or refuses to send it."),
         (503, "Too much is asked for at once, or the server ends: come again."),
     )
 }

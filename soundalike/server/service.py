@@ -10,6 +10,7 @@ from typing import Annotated
 from fastapi import Depends, Request
 
 from soundalike.errors import LibraryError
+from soundalike.integrations.server_files import ServerFiles
 from soundalike.library import Library
 from soundalike.models.lineage import default_lineage
 from soundalike.models.registry import find_model
@@ -78,6 +79,8 @@ class Service:
             analyzer=ANALYZER,
             make_analyzer=lambda key: DeskAnalyzer(self.desk, key),
         )
+        # Nobody can be asked for a password here.
+        self._server_files = ServerFiles(self.library)
         self.uploads = Uploads()
         self.jobs = Jobs()
         self.maps = Maps(self.library)
@@ -126,6 +129,7 @@ class Service:
         """Let go of everything; a job that does not end in time is left to itself."""
         self.end()
         self.jobs.join(_JOBS_GRACE_S)
+        self._server_files.close()
         self.library.close()
         self._sent.cleanup()
 

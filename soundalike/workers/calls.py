@@ -9,8 +9,14 @@ from pathlib import Path
 from typing import Any
 
 from soundalike import errors
-from soundalike.errors import AudioError, DecoderCrashed, InvalidArgument, SoundalikeError
-from soundalike.urls import path_of
+from soundalike.errors import (
+    AudioError,
+    DecoderCrashed,
+    FileAway,
+    InvalidArgument,
+    SoundalikeError,
+)
+from soundalike.remote import here
 from soundalike.workers.jobs import Called, CallJob, Crashed, Failed, MakePool, Setup
 from soundalike.workers.pool import WorkerPool
 
@@ -26,6 +32,16 @@ class Call:
     path: Path
     function: str
     arguments: tuple[Any, ...] = ()
+
+    def job(self, number: int) -> CallJob:
+        """What a worker is told: of what only this process can fetch, it gets a copy.
+
+        Raises
+        ------
+        FileAway : that cannot be fetched.
+        OSError : there is no room for it.
+        """
+        return CallJob(number, os.fsencode(here(self.path)), self.function, self.arguments)
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,14 +90,19 @@ def run_calls(
     done = 0
     with pool(setup, jobs) as workers:
         for number, call in enumerate(calls):
-            path = os.fsencode(call.path)
-            workers.submit(CallJob(number, path, call.function, call.arguments))
+            try:
+                workers.submit(call.job(number))
+            except FileAway as error:
+                results[number] = Refused(call.path, type(error).__name__, error.reason)
+                done += 1
+                if result is not None:
+                    result(number, results[number])
         while done < len(calls):
             for outcome in workers.outcomes(_POLL_S):
                 assert isinstance(outcome, (Called, Failed, Crashed))
                 assert isinstance(outcome.job, CallJob)
                 number = outcome.job.track_id
-                results[number] = _result(outcome)
+                results[number] = _result(calls[number].path, outcome)
                 done += 1
                 if result is not None:
                     result(number, results[number])
@@ -90,11 +111,11 @@ def run_calls(
     return results
 
 
-def _result(outcome: Called | Failed | Crashed) -> Any:
+def _result(path: Path, outcome: Called | Failed | Crashed) -> Any:
     if isinstance(outcome, Called):
         return outcome.value
     kind = outcome.kind if isinstance(outcome, Failed) else DecoderCrashed.__name__
-    return Refused(path_of(os.fsdecode(outcome.job.path)), kind, outcome.reason)
+    return Refused(path, kind, outcome.reason)
 
 
 def error_of(path: Path, kind: str, reason: str) -> SoundalikeError:

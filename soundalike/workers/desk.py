@@ -24,7 +24,7 @@ from soundalike.errors import (
 from soundalike.models import ModelKey
 from soundalike.urls import path_of
 from soundalike.workers.calls import Call, error_of
-from soundalike.workers.jobs import Called, CallJob, Crashed, Failed, MakePool, Pool, Setup
+from soundalike.workers.jobs import Called, Crashed, Failed, MakePool, Pool, Setup
 from soundalike.workers.pool import WorkerPool
 
 if TYPE_CHECKING:
@@ -132,7 +132,7 @@ class Desk:
             self._free.put(pool)
 
     def _done(self, pool: Pool, call: Call) -> Any:
-        pool.submit(CallJob(0, os.fsencode(call.path), call.function, call.arguments))
+        pool.submit(call.job(0))
         until = time.monotonic() + self._most_s
         while True:
             for outcome in pool.outcomes(_POLL_S):

@@ -11,6 +11,7 @@ from starlette.responses import Response
 from soundalike.audio.covers import Cover, embedded_cover, folder_covers, read_cover
 from soundalike.audio.playable import STREAMED, browser_type
 from soundalike.errors import printable
+from soundalike.library.server_places import is_on_server
 from soundalike.server.answers import Answer
 from soundalike.server.api.tracks import TrackId
 from soundalike.server.conditional import CHECKED, unchanged
@@ -148,12 +149,14 @@ def play(
 
 
 def cover_of(service: Service, track_id: int) -> Cover | None:
-    """The cover of a track; None where there is none.
+    """The cover of a track; None where there is none, or only a music server has it.
 
     Raises
     ------
     TrackNotFound, UnreadableFile : as ``Library.file_to_play``.
     """
+    if is_on_server(service.library.track(track_id).path):
+        return None  # not to fetch a whole song for each picture of a list
     track, path = service.library.file_to_play(track_id)
     found = embedded_cover(path)
     if found is not None:
