@@ -15,6 +15,7 @@ from beets import ui
 from beets.dbcore import types
 from beets.plugins import BeetsPlugin
 from beets.ui import UserError
+from confuse import ConfigError
 
 from beetsplug.soundalike.options import (
     Commands,
@@ -155,6 +156,7 @@ class SoundalikePlugin(BeetsPlugin):
     def _similar(self, lib: BeetsLibrary, options: Any, query: list[str]) -> None:
         from soundalike.integrations.beets import similar_items
 
+        _check_file(options)
         seeds = _seeds(lib, query)
         with self._library() as library:
             found = similar_items(
@@ -169,22 +171,29 @@ class SoundalikePlugin(BeetsPlugin):
         self._put(found, options)
 
     def _playlist(self, lib: BeetsLibrary, options: Any, query: list[str]) -> None:
-        from soundalike.integrations.beets import PlaylistWishes, playlist_of
+        from soundalike.integrations.beets import playlist_of
+        from soundalike.recommend.wishes import Wishes
 
+        _check_file(options)
         seeds = _seeds(lib, query)
-        wishes = PlaylistWishes(
-            within=_items(lib, options.within),
-            without=_items(lib, options.without) if options.without else (),
+        wishes = Wishes(
             tracks=options.tracks,
             minutes=options.minutes,
             limits=limits_of(options),
-            other_albums=options.not_same_album,
             surprise=options.surprise,
             random_seed=options.seed,
             with_seeds=options.with_seeds,
         )
         with self._library() as library:
-            found = playlist_of(library, seeds, wishes, use_taste=not options.no_taste)
+            found = playlist_of(
+                library,
+                seeds,
+                wishes,
+                within=_items(lib, options.within),
+                without=_items(lib, options.without) if options.without else (),
+                other_albums=options.not_same_album,
+                use_taste=not options.no_taste,
+            )
         self._put(found, options)
 
     def _put(self, found: Sequence[Found], options: Any) -> None:
@@ -214,9 +223,11 @@ class SoundalikePlugin(BeetsPlugin):
     def _analyse_imported(self, lib: BeetsLibrary, paths: list[bytes]) -> None:
         """When all files are where they stay: analyse them together, in several processes."""
         ids, self._imported = self._imported, []
-        if not ids or not self.config["auto"].get(bool):
+        if not ids:
             return
         with self._no_harm("what was imported is not analysed"):
+            if not self.config["auto"].get(bool):
+                return
             items = [item for item in map(lib.get_item, dict.fromkeys(ids)) if item is not None]
             with self._library(create=True) as library:
                 self._follow_in(library)
@@ -253,7 +264,7 @@ class SoundalikePlugin(BeetsPlugin):
         later = "`beet soundalike scan` does it later"
         try:
             yield
-        except (SoundalikeError, UserError) as error:
+        except (SoundalikeError, UserError, ConfigError) as error:
             self._log.warning("{}", f"{what}: {error}. {later}")
         except Exception as error:
             self._log.warning("{}", f"{what}: {type(error).__name__}: {with_place(error)}. {later}")
@@ -324,8 +335,10 @@ class SoundalikePlugin(BeetsPlugin):
 
     def _place(self) -> str | None:
         """Where the library is; None for that of the command `soundalike`."""
-        is_named = self.config["library"].get() is not None
-        return self.config["library"].as_filename() if is_named else None
+        named = self.config["library"].get()
+        if named is None or (isinstance(named, str) and "://" in named):
+            return named
+        return self.config["library"].as_filename()
 
     def _is_there(self) -> bool:
         from soundalike.library.location import default_location
@@ -351,6 +364,16 @@ def _items(lib: BeetsLibrary, query: Sequence[str] | str) -> list[Item]:
         raise UserError("the beets library is empty: import music first, with `beet import FOLDER`")
     words = query if isinstance(query, str) else " ".join(query)
     raise UserError(f"no item matches {words!r}: `beet ls` shows what a query matches")
+
+
+def _check_file(options: Any) -> None:
+    """Before the work is done, whether a playlist can be written where it is to go."""
+    from soundalike.cli.params import check_output
+    from soundalike.playlists import format_of
+
+    if options.file is not None and not options.pretend:
+        format_of(options.file)
+        check_output(options.file, "a playlist")
 
 
 def _seeds(lib: BeetsLibrary, query: list[str]) -> list[Item]:

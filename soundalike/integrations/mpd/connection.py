@@ -292,8 +292,9 @@ class Mpd:
         except UnicodeDecodeError as error:
             self.close()
             raise ServerError(
-                f"{url}: the answer to {command} is no UTF-8: check filesystem_charset in MPD's "
-                f"configuration"
+                f'{url}: the answer to {command} is no UTF-8: set filesystem_charset "UTF-8" in '
+                f"MPD's configuration, restart it, and let it look through its music again (mpc "
+                f"rescan)"
             ) from error
         except (mpd.MPDError, OSError, ValueError) as error:
             self.close()
