@@ -9,12 +9,12 @@ from __future__ import annotations
 import os
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, nullcontext
-from typing import TYPE_CHECKING, Any, ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar, Literal
 
 from beets import ui
 from beets.dbcore import types
 from beets.plugins import BeetsPlugin
-from beets.ui import UserError
+from beets.ui import UserError  # type: ignore[attr-defined]  # not in its __all__
 from confuse import ConfigError
 
 from beetsplug.soundalike.options import (
@@ -41,6 +41,9 @@ if TYPE_CHECKING:
 
 # Of each list that could be long, so many lines; the library keeps all.
 _SHOWN = 20
+_MOVES: tuple[
+    Literal["item_moved", "item_copied", "item_linked", "item_hardlinked", "item_reflinked"], ...
+] = ("item_moved", "item_copied", "item_linked", "item_hardlinked", "item_reflinked")
 
 
 class SoundalikePlugin(BeetsPlugin):
@@ -64,8 +67,8 @@ class SoundalikePlugin(BeetsPlugin):
         self._removed: list[bytes] = []
         self.register_listener("import_task_files", self._note_imported)
         self.register_listener("import", self._analyse_imported)
-        for event in ("moved", "copied", "linked", "hardlinked", "reflinked"):
-            self.register_listener(f"item_{event}", self._note_move)
+        for event in _MOVES:
+            self.register_listener(event, self._note_move)
         self.register_listener("item_removed", self._note_removed)
         self.register_listener("cli_exit", self._follow)
 
@@ -211,14 +214,14 @@ class SoundalikePlugin(BeetsPlugin):
             return
         items = [each.item for each in found]
         left_out = write_items(options.file, options.name, items, relative=options.relative)
-        for each in left_out:
-            self._log.warning("{}", f"not in {options.file}: {each.reason}")
+        for lost in left_out:
+            self._log.warning("{}", f"not in {options.file}: {lost.reason}")
         self._log.info("{}", f"{len(items) - len(left_out):,} tracks in {options.file}")
 
     # What happens in beets
 
     def _note_imported(self, session: ImportSession, task: ImportTask) -> None:
-        self._imported += [item.id for item in task.imported_items()]
+        self._imported += [item.id for item in task.imported_items() if item.id is not None]
 
     def _analyse_imported(self, lib: BeetsLibrary, paths: list[bytes]) -> None:
         """When all files are where they stay: analyse them together, in several processes."""
@@ -288,7 +291,8 @@ class SoundalikePlugin(BeetsPlugin):
             for failure in done.report.failed
         ]
         reasons += [
-            f"{printable(item.path)}: there is no such file (`beet update` removes it from beets)"
+            f"{printable(os.fsdecode(item.path))}: there is no such file (`beet update` removes it "
+            f"from beets)"
             for item in done.gone
         ]
         for reason in reasons[:_SHOWN]:

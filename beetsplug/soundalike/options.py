@@ -7,7 +7,7 @@ from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Any
 
 from beets import ui
-from beets.ui import UserError
+from beets.ui import UserError  # type: ignore[attr-defined]  # not in its __all__
 
 from soundalike.arguments import renamed
 from soundalike.errors import InvalidArgument, SoundalikeError

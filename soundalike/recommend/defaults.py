@@ -2,9 +2,18 @@
 
 from __future__ import annotations
 
+from typing import TypedDict
+
 from soundalike.library.limits import Limits
 
-__all__ = ["PATH_TRACKS", "PLAYLIST_LIMITS", "PLAYLIST_TRACKS", "RADIO_TRACKS", "lengths"]
+__all__ = [
+    "PATH_TRACKS",
+    "PLAYLIST_LIMITS",
+    "PLAYLIST_TRACKS",
+    "RADIO_TRACKS",
+    "LengthLimits",
+    "lengths",
+]
 
 PLAYLIST_LIMITS = Limits(min_length_s=60, max_length_s=15 * 60)
 """Of playlists, paths and radio: neither jingles, nor mixes of an hour."""
@@ -19,9 +28,16 @@ RADIO_TRACKS = 30
 """How many tracks of a radio are shown at once."""
 
 
+class LengthLimits(TypedDict):
+    """Arguments of :class:`.Limits`, in seconds."""
+
+    min_length_s: float | None
+    max_length_s: float | None
+
+
 def lengths(
     min_s: float | None, max_s: float | None, defaults: Limits = PLAYLIST_LIMITS
-) -> dict[str, float | None]:
+) -> LengthLimits:
     """``min_length_s`` and ``max_length_s`` of :class:`.Limits`: what is given, else by default.
 
     A bound by default does not stand against one that somebody gives.

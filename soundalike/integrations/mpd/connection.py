@@ -26,6 +26,7 @@ __all__ = [
     "NOT_FOUND",
     "PASSWORD_VARIABLE",
     "QUEUE_IS_FULL",
+    "SYSTEM",
     "UNKNOWN",
     "Ask",
     "Mpd",
@@ -37,6 +38,7 @@ PASSWORD_VARIABLE = "SOUNDALIKE_MPD_PASSWORD"
 _WRONG_PASSWORD, _FORBIDDEN, UNKNOWN = 3, 4, 5
 NOT_FOUND: Final = 50
 QUEUE_IS_FULL: Final = 51
+SYSTEM: Final = 52
 
 # What mounts has came with this.
 _LEAST = (0, 19)
