@@ -50,7 +50,8 @@ from soundalike.analyzer import Analyzer  # noqa: E402
 from soundalike.audio import AudioReader  # noqa: E402
 from soundalike.cli.progress import work_progress  # noqa: E402
 from soundalike.files import replaced_at_once  # noqa: E402
-from soundalike.frontends import find_frontend, frames_of_file  # noqa: E402
+from soundalike.frontends import find_frontend  # noqa: E402
+from soundalike.frontends.decoded import frames_of_file  # noqa: E402
 from soundalike.frontends.log_mel import LogMelStream  # noqa: E402
 from soundalike.models import DEFAULT_MODEL, find_model, installed_models  # noqa: E402
 from soundalike.models.contract import INPUT, open_session, run  # noqa: E402

@@ -20,7 +20,7 @@ from pathlib import Path
 from benchmarks.cpu_clock import CpuClock
 from benchmarks.ray_nodes import two_nodes
 from soundalike.library import Library
-from soundalike.library.records import ScanProgress
+from soundalike.library.scan_records import ScanProgress
 from soundalike.workers.jobs import MakePool
 from soundalike.workers.pool import WorkerPool
 from soundalike.workers.ray_pool import ray_pool

@@ -48,19 +48,15 @@ if TYPE_CHECKING:
     from soundalike.evaluate.records import LibraryEvaluation
     from soundalike.frontends.log_mel import log_mel
     from soundalike.library import Library
+    from soundalike.library.info_records import LibraryInfo, ScannedFolder, Upgrade
     from soundalike.library.limits import Filter, Limits, Years
     from soundalike.library.playlist_records import PlaylistResolution, ResolvedEntry
-    from soundalike.library.records import (
-        Copy,
-        DuplicateGroup,
+    from soundalike.library.records import Copy, Track
+    from soundalike.library.scan_records import (
         Failure,
         Forgotten,
-        LibraryInfo,
-        ScannedFolder,
         ScanProgress,
         ScanReport,
-        Track,
-        Upgrade,
     )
     from soundalike.library.similar_records import (
         Heard,
@@ -71,7 +67,12 @@ if TYPE_CHECKING:
         TasteUse,
     )
     from soundalike.library.taste_records import Judgement, ListenImport
-    from soundalike.library.version_records import Version, VersionGroup, VersionsResult
+    from soundalike.library.version_records import (
+        DuplicateGroup,
+        Version,
+        VersionGroup,
+        VersionsResult,
+    )
     from soundalike.library.view import View
     from soundalike.library.word_records import FindMatch, FindResult, KnownGenre, KnownWord
     from soundalike.models.registry import ModelInfo
@@ -258,17 +259,20 @@ _HOMES = {
         "Years",
     ),
     "soundalike.library.playlist_records": ("PlaylistResolution", "ResolvedEntry"),
+    "soundalike.library.info_records": (
+        "LibraryInfo",
+        "ScannedFolder",
+        "Upgrade",
+    ),
     "soundalike.library.records": (
         "Copy",
-        "DuplicateGroup",
+        "Track",
+    ),
+    "soundalike.library.scan_records": (
         "Failure",
         "Forgotten",
-        "LibraryInfo",
         "ScanProgress",
         "ScanReport",
-        "ScannedFolder",
-        "Track",
-        "Upgrade",
     ),
     "soundalike.library.similar_records": (
         "Heard",
@@ -283,6 +287,7 @@ _HOMES = {
         "ListenImport",
     ),
     "soundalike.library.version_records": (
+        "DuplicateGroup",
         "Version",
         "VersionGroup",
         "VersionsResult",

@@ -17,8 +17,10 @@ from soundalike.descriptors.key import estimate_key
 from soundalike.descriptors.tempo import CALIBRATION as TEMPO_CALIBRATION
 from soundalike.descriptors.tempo import estimate_tempo
 from soundalike.errors import InvalidArgument, ModelError, SilentAudio, TooShort
-from soundalike.frontends import SpreadFrames, find_frontend, frames_of_file, frames_of_spread
+from soundalike.frontends import find_frontend
+from soundalike.frontends.decoded import frames_of_file
 from soundalike.frontends.dsp import check_numbers, check_waveform
+from soundalike.frontends.spread import SpreadFrames, frames_of_spread
 from soundalike.frontends.streams import FacetFrames
 from soundalike.models import DEFAULT_MODEL, ModelInfo, ModelKey, find_by_key, find_model
 from soundalike.models.contract import (

@@ -228,7 +228,7 @@ class Facets:
         found = {}
         for name, block in self.slices.items():
             one, other = a[block].astype(np.float64), b[block].astype(np.float64)
-            lengths = float(np.linalg.norm(one) * np.linalg.norm(other))
+            lengths = math.sqrt(one @ one) * math.sqrt(other @ other)
             found[name] = float(one @ other) / lengths if lengths else 0.0
         return found
 

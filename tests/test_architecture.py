@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import ast
 import graphlib
+import importlib.util
+import shutil
 import subprocess
 import sys
 from functools import cache
@@ -22,6 +24,7 @@ LAYERS = [
     ["errors", "_version"],
     [
         "arguments",
+        "closing",
         "facets",
         "files",
         "locks",
@@ -64,6 +67,53 @@ HEAVY = (
     "fsspec",
     "uvicorn",
 )
+
+# What a question about tracks that are analysed has no use for. A command may load it where it is
+# used; loaded before, each would make all commands wait.
+OF_OTHERS = (
+    "soundalike.analyzer",
+    "soundalike.audio.codepages",
+    "soundalike.audio.decoder",
+    "soundalike.audio.reader",
+    "soundalike.frontends.decoded",
+    "soundalike.frontends.spread",
+    "soundalike.frontends.streams",
+    "soundalike.integrations",
+    "soundalike.library.by_words",
+    "soundalike.library.database_search",
+    "soundalike.library.evidence",
+    "soundalike.library.exchange",
+    "soundalike.library.forget",
+    "soundalike.library.judgements",
+    "soundalike.library.link_records",
+    "soundalike.library.link_store",
+    "soundalike.library.listen_import",
+    "soundalike.library.listens",
+    "soundalike.library.matching",
+    "soundalike.library.playlist_entries",
+    "soundalike.library.playlist_records",
+    "soundalike.library.scan.folders",
+    "soundalike.library.scan.scan",
+    "soundalike.library.scan.store",
+    "soundalike.library.scan_records",
+    "soundalike.library.storage.postgresql",
+    "soundalike.library.tag_records",
+    "soundalike.library.taste_records",
+    "soundalike.library.told",
+    "soundalike.library.version_records",
+    "soundalike.library.versions",
+    "soundalike.library.word_records",
+    "soundalike.playlists",
+    "soundalike.recommend.playlist",
+    "soundalike.recommend.records",
+    "soundalike.recommend.taste",
+    "soundalike.research",
+    "soundalike.server",
+    "soundalike.similarity.passages",
+    "soundalike.words.query",
+    "soundalike.workers",
+)
+LIBRARY = Path(__file__).parent / "data" / "libraries" / "0008.db"
 
 
 def modules() -> list[Path]:
@@ -178,15 +228,33 @@ def test_an_import_loads_nothing_heavy(statement: str) -> None:
     assert not set(HEAVY) & set(loaded)
 
 
-def test_help_loads_nothing_heavy() -> None:
+def loaded_by(*arguments: str) -> set[str]:
+    """The modules that the program has loaded when it is done."""
     code = (
         "import sys\n"
         "from soundalike.cli import main\n"
-        "sys.argv = ['soundalike', '--help']\n"
-        "try:\n    main()\nexcept SystemExit:\n    pass\n"
+        "try:\n    main(sys.argv[1:])\nexcept SystemExit as ended:\n    assert not ended.code\n"
         "print('MODULES', *sorted(sys.modules))\n"
     )
     printed = subprocess.run(
-        [sys.executable, "-c", code], capture_output=True, text=True, check=True
+        [sys.executable, "-c", code, *arguments], capture_output=True, text=True, check=True
     ).stdout
-    assert not set(HEAVY) & set(printed.split("MODULES")[1].split())
+    return set(printed.split("MODULES")[1].split())
+
+
+def test_help_loads_nothing_heavy() -> None:
+    assert not set(HEAVY) & loaded_by("--help")
+
+
+def test_a_question_loads_what_it_needs(tmp_path: Path) -> None:
+    here = shutil.copyfile(LIBRARY, tmp_path / "library.db")
+    loaded = loaded_by("similar", "2", "--library", str(here))
+    assert {"sqlalchemy", "numpy", "soundalike.library.search"} <= loaded  # it was answered
+    assert not (set(HEAVY) - {"sqlalchemy", "numpy"}) & loaded
+    assert not set(OF_OTHERS) & loaded
+
+
+def test_what_a_question_has_no_use_for_is_there() -> None:
+    """A module of another name would be loaded unnoticed."""
+    for name in OF_OTHERS:
+        assert importlib.util.find_spec(name) is not None

@@ -18,7 +18,8 @@ from soundalike.analyzer import Analyzer
 from soundalike.descriptors.tempo import CALIBRATION
 from soundalike.errors import InvalidArgument, ModelError
 from soundalike.facets import Facets
-from soundalike.frontends import chroma, find_frontend, frames_of_file, onset
+from soundalike.frontends import chroma, find_frontend, onset
+from soundalike.frontends.decoded import frames_of_file
 from soundalike.frontends.log_mel import EXCERPT_S, log_mel
 from soundalike.frontends.streams import FacetFrames, FacetStream, facet_excerpts
 from soundalike.models.contract import (

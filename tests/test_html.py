@@ -21,7 +21,8 @@ from soundalike.evaluate.pictures import histograms
 from soundalike.evaluate.records import Answer, BaselineComparison, HubFigures, LibraryEvaluation
 from soundalike.evaluate.retrieval import RetrievalFigure, RetrievalSummary
 from soundalike.evaluate.robustness import CHANGES, Robustness
-from soundalike.library.records import Failure, Track
+from soundalike.library.records import Track
+from soundalike.library.scan_records import Failure
 from soundalike.show.amounts import show_number, show_percent
 from soundalike.show.html import render
 from soundalike.workers.calls import Refused

@@ -15,7 +15,8 @@ from test_library_read_only import no_rights, open_folder  # noqa: F401
 
 from soundalike.errors import InvalidArgument, LibraryError, ModelMismatch, TrackNotFound
 from soundalike.library import Judgement, Library, Limits
-from soundalike.recommend.taste import taste_in_use, taste_of
+from soundalike.recommend.taste import taste_of
+from soundalike.recommend.taste_use import taste_in_use
 from soundalike.similarity.taste import LIKING_SHARE, Liking, Metric, Stretch, Taste
 
 N_TRACKS = 30

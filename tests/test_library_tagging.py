@@ -27,7 +27,8 @@ from soundalike.cli import cli
 from soundalike.errors import InvalidArgument, LibraryInUse, OutputError, TrackNotFound
 from soundalike.library import Filter, Library, Limits
 from soundalike.library import library as library_module
-from soundalike.library.tag_records import OWN_FIELDS, TagReport
+from soundalike.library.tag_names import OWN_FIELDS
+from soundalike.library.tag_records import TagReport
 from soundalike.models import ModelKey
 
 KINDS = {"mp3": "mp3-cbr", "ogg": "vorbis", "m4a": "aac"}
@@ -370,7 +371,7 @@ def run(library: Library, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Ca
     monkeypatch.setenv("SOUNDALIKE_LIBRARY", str(tmp_path / "library.db"))
     monkeypatch.setattr(library_module, "find_model", lambda _: fake_model("1", FACETED))
     monkeypatch.setattr(library_module, "default_lineage", lambda: fake_model("1", FACETED))
-    monkeypatch.setattr(library_module, "WorkerPool", InlinePool)
+    monkeypatch.setattr("soundalike.workers.pool.WorkerPool", InlinePool)
 
     def call(*args: str) -> Result:
         return CliRunner().invoke(cli, ["tag", *args])

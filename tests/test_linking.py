@@ -166,19 +166,19 @@ def test_songs_are_told_by_what_is_known_of_them(library: Library) -> None:
 def test_a_second_run_looks_only_at_what_differs(
     library: Library, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    from soundalike.library import linking
+    from soundalike.library import link_store
 
     songs = songs_of(library)
     first = library.link("here", FACTS, songs)
     assert (first.added, first.changed, first.removed) == (len(songs), 0, 0)
     looked_at: list[int] = []
-    match = linking.match_tracks
+    match = link_store.match_tracks
 
     def counted(snapshot, sought, **options):  # type: ignore[no-untyped-def]
         looked_at.append(len(sought))
         return match(snapshot, sought, **options)
 
-    monkeypatch.setattr(linking, "match_tracks", counted)
+    monkeypatch.setattr(link_store, "match_tracks", counted)
     retitled = replace(songs[0], title="Another Title")
     moved = replace(songs[1], path=songs[2].path)
     after = library.link("here", FACTS, [retitled, moved, *songs[2:-1]])

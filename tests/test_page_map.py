@@ -56,6 +56,22 @@ def go_to_map(page: Page, path: str = "/map") -> None:
     page.wait_for_timeout(300)
 
 
+def test_it_opens_again_without_being_sent_again(page: Page) -> None:
+    sent = """() => performance.getEntriesByType("resource")
+      .filter(each => /map.(points|labels)/.test(each.name))
+      .map(each => [each.transferSize, each.encodedBodySize])"""
+    go_to_map(page)
+    first = page.evaluate(sent)
+    assert len(first) >= 2
+    assert all(whole > body > 0 for whole, body in first)
+    page.goto("/")
+    go_to_map(page)
+    again = page.evaluate(sent)
+    assert len(again) == len(first)
+    # Chromium counts 300 bytes for headers alone.
+    assert all(whole <= 300 for whole, _ in again)
+
+
 def coloured(page: Page) -> NDArray[np.bool_]:
     """Where the free part of the map shows a colour: points do, ground and names do not."""
     picture = Image.open(io.BytesIO(page.screenshot(clip=FREE))).convert("RGB")  # type: ignore[arg-type]

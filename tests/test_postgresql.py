@@ -40,7 +40,7 @@ from soundalike.errors import InvalidArgument, LibraryError, MissingExtra
 from soundalike.library import Filter, Library, Limits
 from soundalike.library.changes import log_changes, position
 from soundalike.library.copying import copy_library
-from soundalike.library.records import ScanProgress
+from soundalike.library.scan_records import ScanProgress
 from soundalike.library.storage import database
 from soundalike.library.storage.database import Database
 from soundalike.library.storage.postgresql import is_own_table

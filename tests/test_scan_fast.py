@@ -17,7 +17,8 @@ from soundalike.analysis import FAST, Analysis
 from soundalike.analyzer import Analyzer
 from soundalike.cli import cli
 from soundalike.errors import InvalidArgument
-from soundalike.frontends import frames_of_spread, yamnet
+from soundalike.frontends import yamnet
+from soundalike.frontends.spread import frames_of_spread
 from soundalike.library import Library, ScanProgress
 from soundalike.recommend.passages import find_passages
 

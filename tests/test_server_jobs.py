@@ -241,6 +241,26 @@ def test_an_evaluation_and_its_page(composed: Music, tmp_path: Path) -> None:
         assert "script-src" not in policy
 
 
+@pytest.mark.parametrize(
+    ("kind", "path", "state_path"),
+    [
+        ("scan", "scan", "scan"),
+        ("evaluation", "evaluation", "evaluation"),
+        ("map", "map", "map/state"),
+        ("comparison", "versions", "versions/state"),
+    ],
+)
+def test_each_kind_of_job_has_a_state_events_and_an_end(
+    client: httpx.Client, kind: str, path: str, state_path: str
+) -> None:
+    state = client.get(f"/api/v1/{state_path}").json()
+    assert state["kind"] == kind
+    first = next(states_of(client, path))
+    assert first == {**state, "result": None}
+    # Where none runs, there is none to be stopped, and nothing is wrong.
+    assert client.delete(f"/api/v1/{path}").json() == state
+
+
 def test_stopped_work_may_have_a_result() -> None:
     jobs = Jobs()
 

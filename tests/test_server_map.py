@@ -139,6 +139,24 @@ def test_points_have_labels(mapped: tuple[httpx.Client, Library]) -> None:
     problem_of(client.get("/api/v1/map/labels", params={"by": "colour"}), 422)
 
 
+def test_points_and_labels_are_sent_once(mapped: tuple[httpx.Client, Library]) -> None:
+    client, _ = mapped
+    paths = ("map/points", "map/labels?by=artist", "map/labels?by=genre")
+    tags = {}
+    for path in paths:
+        first = client.get(f"/api/v1/{path}")
+        tags[path] = first.headers["etag"]
+        assert first.headers["cache-control"] == "private, no-cache"
+        for known in (tags[path], f'"other", W/{tags[path]}', "*"):
+            again = client.get(f"/api/v1/{path}", headers={"If-None-Match": known})
+            assert (again.status_code, again.content) == (304, b"")
+            assert again.headers["etag"] == tags[path]
+        assert client.head(f"/api/v1/{path}").headers["etag"] == tags[path]
+        other = client.get(f"/api/v1/{path}", headers={"If-None-Match": '"other"'})
+        assert other.content == first.content
+    assert len(set(tags.values())) == len(paths)
+
+
 def test_true_neighbours_are_the_nearest_by_sound(mapped: tuple[httpx.Client, Library]) -> None:
     client, library = mapped
     index = library.index()
@@ -187,8 +205,13 @@ def test_a_map_that_is_made_anew_has_another_state(
 ) -> None:
     client, _ = mapped
     before = client.get("/api/v1/map").json()
+    known = {"If-None-Match": client.get("/api/v1/map/points").headers["etag"]}
     client.post("/api/v1/map", json={"seed": 5})
     assert wait_for_map(client)["status"] == "finished"
     after = client.get("/api/v1/map").json()
     assert (after["n_new"], after["n_points"]) == (0, 24)
     assert after["state"] != before["state"]
+    points = client.get("/api/v1/map/points", headers=known)
+    assert points.status_code == 200
+    assert parsed(points.content).state == after["state"]
+    assert points.headers["etag"] != known["If-None-Match"]

@@ -61,8 +61,25 @@ def test_an_estimate_is_off_by_no_more_than_it_says(seed: int, length: float, sp
     assert not len(found.settle([7]))
 
 
+@settings(max_examples=30)
+@given(seed=st.integers(0, 2**32 - 1), length=st.floats(1e-3, 30))
+def test_products_are_no_more_than_codes_say(seed: int, length: float) -> None:
+    made = rows(60, seed)
+    codes = encode(made)
+    queries = rows(3, seed + 1) * np.float32(length)
+    queries[0] = made[17] * np.float32(length)
+    some = np.array([3, 17, 17, 40])
+    most = codes.most(some, queries)
+    exact = made[some].astype(np.float64) @ queries.T.astype(np.float64)
+    assert (most >= exact).all()
+    # Little more, or it would tell nothing.
+    assert (most - exact <= 0.04 * length + 1e-4).all()
+    for one, column in zip(queries, most.T, strict=True):
+        np.testing.assert_allclose(codes.most(some, one), column, rtol=0, atol=1e-5 * length)
+
+
 def test_more_rows_than_fit_in_a_block() -> None:
-    made = rows(70_000, 2, dim=4)
+    made = rows(140_000, 2, dim=4)
     found = estimate(made[9], encode(made), made)
     assert np.abs(found.scores - made @ made[9]).max() <= found.error
 

@@ -10,6 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from soundalike.errors import InvalidArgument
+from soundalike.similarity.codes import encode
 from soundalike.similarity.distribution import PairDistribution
 from soundalike.similarity.duplicates import Recordings
 from soundalike.similarity.rank import rank
@@ -28,7 +29,9 @@ def nearly(part: np.ndarray, seed: int, deviation: float = 0.02) -> np.ndarray:
     return unit(part + np.random.default_rng(seed).standard_normal(part.shape) * deviation)
 
 
-def collection(pieces: Sequence[tuple[int, float, int]]) -> tuple[Recordings, np.ndarray]:
+def collection(
+    pieces: Sequence[tuple[int, float, int]], *, with_codes: bool = False
+) -> tuple[Recordings, np.ndarray]:
     """Of pieces by number, with length and number of the audio; -1 for one of its own."""
     parts = [nearly(piece(number), seed) for seed, (number, _, _) in enumerate(pieces)]
     embeddings = unit(np.stack([part.mean(axis=0) for part in parts]))
@@ -39,6 +42,7 @@ def collection(pieces: Sequence[tuple[int, float, int]]) -> tuple[Recordings, np
         durations,
         np.array(audio, np.int64),
         lambda rows: {row: Music(float(durations[row]), parts[row]) for row in rows},
+        codes=encode(embeddings) if with_codes else None,
     )
     return found, embeddings
 
@@ -91,6 +95,20 @@ def test_groups_are_those_of_a_look_at_every_pair(pieces: list[tuple[int, float,
         assert set(copies) <= set(np.flatnonzero(reached[row]).tolist())
         direct = set(np.flatnonzero(linked[row]).tolist()) - {row}
         assert direct <= set(copies)
+
+
+@settings(max_examples=40)
+@given(pieces=st.lists(PIECES, min_size=8, max_size=40), data=st.data())
+def test_codes_save_a_look_and_change_nothing(
+    pieces: list[tuple[int, float, int]], data: st.DataObject
+) -> None:
+    (plain, embeddings), (quick, _) = (
+        collection(pieces, with_codes=each) for each in (False, True)
+    )
+    rows = data.draw(st.lists(st.integers(0, len(pieces) - 1), min_size=1, max_size=3, unique=True))
+    cosines = embeddings @ embeddings[rows[0]]
+    assert quick.copies_of(rows) == plain.copies_of(rows)
+    assert quick.copies_of(rows, cosines) == plain.copies_of(rows, cosines)
 
 
 def test_many_copies_are_found_and_few_others_are_looked_at() -> None:

@@ -36,7 +36,7 @@ from soundalike.recommend.playlist_files import (
 from soundalike.recommend.radio import Radio
 from soundalike.recommend.records import Likeness
 from soundalike.recommend.station import continue_radio, start_radio
-from soundalike.recommend.taste import taste_in_use
+from soundalike.recommend.taste_use import taste_in_use
 from soundalike.similarity.taste import Liking, Metric, Stretch, Taste
 
 N = 50

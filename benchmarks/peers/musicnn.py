@@ -10,7 +10,7 @@ import sys
 
 from benchmarks.peers.serve import Arrays, serve
 from soundalike.errors import ModelError
-from soundalike.frontends import spectrogram_of_file
+from soundalike.frontends.decoded import spectrogram_of_file
 from soundalike.frontends.musicnn import PatchStream, patches
 from soundalike.models import find_model
 from soundalike.models.contract import EMBEDDING, open_session, run

@@ -22,6 +22,7 @@ from soundalike.audio.container import AudioInfo, has_film, is_text, open_contai
 from soundalike.audio.headers import read_header
 from soundalike.audio.mixing import CONTEXT_S, Form, Mixer, Run, to_float
 from soundalike.audio.source import Source, StrPath
+from soundalike.closing import Closing
 from soundalike.errors import (
     DamagedAudio,
     ProtectedAudio,
@@ -69,7 +70,7 @@ class _Landing(NamedTuple):
     n_samples: int
 
 
-class Decoder:
+class Decoder(Closing):
     """The first audio stream of a file that decodes, as runs of samples of one form.
 
     Raises
@@ -92,12 +93,6 @@ class Decoder:
         except BaseException:
             self.close()
             raise
-
-    def __enter__(self) -> Decoder:
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        self.close()
 
     def close(self) -> None:
         """Close container and file."""

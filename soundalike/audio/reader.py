@@ -6,7 +6,6 @@ import math
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from types import TracebackType
 from typing import Any
 
 import av
@@ -20,6 +19,7 @@ from soundalike.audio.decoder import SAMPLE_RATES, Decoder
 from soundalike.audio.headers import read_header
 from soundalike.audio.source import Source, StrPath, tell_progress
 from soundalike.audio.tags import Tags, mended, read_with_mutagen, tags_from_mapping
+from soundalike.closing import Closing
 from soundalike.errors import InvalidArgument, UnreadableFile, printable
 from soundalike.files import why
 
@@ -164,7 +164,7 @@ def resampled(reader: AudioReader, sample_rate: int) -> Iterator[FloatArray]:
     yield resampler.finish()
 
 
-class AudioReader:
+class AudioReader(Closing):
     """Decode a file block by block, in bounded memory.
 
     Iterate over it, once, for blocks of float32 with full scale at 1: (n_samples,) if mono, else
@@ -216,17 +216,6 @@ class AudioReader:
         except InvalidArgument:
             self.close()
             raise
-
-    def __enter__(self) -> AudioReader:
-        return self
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
-        self.close()
 
     def close(self) -> None:
         """Close the file."""

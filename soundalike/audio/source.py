@@ -12,6 +12,7 @@ import stat
 from collections.abc import Callable
 from pathlib import Path
 
+from soundalike.closing import Closing
 from soundalike.errors import UnreadableFile, printable
 from soundalike.files import why
 from soundalike.remote import local_copy
@@ -32,7 +33,7 @@ def tell_progress() -> None:
         on_progress()
 
 
-class Source:
+class Source(Closing):
     """A regular file that notices when it changes, as PyAV and the header reader read it.
 
     Of an address, a copy of what is there is read, as PyAV seeks back and forth.
@@ -65,12 +66,6 @@ class Source:
         # FFmpeg takes the ending for a hint. The rest of the name is none of its business.
         suffix = Path(path).suffix
         self.name = "audio" + (suffix if suffix.isascii() and suffix[1:].isalnum() else "")
-
-    def __enter__(self) -> Source:
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        self.close()
 
     def _check_regular(self, mode: int) -> None:
         if stat.S_ISDIR(mode):

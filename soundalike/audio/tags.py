@@ -10,9 +10,10 @@ import re
 import struct
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, fields, replace
-from typing import Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
-from soundalike.audio.codepages import Decode, decoder_of
+if TYPE_CHECKING:
+    from soundalike.audio.codepages import Decode
 
 __all__ = ["Found", "Tags", "mended", "read_with_mutagen", "tags_from_mapping"]
 
@@ -277,6 +278,8 @@ def _as_list(value: Any) -> list[Any]:
 
 
 def _fields(values: Mapping[str, list[Any]], form: str, encoding: str | None = None) -> Tags:
+    from soundalike.audio.codepages import decoder_of
+
     keys_of: dict[str, tuple[str, ...]] = {n: getattr(row, form) for n, row in _NAMES.items()}
     wanted = {key for keys in keys_of.values() for key in keys}
     unsure = [v for key in sorted(wanted & set(values)) for v in values[key]]

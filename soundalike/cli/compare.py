@@ -80,7 +80,7 @@ def compare(
 
 
 def _plot(comparison: Comparison, picture: Path) -> None:
-    from soundalike.frontends import spectrogram_of_file
+    from soundalike.frontends.decoded import spectrogram_of_file
     from soundalike.show.plots import plot_comparison, save
     from soundalike.show.sound import fewer_columns
 

@@ -177,7 +177,7 @@ def _draw(found: Explanation, picture: Path) -> None:
 
 def _spectrogram(side: Side) -> NDArray[np.float32] | None:
     """At the width of the picture, since a track may last hours; None where the file is gone."""
-    from soundalike.frontends import spectrogram_of_file
+    from soundalike.frontends.decoded import spectrogram_of_file
     from soundalike.show.sound import fewer_columns
 
     if is_gone(str(side.path)):

@@ -22,7 +22,7 @@ from soundalike.cli.params import (
     model_option,
 )
 from soundalike.cli.progress import decoding
-from soundalike.cli.radio import read_state, write_state
+from soundalike.cli.radio import read_state, state_option, write_state
 from soundalike.cli.seeds import to_seeds
 from soundalike.cli.taste_options import asked_taste, note_taste, taste_option
 from soundalike.errors import TrackNotFound, printable
@@ -66,12 +66,7 @@ _OF_THE_LIST = ("host", "port", "music_directory", "model", "library", "as_json"
     help="How many songs stand behind the one that plays.",
 )
 @click.option("--clear", is_flag=True, help="First take out what stands behind it.")
-@click.option(
-    "--state",
-    type=click.Path(dir_okay=False),
-    metavar="FILE",
-    help="Remember in FILE where the radio is; without TRACK, go on from there.",
-)
+@state_option
 @click.option(
     "--teach",
     is_flag=True,

@@ -13,18 +13,11 @@ import click
 from soundalike.cli.output import note, print_whole
 from soundalike.cli.params import check_output
 from soundalike.errors import printable
-from soundalike.playlists import (
-    FORMATS,
-    LeftOut,
-    Playlist,
-    PlaylistEntry,
-    render_playlist,
-    write_playlist,
-)
 from soundalike.show.amounts import show_count
 
 if TYPE_CHECKING:
     from soundalike.library import Track
+    from soundalike.playlists import LeftOut, Playlist
 
 __all__ = ["PlaylistTarget", "note_left_out", "playlist_options", "with_query_option"]
 
@@ -108,7 +101,10 @@ class PlaylistTarget:
             return
         if self.relative and self.base is not None:
             raise click.UsageError("--relative and --base contradict each other: give one of them")
-        render_playlist(Playlist(), "m3u8", base=self.base)  # whether the base is one
+        if self.base is not None:
+            from soundalike.playlists import Playlist, render_playlist
+
+            render_playlist(Playlist(), "m3u8", base=self.base)  # whether the base is one
         if not self.is_standard_output:
             check_output(self.file, "a playlist")
         elif self.as_json:
@@ -136,6 +132,7 @@ class PlaylistTarget:
         if self.file is None:
             return
         from soundalike.library.playlist_records import entry_of
+        from soundalike.playlists import Playlist, PlaylistEntry
 
         entries = [entry_of(track) for track in tracks]
         if self.with_query:
@@ -158,6 +155,8 @@ class PlaylistTarget:
         """
         if self.file is None:
             return
+        from soundalike.playlists import FORMATS, render_playlist, write_playlist
+
         # None keeps what was read from a file as it was written there.
         relative = self.relative or None
         if self.is_standard_output:

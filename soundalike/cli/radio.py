@@ -39,11 +39,19 @@ if TYPE_CHECKING:
     from soundalike.playlists import Playlist
     from soundalike.recommend.records import RadioPart
 
-__all__ = ["radio", "read_state", "write_state"]
+__all__ = ["radio", "read_state", "state_option", "write_state"]
 
 # Tracks that an endless radio thinks of at once.
 _AT_ONCE = 10
 _NAMED = 4
+
+state_option = click.option(
+    "--state",
+    type=click.Path(dir_okay=False),
+    metavar="FILE",
+    help="Remember in FILE where the radio is; without TRACK, go on from there.",
+)
+"""The option of what remembers where a radio is."""
 
 
 @click.command(
@@ -66,12 +74,7 @@ _NAMED = 4
     help="How many tracks now.",
 )
 @click.option("--endless", is_flag=True, help="Go on until Ctrl-C, or until nobody reads on.")
-@click.option(
-    "--state",
-    type=click.Path(dir_okay=False),
-    metavar="FILE",
-    help="Remember in FILE where the radio is; without TRACK, go on from there.",
-)
+@state_option
 @click.option(
     "--skip",
     multiple=True,

@@ -21,7 +21,7 @@ from soundalike.cli.progress import work_progress
 from soundalike.cli.seeds import to_seeds
 from soundalike.errors import printable
 from soundalike.library.limits import NO_LIMITS
-from soundalike.library.tag_records import OWN_FIELDS
+from soundalike.library.tag_names import OWN_FIELDS
 from soundalike.show.amounts import show_count
 
 if TYPE_CHECKING:

@@ -31,7 +31,7 @@ def taste_option(command: Decorated) -> Decorated:
 
 def asked_taste(library: Library, use_taste: bool | None) -> Taste | None:
     """The taste that is in use, unless it is to be left out."""
-    from soundalike.recommend.taste import taste_in_use
+    from soundalike.recommend.taste_use import taste_in_use
 
     return None if use_taste is False else taste_in_use(library)
 

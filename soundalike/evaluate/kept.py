@@ -12,10 +12,11 @@ import zipfile
 from collections.abc import Mapping
 from contextlib import suppress
 from pathlib import Path
-from types import TracebackType
 
 import numpy as np
 from numpy.typing import NDArray
+
+from soundalike.closing import Closing
 
 __all__ = ["Kept", "kept_beside"]
 
@@ -33,7 +34,7 @@ def kept_beside(library: Path) -> Path:
     return library.with_name(library.name + _SUFFIX)
 
 
-class Kept:
+class Kept(Closing):
     """Results by key; each is stored at once and whole, so that a kill loses none.
 
     Parameters
@@ -54,15 +55,8 @@ class Kept:
                 path.unlink()
                 self._connection = _open(path)
 
-    def __enter__(self) -> Kept:
-        return self
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
+    def close(self) -> None:
+        """Close the file; closing again does no harm."""
         if self._connection is not None:
             self._connection.close()
 

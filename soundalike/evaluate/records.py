@@ -9,7 +9,8 @@ from soundalike.evaluate.duplicates import Duplicate
 from soundalike.evaluate.intervals import Interval
 from soundalike.evaluate.retrieval import RetrievalSummary
 from soundalike.evaluate.robustness import Robustness
-from soundalike.library.records import Failure, Track
+from soundalike.library.records import Track
+from soundalike.library.scan_records import Failure
 from soundalike.workers.calls import Refused
 
 __all__ = [

@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from soundalike.errors import InvalidArgument
-from soundalike.frontends import spectrogram_of_file
+from soundalike.frontends.decoded import spectrogram_of_file
 
 __all__ = [
     "MFCC_VERSION",

@@ -11,30 +11,15 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from functools import cache
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from soundalike.errors import ModelError
-from soundalike.frontends import log_mel, musicnn, yamnet
-from soundalike.frontends.decoded import (
-    Decoded,
-    Spectrogram,
-    Stream,
-    frames_of_file,
-    spectrogram_of_file,
-)
-from soundalike.frontends.spread import SpreadFrames, frames_of_spread
 
-__all__ = [
-    "Decoded",
-    "Frontend",
-    "Spectrogram",
-    "SpreadFrames",
-    "Stream",
-    "find_frontend",
-    "frames_of_file",
-    "frames_of_spread",
-    "spectrogram_of_file",
-]
+if TYPE_CHECKING:
+    from soundalike.frontends.decoded import Stream
+    from soundalike.frontends.log_mel import Excerpts
+
+__all__ = ["Frontend", "find_frontend"]
 
 
 @dataclass(frozen=True)
@@ -58,15 +43,16 @@ class Frontend:
     frame_s: float
     excerpt_s: float
     stream: Callable[[int], Stream[Any]]
-    excerpts: Callable[[Any], log_mel.Excerpts]
+    excerpts: Callable[[Any], Excerpts]
     descriptors: Mapping[str, int] = field(default_factory=dict)
     has_chroma: bool = False
 
 
 @cache
 def _frontends() -> dict[str, Frontend]:
-    # Here, because descriptors, of which that one is made, import the streams of this package.
-    from soundalike.frontends import streams
+    # Here: descriptors, of which streams are made, import those of this package; and who looks up
+    # a constant of one frontend need not load all.
+    from soundalike.frontends import log_mel, musicnn, streams, yamnet
 
     return {
         "log-mel-128": Frontend(

@@ -17,7 +17,7 @@ from soundalike.errors import TrackNotFound
 from soundalike.library import Filter, Library, Limits, ScanProgress, ScanReport, Track
 from soundalike.playlists import LeftOut, Playlist, PlaylistEntry, write_playlist
 from soundalike.recommend.playlist import wished_playlist
-from soundalike.recommend.taste import taste_in_use
+from soundalike.recommend.taste_use import taste_in_use
 from soundalike.recommend.wishes import Wishes
 from soundalike.show.amounts import show_count
 

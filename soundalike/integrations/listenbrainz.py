@@ -14,6 +14,7 @@ from dataclasses import dataclass
 from typing import Any
 from urllib.parse import quote, urlsplit
 
+from soundalike.closing import Closing
 from soundalike.errors import InvalidArgument, MissingExtra, ServerError, printable
 from soundalike.integrations.answers import objects_in, text_of
 
@@ -53,7 +54,7 @@ class UserPlaylist:
     description: str
 
 
-class ListenBrainz:
+class ListenBrainz(Closing):
     """The API, as somebody with a token sees it, or as everybody does.
 
     >>> with ListenBrainz(token="...") as server:                         # doctest: +SKIP
@@ -90,12 +91,6 @@ class ListenBrainz:
         if token is not None:
             headers["Authorization"] = f"Token {token}"
         self._http = httpx.Client(timeout=timeout_s, headers=headers)
-
-    def __enter__(self) -> ListenBrainz:
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        self.close()
 
     def close(self) -> None:
         """Let go of the connection."""

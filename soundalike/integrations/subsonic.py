@@ -17,6 +17,7 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import quote, urlsplit, urlunsplit
 
+from soundalike.closing import Closing
 from soundalike.errors import MissingExtra, ServerError
 from soundalike.integrations.addresses import checked_url, is_private
 from soundalike.integrations.answers import text_of
@@ -62,7 +63,7 @@ _MOST_ADDRESS_BYTES = 6_000
 _MOST_IN_A_FORM = 5_000
 
 
-class Subsonic:
+class Subsonic(Closing):
     """A server, as one of its users sees it.
 
     >>> with Subsonic("https://music.example.org", Credentials("me", "...")) as server:
@@ -95,12 +96,6 @@ class Subsonic:
         self._http = httpx.Client(
             timeout=timeout_s, headers={"User-Agent": _CLIENT, "Accept": "application/json"}
         )
-
-    def __enter__(self) -> Subsonic:
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        self.close()
 
     def close(self) -> None:
         """Let go of the connection."""

@@ -11,13 +11,16 @@ from __future__ import annotations
 import os
 import re
 from collections.abc import Callable, Sequence
+from typing import TYPE_CHECKING
 
 import numpy as np
 from sqlalchemy import bindparam, select
 
 from soundalike.library.index import Index, artist_code
-from soundalike.library.snapshot import Snapshot
 from soundalike.library.storage.schema import contents, tracks
+
+if TYPE_CHECKING:
+    from soundalike.library.snapshot import Snapshot
 
 __all__ = ["artist_sets", "artists_in"]
 

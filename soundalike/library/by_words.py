@@ -2,17 +2,17 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 import numpy as np
 from numpy.typing import NDArray
 from sqlalchemy import select
 
+from soundalike.errors import ModelError, ModelMismatch
 from soundalike.library.copies import copies_of_row
-from soundalike.library.index import Index
 from soundalike.library.limits import Limits
-from soundalike.library.snapshot import Snapshot
 from soundalike.library.storage.encoding import decode_probabilities, decode_words
 from soundalike.library.storage.schema import analyses, models, tracks
-from soundalike.library.view import View
 from soundalike.library.word_records import (
     AskedWord,
     FindMatch,
@@ -25,7 +25,18 @@ from soundalike.models.contract import TAG, Words, tag_words
 from soundalike.words.query import parse
 from soundalike.words.rank import fits, verdicts
 
-__all__ = ["find_by_words", "known_words", "vocabulary_of", "word_probabilities"]
+if TYPE_CHECKING:
+    from soundalike.library.index import Index
+    from soundalike.library.snapshot import Snapshot
+    from soundalike.library.view import View
+
+__all__ = [
+    "find_by_words",
+    "known_vocabulary",
+    "known_words",
+    "vocabulary_of",
+    "word_probabilities",
+]
 
 
 def vocabulary_of(snapshot: Snapshot) -> Words:
@@ -37,6 +48,31 @@ def vocabulary_of(snapshot: Snapshot) -> Words:
     if stored or not isinstance(space, ModelInfo):
         return Words.from_json(stored or ())
     return tag_words(space.labels) if space.kind == "tags" else space.words
+
+
+def known_vocabulary(snapshot: Snapshot, model: ModelInfo) -> Words:
+    """The words of the model that answers; refused where it has none.
+
+    Parameters
+    ----------
+    model : that was asked for.
+
+    Raises
+    ------
+    ModelError, ModelMismatch : as ``Library.find``.
+    """
+    found = vocabulary_of(snapshot)
+    if found:
+        return found
+    if snapshot.space.id != model.id and model.words:
+        raise ModelMismatch(
+            f"{snapshot.space.id}, which answers until all tracks are analysed with {model.id}, "
+            f"tells no words: finish the upgrade (soundalike scan --upgrade)"
+        )
+    raise ModelError(
+        f"{model.id} tells no words: choose a model that does, such as yamnet "
+        f"(`soundalike models pull yamnet`), and scan with --model yamnet"
+    )
 
 
 def known_words(index: Index, snapshot: Snapshot, vocabulary: Words) -> tuple[KnownWord, ...]:

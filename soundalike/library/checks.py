@@ -4,14 +4,17 @@ from __future__ import annotations
 
 import os
 from collections.abc import Mapping, Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from soundalike.arguments import number
 from soundalike.errors import InvalidArgument
 from soundalike.library.limits import Limits
 from soundalike.library.lookup import SeedQuery
-from soundalike.library.version_records import VERSION_KINDS, VersionKind
+from soundalike.library.records import VERSION_KINDS
 from soundalike.similarity.taste import Taste
+
+if TYPE_CHECKING:
+    from soundalike.library.version_records import VersionKind
 
 __all__ = ["checked_kinds", "checked_taste", "checked_weights", "limits_of", "seed_queries"]
 

@@ -5,15 +5,18 @@ from __future__ import annotations
 import os
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, fields
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from soundalike.audio.tags import Tags
-from soundalike.library.index import Index
-from soundalike.library.records import Copy, CopyKind, DuplicateGroup, Track
-from soundalike.library.snapshot import Snapshot
+from soundalike.library.records import Copy, CopyKind, Track
+
+if TYPE_CHECKING:
+    from soundalike.library.index import Index
+    from soundalike.library.snapshot import Snapshot
+    from soundalike.library.version_records import DuplicateGroup
 
 __all__ = ["BestFirst", "best_first", "copies_of", "copies_of_row", "duplicate_groups"]
 
@@ -66,6 +69,8 @@ def copies_of_row(
     versions: Sequence[int] = (),
 ) -> tuple[Copy, ...]:
     """The same, of a track that has a row itself."""
+    if not rows and not versions:
+        return ()
     return copies_of(
         index,
         rows,
@@ -79,6 +84,8 @@ def copies_of_row(
 
 def duplicate_groups(index: Index, snapshot: Snapshot) -> tuple[DuplicateGroup, ...]:
     """All recordings that are there several times; see ``Library.duplicates``."""
+    from soundalike.library.version_records import DuplicateGroup
+
     groups = index.recordings(snapshot).groups()
     ids = [int(index.track_ids[row]) for group in groups for row in group]
     by_id = snapshot.tracks_by_id(ids)

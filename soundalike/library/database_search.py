@@ -10,7 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from sqlalchemy import Connection, and_, not_, or_, select
@@ -19,15 +19,17 @@ from sqlalchemy.sql import ColumnElement
 from soundalike.errors import InvalidArgument, LibraryError
 from soundalike.library.filters import genre_condition
 from soundalike.library.index import Index, IndexKeeper, artist_code
-from soundalike.library.limits import Filter, Limits
-from soundalike.library.lookup import Asked, SeedQuery
 from soundalike.library.search import search
-from soundalike.library.similar_records import Heard, SimilarResult
-from soundalike.library.snapshot import Snapshot
 from soundalike.library.storage import vector_search
 from soundalike.library.storage.schema import analyses, below, contents, tracks
 from soundalike.library.view import View
-from soundalike.models.lineage import EmbeddingSpace
+
+if TYPE_CHECKING:
+    from soundalike.library.limits import Filter, Limits
+    from soundalike.library.lookup import Asked, SeedQuery
+    from soundalike.library.similar_records import Heard, SimilarResult
+    from soundalike.library.snapshot import Snapshot
+    from soundalike.models.lineage import EmbeddingSpace
 
 __all__ = ["asked_track", "index_vectors", "search_vectors", "stored"]
 

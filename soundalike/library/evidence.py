@@ -4,17 +4,20 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Sequence
-from typing import get_args
+from typing import TYPE_CHECKING, get_args
 
 import numpy as np
 from numpy.typing import NDArray
 from sqlalchemy import select
 
-from soundalike.library.index import Index
-from soundalike.library.judgements import Said, contents_of_pieces, read_said, stamp_of
+from soundalike.library.judgements import Said, contents_of_pieces, read_said
 from soundalike.library.storage.schema import plays
 from soundalike.library.taste_records import Evidence, JudgementKind, Plays
-from soundalike.library.view import View
+from soundalike.library.taste_stamp import stamp_of
+
+if TYPE_CHECKING:
+    from soundalike.library.index import Index
+    from soundalike.library.view import View
 
 __all__ = ["read_evidence"]
 

@@ -6,12 +6,11 @@ import os
 from collections.abc import Callable
 from typing import TYPE_CHECKING
 
-from soundalike.library.reader import Reader
-from soundalike.library.storage.database import Database
-from soundalike.models import ModelInfo
-
 if TYPE_CHECKING:
     from soundalike.library.exchange.records import ExportReport, ImportReport
+    from soundalike.library.reader import Reader
+    from soundalike.library.storage.database import Database
+    from soundalike.models import ModelInfo
 
 __all__ = ["Exchanging"]
 

@@ -7,6 +7,7 @@ from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from difflib import get_close_matches
+from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
@@ -14,13 +15,15 @@ from sqlalchemy import select
 from sqlalchemy.sql import ColumnElement
 
 from soundalike.errors import InvalidArgument, printable
-from soundalike.library.index import Index
-from soundalike.library.limits import Filter, Limits, Years
-from soundalike.library.snapshot import Snapshot
 from soundalike.library.storage.schema import below, contents, tracks
-from soundalike.library.word_records import KnownGenre
 from soundalike.library.words import genre_names
 from soundalike.similarity.select import Barred
+
+if TYPE_CHECKING:
+    from soundalike.library.index import Index
+    from soundalike.library.limits import Filter, Limits, Years
+    from soundalike.library.snapshot import Snapshot
+    from soundalike.library.word_records import KnownGenre
 
 __all__ = ["barred_by", "genre_condition", "genres_of"]
 
@@ -64,6 +67,8 @@ def barred_by(index: Index, snapshot: Snapshot, limits: Limits) -> Barred:
 
 def genres_of(index: Index, snapshot: Snapshot) -> tuple[KnownGenre, ...]:
     """The genres that limits may name, those of most tracks first."""
+    from soundalike.library.word_records import KnownGenre
+
     facts = _facts(index, snapshot)
     known = (KnownGenre(facts.names[key], len(rows)) for key, rows in facts.genres.items())
     return tuple(sorted(known, key=lambda each: (-each.tracks, each.genre.casefold())))

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
-from typing import TypeVar
+from typing import TYPE_CHECKING, TypeVar
 
 from sqlalchemy import Connection, delete, exists, false, or_, select
 from sqlalchemy.sql import ColumnElement
@@ -15,13 +15,16 @@ from soundalike.errors import InvalidArgument, TrackNotFound
 from soundalike.files import file_is_gone, real
 from soundalike.library.changes import log_changes
 from soundalike.library.lookup import having_words
-from soundalike.library.records import Forgotten, Track
 from soundalike.library.scan.walk import canonical
-from soundalike.library.snapshot import Query, Snapshot
-from soundalike.library.storage.database import Database
+from soundalike.library.scan_records import Forgotten
 from soundalike.library.storage.schema import below, contents, failures, folders, tracks
 from soundalike.library.words import track_number_in
 from soundalike.urls import path_of
+
+if TYPE_CHECKING:
+    from soundalike.library.records import Track
+    from soundalike.library.snapshot import Query, Snapshot
+    from soundalike.library.storage.database import Database
 
 __all__ = ["forget", "missing_tracks"]
 

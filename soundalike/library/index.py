@@ -10,7 +10,7 @@ from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from functools import lru_cache
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -20,7 +20,6 @@ from soundalike.errors import SoundalikeError
 from soundalike.library.changes import NO_TRACK, Position, changed_since
 from soundalike.library.naming import Roots, album_folder
 from soundalike.library.rows import Room, Rows, merged, spare
-from soundalike.library.snapshot import Snapshot
 from soundalike.library.storage.encoding import decode_embeddings
 from soundalike.library.storage.index_file import (
     FileRows,
@@ -31,13 +30,17 @@ from soundalike.library.storage.index_file import (
 )
 from soundalike.library.storage.schema import analyses, contents, tracks
 from soundalike.library.words import album_key, artist_key
-from soundalike.models.lineage import EmbeddingSpace
 from soundalike.similarity.codes import LEAST_ENCODED
 from soundalike.similarity.distribution import PairDistribution
 from soundalike.similarity.duplicates import Recordings
 from soundalike.similarity.orders import Order
-from soundalike.similarity.taste import Metric
 from soundalike.similarity.versions import Versions
+
+if TYPE_CHECKING:
+    from soundalike.library.snapshot import Snapshot
+    from soundalike.models.lineage import EmbeddingSpace
+    from soundalike.similarity.codes import Codes
+    from soundalike.similarity.taste import Metric
 
 __all__ = ["Index", "IndexKeeper", "Rows", "artist_code"]
 
@@ -159,6 +162,7 @@ class Index(Rows):
             by_length=self.kept("by length", lambda: Order(self.durations_s)),
             by_audio=self.by_audio,
             pick=self.pick,
+            codes=self.quick_codes,
         )
 
     def versions(self, snapshot: Snapshot) -> Versions:
@@ -171,7 +175,14 @@ class Index(Rows):
             music_of=self._by_row(snapshot.music_of),
             by_audio=self.by_audio,
             pick=self.pick,
+            codes=self.quick_codes,
         )
+
+    @property
+    def quick_codes(self) -> Codes | None:
+        """The embeddings in 8 bits, where they are worth it: in a small library the time goes
+        elsewhere."""
+        return self.encoded if len(self) >= LEAST_ENCODED else None
 
     @property
     def by_audio(self) -> Order:

@@ -10,7 +10,7 @@ from collections import Counter
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from typing import Any, cast, get_args
+from typing import TYPE_CHECKING, Any, cast, get_args
 
 from sqlalchemy import (
     Connection,
@@ -24,7 +24,6 @@ from sqlalchemy import (
 )
 
 from soundalike.errors import TrackNotFound
-from soundalike.library.snapshot import Snapshot
 from soundalike.library.storage.schema import (
     contents,
     judgements,
@@ -35,8 +34,10 @@ from soundalike.library.storage.schema import (
 )
 from soundalike.library.taste_records import Judged, Judgement, JudgementKind, TasteCounts
 
+if TYPE_CHECKING:
+    from soundalike.library.snapshot import Snapshot
+
 __all__ = [
-    "NOTHING",
     "Piece",
     "Said",
     "add_judgement",
@@ -51,11 +52,7 @@ __all__ = [
     "play_times",
     "read_judgements",
     "read_said",
-    "stamp_of",
 ]
-
-NOTHING = "0/0 0/0"
-"""The stamp of a library without judgements and plays."""
 
 # Rows of one statement, well under the number of parameters that one may have.
 _BATCH = 500
@@ -350,17 +347,6 @@ def drop_all(connection: Connection) -> None:
     """Delete judgements, plays, and what was fitted to them."""
     for table in (judgements, plays, pieces, tastes):
         connection.execute(delete(table))
-
-
-def stamp_of(connection: Connection) -> str:
-    """Another one after any change of judgements or plays."""
-
-    found = []
-    for table in (judgements, plays):
-        state = select(func.max(table.c.id), func.count()).select_from(table)
-        row: Sequence[Any] = connection.execute(state).one()
-        found.append(f"{row[0] or 0}/{row[1]}")
-    return " ".join(found)
 
 
 def _batches(rows: Sequence[Any]) -> Iterable[Sequence[Any]]:

@@ -7,42 +7,32 @@ import os
 import time
 from collections.abc import Sequence
 from contextlib import suppress
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from sqlalchemy import delete, insert, select
 
 from soundalike.arguments import number
 from soundalike.errors import InvalidArgument, LibraryError, TrackNotFound, printable
 from soundalike.library.checks import seed_queries
-from soundalike.library.evidence import read_evidence
-from soundalike.library.judgements import (
-    NOTHING,
-    Piece,
-    add_judgement,
-    add_pieces,
-    add_plays,
-    count_taste,
-    drop_all,
-    drop_judgement,
-    read_judgements,
-    stamp_of,
-)
-from soundalike.library.listen_import import import_listens
-from soundalike.library.listens import ListenFile
-from soundalike.library.lookup import Asked
-from soundalike.library.reader import Reader
-from soundalike.library.snapshot import Query
-from soundalike.library.storage.database import Database
 from soundalike.library.storage.schema import contents, tastes
-from soundalike.library.taste_records import (
-    Evidence,
-    FittedTaste,
-    Judgement,
-    JudgementKind,
-    ListenImport,
-    TasteCounts,
-)
-from soundalike.library.view import View
+from soundalike.library.taste_stamp import NOTHING, stamp_of
+
+if TYPE_CHECKING:
+    from soundalike.library.judgements import Piece
+    from soundalike.library.listens import ListenFile
+    from soundalike.library.lookup import Asked
+    from soundalike.library.reader import Reader
+    from soundalike.library.snapshot import Query
+    from soundalike.library.storage.database import Database
+    from soundalike.library.taste_records import (
+        Evidence,
+        FittedTaste,
+        Judgement,
+        JudgementKind,
+        ListenImport,
+        TasteCounts,
+    )
+    from soundalike.library.view import View
 
 __all__ = ["Judging"]
 
@@ -90,6 +80,8 @@ class Judging:
 
     def judgements(self) -> tuple[Judgement, ...]:
         """All judgements, the oldest first. Of several about the same tracks the last counts."""
+        from soundalike.library.judgements import read_judgements
+
         with self._reader.snapshot() as snapshot:
             return read_judgements(snapshot)
 
@@ -100,6 +92,8 @@ class Judging:
         ------
         TrackNotFound : there is no such judgement.
         """
+        from soundalike.library.judgements import drop_judgement
+
         before = self.judgements()
         if judgement_id is None and before:
             judgement_id = max(each.judgement_id for each in before)
@@ -124,6 +118,8 @@ class Judging:
         InvalidArgument : it is neither.
         LibraryError : the database cannot be written.
         """
+        from soundalike.library.listen_import import import_listens
+
         return import_listens(self._database, self._reader.snapshot, listens)
 
     def note_play(
@@ -149,6 +145,8 @@ class Judging:
         ------
         As :meth:`like`; or the share is out of range.
         """
+        from soundalike.library.judgements import add_pieces, add_plays
+
         if share is not None:
             share = number("share", share, least=0, most=1)
         played_at_s = number("played_at_s", played_at_s, least=0)
@@ -167,6 +165,8 @@ class Judging:
 
     def taste_counts(self) -> TasteCounts:
         """How many judgements and plays there are."""
+        from soundalike.library.judgements import count_taste
+
         with self._database.read() as connection:
             return count_taste(connection)
 
@@ -177,6 +177,8 @@ class Judging:
 
     def reset_taste(self) -> TasteCounts:
         """Delete all judgements and plays; what was deleted."""
+        from soundalike.library.judgements import count_taste, drop_all
+
         with self._database.write() as connection:
             found = count_taste(connection)
             drop_all(connection)
@@ -189,11 +191,15 @@ class Judging:
         ------
         ModelMismatch : the whole library is analysed with another model only.
         """
+        from soundalike.library.evidence import read_evidence
+
         with self._reader.view() as view:
             return read_evidence(view)
 
     def kept_taste(self) -> FittedTaste | None:
         """What was fitted to these very judgements and plays, for the model that answers."""
+        from soundalike.library.taste_records import FittedTaste
+
         with self._reader.view() as view:
             connection = view.snapshot.connection
             row = connection.execute(
@@ -222,6 +228,8 @@ class Judging:
         self, kind: JudgementKind, queries: Sequence[Query], *, together: bool = False
     ) -> tuple[Judgement, ...]:
         """Judgements of each track, or one of all of them."""
+        from soundalike.library.judgements import add_judgement, add_pieces
+
         with self._reader.view() as view:
             asked = [
                 part
@@ -259,6 +267,8 @@ def _asked(view: View, query: Any, together: bool) -> list[Asked]:
 
 
 def _pieces(view: View, asked: Sequence[Asked]) -> list[Piece]:
+    from soundalike.library.judgements import Piece
+
     ids = sorted({each.found.content_id for each in asked if each.found.content_id is not None})
     digests: dict[int, tuple[bytes, bytes | None]] = {}
     for start in range(0, len(ids), 500):

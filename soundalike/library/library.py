@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, get_args
 
 from soundalike.arguments import number, whole_number
+from soundalike.closing import Closing
 from soundalike.errors import InvalidArgument
 from soundalike.files import real
 from soundalike.library.checks import (
@@ -20,44 +21,36 @@ from soundalike.library.checks import (
     seed_queries,
 )
 from soundalike.library.exchanging import Exchanging
-from soundalike.library.forget import forget
-from soundalike.library.index import Index
 from soundalike.library.judging import Judging
 from soundalike.library.limits import NO_LIMITS, Limits
 from soundalike.library.listing import Listing
 from soundalike.library.reader import Reader
-from soundalike.library.records import (
-    DuplicateGroup,
-    Failure,
-    Forgotten,
-    LibraryInfo,
-    ScannedFolder,
-    Track,
-    TrackStatus,
-    Upgrade,
-)
+from soundalike.library.records import VERSION_KINDS, Track, TrackStatus
 from soundalike.library.scanning import Scanning
 from soundalike.library.server_music import ServerMusic
 from soundalike.library.shared import Shared
-from soundalike.library.similar_records import Heard, SimilarResult
 from soundalike.library.snapshot import Query
 from soundalike.library.storage.database import Database
 from soundalike.library.tagging import Tagging
-from soundalike.library.version_records import VERSION_KINDS, VersionKind, VersionsResult
-from soundalike.library.view import View
-from soundalike.library.word_records import FindResult, KnownWord
+from soundalike.library.workers import Workers
 from soundalike.models import ModelInfo, ModelKey, find_model
 from soundalike.models.lineage import Lineage, default_lineage
-from soundalike.similarity.taste import Taste
-from soundalike.workers.calls import Call, run_calls
-from soundalike.workers.jobs import MOST_MEMORY, MakePool, Setup
-from soundalike.workers.pool import WorkerPool
 
 if TYPE_CHECKING:
     from soundalike.analysis import Analysis
+    from soundalike.library.index import Index
+    from soundalike.library.info_records import LibraryInfo, ScannedFolder, Upgrade
     from soundalike.library.playlist_records import PlaylistResolution
+    from soundalike.library.scan_records import Failure, Forgotten
+    from soundalike.library.similar_records import Heard, SimilarResult
+    from soundalike.library.version_records import DuplicateGroup, VersionKind, VersionsResult
+    from soundalike.library.view import View
+    from soundalike.library.word_records import FindResult, KnownWord
     from soundalike.playlists import Playlist
     from soundalike.similarity.passages import Comparison
+    from soundalike.similarity.taste import Taste
+    from soundalike.workers.calls import Call
+    from soundalike.workers.jobs import MakePool
     from soundalike.workers.process import AnalyzerLike
 
 __all__ = ["Library", "Query"]
@@ -69,7 +62,7 @@ def _load(analyzer: str, model: ModelKey) -> AnalyzerLike:
     return load_analyzer(analyzer, model)
 
 
-class Library(Listing, Scanning, Judging, ServerMusic, Exchanging, Shared, Tagging):
+class Library(Listing, Scanning, Judging, ServerMusic, Exchanging, Shared, Tagging, Closing):
     """Tracks with their analyses, in a database.
 
     Parameters
@@ -107,7 +100,7 @@ class Library(Listing, Scanning, Judging, ServerMusic, Exchanging, Shared, Taggi
         model: str | ModelInfo | Lineage | None = None,
         create: bool = True,
         analyzer: str = "soundalike.analyzer:Analyzer",
-        pool: MakePool = WorkerPool,
+        pool: MakePool | None = None,
         make_analyzer: Callable[[ModelKey], AnalyzerLike] | None = None,
     ) -> None:
         model = default_lineage() if model is None else model
@@ -115,18 +108,11 @@ class Library(Listing, Scanning, Judging, ServerMusic, Exchanging, Shared, Taggi
         if isinstance(model, Lineage):
             model = model.current
         self.model = model if isinstance(model, ModelInfo) else find_model(model)
-        self._setup = Setup(analyzer, self.model.key, most_memory=MOST_MEMORY)
-        self._pool = pool
+        self._workers = Workers(analyzer, self.model.key, pool)
         self._database = Database(location, create=create)
         self._reader = Reader(
             self._database, self.model, self._lineage, make_analyzer or partial(_load, analyzer)
         )
-
-    def __enter__(self) -> Library:
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        self.close()
 
     def __repr__(self) -> str:
         return f"Library({self.location!r}, model={self.model.id!r})"
@@ -446,8 +432,15 @@ class Library(Listing, Scanning, Judging, ServerMusic, Exchanging, Shared, Taggi
         progress: Callable[[int], None] | None = None,
     ) -> list[Any]:
         """Call functions on files, where this library's scans run; see ``workers.calls``."""
+        from soundalike.workers.calls import run_calls
+
         return run_calls(
-            self._setup, calls, jobs=jobs, result=result, progress=progress, pool=self._pool
+            self._workers.setup,
+            calls,
+            jobs=jobs,
+            result=result,
+            progress=progress,
+            pool=self._workers.make_pool,
         )
 
     def failures(self) -> list[Failure]:
@@ -497,4 +490,6 @@ class Library(Listing, Scanning, Judging, ServerMusic, Exchanging, Shared, Taggi
         InvalidArgument : nothing is named.
         LibraryError : a scan is running, or the database cannot be written.
         """
+        from soundalike.library.forget import forget
+
         return forget(self._database, what, missing=missing, dry_run=dry_run)

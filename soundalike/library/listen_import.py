@@ -7,17 +7,19 @@ from collections import Counter
 from collections.abc import Callable, Sequence
 from contextlib import AbstractContextManager
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from sqlalchemy import Connection
 
 from soundalike.library.judgements import Piece, add_judgement, add_pieces, add_plays, is_said
 from soundalike.library.listens import Listen, ListenFile, Opinion, read_listens
 from soundalike.library.matching import Sought, match_tracks
-from soundalike.library.records import Track
-from soundalike.library.snapshot import Snapshot
-from soundalike.library.storage.database import Database
 from soundalike.library.taste_records import JudgementKind, ListenImport, Music, Unmatched
+
+if TYPE_CHECKING:
+    from soundalike.library.records import Track
+    from soundalike.library.snapshot import Snapshot
+    from soundalike.library.storage.database import Database
 
 __all__ = ["import_listens"]
 

@@ -5,15 +5,18 @@ from __future__ import annotations
 import math
 from collections.abc import Hashable, Mapping
 from functools import cached_property
+from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
 
 from soundalike.errors import ModelMismatch
 from soundalike.library.similar_records import TasteUse
-from soundalike.library.view import View
 from soundalike.similarity.distribution import DECIMALS, PairDistribution
 from soundalike.similarity.taste import LIKING_SHARE, Taste
+
+if TYPE_CHECKING:
+    from soundalike.library.view import View
 
 __all__ = ["Listener"]
 

@@ -8,7 +8,7 @@ from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
-from typing import Any, get_args
+from typing import TYPE_CHECKING, Any, get_args
 
 import numpy as np
 from numpy.typing import NDArray
@@ -19,19 +19,25 @@ from soundalike.arguments import whole_number
 from soundalike.audio.tags import Tags
 from soundalike.errors import InvalidArgument, UnreadableFile
 from soundalike.files import real, why
-from soundalike.library.changes import Position
 from soundalike.library.lookup import best_first, having_words
-from soundalike.library.matching import tracks_at
 from soundalike.library.naming import filled
-from soundalike.library.reader import Reader
-from soundalike.library.records import Track, TrackOrder, TrackPage, TrackStatus
-from soundalike.library.snapshot import Snapshot
+from soundalike.library.records import (
+    Track,
+    TrackOrder,
+    TrackPage,
+    TrackStatus,
+)
 from soundalike.library.storage.schema import below, contents, folders, tracks
-from soundalike.library.told import Told, told_of
-from soundalike.library.word_records import KnownGenre
 from soundalike.plain import plain
 from soundalike.remote import local_copy
 from soundalike.urls import url_of
+
+if TYPE_CHECKING:
+    from soundalike.library.changes import Position
+    from soundalike.library.reader import Reader
+    from soundalike.library.snapshot import Snapshot
+    from soundalike.library.told import Told
+    from soundalike.library.word_records import KnownGenre
 
 __all__ = ["Listing"]
 
@@ -143,6 +149,8 @@ class Listing:
 
         Paths at which the library knows no track are left out.
         """
+        from soundalike.library.matching import tracks_at
+
         with self._reader.snapshot() as snapshot:
             return tracks_at(snapshot, paths)
 
@@ -152,6 +160,8 @@ class Listing:
         Of many tracks this takes a fraction of the time of :meth:`analysis`. Those that a search
         cannot find are left out.
         """
+        from soundalike.library.told import told_of
+
         ids = [whole_number("track_ids", each) for each in track_ids]
         with self._reader.snapshot() as snapshot:
             return told_of(snapshot, ids)

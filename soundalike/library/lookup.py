@@ -8,6 +8,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from difflib import SequenceMatcher
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from sqlalchemy import Select, select
 from sqlalchemy.sql import ColumnElement
@@ -22,7 +23,6 @@ from soundalike.errors import (
 )
 from soundalike.files import content_digest, real
 from soundalike.library.naming import album_folder
-from soundalike.library.records import Track
 from soundalike.library.scan.walk import AUDIO_SUFFIXES, canonical
 from soundalike.library.similar_records import Heard
 from soundalike.library.snapshot import Found, Query, Snapshot
@@ -38,6 +38,9 @@ from soundalike.plain import plain
 from soundalike.remote import check_url
 from soundalike.times import parse_span, split_span
 from soundalike.urls import path_of, url_of
+
+if TYPE_CHECKING:
+    from soundalike.library.records import Track
 
 __all__ = [
     "Asked",

@@ -24,7 +24,7 @@ from collections import Counter
 from collections.abc import Collection, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
 from sqlalchemy import and_, func, or_, select
 from sqlalchemy.sql import ColumnElement, Select
@@ -34,12 +34,14 @@ from soundalike.files import real
 from soundalike.library.artists import artists_in
 from soundalike.library.lookup import is_copy
 from soundalike.library.naming import short_name
-from soundalike.library.records import Track
 from soundalike.library.scan.walk import canonical
-from soundalike.library.snapshot import Snapshot
 from soundalike.library.storage.schema import contents, tracks
 from soundalike.library.storage.word_search import word_starts
 from soundalike.plain import plain
+
+if TYPE_CHECKING:
+    from soundalike.library.records import Track
+    from soundalike.library.snapshot import Snapshot
 
 __all__ = ["Matched", "MatchedBy", "Sought", "best_of", "match_tracks", "tracks_at", "tracks_where"]
 

@@ -4,20 +4,18 @@ from __future__ import annotations
 
 import os
 from datetime import UTC, datetime
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from sqlalchemy import Connection, Row, case, func, or_, select
 
 from soundalike.analysis import UNFAMILIAR_BELOW
-from soundalike.library.records import (
-    Failure,
+from soundalike.library.info_records import (
     LibraryInfo,
     ModelTracks,
     ScannedFolder,
     Upgrade,
 )
-from soundalike.library.snapshot import Snapshot
-from soundalike.library.storage.database import Database
+from soundalike.library.scan_records import Failure
 from soundalike.library.storage.schema import (
     SCHEMA_VERSION,
     analyses,
@@ -29,6 +27,10 @@ from soundalike.library.storage.schema import (
     tracks,
 )
 from soundalike.urls import path_of
+
+if TYPE_CHECKING:
+    from soundalike.library.snapshot import Snapshot
+    from soundalike.library.storage.database import Database
 
 __all__ = ["describe", "failures_of", "folders_of", "models_in_use", "to_failure"]
 

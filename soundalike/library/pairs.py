@@ -6,23 +6,36 @@ often their files are moved, tagged anew, removed and found again.
 
 from __future__ import annotations
 
+import os
 from collections.abc import Collection, Mapping
 from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, Final
+from typing import TYPE_CHECKING, Any, Final
 
 import numpy as np
 from numpy.typing import NDArray
 
 from soundalike.errors import SoundalikeError
+from soundalike.files import stamp_of
 from soundalike.library.changes import Position
-from soundalike.library.pieces import Pieces
+from soundalike.library.pieces import Pieces, PiecesOfRows
 from soundalike.library.storage.index_file import file_beside, read_arrays, write_arrays
 from soundalike.similarity.recording import Alignment
 from soundalike.similarity.versions import Relation, RelationKind
 
-__all__ = ["Pairs", "pairs_file", "read_pairs", "read_pieces", "turned", "write_pairs"]
+if TYPE_CHECKING:
+    from soundalike.library.index import Index
+
+__all__ = [
+    "Pairs",
+    "known_pieces",
+    "pairs_file",
+    "read_pairs",
+    "read_pieces",
+    "turned",
+    "write_pairs",
+]
 
 # To be raised with every change of what is found in the same tracks.
 _VERSION: Final = 2
@@ -107,6 +120,22 @@ def read_pieces(database: Path, model: str) -> Pieces | None:
         return None
     arrays, _ = read
     return Pieces(*(arrays[name] for name in ("compared", "members", "recordings", "pieces")))
+
+
+def known_pieces(database: Path | None, index: Index) -> PiecesOfRows | None:
+    """How what was found before is grouped, which costs next to nothing; None where nothing was."""
+    if database is None:
+        return None
+    try:
+        stamp = stamp_of(os.fspath(pairs_file(database, index.model)))
+    except OSError:
+        return None
+
+    def read() -> PiecesOfRows | None:
+        pieces = read_pieces(database, index.model)
+        return None if pieces is None else pieces.of_rows(index.audio_ids)
+
+    return index.kept(("pieces", stamp), read)
 
 
 def write_pairs(database: Path, model: str, pairs: Pairs, pieces: Pieces) -> None:

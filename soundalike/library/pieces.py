@@ -4,12 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from functools import cached_property
+from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
 
 from soundalike.similarity.sets import RowSets
-from soundalike.similarity.versions import Relation
+
+if TYPE_CHECKING:
+    from soundalike.similarity.versions import Relation
 
 __all__ = ["Pieces", "PiecesOfRows", "found_pieces"]
 

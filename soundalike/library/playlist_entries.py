@@ -16,6 +16,7 @@ from collections.abc import Callable, Iterable, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass, field, replace
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from soundalike.files import content_digest
 from soundalike.library.matching import (
@@ -32,10 +33,12 @@ from soundalike.library.playlist_records import (
     ResolvedEntry,
     entry_of,
 )
-from soundalike.library.records import Track
 from soundalike.library.snapshot import Snapshot
 from soundalike.library.storage.schema import contents, tracks
-from soundalike.playlists import Playlist, PlaylistEntry
+
+if TYPE_CHECKING:
+    from soundalike.library.records import Track
+    from soundalike.playlists import Playlist, PlaylistEntry
 
 __all__ = ["resolve"]
 

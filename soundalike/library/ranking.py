@@ -3,16 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Sequence
+from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
 
-from soundalike.library.listener import Listener
-from soundalike.library.view import View
-from soundalike.similarity.codes import LEAST_ENCODED, Codes
 from soundalike.similarity.distribution import DECIMALS
 from soundalike.similarity.seeds import SeedScores, score_seeds
-from soundalike.similarity.taste import Metric
+
+if TYPE_CHECKING:
+    from soundalike.library.listener import Listener
+    from soundalike.library.view import View
+    from soundalike.similarity.taste import Metric
 
 __all__ = ["Ranking"]
 
@@ -46,10 +48,6 @@ class Ranking:
         if listener.bonus is not None:
             self.scores = self.scores + listener.bonus
 
-    def cosines(self, seed: NDArray[np.float32], row: int) -> dict[str, float]:
-        """Of a seed and a row, by facet."""
-        return self.listener.cosines(seed, self._index.pick([row])[0])
-
     def scores_without_taste(self) -> NDArray[np.float32]:
         """float32 (n,): what there would be to rank by."""
         return self._scored(None).scores
@@ -79,11 +77,6 @@ class Ranking:
             metric=metric,
             lengths=None if metric is None else self._index.lengths(metric),
             # What is added to the scores, and ranks among all, need them as they are.
-            codes=self._codes if self.listener.use is None else None,
+            codes=self._index.quick_codes if self.listener.use is None else None,
             pick=self._index.pick,
         )
-
-    @property
-    def _codes(self) -> Codes | None:
-        """Where they are worth it: in a small library the time goes elsewhere."""
-        return self._index.encoded if len(self._index) >= LEAST_ENCODED else None

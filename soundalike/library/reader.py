@@ -14,55 +14,39 @@ from sqlalchemy import Connection
 from soundalike.errors import (
     InvalidArgument,
     LibraryError,
-    ModelError,
     ModelMismatch,
     TrackNotFound,
     UnreadableFile,
     printable,
 )
 from soundalike.files import is_gone
-from soundalike.library.by_words import find_by_words, known_words, vocabulary_of
 from soundalike.library.changes import Position, position
-from soundalike.library.copies import duplicate_groups
-from soundalike.library.database_search import asked_track, index_vectors, search_vectors, stored
-from soundalike.library.forget import missing_tracks
 from soundalike.library.index import Index, IndexKeeper
-from soundalike.library.limits import Limits
 from soundalike.library.lookup import Asked, SeedQuery, find, having_words, not_found
-from soundalike.library.overview import describe, failures_of, folders_of, models_in_use
-from soundalike.library.playlist_entries import resolve
-from soundalike.library.playlist_records import PlaylistResolution
-from soundalike.library.records import (
-    DuplicateGroup,
-    Failure,
-    LibraryInfo,
-    ScannedFolder,
-    Track,
-    TrackStatus,
-    Upgrade,
-)
-from soundalike.library.scan.store import Store
+from soundalike.library.pairs import known_pieces
 from soundalike.library.search import search
 from soundalike.library.similar_records import Heard, SimilarResult
 from soundalike.library.snapshot import Found, Query, Snapshot
-from soundalike.library.storage.database import Database
 from soundalike.library.storage.schema import below, tracks
 from soundalike.library.upgrade import query_space, to_reanalyse, upgrade_state
-from soundalike.library.version_records import VersionKind, VersionsResult
-from soundalike.library.versions import all_versions, known_pairs, known_pieces, versions_of
 from soundalike.library.view import View, heard_from
-from soundalike.library.word_records import FindResult, KnownWord
-from soundalike.models import ModelInfo, ModelKey
-from soundalike.models.contract import Words
-from soundalike.models.lineage import EmbeddingSpace, Lineage
-from soundalike.playlists import Playlist
-from soundalike.similarity.passages import compare_analyses
 from soundalike.similarity.rank import check_min_percentile
-from soundalike.similarity.taste import Taste
 
 if TYPE_CHECKING:
     from soundalike.analysis import Analysis
+    from soundalike.library.info_records import LibraryInfo, ScannedFolder, Upgrade
+    from soundalike.library.limits import Limits
+    from soundalike.library.playlist_records import PlaylistResolution
+    from soundalike.library.records import Track, TrackStatus
+    from soundalike.library.scan_records import Failure
+    from soundalike.library.storage.database import Database
+    from soundalike.library.version_records import DuplicateGroup, VersionKind, VersionsResult
+    from soundalike.library.word_records import FindResult, KnownWord
+    from soundalike.models import ModelInfo, ModelKey
+    from soundalike.models.lineage import EmbeddingSpace, Lineage
+    from soundalike.playlists import Playlist
     from soundalike.similarity.passages import Comparison
+    from soundalike.similarity.taste import Taste
     from soundalike.workers.process import AnalyzerLike
 
 __all__ = ["Reader"]
@@ -133,18 +117,26 @@ class Reader:
             return find(self._snapshot(connection), query).path
 
     def failures(self) -> list[Failure]:
+        from soundalike.library.overview import failures_of
+
         with self._database.read() as connection:
             return failures_of(connection)
 
     def missing(self, query: str | os.PathLike[str] | None) -> list[Track]:
+        from soundalike.library.forget import missing_tracks
+
         with self._database.read() as connection:
             return missing_tracks(self._snapshot(connection), query)
 
     def folders(self) -> tuple[ScannedFolder, ...]:
+        from soundalike.library.overview import folders_of
+
         with self._database.read() as connection:
             return folders_of(connection)
 
     def info(self) -> LibraryInfo:
+        from soundalike.library.overview import describe
+
         with self._database.read() as connection:
             snapshot = self._snapshot(connection)
             return describe(snapshot, self._database, self._upgrade(connection))
@@ -242,6 +234,8 @@ class Reader:
         limits: Limits,
         approximate: bool,
     ) -> SimilarResult:
+        from soundalike.library.database_search import asked_track, search_vectors, stored
+
         with self._database.read() as connection:
             snapshot = self._snapshot(connection)
             asked = asked_track(snapshot, self._index, seed)
@@ -260,6 +254,8 @@ class Reader:
             )
 
     def index_vectors(self, *, drop: bool) -> int:
+        from soundalike.library.database_search import index_vectors
+
         with self._database.read() as connection:
             space = self._snapshot(connection).space
         with self._database.write() as connection:
@@ -325,9 +321,11 @@ class Reader:
         return heard_from(asked, analysis)
 
     def find(self, query: str, k: int, *, max_per_artist: int | None, sure: bool) -> FindResult:
+        from soundalike.library.by_words import find_by_words, known_vocabulary
+
         with self._database.read() as connection:
             snapshot = self._snapshot(connection)
-            vocabulary = self._vocabulary(snapshot)
+            vocabulary = known_vocabulary(snapshot, self._model)
             view = self._view(snapshot, self._current(snapshot))
             found = find_by_words(
                 view, vocabulary, query, k=k, max_per_artist=max_per_artist, sure=sure
@@ -336,14 +334,18 @@ class Reader:
         return found
 
     def words(self) -> tuple[KnownWord, ...]:
+        from soundalike.library.by_words import known_vocabulary, known_words
+
         with self._database.read() as connection:
             snapshot = self._snapshot(connection)
-            vocabulary = self._vocabulary(snapshot)
+            vocabulary = known_vocabulary(snapshot, self._model)
             found = known_words(self._current(snapshot), snapshot, vocabulary)
         self._tidy()
         return found
 
     def duplicates(self) -> tuple[DuplicateGroup, ...]:
+        from soundalike.library.copies import duplicate_groups
+
         with self._database.read() as connection:
             snapshot = self._snapshot(connection)
             found = duplicate_groups(self._current(snapshot), snapshot)
@@ -356,6 +358,8 @@ class Reader:
         kinds: Collection[VersionKind],
         progress: Callable[[int, int], None] | None,
     ) -> VersionsResult:
+        from soundalike.library.versions import all_versions, known_pairs, versions_of
+
         if queries:
             return self._with_heard(
                 [queries], lambda view, heard: versions_of(view, heard[0], kinds)
@@ -369,6 +373,8 @@ class Reader:
         return result
 
     def compare(self, a: Query, b: Query) -> Comparison:
+        from soundalike.similarity.passages import compare_analyses
+
         with self._database.read() as connection:
             snapshot = self._snapshot(connection)
             both = [find(snapshot, query) for query in (a, b)]
@@ -393,6 +399,8 @@ class Reader:
         )
 
     def resolve_playlist(self, playlist: Playlist) -> PlaylistResolution:
+        from soundalike.library.playlist_entries import resolve
+
         @contextmanager
         def snapshots() -> Iterator[Snapshot]:
             with self._database.read() as connection:
@@ -415,7 +423,11 @@ class Reader:
     def _current(self, snapshot: Snapshot) -> Index:
         """The index; refused where there is none because of the model."""
         index = self._index.current(snapshot)
-        others = {} if len(index) else models_in_use(snapshot.connection)
+        if len(index):
+            return index
+        from soundalike.library.overview import models_in_use
+
+        others = models_in_use(snapshot.connection)
         if others:
             raise ModelMismatch(
                 f"the library has analyses by {', '.join(others)}, but none by {self._model.id}: "
@@ -424,24 +436,16 @@ class Reader:
             )
         return index
 
-    def _vocabulary(self, snapshot: Snapshot) -> Words:
-        """The words of the model that answers; refused where it has none."""
-        found = vocabulary_of(snapshot)
-        if found:
-            return found
-        if snapshot.space.id != self._model.id and self._model.words:
-            raise ModelMismatch(
-                f"{snapshot.space.id}, which answers until all tracks are analysed with "
-                f"{self._model.id}, tells no words: finish the upgrade (soundalike scan --upgrade)"
-            )
-        raise ModelError(
-            f"{self._model.id} tells no words: choose a model that does, such as yamnet "
-            f"(`soundalike models pull yamnet`), and scan with --model yamnet"
-        )
-
     def _tidy(self) -> None:
         """What a question leaves to do: keep the index, and name what was damaged in it."""
         damaged, self._damaged = self._damaged, []
+        if damaged:
+            self._put_damage(damaged)
+        self._index.save()
+
+    def _put_damage(self, damaged: Sequence[tuple[list[int], EmbeddingSpace]]) -> None:
+        from soundalike.library.scan.store import Store
+
         for track_ids, space in damaged:
             # A library that cannot be written answers from what is whole all the same.
             with suppress(LibraryError), self._database.write() as connection:
@@ -450,7 +454,6 @@ class Reader:
                     store = Store(connection, model_id, time.time())
                     store.put_damage(track_ids, space.id)
                     store.log_changes()
-        self._index.save()
 
     def _analyse(
         self,

@@ -7,18 +7,21 @@ import threading
 from collections.abc import Callable, Iterable, Sequence
 from contextlib import suppress
 from dataclasses import replace
+from typing import TYPE_CHECKING
 
 from soundalike.arguments import whole_number
 from soundalike.errors import ModelMismatch
-from soundalike.library.reader import Reader
-from soundalike.library.records import ScanProgress, ScanReport
-from soundalike.library.scan.folders import FolderSettings, folders_to_scan
 from soundalike.library.server_places import is_on_server
-from soundalike.library.storage.database import Database
 from soundalike.library.upgrade import files_there
-from soundalike.models import ModelInfo
-from soundalike.models.lineage import Lineage
-from soundalike.workers.jobs import MakePool, Setup
+
+if TYPE_CHECKING:
+    from soundalike.library.reader import Reader
+    from soundalike.library.scan.folders import FolderSettings
+    from soundalike.library.scan_records import ScanProgress, ScanReport
+    from soundalike.library.storage.database import Database
+    from soundalike.library.workers import Workers
+    from soundalike.models import ModelInfo
+    from soundalike.models.lineage import Lineage
 
 __all__ = ["Scanning"]
 
@@ -28,8 +31,7 @@ class Scanning:
 
     model: ModelInfo
     _lineage: Lineage | None
-    _setup: Setup
-    _pool: MakePool
+    _workers: Workers
     _database: Database
     _reader: Reader
 
@@ -87,6 +89,8 @@ class Scanning:
             deleted or replaced meanwhile.
         ModelError : the model cannot be loaded.
         """
+        from soundalike.library.scan.folders import FolderSettings, folders_to_scan
+
         settings = FolderSettings(exclude, pattern, tag_encoding)
         paths, notes = folders_to_scan(self._database, folders, settings)
         report = self._scan(
@@ -194,11 +198,11 @@ class Scanning:
             jobs = whole_number("jobs", jobs, least=1)
         scan = Scan(
             self._database,
-            self._setup,
+            self._workers.setup,
             self.model,
             paths,
             lineage=self._lineage,
-            pool=self._pool,
+            pool=self._workers.make_pool,
             settings=settings,
         )
         report = scan.run(

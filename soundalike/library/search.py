@@ -4,16 +4,19 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
+from typing import TYPE_CHECKING
 
 from soundalike.library.copies import copies_of, copies_of_row
-from soundalike.library.limits import Limits
-from soundalike.library.records import Copy, Track
 from soundalike.library.seed_scores import score_rows
 from soundalike.library.similar_records import Heard, Match, PassedTrack, SimilarResult
-from soundalike.library.view import View
 from soundalike.similarity.distribution import DECIMALS
-from soundalike.similarity.select import PassedOver
-from soundalike.similarity.taste import Taste
+
+if TYPE_CHECKING:
+    from soundalike.library.limits import Limits
+    from soundalike.library.records import Copy, Track
+    from soundalike.library.view import View
+    from soundalike.similarity.select import PassedOver
+    from soundalike.similarity.taste import Taste
 
 __all__ = ["passed_tracks", "search"]
 
@@ -59,8 +62,9 @@ def search(
         *own_copies,
     ]
     tracks = dict(zip(rows, view.tracks(rows), strict=True))
+    embeddings = index.pick([each.row for each in selection.chosen])
     matches = []
-    for each in selection.chosen:
+    for each, embedding in zip(selection.chosen, embeddings, strict=True):
         seed = int(asked.nearest[each.row])
         similarity = round(float(asked.similarities[each.row]), DECIMALS)
         matches.append(
@@ -70,7 +74,7 @@ def search(
                 similarity=similarity,
                 percentile=distribution.percentile(similarity),
                 copies=copies_of_row(index, each.row, each.copies, tracks, each.versions),
-                facets=ranking.cosines(asked.seeds[seed].embedding, each.row),
+                facets=listener.cosines(asked.seeds[seed].embedding, embedding),
                 score=round(float(asked.scores[each.row]), DECIMALS),
                 seed=seed,
                 rank_before=each.rank_before,

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
@@ -11,11 +12,13 @@ from numpy.typing import NDArray
 from soundalike.errors import InvalidArgument
 from soundalike.library.listener import Listener
 from soundalike.library.ranking import Ranking
-from soundalike.library.similar_records import Heard
-from soundalike.library.view import View
-from soundalike.similarity.codes import Estimates
 from soundalike.similarity.seeds import MOST_SEEDS, thinned
-from soundalike.similarity.taste import Taste
+
+if TYPE_CHECKING:
+    from soundalike.library.similar_records import Heard
+    from soundalike.library.view import View
+    from soundalike.similarity.codes import Estimates
+    from soundalike.similarity.taste import Taste
 
 __all__ = ["ScoredRows", "own_rows", "score_rows"]
 
@@ -104,12 +107,13 @@ def score_rows(
     own, own_copies = own_rows(
         view, (*seeds, *without), copies=copies, cosines=_plain_cosines(ranking, len(telling))
     )
+    nearest = ranking.scored.nearest
     return ScoredRows(
         seeds=seeds,
         without=tuple(without),
         ranking=ranking,
         scores=ranking.scores,
-        nearest=telling[ranking.scored.nearest],
+        nearest=nearest if len(telling) == len(seeds) else telling[nearest],
         similarities=ranking.scored.similarities,
         own=own,
         own_copies=own_copies,

@@ -9,16 +9,16 @@ from typing import TYPE_CHECKING
 
 from soundalike.arguments import whole_number
 from soundalike.errors import ModelMismatch
-from soundalike.library.link_records import ServerSong
 from soundalike.library.linking import Linking, check_server_name
-from soundalike.library.records import ScanProgress, ScanReport
-from soundalike.library.taste_records import ServerTaste
-from soundalike.models import ModelInfo
-from soundalike.models.lineage import Lineage
-from soundalike.workers.jobs import MakePool, Setup
 
 if TYPE_CHECKING:
+    from soundalike.library.link_records import ServerSong
     from soundalike.library.scan.fetched import Fetch
+    from soundalike.library.scan_records import ScanProgress, ScanReport
+    from soundalike.library.taste_records import ServerTaste
+    from soundalike.library.workers import Workers
+    from soundalike.models import ModelInfo
+    from soundalike.models.lineage import Lineage
 
 __all__ = ["ServerMusic"]
 
@@ -28,8 +28,7 @@ class ServerMusic(Linking):
 
     model: ModelInfo
     _lineage: Lineage | None
-    _setup: Setup
-    _pool: MakePool
+    _workers: Workers
 
     def scan_songs(
         self,
@@ -72,7 +71,12 @@ class ServerMusic(Linking):
         unlinked = self.songs_without_track(name, songs)
         wanted = {each.song.item_id for each in unlinked if each.is_unknown}
         scan = FetchedScan(
-            self._database, self._setup, self.model, fetch, pool=self._pool, lineage=self._lineage
+            self._database,
+            self._workers.setup,
+            self.model,
+            fetch,
+            pool=self._workers.make_pool,
+            lineage=self._lineage,
         )
         report = scan.run(
             name, songs, wanted, jobs=jobs, retry=retry, progress=progress, stop_event=stop

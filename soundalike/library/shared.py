@@ -4,14 +4,17 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from soundalike.arguments import whole_number
 from soundalike.library.checks import checked_weights, seed_queries
 from soundalike.library.limits import NO_LIMITS, Limits
-from soundalike.library.reader import Reader
-from soundalike.library.similar_records import SimilarResult
-from soundalike.library.snapshot import Query
-from soundalike.library.storage.database import Database
+
+if TYPE_CHECKING:
+    from soundalike.library.reader import Reader
+    from soundalike.library.similar_records import SimilarResult
+    from soundalike.library.snapshot import Query
+    from soundalike.library.storage.database import Database
 
 __all__ = ["Shared"]
 

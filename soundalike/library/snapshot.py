@@ -23,7 +23,6 @@ from soundalike.audio.tags import Tags
 from soundalike.errors import LibraryError, ModelMismatch, printable
 from soundalike.facets import Facets
 from soundalike.library.changes import Position, position
-from soundalike.library.naming import Roots
 from soundalike.library.records import Track, TrackStatus
 from soundalike.library.roots import read_roots
 from soundalike.library.statements import (
@@ -60,13 +59,14 @@ from soundalike.library.storage.schema import (
 )
 from soundalike.models import ModelInfo
 from soundalike.models.contract import Words
-from soundalike.models.lineage import EmbeddingSpace
 from soundalike.similarity.recording import Music
 from soundalike.urls import path_of
 
 if TYPE_CHECKING:
     from soundalike.analysis import Analysis
+    from soundalike.library.naming import Roots
     from soundalike.library.similar_records import Heard
+    from soundalike.models.lineage import EmbeddingSpace
 
 __all__ = ["Found", "Query", "Snapshot", "StoredExcerpts"]
 

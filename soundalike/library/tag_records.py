@@ -6,26 +6,11 @@ from dataclasses import dataclass
 from pathlib import Path
 
 __all__ = [
-    "OWN_FIELDS",
-    "STANDARD_FIELDS",
     "FieldChange",
     "SkippedFile",
     "TagReport",
     "TaggedFile",
 ]
-
-OWN_FIELDS = (
-    "SOUNDALIKE_GENRE",
-    "SOUNDALIKE_GENRE_CONFIDENCE",
-    "SOUNDALIKE_WORDS",
-    "SOUNDALIKE_BPM",
-    "SOUNDALIKE_KEY",
-    "SOUNDALIKE_MODEL",
-)
-"""Fields that nobody else fills."""
-
-STANDARD_FIELDS = ("GENRE", "BPM", "INITIALKEY")
-"""Fields that every player reads."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -19,9 +19,8 @@ from soundalike.library.scan.folders import encoding_of
 from soundalike.library.scan.interrupt import StopOnInterrupt
 from soundalike.library.scan.transactions import Transactions
 from soundalike.library.scan.walk import canonical
+from soundalike.library.tag_names import OWN_FIELDS, STANDARD_FIELDS
 from soundalike.library.tag_records import (
-    OWN_FIELDS,
-    STANDARD_FIELDS,
     FieldChange,
     SkippedFile,
     TaggedFile,

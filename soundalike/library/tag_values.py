@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from soundalike.analysis import Analysis
 from soundalike.errors import InvalidArgument
-from soundalike.library.tag_records import OWN_FIELDS, STANDARD_FIELDS
+from soundalike.library.tag_names import OWN_FIELDS, STANDARD_FIELDS
+
+if TYPE_CHECKING:
+    from soundalike.analysis import Analysis
 
 __all__ = ["checked_fields", "tag_values"]
 

@@ -11,17 +11,18 @@ from typing import TYPE_CHECKING, cast
 
 from soundalike.errors import InvalidArgument, ModelMismatch, TrackNotFound, printable
 from soundalike.library.limits import NO_LIMITS, Limits
-from soundalike.library.reader import Reader
-from soundalike.library.snapshot import Query
-from soundalike.library.storage.database import Database
-from soundalike.library.tag_records import OWN_FIELDS, TagReport
-from soundalike.models import ModelInfo
-from soundalike.models.lineage import Lineage
+from soundalike.library.tag_names import OWN_FIELDS
 
 if TYPE_CHECKING:
+    from soundalike.library.reader import Reader
     from soundalike.library.scan.interrupt import StopOnInterrupt
+    from soundalike.library.snapshot import Query
+    from soundalike.library.storage.database import Database
+    from soundalike.library.tag_records import TagReport
     from soundalike.library.tag_run import TagRun, TagWishes
     from soundalike.library.tag_undo import UndoLog
+    from soundalike.models import ModelInfo
+    from soundalike.models.lineage import Lineage
 
 __all__ = ["Tagging"]
 
@@ -61,7 +62,7 @@ class Tagging:
         Parameters
         ----------
         queries : tracks, as for :meth:`track`, or folders, with all that is below; None for all.
-        fields : names of ``OWN_FIELDS`` and ``STANDARD_FIELDS`` (``library.tag_records``). GENRE,
+        fields : names of ``OWN_FIELDS`` and ``STANDARD_FIELDS`` (``library.tag_names``). GENRE,
             BPM and INITIALKEY are written only where the model is sure, and the file has none.
         limits : which of these tracks, by folders, genres, years and lengths.
         overwrite : standard fields also where a file has them.

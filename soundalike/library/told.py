@@ -4,15 +4,18 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 import numpy as np
 from sqlalchemy import select
 
 from soundalike.analysis import is_unsure
-from soundalike.library.snapshot import Snapshot
 from soundalike.library.storage.encoding import decode_probabilities
 from soundalike.library.storage.schema import analyses, models, tracks
 from soundalike.models import ModelInfo
+
+if TYPE_CHECKING:
+    from soundalike.library.snapshot import Snapshot
 
 __all__ = ["Told", "told_of"]
 

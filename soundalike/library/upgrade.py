@@ -9,7 +9,7 @@ from __future__ import annotations
 import os
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from sqlalchemy import Connection, Select, and_, case, delete, exists, func, or_, select
 from sqlalchemy.sql import ColumnElement
@@ -17,10 +17,12 @@ from sqlalchemy.sql import ColumnElement
 from soundalike.facets import Facets
 from soundalike.files import file_is_gone
 from soundalike.library.changes import NO_TRACK, log_changes
-from soundalike.library.records import Upgrade
 from soundalike.library.server_places import is_on_server
 from soundalike.library.storage.schema import analyses, failures, models, tracks
-from soundalike.models.lineage import EmbeddingSpace, Lineage
+
+if TYPE_CHECKING:
+    from soundalike.library.info_records import Upgrade
+    from soundalike.models.lineage import EmbeddingSpace, Lineage
 
 __all__ = [
     "StoredModel",
@@ -99,6 +101,8 @@ def upgrade_state(connection: Connection, lineage: Lineage) -> Upgrade | None:
     older, current = _split(connection, lineage)
     if not older:
         return None
+    from soundalike.library.info_records import Upgrade
+
     return Upgrade(
         model=lineage.current.id,
         former=tuple(model.id for model in older),

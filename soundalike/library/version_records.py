@@ -1,21 +1,19 @@
-"""What ``Library.versions`` returns."""
+"""What ``Library.versions`` and ``Library.duplicates`` return."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Literal, get_args
+from typing import TYPE_CHECKING
 
-from soundalike.library.records import Track
+from soundalike.library.records import Copy, CopyKind, Track
 from soundalike.library.similar_records import Seed
 
 if TYPE_CHECKING:
     from soundalike.similarity.recording import Alignment
 
-__all__ = ["VERSION_KINDS", "Version", "VersionGroup", "VersionKind", "VersionsResult"]
+__all__ = ["DuplicateGroup", "Version", "VersionGroup", "VersionKind", "VersionsResult"]
 
-VersionKind = Literal["copy", "audio", "near", "version"]
-
-VERSION_KINDS: tuple[VersionKind, ...] = get_args(VersionKind)
+VersionKind = CopyKind
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,3 +80,23 @@ class VersionsResult:
     compared: int
     without_fingerprint: int
     has_fingerprints: bool
+
+
+@dataclass(frozen=True, slots=True)
+class DuplicateGroup:
+    """A recording that a library has several times.
+
+    Attributes
+    ----------
+    best : the copy that is probably worth keeping: a lossless one before others, then the one with
+        the higher bit rate, with more tags, with the shorter path.
+    others : in the same order.
+    """
+
+    best: Track
+    others: tuple[Copy, ...]
+
+    @property
+    def size_bytes(self) -> int:
+        """Of the others together."""
+        return sum(copy.track.size_bytes or 0 for copy in self.others)

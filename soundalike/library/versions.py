@@ -11,23 +11,20 @@ import time
 from collections.abc import Callable, Collection, Sequence
 from dataclasses import replace
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
 
 from soundalike.errors import InvalidArgument
-from soundalike.files import stamp_of
 from soundalike.frontends import find_frontend
 from soundalike.library.changes import changed_since
 from soundalike.library.copies import best_first
-from soundalike.library.index import Index
-from soundalike.library.pairs import Pairs, pairs_file, read_pairs, read_pieces, write_pairs
-from soundalike.library.pieces import Pieces, PiecesOfRows, found_pieces
-from soundalike.library.records import Track
+from soundalike.library.pairs import Pairs, read_pairs, write_pairs
+from soundalike.library.pieces import Pieces, found_pieces
+from soundalike.library.records import VERSION_KINDS
 from soundalike.library.similar_records import Heard
 from soundalike.library.snapshot import Snapshot
-from soundalike.library.storage.database import Database
 from soundalike.library.version_records import (
-    VERSION_KINDS,
     Version,
     VersionGroup,
     VersionKind,
@@ -35,10 +32,15 @@ from soundalike.library.version_records import (
 )
 from soundalike.library.view import View, music_heard
 from soundalike.models import ModelInfo
-from soundalike.models.lineage import EmbeddingSpace
-from soundalike.similarity.versions import Relation, Versions
 
-__all__ = ["all_versions", "known_pairs", "known_pieces", "versions_of"]
+if TYPE_CHECKING:
+    from soundalike.library.index import Index
+    from soundalike.library.records import Track
+    from soundalike.library.storage.database import Database
+    from soundalike.models.lineage import EmbeddingSpace
+    from soundalike.similarity.versions import Relation, Versions
+
+__all__ = ["all_versions", "known_pairs", "versions_of"]
 
 # Tracks that are compared with all others in one transaction.
 _AT_ONCE = 64
@@ -68,22 +70,6 @@ def known_pairs(database: Path | None, index: Index, snapshot: Snapshot) -> Pair
     kept.keep(there)
     kept.position = index.position
     return kept
-
-
-def known_pieces(database: Path | None, index: Index) -> PiecesOfRows | None:
-    """How what was found before is grouped, which costs next to nothing; None where nothing was."""
-    if database is None:
-        return None
-    try:
-        stamp = stamp_of(os.fspath(pairs_file(database, index.model)))
-    except OSError:
-        return None
-
-    def read() -> PiecesOfRows | None:
-        pieces = read_pieces(database, index.model)
-        return None if pieces is None else pieces.of_rows(index.audio_ids)
-
-    return index.kept(("pieces", stamp), read)
 
 
 def all_versions(

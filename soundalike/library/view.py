@@ -20,32 +20,32 @@ from soundalike.errors import (
     TrackNotFound,
     printable,
 )
-from soundalike.facets import Facets
 from soundalike.library.artists import artist_sets
 from soundalike.library.filters import barred_by, genres_of
-from soundalike.library.index import Index
 from soundalike.library.limits import NO_LIMITS, Limits
 from soundalike.library.lookup import Asked, SeedQuery, find, find_part, has_id
-from soundalike.library.pieces import PiecesOfRows
-from soundalike.library.records import Track
 from soundalike.library.scan.walk import is_folder
 from soundalike.library.similar_records import Heard, Seed
 from soundalike.library.snapshot import Found, Query, Snapshot
 from soundalike.library.storage.schema import below, tracks
-from soundalike.library.word_records import KnownGenre
-from soundalike.models.lineage import EmbeddingSpace
 from soundalike.remote import check_url
 from soundalike.similarity.best import best_first
-from soundalike.similarity.codes import Estimates
-from soundalike.similarity.distribution import PairDistribution
-from soundalike.similarity.duplicates import Recordings
 from soundalike.similarity.recording import Music
 from soundalike.similarity.select import Barred, CopiesOf, Selection, select
-from soundalike.similarity.versions import Rows, Versions
 from soundalike.urls import url_of
 
 if TYPE_CHECKING:
     from soundalike.analysis import Analysis
+    from soundalike.facets import Facets
+    from soundalike.library.index import Index
+    from soundalike.library.pieces import PiecesOfRows
+    from soundalike.library.records import Track
+    from soundalike.library.word_records import KnownGenre
+    from soundalike.models.lineage import EmbeddingSpace
+    from soundalike.similarity.codes import Estimates
+    from soundalike.similarity.distribution import PairDistribution
+    from soundalike.similarity.duplicates import Recordings
+    from soundalike.similarity.versions import Rows, Versions
 
 __all__ = ["View", "heard_from", "music_heard"]
 

@@ -9,9 +9,8 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass
-from typing import Protocol
+from typing import TYPE_CHECKING, Protocol
 
-from soundalike.facets import Facets
 from soundalike.models import (
     DEFAULT_MODEL,
     FORMER_DEFAULTS,
@@ -19,6 +18,9 @@ from soundalike.models import (
     builtin_models,
     find_model,
 )
+
+if TYPE_CHECKING:
+    from soundalike.facets import Facets
 
 __all__ = ["EmbeddingSpace", "Lineage", "default_lineage"]
 

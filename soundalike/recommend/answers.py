@@ -20,13 +20,15 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 import numpy as np
 from numpy.typing import NDArray
 
-from soundalike.facets import Facets
 from soundalike.similarity.taste import Metric, Stretch
+
+if TYPE_CHECKING:
+    from soundalike.facets import Facets
 
 __all__ = ["FIRST_SURENESS", "LAPSES", "WEIGHT_SPREAD", "Answers", "Problem", "principal_axes"]
 

@@ -34,7 +34,7 @@ from soundalike.recommend.records import (
 )
 from soundalike.recommend.rules import check_library
 from soundalike.recommend.seeds import Seeds, findable, hear_recipe, hear_seeds, nothing_in
-from soundalike.recommend.taste import taste_in_use
+from soundalike.recommend.taste_use import taste_in_use
 from soundalike.recommend.wishes import Wishes
 from soundalike.similarity.distribution import DECIMALS
 from soundalike.similarity.taste import Taste

@@ -28,8 +28,7 @@ from typing import TYPE_CHECKING, Any, Final, Literal
 import numpy as np
 from numpy.typing import NDArray
 
-from soundalike.library.judgements import NOTHING
-from soundalike.library.taste_records import Evidence, Plays
+from soundalike.library.taste_stamp import NOTHING
 from soundalike.recommend.answers import Answers, Problem, principal_axes
 from soundalike.recommend.likes import Likes, fit_liking, held_out_places
 from soundalike.recommend.trials import chance_of, folds_of
@@ -37,6 +36,7 @@ from soundalike.similarity.taste import Liking, Metric, Taste
 
 if TYPE_CHECKING:
     from soundalike.library import Library
+    from soundalike.library.taste_records import Evidence, Plays
 
 __all__ = [
     "BY_CHANCE",
@@ -46,7 +46,6 @@ __all__ = [
     "Trial",
     "fit_taste",
     "play_weights",
-    "taste_in_use",
     "taste_of",
 ]
 
@@ -195,13 +194,6 @@ def taste_of(library: Library, *, now: float | None = None) -> TasteReport:
     if evidence.stamp != NOTHING:
         library.keep_taste(evidence, report.to_json())
     return report
-
-
-def taste_in_use(library: Library) -> Taste | None:
-    """What of a listener's taste is in use; None for nothing. See :func:`taste_of`."""
-    if not library.has_taste():
-        return None
-    return taste_of(library).taste or None
 
 
 def fit_taste(evidence: Evidence, *, now: float) -> TasteReport:

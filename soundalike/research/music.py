@@ -10,7 +10,8 @@ import numpy as np
 import numpy.typing as npt
 
 from soundalike.errors import AudioError, DataError, printable
-from soundalike.frontends import Decoded, find_frontend, frames_of_file
+from soundalike.frontends import find_frontend
+from soundalike.frontends.decoded import Decoded, frames_of_file
 from soundalike.frontends.log_mel import LogMelStream
 from soundalike.library.scan.walk import Walk
 from soundalike.research.distill.pool import MANIFEST, find_soundtracks

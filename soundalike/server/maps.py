@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import os
 import threading
 import time
@@ -10,6 +11,7 @@ from collections import OrderedDict
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
+from soundalike import __version__
 from soundalike.errors import Busy, LibraryError
 from soundalike.files import Stamp, stamp_of
 from soundalike.library import Library
@@ -38,6 +40,7 @@ class MapNow:
     Attributes
     ----------
     state : a number that is another one for another map.
+    tag : a text that is another one for another map, and for another version of the program.
     found : the map.
     groups : on it.
     labels : by kind.
@@ -45,6 +48,7 @@ class MapNow:
     """
 
     state: int
+    tag: str
     found: LibraryMap
     groups: tuple[Group, ...]
     labels: Mapping[LabelKind, Labels]
@@ -111,6 +115,7 @@ class Maps:
             groups = groups_of(heard, found)
             made = MapNow(
                 state=state,
+                tag=_tag(of),
                 found=found,
                 groups=groups,
                 labels={kind: labels_of(kind, heard, found, groups) for kind in LABELS},
@@ -185,6 +190,11 @@ class Maps:
 def _heard(library: Library) -> Heard:
     with library.view() as view:
         return heard_in(view)
+
+
+def _tag(of: _Of) -> str:
+    text = repr((__version__, of))
+    return hashlib.blake2b(text.encode(), digest_size=16).hexdigest()
 
 
 def _stamp(library: Library, model: str) -> Stamp | None:

@@ -18,6 +18,8 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import BaseRoute, Route
 
+from soundalike.server.conditional import unchanged
+
 __all__ = ["VIEWS", "nothing_here", "page_routes"]
 
 STATIC = Path(__file__).parent / "static"
@@ -117,11 +119,10 @@ def _read(path: Path) -> _File:
 
 def _answer(request: Request, file: _File, *, conditional: bool = True) -> Response:
     # Weak, since the same tag stands for both encodings.
-    etag = f"W/{file.etag}"
-    headers = {"ETag": etag, "Cache-Control": "no-cache", "Vary": "Accept-Encoding"}
-    known = [each.strip() for each in request.headers.get("if-none-match", "").split(",")]
-    if conditional and (etag in known or "*" in known):
-        return Response(status_code=304, headers=headers)
+    headers = {"ETag": f"W/{file.etag}", "Cache-Control": "no-cache", "Vary": "Accept-Encoding"}
+    known = unchanged(request, headers) if conditional else None
+    if known is not None:
+        return known
     body = file.body
     if file.compressed is not None and "gzip" in request.headers.get("accept-encoding", ""):
         body = file.compressed

@@ -14,7 +14,7 @@ from soundalike.library import Library
 from soundalike.models.lineage import default_lineage
 from soundalike.models.registry import find_model
 from soundalike.playlists.folder import PlaylistFolder
-from soundalike.recommend.taste import taste_in_use
+from soundalike.recommend.taste_use import taste_in_use
 from soundalike.server.guesses import Guesses
 from soundalike.server.jobs import Jobs
 from soundalike.server.kept import Kept

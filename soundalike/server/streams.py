@@ -15,6 +15,7 @@ from starlette.types import Message, Receive, Scope, Send
 
 from soundalike.errors import SoundalikeError, UnreadableFile
 from soundalike.files import why
+from soundalike.server.conditional import CHECKED, is_known
 from soundalike.server.problems import problem
 from soundalike.workers.transcoders import Transcoding
 
@@ -51,7 +52,7 @@ class FileAnswer(FileResponse):
             raise UnreadableFile(path, why(error)) from error
         self._size = stat.st_size
         # Whoever has it asks each time whether it is still the same, so that a new file is heard.
-        headers = {"Cache-Control": "private, no-cache"}
+        headers = {"Cache-Control": CHECKED}
         super().__init__(path, media_type=media_type, headers=headers, stat_result=stat)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -81,10 +82,8 @@ class FileAnswer(FileResponse):
 
     def _is_known(self, headers: Headers) -> bool:
         """Whether who asks has the file as it is."""
-        given = headers.get("if-none-match")
-        if given is not None:
-            known = {each.strip().removeprefix("W/") for each in given.split(",")}
-            return bool(known & {"*", self.headers["etag"]})
+        if "if-none-match" in headers:
+            return is_known(headers, self.headers["etag"])
         return headers.get("if-modified-since") == self.headers["last-modified"]
 
     def _is_there(self, asked: re.Match[str]) -> bool:

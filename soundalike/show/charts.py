@@ -6,8 +6,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Protocol
 
-from soundalike.errors import MissingExtra
-from soundalike.show.drawing import ORANGE, PURPLE, TEAL, blank_figure, to_png
+from soundalike.show.drawing import ORANGE, PURPLE, TEAL, blank_figure, check_matplotlib, to_png
 from soundalike.show.html import Picture
 
 if TYPE_CHECKING:
@@ -107,10 +106,9 @@ def png(draw: Draw, width_in: float, height_in: float, theme: Theme = LIGHT) -> 
     ------
     MissingExtra : matplotlib is not installed.
     """
-    try:
-        from matplotlib import style
-    except ImportError as error:
-        raise MissingExtra("plots", "plots") from error
+    check_matplotlib()
+    from matplotlib import style
+
     # The defaults come first: the user's own settings must not change a report.
     with style.context(["default", _style(theme)]):
         figure = blank_figure(width_in, height_in, _DPI)

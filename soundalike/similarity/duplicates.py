@@ -8,15 +8,18 @@ from __future__ import annotations
 
 from collections import OrderedDict
 from collections.abc import Iterable, Sequence
+from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
 
-from soundalike.facets import Facets
-from soundalike.similarity.codes import Pick
 from soundalike.similarity.orders import Order
 from soundalike.similarity.recording import Music, MusicOf, one_recording
 from soundalike.similarity.sets import RowSets
+
+if TYPE_CHECKING:
+    from soundalike.facets import Facets
+    from soundalike.similarity.codes import Codes, Pick
 
 __all__ = ["Recordings"]
 
@@ -51,6 +54,7 @@ class Recordings:
     layout : of the embeddings; None to hear all of them as sound.
     by_length, by_audio : the orders of durations_s and audio_ids, where somebody has them.
     pick : a better way than an index to have few rows of the embeddings.
+    codes : of the embeddings, where reading these takes long.
     """
 
     def __init__(
@@ -64,10 +68,12 @@ class Recordings:
         by_length: Order | None = None,
         by_audio: Order | None = None,
         pick: Pick | None = None,
+        codes: Codes | None = None,
     ) -> None:
         self._embeddings = embeddings
         self._durations_s = durations_s
         self._audio_ids = audio_ids
+        self._codes = codes
         self._pick: Pick = (lambda rows: embeddings[rows]) if pick is None else pick
         self._by_length = Order(durations_s) if by_length is None else by_length
         self._by_audio = Order(audio_ids) if by_audio is None else by_audio
@@ -162,7 +168,7 @@ class Recordings:
             if known is not None and least is not None:
                 rows = rows[known[rows] >= least[number]]
             rows = rows[np.abs(self._durations_s[rows] - duration_s) <= _LENGTH_S]
-            picked.append(np.sort(rows))
+            picked.append(rows)
         # Where many are of one length, a product of all rows is less work than picking them:
         # measured, with one query as much as to pick a quarter of them, with four and more all.
         products = None
@@ -170,6 +176,9 @@ class Recordings:
             products = queries @ self._embeddings.T
         found = []
         for number, rows in enumerate(picked):
+            if products is None and self._codes is not None:
+                rows = rows[self._codes.most(rows, queries[number]) >= _TRACK_SIMILARITY]
+            rows = np.sort(rows)
             if products is None:
                 cosines = self._pick(rows) @ queries[number]
             else:

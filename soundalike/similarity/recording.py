@@ -34,7 +34,6 @@ import numpy as np
 from numpy.typing import NDArray
 
 from soundalike.descriptors.fingerprint import FRAME_RATE
-from soundalike.facets import Facets
 from soundalike.frontends.log_mel import EXCERPT_S
 from soundalike.similarity.alignment import (
     LEAST_FRAMES,
@@ -47,6 +46,7 @@ from soundalike.similarity.alignment import (
 
 if TYPE_CHECKING:
     from soundalike.analysis import Analysis
+    from soundalike.facets import Facets
 
 __all__ = [
     "LEAST_SIMILARITY",

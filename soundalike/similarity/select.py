@@ -11,6 +11,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 from itertools import islice
+from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
@@ -18,9 +19,11 @@ from numpy.typing import NDArray
 from soundalike.arguments import whole_number
 from soundalike.errors import InvalidArgument
 from soundalike.similarity.best import best_first
-from soundalike.similarity.codes import Estimates
 from soundalike.similarity.distribution import DECIMALS
 from soundalike.similarity.rules import AlbumRule, ArtistRule, ArtistsOf, rule_words
+
+if TYPE_CHECKING:
+    from soundalike.similarity.codes import Estimates
 
 __all__ = [
     "ALBUM",

@@ -21,16 +21,14 @@ from __future__ import annotations
 from collections import OrderedDict
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Final, Literal
+from typing import TYPE_CHECKING, Final, Literal
 
 import numpy as np
 from numpy.typing import NDArray
 
 from soundalike.descriptors.fingerprint import FRAME_RATE
-from soundalike.facets import Facets
 from soundalike.similarity.alignment import Contour, best_path, contour, may_be_in_step, scores
 from soundalike.similarity.best import best_first
-from soundalike.similarity.codes import Pick
 from soundalike.similarity.orders import Order
 from soundalike.similarity.recording import (
     LEAST_SIMILARITY,
@@ -39,6 +37,10 @@ from soundalike.similarity.recording import (
     MusicOf,
     one_recording,
 )
+
+if TYPE_CHECKING:
+    from soundalike.facets import Facets
+    from soundalike.similarity.codes import Codes, Pick
 
 __all__ = ["LEAST_EVIDENCE", "Fingerprints", "Relation", "RelationKind", "Rows", "Versions"]
 
@@ -148,8 +150,10 @@ class Versions:
         least_evidence: float = LEAST_EVIDENCE,
         by_audio: Order | None = None,
         pick: Pick | None = None,
+        codes: Codes | None = None,
     ) -> None:
         self._embeddings = embeddings
+        self._codes = codes
         self._pick: Pick = (lambda rows: embeddings[rows]) if pick is None else pick
         self._audio_ids = audio_ids
         self._layout = layout
@@ -196,13 +200,21 @@ class Versions:
         some = some[~self._repeats[some]]
         own = np.asarray(rows, np.intp)
         embeddings = self._pick(own)
+        if self._codes is not None:
+            most = self._codes.most(some, embeddings)
+            some = some[(most >= _CUT_SIMILARITY).any(axis=1)]
         cosines = embeddings @ self._pick(some).T
         cosines[self._audio_ids[own][:, None] == self._audio_ids[some]] = -np.inf
-        picked = [some[_cuts(each)] for each in cosines]
+        # Most have none.
+        picked = {
+            place: some[_cuts(cosines[place])]
+            for place in np.flatnonzero((cosines >= _CUT_SIMILARITY).any(axis=1)).tolist()
+        }
         # At once: what is stored of many rows costs little more than that of one.
-        self._load([*rows, *np.concatenate(picked).tolist()] if picked else [])
+        self._load([row for at, each in picked.items() for row in (rows[at], *each.tolist())])
         likely = [
-            self._likely(self._contours[row], each) for row, each in zip(rows, picked, strict=True)
+            self._likely(self._contours[row], picked[place]) if place in picked else []
+            for place, row in enumerate(rows)
         ]
         open_ones = [row for row, each in zip(rows, likely, strict=True) if each]
         asked = dict.fromkeys([*open_ones, *(other for each in likely for other in each)])

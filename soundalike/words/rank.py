@@ -17,14 +17,16 @@ one track in ten reaches.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Final, Literal
+from typing import TYPE_CHECKING, Final, Literal
 
 import numpy as np
 from numpy.typing import NDArray
 
 from soundalike.errors import InvalidArgument
-from soundalike.models.contract import Word
-from soundalike.words.query import Term
+
+if TYPE_CHECKING:
+    from soundalike.models.contract import Word
+    from soundalike.words.query import Term
 
 __all__ = ["Verdict", "fits", "verdicts"]
 

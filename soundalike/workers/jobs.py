@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 from types import TracebackType
-from typing import Any, Protocol
+from typing import Any, Protocol, Self
 
 from soundalike.analysis import Analysis
 from soundalike.audio.tags import Tags
@@ -213,6 +213,8 @@ Outcome = Digested | Analysed | Tagged | Called | Failed | Crashed
 class Pool(Protocol):
     """What does jobs: worker processes here, other machines elsewhere, this process in tests.
 
+    A context manager: leaving it ends what works, at once when by an exception.
+
     Attributes
     ----------
     size : jobs that are done at the same time.
@@ -222,14 +224,16 @@ class Pool(Protocol):
     size: int
     outstanding: int
 
-    def __enter__(self) -> Pool: ...
+    def __enter__(self) -> Self:
+        return self
 
     def __exit__(
         self,
         kind: type[BaseException] | None,
         error: BaseException | None,
         trace: TracebackType | None,
-    ) -> None: ...
+    ) -> None:
+        self.close(at_once=error is not None)
 
     def submit(self, job: Job) -> None: ...
 

@@ -23,7 +23,6 @@ import sys
 import tempfile
 import threading
 import time
-from types import TracebackType
 
 from soundalike.errors import LibraryError
 from soundalike.workers.jobs import (
@@ -32,6 +31,7 @@ from soundalike.workers.jobs import (
     Crashed,
     Job,
     Outcome,
+    Pool,
     Setup,
     TagsJob,
     Working,
@@ -57,7 +57,7 @@ def available_cores() -> int:
     return os.cpu_count() or 1
 
 
-class WorkerPool:
+class WorkerPool(Pool):
     """Up to ``size`` processes, by default one for each core, started when there is work for them.
 
     Use it as a context manager: leaving it ends the processes, at once when by an exception.
@@ -72,17 +72,6 @@ class WorkerPool:
         self._order = itertools.count()
         self._outcomes: queue.SimpleQueue[Outcome | Broken] = queue.SimpleQueue()
         self._handlers: list[_Handler] = []
-
-    def __enter__(self) -> WorkerPool:
-        return self
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
-        self.close(at_once=error is not None)
 
     def submit(self, job: Job) -> None:
         self.outstanding += 1

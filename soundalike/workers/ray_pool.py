@@ -13,14 +13,13 @@ import os
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from types import TracebackType
 from typing import Any
 
 import soundalike
 from soundalike.errors import ClusterError, ModelError, UnreadableFile, printable
 from soundalike.files import is_gone
 from soundalike.urls import url_of
-from soundalike.workers.jobs import Broken, Crashed, Failed, Job, MakePool, Outcome, Setup
+from soundalike.workers.jobs import Broken, Crashed, Failed, Job, MakePool, Outcome, Pool, Setup
 from soundalike.workers.ray_cluster import Cluster, connected
 from soundalike.workers.ray_queues import Queues, Task
 from soundalike.workers.ray_worker import Absent, GpuNode, Greeting, Node
@@ -63,7 +62,7 @@ def ray_pool(
     return lambda setup, size: RayPool(setup, size, address, gpu=gpu, tell=tell)
 
 
-class RayPool:
+class RayPool(Pool):
     """Up to ``size`` jobs at a time, by default as many as the cluster has cores.
 
     Each has an actor of its own; with ``gpu``, each GPU has one with the cores of its node, and
@@ -110,17 +109,6 @@ class RayPool:
         self._on_gpu = gpus > 0
         self._told: set[str] = set()
         self.size = self._room()
-
-    def __enter__(self) -> RayPool:
-        return self
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
-        self.close(at_once=error is not None)
 
     def submit(self, job: Job) -> None:
         self.outstanding += 1

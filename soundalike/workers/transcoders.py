@@ -10,9 +10,9 @@ import sys
 import tempfile
 import threading
 from pathlib import Path
-from types import TracebackType
 from typing import IO, Any
 
+from soundalike.closing import Closing
 from soundalike.errors import Busy, DecoderCrashed, SoundalikeError
 from soundalike.workers.calls import error_of
 
@@ -87,7 +87,7 @@ class Transcoders:
             self._running.discard(transcoding)
 
 
-class Transcoding:
+class Transcoding(Closing):
     """A file that is being encoded. As a context manager it ends with the block."""
 
     def __init__(self, owner: Transcoders, path: Path, arguments: list[str]) -> None:
@@ -108,17 +108,6 @@ class Transcoding:
         except BaseException:
             self._errors.close()
             raise
-
-    def __enter__(self) -> Transcoding:
-        return self
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
-        self.close()
 
     def read(self) -> bytes:
         """The next part, some 10 kB; waits for it. b"" at the end of the file.

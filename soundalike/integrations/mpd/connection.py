@@ -12,6 +12,7 @@ from contextlib import contextmanager, suppress
 from dataclasses import replace
 from typing import Any, Final
 
+from soundalike.closing import Closing
 from soundalike.errors import InvalidArgument, MissingExtra, ServerAway, ServerError
 from soundalike.integrations.credentials import KEYRING_SERVICE, find_password
 from soundalike.integrations.mpd.address import Address
@@ -71,7 +72,7 @@ Ask = Callable[[str], str]
 """Asks somebody for something secret, such as a password."""
 
 
-class Mpd:
+class Mpd(Closing):
     """A connection, which lasts as long as the context.
 
     >>> with Mpd(find_address(), needs=["addid"]) as found:             # doctest: +SKIP
@@ -108,9 +109,6 @@ class Mpd:
             self.close()
             raise
         return self
-
-    def __exit__(self, *_: object) -> None:
-        self.close()
 
     def close(self) -> None:
         """Let go of the connection."""

@@ -10,8 +10,8 @@ from sqlalchemy import Connection, delete, func, insert, select
 
 from soundalike.library.changes import log_changes
 from soundalike.library.overview import to_failure
-from soundalike.library.records import Failure
 from soundalike.library.scan import statements
+from soundalike.library.scan_records import Failure
 from soundalike.library.storage.schema import analyses, failures, models, tracks
 
 __all__ = ["DAMAGED_ANALYSIS", "FailureStore"]

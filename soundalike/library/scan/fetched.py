@@ -21,12 +21,12 @@ from pathlib import Path
 from soundalike.errors import DecoderCrashed, ServerError, UnreadableFile
 from soundalike.files import Stamp, cannot_write
 from soundalike.library.link_records import ServerSong
-from soundalike.library.records import ScanProgress, ScanReport
 from soundalike.library.scan.interrupt import StopOnInterrupt
 from soundalike.library.scan.store import KnownTrack, Store
 from soundalike.library.scan.tally import Tally
 from soundalike.library.scan.transactions import Transactions
 from soundalike.library.scan.walk import FoundFile
+from soundalike.library.scan_records import ScanProgress, ScanReport
 from soundalike.library.server_places import item_at, place_of, places_on
 from soundalike.library.storage.database import Database
 from soundalike.models import ModelInfo

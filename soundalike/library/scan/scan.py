@@ -20,7 +20,6 @@ from collections.abc import Callable, Iterator, Sequence
 
 from soundalike.errors import InvalidArgument
 from soundalike.frontends import find_frontend
-from soundalike.library.records import ScanPhase, ScanProgress, ScanReport
 from soundalike.library.scan.answers import Answers, Waiting
 from soundalike.library.scan.folders import FolderSettings
 from soundalike.library.scan.interrupt import StopOnInterrupt
@@ -29,6 +28,7 @@ from soundalike.library.scan.missing import mark_missing
 from soundalike.library.scan.plan import Plan, make_plan
 from soundalike.library.scan.tally import Tally
 from soundalike.library.scan.transactions import Transactions
+from soundalike.library.scan_records import ScanPhase, ScanProgress, ScanReport
 from soundalike.library.storage.database import Database
 from soundalike.models import ModelInfo
 from soundalike.models.lineage import Lineage

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
-from soundalike.library.records import Failure, ScanReport
+from soundalike.library.scan_records import Failure, ScanReport
 
 __all__ = ["Tally"]
 

@@ -8,7 +8,7 @@ from contextlib import contextmanager
 
 from sqlalchemy import Connection
 
-from soundalike.library.records import Upgrade
+from soundalike.library.info_records import Upgrade
 from soundalike.library.scan.store import Store
 from soundalike.library.storage.database import Database
 from soundalike.library.upgrade import drop_older, query_space, stored_line, upgrade_state

@@ -6,6 +6,7 @@ import os
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from sqlalchemy import Connection, delete, false, text
 from sqlalchemy.engine import make_url
@@ -13,9 +14,11 @@ from sqlalchemy.exc import ArgumentError, DBAPIError
 
 from soundalike.errors import InvalidArgument, LibraryError
 from soundalike.library.location import default_location
-from soundalike.library.storage.backend import Backend
 from soundalike.library.storage.schema import SCHEMA_VERSION, changes
 from soundalike.library.storage.sqlite import SQLite, url_of_path
+
+if TYPE_CHECKING:
+    from soundalike.library.storage.backend import Backend
 
 __all__ = ["Database", "backend_of"]
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
@@ -10,7 +11,9 @@ from sqlalchemy import Connection, select
 from sqlalchemy.sql import ColumnElement
 
 from soundalike.library.storage.schema import models
-from soundalike.models.lineage import EmbeddingSpace
+
+if TYPE_CHECKING:
+    from soundalike.models.lineage import EmbeddingSpace
 
 __all__ = [
     "Nearest",

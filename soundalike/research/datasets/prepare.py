@@ -17,7 +17,7 @@ import numpy.typing as npt
 from soundalike.analyzer import MIN_DURATION_S
 from soundalike.audio import load_audio, probe
 from soundalike.errors import AudioError, DataError, SilentAudio, TooShort, printable
-from soundalike.frontends import spectrogram_of_file
+from soundalike.frontends.decoded import spectrogram_of_file
 from soundalike.frontends.dsp import mel_spectrogram, power_to_db
 from soundalike.frontends.log_mel import FRAME_S, SAMPLE_RATE
 from soundalike.frontends.silence import SoundFinder

@@ -5,11 +5,9 @@ from __future__ import annotations
 import base64
 import hashlib
 import re
-from collections.abc import AsyncIterator
 from typing import Any
 
 from fastapi import APIRouter
-from fastapi.sse import EventSourceResponse, ServerSentEvent
 from pydantic import Field, create_model
 from starlette.exceptions import HTTPException
 from starlette.responses import HTMLResponse
@@ -23,6 +21,7 @@ from soundalike.evaluate.page import evaluation_page
 from soundalike.evaluate.records import EvaluationProgress, LibraryEvaluation
 from soundalike.evaluate.words import evaluation_document
 from soundalike.server.answers import Answer
+from soundalike.server.api.job_routes import add_job_routes
 from soundalike.server.jobs import Job, JobState, Stopped, state_schema
 from soundalike.server.requests import Body
 from soundalike.server.schema import schema_of
@@ -57,12 +56,6 @@ class EvaluationBody(Body):
     )
 
 
-@router.get("/evaluation", response_model=EvaluationState)
-def evaluation(asked: Asked) -> Any:
-    """How far the evaluation is, or how the last one ended since the server was started."""
-    return _answer(asked.jobs.state(_KIND))
-
-
 @router.post("/evaluation", response_model=EvaluationState, status_code=202)
 def start_evaluation(asked: Asked, body: EvaluationBody) -> Any:
     """Measure how good the neighbours are; `/evaluation/events` tells how far it is.
@@ -90,20 +83,7 @@ def start_evaluation(asked: Asked, body: EvaluationBody) -> Any:
             raise Stopped(found)
         return found
 
-    return _answer(asked.jobs.start(_KIND, work), status_code=202)
-
-
-@router.delete("/evaluation", response_model=EvaluationState)
-def stop_evaluation(asked: Asked) -> Any:
-    """Stop the evaluation, if one is running: its figures rest on what was heard by then."""
-    return _answer(asked.jobs.stop(_KIND))
-
-
-@router.get("/evaluation/events", response_class=EventSourceResponse)
-async def evaluation_events(asked: Asked) -> AsyncIterator[ServerSentEvent]:
-    """The state of the evaluation as server-sent events named `state`, as of a scan."""
-    async for event in asked.jobs.events(_KIND):
-        yield event
+    return Answer(_shown(asked.jobs.start(_KIND, work)), status_code=202)
 
 
 @router.get("/evaluation/page", response_class=HTMLResponse)
@@ -117,10 +97,20 @@ def page(asked: Asked) -> Any:
     return HTMLResponse(text, headers=headers)
 
 
-def _answer(state: JobState, *, status_code: int = 200) -> Answer:
+def _shown(state: JobState) -> dict[str, Any]:
     result = None if state.result is None else evaluation_document(state.result)
     fields = {name: getattr(state, name) for name in JobState.__dataclass_fields__}
-    return Answer({**fields, "result": result}, status_code=status_code)
+    return {**fields, "result": result}
+
+
+add_job_routes(
+    router,
+    _KIND,
+    "/evaluation",
+    EvaluationState,
+    kept="Its figures rest on what was heard by then.",
+    shown=_shown,
+)
 
 
 def _policy(text: str) -> str:

@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
 from dataclasses import asdict, dataclass
 from typing import Annotated, Any
 
-from fastapi import APIRouter, Query
-from fastapi.sse import EventSourceResponse, ServerSentEvent
+from fastapi import APIRouter, Query, Request
 from pydantic import Field
 from starlette.responses import Response
 
@@ -16,8 +14,11 @@ from soundalike.recommend.clusters import ArtistShare
 from soundalike.recommend.map import Fidelity
 from soundalike.recommend.map_labels import LabelKind
 from soundalike.server.answers import Answer
+from soundalike.server.api.job_routes import add_job_routes
 from soundalike.server.api.tracks import TrackId
+from soundalike.server.conditional import CHECKED, unchanged
 from soundalike.server.jobs import Job, state_schema
+from soundalike.server.maps import MapNow
 from soundalike.server.requests import Body
 from soundalike.server.schema import schema_of
 from soundalike.server.service import Asked
@@ -29,6 +30,8 @@ __all__ = ["router"]
 router = APIRouter(prefix="/api/v1", tags=["map"])
 
 _KIND = "map"
+# A page that opens the map again has its points and labels, and asks whether they are right.
+_UNCHANGED: dict[int | str, dict[str, Any]] = {304: {"description": "It is what you have."}}
 
 
 @dataclass(frozen=True)
@@ -222,46 +225,42 @@ def make_map(asked: Asked, body: MapBody | None = None) -> Any:
     return Answer(asked.jobs.start(_KIND, work), status_code=202)
 
 
-@router.delete("/map", response_model=MapState)
-def stop_making(asked: Asked) -> Any:
-    """Stop making the map, and keep the one before."""
-    return Answer(asked.jobs.stop(_KIND))
-
-
-@router.get("/map/state", response_model=MapState)
-def making(asked: Asked) -> Any:
-    """How far the map is that is being made, or how it ended."""
-    return Answer(asked.jobs.state(_KIND))
-
-
-@router.get("/map/events", response_class=EventSourceResponse)
-async def making_events(asked: Asked) -> AsyncIterator[ServerSentEvent]:
-    """The state of making the map as server-sent events named `state`."""
-    async for event in asked.jobs.events(_KIND):
-        yield event
+add_job_routes(
+    router, _KIND, "/map", MapState, state_path="/state", kept="The one before stays as it is."
+)
 
 
 @router.get(
     "/map/points",
     response_class=Response,
     description=LAYOUT,
-    responses={200: {"content": {"application/octet-stream": {}}}},
+    responses={200: {"content": {"application/octet-stream": {}}}, **_UNCHANGED},
 )
-def points(asked: Asked) -> Response:
+def points(asked: Asked, request: Request) -> Response:
     now = asked.maps.needed()
-    return Response(now.points, media_type="application/octet-stream")
+    headers = _headers(now, "points")
+    whole = Response(now.points, media_type="application/octet-stream", headers=headers)
+    return unchanged(request, headers) or whole
 
 
-@router.get("/map/labels", response_model=schema_of(LabelsDocument))
-def labels(asked: Asked, by: Annotated[LabelKind, Query(examples=["artist"])]) -> Any:
+@router.get("/map/labels", response_model=schema_of(LabelsDocument), responses=_UNCHANGED)
+def labels(
+    asked: Asked, request: Request, by: Annotated[LabelKind, Query(examples=["artist"])]
+) -> Any:
     """What each point is called, in the order of the points.
 
     `genre` is the first one of the tags, `model_genre` what the model surely hears; `folder` the
     first folder below the one that all tracks lie in.
     """
     now = asked.maps.needed()
+    headers = _headers(now, by)
+    known = unchanged(request, headers)
+    if known is not None:
+        return known
     found = now.labels[by]
-    return Answer({"state": now.state, "by": by, "names": found.names, "codes": found.codes})
+    return Answer(
+        {"state": now.state, "by": by, "names": found.names, "codes": found.codes}, headers=headers
+    )
 
 
 @router.get("/map/nearest/{track_id}", response_model=schema_of(NearestDocument))
@@ -285,3 +284,8 @@ def clusters(
     """The groups that the library falls into, and what sets each of them apart."""
     found, shown = asked.maps.grouped(groups)
     return Answer(clusters_document(found, shown))
+
+
+def _headers(now: MapNow, what: str) -> dict[str, str]:
+    """Of an answer that is the same as long as the map is."""
+    return {"ETag": f'"{now.tag}-{what}"', "Cache-Control": CHECKED}

@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Callable
+from collections.abc import Callable
 from typing import Annotated, Any
 
 from fastapi import APIRouter
-from fastapi.sse import EventSourceResponse, ServerSentEvent
 from pydantic import BaseModel, Field, model_validator
 
-from soundalike.library.records import Failure, LibraryInfo, ScanProgress, ScanReport
+from soundalike.library.info_records import LibraryInfo
+from soundalike.library.scan_records import Failure, ScanProgress, ScanReport
 from soundalike.server.answers import Answer
+from soundalike.server.api.job_routes import add_job_routes
 from soundalike.server.jobs import Job, Stopped, state_schema
 from soundalike.server.requests import Body
 from soundalike.server.schema import schema_of
@@ -89,12 +90,6 @@ def library(asked: Asked) -> Any:
     return Answer(asked.library.info())
 
 
-@router.get("/scan", response_model=ScanState)
-def scan_state(asked: Asked) -> Any:
-    """How far the scan is, or how the last one ended since the server was started."""
-    return Answer(asked.jobs.state(_KIND))
-
-
 @router.post("/scan", response_model=ScanState, status_code=202)
 def start_scan(asked: Asked, body: ScanBody) -> Any:
     """Start a scan; `/scan/events` tells how far it is.
@@ -120,23 +115,13 @@ def start_scan(asked: Asked, body: ScanBody) -> Any:
     return _started(asked, scan)
 
 
-@router.delete("/scan", response_model=ScanState)
-def stop_scan(asked: Asked) -> Any:
-    """Stop the scan, if one is running. What is finished is kept; the next one goes on from there.
-
-    It answers at once: the events tell when it has ended.
-    """
-    return Answer(asked.jobs.stop(_KIND))
-
-
-@router.get("/scan/events", response_class=EventSourceResponse)
-async def scan_events(asked: Asked) -> AsyncIterator[ServerSentEvent]:
-    """The state of the scan as server-sent events named `state`: now, and whenever it changes.
-
-    They have no `result`: ask `/scan` for it when the status says that it has ended.
-    """
-    async for event in asked.jobs.events(_KIND):
-        yield event
+add_job_routes(
+    router,
+    _KIND,
+    "/scan",
+    ScanState,
+    kept="What is finished is kept; the next one goes on from there.",
+)
 
 
 @router.get("/failures", response_model=FailureList)

@@ -13,6 +13,7 @@ from soundalike.audio.playable import STREAMED, browser_type
 from soundalike.errors import printable
 from soundalike.server.answers import Answer
 from soundalike.server.api.tracks import TrackId
+from soundalike.server.conditional import CHECKED, unchanged
 from soundalike.server.problems import problem
 from soundalike.server.requests import Seconds
 from soundalike.server.schema import schema_of
@@ -46,8 +47,6 @@ _SOUND: dict[int | str, dict[str, Any]] = {
 }
 _SOUND[304] = {"description": "It is what you have."}
 _SOUND[416] = {"description": "The file has no such range."}
-# A picture is of what the file held when it was scanned; that it is still so is asked each time.
-_CHECKED = "private, no-cache"
 
 
 @router.get("/tracks/{track_id}/peaks", response_model=schema_of(Peaks))
@@ -91,7 +90,7 @@ def cover(
     """The cover: in the tags of the file, or `cover.jpg`, `folder.jpg` and the like beside it."""
     found = cover_of(asked, track_id)
     if found is None and missing == "empty":
-        return Response(status_code=204, headers={"Cache-Control": _CHECKED})
+        return Response(status_code=204, headers={"Cache-Control": CHECKED})
     if found is None:
         track = asked.library.track(track_id)
         detail = f"there is no cover in {printable(track.path)}, or beside it"
@@ -170,8 +169,6 @@ def cover_of(service: Service, track_id: int) -> Cover | None:
 
 def _picture(request: Request, picture: Cover) -> Response:
     etag = f'"{hashlib.blake2b(picture.data, digest_size=16).hexdigest()}"'
-    headers = {"ETag": etag, "Cache-Control": _CHECKED}
-    known = request.headers.get("if-none-match", "")
-    if etag in {each.strip().removeprefix("W/") for each in known.split(",")}:
-        return Response(status_code=304, headers=headers)
-    return Response(picture.data, media_type=picture.media_type, headers=headers)
+    headers = {"ETag": etag, "Cache-Control": CHECKED}
+    whole = Response(picture.data, media_type=picture.media_type, headers=headers)
+    return unchanged(request, headers) or whole

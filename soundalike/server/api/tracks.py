@@ -8,7 +8,12 @@ from typing import Annotated, Any
 from fastapi import APIRouter, Path, Query
 from pydantic import Field
 
-from soundalike.library.records import Track, TrackOrder, TrackPage, TrackStatus
+from soundalike.library.records import (
+    Track,
+    TrackOrder,
+    TrackPage,
+    TrackStatus,
+)
 from soundalike.server.answers import Answer
 from soundalike.server.documents import AnalysisDocument
 from soundalike.server.requests import Body, Id

@@ -2,17 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
 from dataclasses import dataclass, replace
 from typing import Annotated, Any
 
 from fastapi import APIRouter, Query
-from fastapi.sse import EventSourceResponse, ServerSentEvent
 
 from soundalike.errors import LibraryError
 from soundalike.library.compared import not_compared
-from soundalike.library.version_records import VERSION_KINDS, VersionKind, VersionsResult
+from soundalike.library.records import VERSION_KINDS
+from soundalike.library.version_records import VersionKind, VersionsResult
 from soundalike.server.answers import Answer
+from soundalike.server.api.job_routes import add_job_routes
 from soundalike.server.api.tracks import TrackId
 from soundalike.server.jobs import Job, state_schema
 from soundalike.server.schema import schema_of
@@ -103,23 +103,14 @@ def compare_all(asked: Asked) -> Any:
     return Answer(asked.jobs.start(_KIND, work), status_code=202)
 
 
-@router.delete("/versions", response_model=VersionsState)
-def stop_comparing(asked: Asked) -> Any:
-    """Stop comparing; what was found by then is kept."""
-    return Answer(asked.jobs.stop(_KIND))
-
-
-@router.get("/versions/state", response_model=VersionsState)
-def comparing(asked: Asked) -> Any:
-    """How far comparing is, or how it ended."""
-    return Answer(asked.jobs.state(_KIND))
-
-
-@router.get("/versions/events", response_class=EventSourceResponse)
-async def comparing_events(asked: Asked) -> AsyncIterator[ServerSentEvent]:
-    """The state of comparing as server-sent events named `state`."""
-    async for event in asked.jobs.events(_KIND):
-        yield event
+add_job_routes(
+    router,
+    _KIND,
+    "/versions",
+    VersionsState,
+    state_path="/state",
+    kept="What was found by then is kept.",
+)
 
 
 @router.get("/tracks/{track_id}/versions", response_model=schema_of(VersionsResult))

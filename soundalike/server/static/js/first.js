@@ -8,6 +8,13 @@ import { empty } from "./parts.js";
 import { showProblem } from "./toast.js";
 
 const LOOK_EVERY_MS = 1500;
+let hasTracks = false;
+
+/** Whether there is no track that could be looked for; what had one is not asked again. */
+export async function isEmpty(signal) {
+  hasTracks ||= (await api.get("/tracks", { limit: 1 }, signal)).total > 0;
+  return !hasTracks;
+}
 
 /** Says why there is no track; calls `reload()` as soon as there may be one, and when a scan has ended. */
 export function emptyLibrary(view, reload) {

@@ -1,7 +1,8 @@
 // The page's router: a URL for every view; the shell (rail, tabs, player) stays where it is.
 //
 // HOW TO ADD A VIEW
-// 1. A line in `routes.js`, and the same URL in VIEWS of `soundalike/server/pages.py`.
+// 1. A line in `routes.js`, and the same URL in VIEWS of `soundalike/server/pages.py`. With `needsTracks`
+//    an empty library says what to do first in place of the view.
 // 2. `views/NAME.js` exports `async function show(view)`, which fills `view.root` and returns nothing,
 //    or a function that is called when the view is left (stop timers, remove listeners). `view` has:
 //      root      the element to fill: `fill(view.root, heading("Map"), ...)` of `parts.js`. It needs
@@ -18,9 +19,10 @@
 import * as api from "./api.js";
 import "./connection.js";
 import { el, fill } from "./dom.js";
+import { emptyLibrary, isEmpty } from "./first.js";
 import "./keys.js";
 import { isOwnClick, navigate } from "./navigation.js";
-import { empty } from "./parts.js";
+import { empty, heading } from "./parts.js";
 import { routeOf } from "./routes.js";
 import { mountShell, showPlace } from "./shell.js";
 import "./theme.js";
@@ -85,7 +87,11 @@ async function open({ focus = true, scroll = 0 } = {}) {
     if (!found) throw new api.Problem({ status: 404, detail: "No view of the page has this address." });
     const [module] = await Promise.all([found.route.load(), setStyles(found.route.styles ?? [])]);
     if (own !== place) return;
-    const ended = await module.show(view);
+    if (found.route.needsTracks && (await isEmpty(gone.signal))) {
+      const look = async () => (await isEmpty(gone.signal)) || open({ focus: false });
+      fill(root, heading(found.route.title), emptyLibrary(view, () => look().catch(showProblem)));
+    }
+    const ended = root.firstChild ? null : await module.show(view);
     if (own === place) end = ended ?? null;
     else ended?.();
   } catch (error) {
@@ -94,10 +100,10 @@ async function open({ focus = true, scroll = 0 } = {}) {
   }
   if (own !== place) return;
   if (scroll) main.scrollTop = scroll;
-  const heading = root.querySelector("h1");
-  if (focus && heading && !root.contains(document.activeElement)) {
-    heading.tabIndex = -1;
-    heading.focus({ preventScroll: true });
+  const top = root.querySelector("h1");
+  if (focus && top && !root.contains(document.activeElement)) {
+    top.tabIndex = -1;
+    top.focus({ preventScroll: true });
   }
 }
 

@@ -5,7 +5,7 @@ import { button, el, fill, icon, iconButton, isCalm, setStyle } from "./dom.js";
 import { draft } from "./draft.js";
 import { player } from "./player.js";
 import { toast } from "./toast.js";
-import { artist, capital, name, percent, title } from "./words.js";
+import { artist, capital, cosine, name, percent, title } from "./words.js";
 
 /** The head of a view: its h1, a line below it, and what can be done, at the right. */
 export const heading = (text, { line = null, actions = [] } = {}) =>
@@ -169,7 +169,7 @@ export const facetBars = (facets) =>
     Object.entries(facets).map(([facet, value], i) => {
       const bar = el("span", { class: `facet-bar tone-${i}` }, el("i"));
       setStyle(bar.firstElementChild, { width: `${Math.max(0, Math.min(1, value)) * 100}%` });
-      return el("div", { class: "facet" }, el("dt", {}, capital(facet)), el("dd", {}, bar, el("span", { class: "facet-value" }, value.toFixed(2))));
+      return el("div", { class: "facet" }, el("dt", {}, capital(facet)), el("dd", {}, bar, el("span", { class: "facet-value" }, cosine(value))));
     }),
   );
 

@@ -17,6 +17,8 @@ const RANK_AFTER_MS = 120;
 const EXPLAIN_AFTER_MS = 700;
 const EXPLAINED = 10;
 const PLAYED_S = 30;
+// As in views.css: where the weights stand beside the list.
+const BESIDE = "(min-width: 68.001rem)";
 
 /**
  * The part of a view that lists what is like a seed.
@@ -116,9 +118,9 @@ export function similarPanel(options, signal) {
     const defaults = weights === null ? found : (await api.post("/similar", { seeds: [seed], k: 1 }, signal)).weights;
     const rank = debounced(() => ask().catch(showProblem), RANK_AFTER_MS);
     fill(side, el(
-      "div",
-      { class: "card" },
-      el("h3", { class: "card-title" }, "What counts"),
+      "details",
+      { class: "card", open: matchMedia(BESIDE).matches },
+      el("summary", {}, el("h3", { class: "card-title" }, "What counts")),
       facetSliders(defaults, (chosen) => {
         weights = chosen;
         options.onweights?.(chosen);

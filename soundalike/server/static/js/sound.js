@@ -2,8 +2,9 @@
 //
 // A click seeks, a double click finds what is like the passage around it, a drag selects one; with the keyboard, arrows move, [ and ] mark the passage.
 
-import { button, el, fill, setStyle } from "./dom.js";
+import { button, el, fill, setIcon, setStyle } from "./dom.js";
 import { player } from "./player.js";
+import { keep, kept } from "./storage.js";
 import { capital, percent, span, time } from "./words.js";
 
 const STEP_S = 5;
@@ -13,6 +14,9 @@ const DRAG_PX = 6;
 const SHOWN_GENRES = 5;
 const EXCERPT_S = 9.94;
 const LABEL_PX = 84;
+// Where there is room for the whole sound above the tracks that are like it.
+const ROOMY = "(min-width: 46.001rem) and (min-height: 62rem)";
+const KEPT = "spectrogram";
 
 /**
  * @param {object} options
@@ -48,6 +52,11 @@ export function soundView(options, signal) {
     el("div", { class: "waves" }, still, played), mel, genres && el("div", { class: "genres" }, labels, genres), chosen, head, pointed,
   );
   const tools = el("div", { class: "sound-tools" });
+  const card = el("section", { class: "card sound", "aria-label": "Sound" });
+  const toggle = button("Spectrogram", () => {
+    keep(KEPT, !card.classList.contains("is-whole"));
+    showWhole();
+  }, { kind: "quiet", symbol: "down", "aria-expanded": "false" });
   const axis = el("div", { class: "axis", "aria-hidden": "true" }, ticks(duration).map((at) => {
     const tick = el("span", {}, time(at));
     setStyle(tick, { left: `${(at / duration) * 100}%` });
@@ -69,6 +78,15 @@ export function soundView(options, signal) {
     head.hidden = !isHere();
   }
 
+  /** With the spectrogram, and all of it larger; else waveform and genres alone. */
+  function showWhole() {
+    const isWhole = mel && kept(KEPT, matchMedia(ROOMY).matches);
+    card.classList.toggle("is-whole", isWhole);
+    toggle.setAttribute("aria-expanded", String(isWhole));
+    setIcon(toggle.querySelector(".icon"), isWhole ? "up" : "down");
+    draw();
+  }
+
   function showPassage() {
     chosen.hidden = passage === null;
     if (passage) setStyle(chosen, { left: `${(passage.from / duration) * 100}%`, width: `${((passage.to - passage.from) / duration) * 100}%` });
@@ -82,7 +100,11 @@ export function soundView(options, signal) {
             options.onseed && button("Use as a seed", () => options.onseed(passage.from, passage.to), { symbol: "playlist" }),
             button("Clear", () => choose(null), { kind: "quiet" }),
           ]
-        : el("p", { class: "small soft", id: "sound-help" }, "Click to play from there. Drag over a passage, or double-click, to find it in other tracks.", el("span", { class: "for-keys" }, " Keys: ← → move, [ and ] mark a passage, Enter finds it.")),
+        : [
+            genres && legend(analysis),
+            el("p", { class: "small soft sound-help", id: "sound-help" }, "Click to play from there, drag to find a passage.", el("span", { class: "for-keys" }, " Keys: ← → move, [ and ] mark a passage, Enter finds it.")),
+            mel && toggle,
+          ],
     );
   }
 
@@ -155,7 +177,7 @@ export function soundView(options, signal) {
     const colour = (name) => colours.getPropertyValue(name).trim();
     drawWave(still, peaks, colour("--wave"));
     drawWave(played, peaks, colour("--wave-played"));
-    if (mel) {
+    if (mel && card.classList.contains("is-whole")) {
       const address = options.melUrl(document.documentElement.dataset.theme);
       if (mel.getAttribute("src") !== address) mel.src = address;
     }
@@ -173,7 +195,9 @@ export function soundView(options, signal) {
   listen();
   showTime();
   showPassage();
-  return el("section", { class: "card sound", "aria-label": "Sound" }, stage, axis, genres && legend(analysis), tools);
+  fill(card, stage, axis, tools);
+  showWhole();
+  return card;
 }
 
 function ticks(duration) {
@@ -260,7 +284,7 @@ function legend(analysis) {
   return el(
     "div",
     { class: "legend" },
-    el("span", { class: "small soft" }, "Genre along time"),
+    el("span", { class: "small soft" }, "Genre"),
     stack.map(({ label, sum }) => el("span", { class: `legend-item tone-${toneOf(analysis, label)}` }, el("i", { class: "dot" }), capital(label), el("span", { class: "soft" }, percent(sum)))),
     el("span", { class: "hidden-text" }, stretches),
   );

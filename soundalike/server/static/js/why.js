@@ -4,7 +4,7 @@ import { el, icon } from "./dom.js";
 import { passagePath } from "./navigation.js";
 import { facetBars } from "./parts.js";
 import { player } from "./player.js";
-import { capital, listed, percent, percentile, plural, span, title } from "./words.js";
+import { capital, cosine, listed, percent, percentile, plural, span, title } from "./words.js";
 
 const RULES = {
   artist: "enough of their artist", "artist gap": "their artist too near", album: "enough of their album", length: "too short or too long",
@@ -44,12 +44,12 @@ export function whyDetails(track, reason) {
   const sorted = Object.entries(shares).sort((a, b) => b[1] - a[1]);
   // Shares of the whole say something only where none takes away from it.
   const isWhole = sorted.every(([, value]) => value > -0.005) && similarity > 0;
-  const parts = sorted.map(([facet, value]) => `${facet} ${isWhole ? percent(Math.max(0, value) / similarity) : value.toFixed(2)}`);
+  const parts = sorted.map(([facet, value]) => `${facet} ${isWhole ? percent(Math.max(0, value) / similarity) : cosine(value)}`);
   const play = (of, from, to, text) => el("div", { class: "why-place" },
     el("button", { type: "button", class: "button small-button", onclick: () => player.playPassage(of, from, to) }, icon("play"), el("span", {}, text)),
     el("a", { class: "icon-button", href: passagePath(of.track_id, from, to), title: "Find this passage in other tracks", "aria-label": `Find ${span(from, to)} of ${title(of)} in other tracks` }, icon("search")));
   const told = [
-    `Similarity ${similarity.toFixed(2)} to “${seed?.name}”${Object.keys(shares).length > 1 ? `, made up of ${listed(parts)}` : ""}.`,
+    `Similarity ${cosine(similarity)} to “${seed?.name}”${Object.keys(shares).length > 1 ? `, made up of ${listed(parts)}` : ""}.`,
     `The ${ordinal(reason.rank_before)} nearest of all; ${ordinal(reason.rank)} of those chosen, before they were put in order.`,
     reason.rank_without_taste && reason.rank_without_taste !== reason.rank_before && `Without your taste the ${ordinal(reason.rank_without_taste)} nearest.`,
     reason.copies.length > 0 && `Stands for ${plural(reason.copies.length, "other copy", "other copies")} of the recording.`,

@@ -20,6 +20,9 @@ export const span = (from, to) => `${time(from)}–${time(to)}`;
 
 export const number = (value) => value.toLocaleString("en");
 
+/** A cosine with two digits, and no "-0.00". */
+export const cosine = (value) => (Math.round(value * 100) / 100 || 0).toFixed(2);
+
 export const plural = (n, one, many = `${one}s`) => `${number(n)} ${n === 1 ? one : many}`;
 
 /** A probability or share of 1: 0.847 -> "85 %". */

@@ -3,7 +3,7 @@
 import { el, fill, setStyle } from "../dom.js";
 import { parsed } from "../map/colours.js";
 import { playBoth, player } from "../player.js";
-import { span, time, title } from "../words.js";
+import { cosine, span, time, title } from "../words.js";
 
 const SVG = "http://www.w3.org/2000/svg";
 const TICKS = [5, 10, 15, 30, 60, 120, 300, 600, 1200, 3600];
@@ -116,7 +116,7 @@ export function matrixView({ a, b, matrix, starts, ends, passages }, signal) {
     const [row, column] = at;
     setStyle(cell, { left: `${(100 * column) / columns}%`, top: `${(100 * row) / rows}%`, width: `${100 / columns}%`, height: `${100 / rows}%` });
     const there = stretch(at);
-    fill(said, el("b", {}, matrix[row][column].toFixed(2)), ` between A ${span(there.a_start_s, there.a_end_s)} and B ${span(there.b_start_s, there.b_end_s)}`);
+    fill(said, el("b", {}, cosine(matrix[row][column])), ` between A ${span(there.a_start_s, there.a_end_s)} and B ${span(there.b_start_s, there.b_end_s)}`);
   }
   const placeOf = (event) => {
     const { left, top, width, height } = picture.getBoundingClientRect();

@@ -8,7 +8,7 @@ import { keepMarked, menuButton, playCover } from "../parts.js";
 import { trackPicker } from "../picker.js";
 import { player } from "../player.js";
 import { showProblem } from "../toast.js";
-import { artist, name, percent, plural, title } from "../words.js";
+import { artist, cosine, name, percent, plural, title } from "../words.js";
 
 const LISTED = 60;
 // As many as the queue, or the playlist in the making, is good for.
@@ -117,7 +117,7 @@ export function pathPanel({ from, onpath, onpick, onclose }, signal) {
       onpath(tracks.map((track) => track.track_id));
       const step = (_, i) => (stops[i].likeness ? el("span", { class: "soft small" }, `${percent(Math.max(0, stops[i].likeness.similarity))} alike with the one before`) : null);
       fill(result,
-        el("p", { class: "small soft", role: "status" }, `${plural(tracks.length, "track")} in small steps: the largest is ${found.largest_step.toFixed(2)}, at random it would be ${found.random_largest_step.toFixed(2)}.`),
+        el("p", { class: "small soft", role: "status" }, `${plural(tracks.length, "track")} in small steps: the largest is ${cosine(found.largest_step)}, at random it would be ${cosine(found.random_largest_step)}.`),
         actionsFor(tracks.map((track) => track.track_id), `From ${title(ends.from)} to ${title(ends.to)}`),
         trackList(tracks, { onpick, label: "The path", ordered: true, note: step }, signal));
     } catch (error) {

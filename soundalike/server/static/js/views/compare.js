@@ -10,7 +10,7 @@ import { bothItems, playBoth, player } from "../player.js";
 import { reasonOf } from "../reasons.js";
 import { shown } from "../theme.js";
 import { showProblem } from "../toast.js";
-import { artist, capital, listed, name, number, percent, percentile, span, title } from "../words.js";
+import { artist, capital, cosine, listed, name, number, percent, percentile, span, title } from "../words.js";
 
 const PASSAGES = 5;
 
@@ -120,7 +120,7 @@ function passageList(a, b, passages, map) {
     el("li", {}, el("button", { type: "button", class: `passage tone-${i}`, title: "Play A's passage, then B's", onclick: () => playBoth(a, b, each), onpointerenter: () => map.point(i), onpointerleave: () => map.point(-1), onfocus: () => map.point(i), onblur: () => map.point(-1) },
       el("i", { class: "dot" }), icon("play"),
       el("span", {}, el("b", {}, "A "), span(each.a_start_s, each.a_end_s)), el("span", {}, el("b", {}, "B "), span(each.b_start_s, each.b_end_s)),
-      el("span", { class: "soft" }, each.similarity.toFixed(2))), findButton(a, b, each))));
+      el("span", { class: "soft" }, cosine(each.similarity))), findButton(a, b, each))));
 }
 
 /** Searches for one of the two sides of a passage. */
@@ -143,12 +143,12 @@ function facetSum({ facets, similarity }) {
         const rank = each.percentile === null ? null : `more than ${percentile(each.percentile)} of pairs`;
         return el("tr", {},
           el("th", { scope: "row" }, capital(each.name), rank && el("span", { class: "sum-note soft" }, rank)),
-          el("td", { class: "number" }, each.similarity.toFixed(2)),
+          el("td", { class: "number" }, cosine(each.similarity)),
           el("td", { class: "number" }, `× ${percent(each.weight)}`),
-          el("td", { class: "number" }, `= ${each.share.toFixed(2)}`),
+          el("td", { class: "number" }, `= ${cosine(each.share)}`),
           el("td", { class: "sum-cell" }, bar));
       })),
-      el("tfoot", {}, el("tr", {}, el("th", { scope: "row", colspan: 3 }, "Together"), el("td", { class: "number" }, similarity.toFixed(2)), el("td", {})))),
+      el("tfoot", {}, el("tr", {}, el("th", { scope: "row", colspan: 3 }, "Together"), el("td", { class: "number" }, cosine(similarity)), el("td", {})))),
   ];
 }
 
@@ -173,7 +173,7 @@ function whyNot(view, pair, a, b, third) {
     const { expected, standing } = await api.post("/explain", { ...pair, expected: { track_id: id } }, view.signal);
     const other = expected.standing;
     const [near, far] = [standing.similarity, other.similarity];
-    const closer = far > near ? `“${title(c)}” is in fact closer to A than B is: ${far.toFixed(2)} against ${near.toFixed(2)}.` : `“${title(c)}” is less like A than B is: ${far.toFixed(2)} against ${near.toFixed(2)}.`;
+    const closer = far > near ? `“${title(c)}” is in fact closer to A than B is: ${cosine(far)} against ${cosine(near)}.` : `“${title(c)}” is less like A than B is: ${cosine(far)} against ${cosine(near)}.`;
     const where = other.rank === null ? null : `It is number ${number(other.rank)} of ${number(other.among)}; B is number ${number(standing.rank ?? 0)}.`;
     const pulled = far <= near && expected.pulled_by ? `Most of it is the ${expected.pulled_by}.` : null;
     const shared = expected.common.words.length ? `What it shares with A: ${listed(expected.common.words.slice(0, 4))}.` : null;
@@ -183,7 +183,7 @@ function whyNot(view, pair, a, b, third) {
       el("dl", { class: "differences" }, Object.entries(expected.differences).map(([facet, value], i) => {
         const bar = el("i", { class: `difference tone-${i} ${value < 0 ? "is-less" : ""}` });
         setStyle(bar, { width: `${(50 * Math.abs(value)) / widest}%` });
-        return el("div", {}, el("dt", {}, capital(facet)), el("dd", {}, el("span", { class: "difference-room", "aria-hidden": "true" }, bar), el("span", { class: "number" }, `${value > 0 ? "+" : ""}${value.toFixed(2)}`)));
+        return el("div", {}, el("dt", {}, capital(facet)), el("dd", {}, el("span", { class: "difference-room", "aria-hidden": "true" }, bar), el("span", { class: "number" }, `${value > 0 ? "+" : ""}${cosine(value)}`)));
       })),
       el("p", { class: "soft small" }, "Above 0: what makes B closer to A than the other."),
       el("a", { class: "button", href: `/compare/${a.track_id}/${id}` }, icon("compare"), el("span", {}, "Compare it with A")));

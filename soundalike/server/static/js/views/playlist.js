@@ -11,7 +11,7 @@ import { reorderable } from "../reorder.js";
 import { showProblem, toast } from "../toast.js";
 import { countsText, reasonOf, whyDetails, whyLine } from "../why.js";
 import { bodyOf, limitsLength, seedBody, wishes, wishesForm } from "../wishes.js";
-import { artist, plural, sentence, time, title } from "../words.js";
+import { artist, cosine, plural, sentence, time, title } from "../words.js";
 
 export async function show(view) {
   const rows = new Map();
@@ -226,7 +226,7 @@ export async function show(view) {
       const placed = new Set(found.tracks.map((each) => each.track_id));
       draft.set([...found.tracks, ...draft.tracks.filter((each) => !placed.has(each.track_id))]);
       const by = Math.round(found.smoother_percent);
-      const largest = `The largest step is ${found.largest_step.toFixed(2)} now, and was ${found.given_largest_step.toFixed(2)}.`;
+      const largest = `The largest step is ${cosine(found.largest_step)} now, and was ${cosine(found.given_largest_step)}.`;
       const detail = found.n_too_close ? `${largest} ${plural(found.n_too_close, "pair")} of one artist could not be kept apart.` : largest;
       const text = by > 0 ? `${by} % smoother than it was` : by < 0 ? `Artists are kept apart now; that costs ${-by} % of the smoothness` : "It was as smooth as can be";
       tell(`${text}. ${detail}`, { action: { text: "As it was", run: () => { draft.restore(before); fill(told); } } });

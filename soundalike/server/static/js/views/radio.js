@@ -11,7 +11,7 @@ import { player } from "../player.js";
 import { station } from "../station.js";
 import { showProblem } from "../toast.js";
 import { closer } from "../why.js";
-import { artist, listed, name, plural, sentence, span, time, title } from "../words.js";
+import { artist, cosine, listed, name, plural, sentence, span, time, title } from "../words.js";
 
 const SVG = "http://www.w3.org/2000/svg";
 const SHOWN_PAST = 12;
@@ -92,7 +92,7 @@ function showStation(view) {
       cover(track, { size: "large" }),
       el("div", { class: "radio-what" },
         el("p", { class: "small soft" }, station.isOn ? (current.isSeed ? "It begins with" : "Now") : "Waiting, while something else plays"),
-        el("div", {}, el("h2", { class: "radio-title" }, el("a", { href: `/track/${track.track_id}` }, title(track))), el("p", { class: "soft" }, artist(track))),
+        el("div", {}, el("h2", { class: "radio-title two-lines", title: title(track) }, el("a", { href: `/track/${track.track_id}` }, title(track))), el("p", { class: "soft two-lines" }, artist(track))),
         el("p", { class: "radio-why" }, why(current, station.past.at(-1))),
         el("div", { class: "actions" },
           act("play", isPlaying ? "Pause" : station.isOn ? "Play" : "Back to the radio", () => station.resume(), { kind: "primary", symbol: isPlaying ? "pause" : "play" }),
@@ -151,7 +151,7 @@ function showStation(view) {
   function showDrift() {
     const items = [...station.past.slice(-24), station.current, ...station.coming].filter((each) => !each.isSeed);
     const at = items.indexOf(station.current);
-    fill(drift, items.length > 1 && chart(items.map((each) => each.seed_similarity), at), el("figcaption", { class: "small soft" }, `How alike each track is to “${title(station.seed)}”, with which it began: it wanders off, and is pulled back.`));
+    fill(drift, items.length > 1 && chart(items.map((each) => each.seed_similarity), at), el("figcaption", { class: "small soft" }, "How alike each track is to the first: it wanders off, and is pulled back."));
   }
 
   function showSaid() {
@@ -183,7 +183,7 @@ function showStation(view) {
   fill(
     view.root,
     el("header", { class: "view-head" },
-      el("div", {}, el("h1", {}, "Radio"), el("p", { class: "soft" }, "From ", el("a", { class: "plain-link", href: `/track/${station.seed.track_id}` }, name(station.seed)), station.anyLength ? ", tracks of any length" : "")),
+      el("div", {}, el("h1", {}, "Radio"), el("p", { class: "soft two-lines" }, "From ", el("a", { class: "plain-link", href: `/track/${station.seed.track_id}` }, name(station.seed)), station.anyLength ? ", tracks of any length" : "")),
       el("div", { class: "actions" },
         picker,
         button("Start over", async () => { await station.start(station.seed, { anyLength: station.anyLength }); }, { symbol: "refresh" }),
@@ -198,7 +198,7 @@ function showStation(view) {
 const OVER = { artist: "whose artist came lately", "skipped artist": "whose artist was skipped", copy: "that came as another copy" };
 
 /** How far it is from the beginning. */
-const driftText = (item) => `Similarity to the start ${item.seed_similarity.toFixed(2)}`;
+const driftText = (item) => `Similarity to the start ${cosine(item.seed_similarity)}`;
 
 /** A line of similarities; `at`: the one that plays. */
 function chart(values, at) {
@@ -212,7 +212,7 @@ function chart(values, at) {
     return made;
   };
   const points = (from, to) => values.slice(from, to).map((value, i) => `${x(from + i).toFixed(1)},${y(value).toFixed(1)}`).join(" ");
-  const svg = shape("svg", { viewBox: `0 0 ${width} ${height}`, role: "img", "aria-label": `Similarity to the start, track by track: ${values.map((value) => value.toFixed(2)).join(", ")}` });
+  const svg = shape("svg", { viewBox: `0 0 ${width} ${height}`, role: "img", "aria-label": `Similarity to the start, track by track: ${values.map((value) => cosine(value)).join(", ")}` });
   for (const value of [low, (low + high) / 2, high]) svg.append(shape("line", { class: "drift-grid", x1: 0, x2: width, y1: y(value), y2: y(value) }));
   const here = Math.max(0, at);
   svg.append(shape("polyline", { class: "drift-past", points: points(0, here + 1) }), shape("polyline", { class: "drift-next", points: points(here, values.length) }));

@@ -1,6 +1,7 @@
 // One track: what it is, what it sounds like over time, and what is like it.
 
 import * as api from "../api.js";
+import { day } from "../amounts.js";
 import { button, el, fill, icon } from "../dom.js";
 import { draft } from "../draft.js";
 import { addKeys } from "../keys.js";
@@ -57,7 +58,7 @@ export async function show(view) {
     onweights: (weights) => rewrite(withWeights(path(passage), weights)),
     onwhole: () => navigate(path(null)),
   }, view.signal);
-  fill(view.root, el("div", { class: "track-view" }, trackHead(track, analysis, play, view.signal), sound || el("p", { class: "notice" }, "This track is not analysed: see Scan for the reason."), panel));
+  fill(view.root, el("div", { class: "track-view" }, trackHead(track, analysis, play, view.signal), sound || el("p", { class: "notice" }, "This track is not analysed: ", el("a", { href: "/scan" }, "the scan"), " says why."), panel));
   addKeys(view.signal, [{ key: "s", text: "To the similar tracks", run: () => panel.querySelector(".match")?.focus() }]);
   await panel.ask();
   if (passage) panel.reveal();
@@ -92,6 +93,7 @@ export function trackHead(track, analysis, play, signal) {
   };
   for (const event of ["item", "state"]) player.addEventListener(event, showState, { signal });
   showState();
+  playButton.disabled = Boolean(track.missing_since);
   const by = [
     artist(track) && el("a", { href: `/?q=${encodeURIComponent(artist(track))}` }, artist(track)),
     track.album && el("a", { href: `/?q=${encodeURIComponent(track.album)}` }, track.album),
@@ -105,18 +107,21 @@ export function trackHead(track, analysis, play, signal) {
       "div",
       { class: "track-what" },
       el("div", { class: "track-title" },
-        el("h1", {}, title(track)),
-        by.length > 0 && el("p", { class: "track-by" }, by.flatMap((each, i) => (i ? [el("span", { class: "soft" }, " · "), each] : [each])))),
+        el("h1", { class: "two-lines", title: title(track) }, title(track)),
+        by.length > 0 && el("p", { class: "track-by two-lines" }, by.flatMap((each, i) => (i ? [el("span", { class: "soft" }, " · "), each] : [each])))),
       facts(track, analysis),
       el(
         "div",
         { class: "actions" },
         playButton,
         track.track_id && el("a", { class: "button", href: `/radio/${track.track_id}` }, icon("radio"), el("span", {}, "Radio")),
-        track.track_id && button("Add to playlist", () => draft.add([track]), { symbol: "playlist" }),
+        track.track_id && el("button", { type: "button", class: "button", onclick: () => draft.add([track]) }, icon("playlist"), el("span", {}, "Add", el("span", { class: "where-room" }, " to playlist"))),
         track.track_id && menuButton(track, [{ text: "Compare with …", symbol: "compare", href: `/compare?a=${track.track_id}` }]),
       ),
     ),
+    track.missing_since && el("p", { class: "notice small" }, `The file is missing since ${day(track.missing_since)}: ${track.path}. Is the disk that it is on mounted? `, el("a", { href: "/scan" }, "A scan"), " finds it again, also where it was moved."),
+    analysis?.is_fast && el("p", { class: "notice small" }, "Only some passages of it were heard. A scan that is not fast hears all of it."),
+    analysis?.unfamiliar && el("p", { class: "notice small" }, "Unlike all music that the model knows: take what it says with care."),
   );
 }
 
@@ -128,12 +133,12 @@ function facts(track, analysis) {
   if (key) found.push(chip(key));
   if (track.duration_s) found.push(chip(time(track.duration_s)));
   const words = analysis?.words_that_hold ?? [];
-  return [
+  return el(
+    "div",
+    { class: "track-facts" },
     el("ul", { class: "chips facts", "aria-label": "Facts" }, found.filter(Boolean)),
     words.length > 0 && el("p", { class: "track-words" }, words.slice(0, SHOWN_WORDS).map((word) => el("span", {}, word))),
-    analysis?.is_fast && el("p", { class: "notice small" }, "Only some passages of it were heard. A scan that is not fast hears all of it."),
-    analysis?.unfamiliar && el("p", { class: "notice small" }, "Unlike all music that the model knows: take what it says with care."),
-  ];
+  );
 }
 
 const chip = (...inner) => el("li", { class: "chip" }, inner);

@@ -8,7 +8,7 @@ import { empty, heading, keepMarked, markPlaying, menuButton, playCover, waiting
 import { player } from "../player.js";
 import { rewrite } from "../navigation.js";
 import { showProblem } from "../toast.js";
-import { artist, capital, percent, time, title } from "../words.js";
+import { artist, capital, cosine, percent, time, title } from "../words.js";
 
 const KINDS = {
   copy: ["Same file", "the same bytes"],
@@ -43,7 +43,7 @@ export async function show(view) {
       return offer();
     }
     if (own !== latest) return;
-    filters.hidden = false;
+    filters.hidden = found.total === 0 && chosen.size === 0;
     offset = from + found.versions.groups.length;
     line.textContent = found.total ? `${plural(found.total, "piece")} ${found.total === 1 ? "is" : "are"} there more than once, among ${plural(found.versions.compared, "track")}.` : "";
     const groups = found.versions.groups.map(groupCard);
@@ -131,5 +131,5 @@ function differs({ kind, similarity, alignment }) {
     if (Math.abs(ratio - 1) >= 0.005) parts.push(`${percent(Math.abs(ratio - 1))} ${ratio > 1 ? "faster" : "slower"}`);
     if (share < 0.95) parts.push(`${percent(share)} of it in common`);
   }
-  return parts.length ? parts.join(", ") : `similarity ${similarity.toFixed(2)}`;
+  return parts.length ? parts.join(", ") : `similarity ${cosine(similarity)}`;
 }
