@@ -59,8 +59,10 @@ test-ray: $(STAMP)-many ## test scans on a Ray cluster of two nodes, which is st
 
 test-remote: $(STAMP)-many ## test music on S3, HTTP and SFTP servers, which are started for it
 	$(BIN)/python -m pytest -n 2 --dist worksteal -m remote tests/test_remote.py
+
 test-mpd: $(STAMP)-test ## test the client of MPD with MPD (Debian: apt-get install mpd)
 	$(BIN)/python -m pytest -n 2 --dist worksteal -m mpd tests
+
 test-plugin: $(STAMP)-test ## build the plugin of Navidrome, and run it
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt --editable '.[navidrome]'
 	$(BIN)/python -m pytest -n 0 -m plugin tests

@@ -80,13 +80,14 @@ if TYPE_CHECKING:
     from soundalike.recommend.explain import Explanation, explain
     from soundalike.recommend.journey import make_path
     from soundalike.recommend.passages import PassageMatch, PassageResult, find_passages
-    from soundalike.recommend.playlist import make_playlist
+    from soundalike.recommend.playlist import make_playlist, wished_playlist
     from soundalike.recommend.playlist_files import (
         as_playlist,
         extend_playlist,
         extended,
         order_playlist,
         refresh_playlist,
+        wished_extension,
     )
     from soundalike.recommend.records import (
         Likeness,
@@ -101,6 +102,7 @@ if TYPE_CHECKING:
     )
     from soundalike.recommend.station import continue_radio, start_radio
     from soundalike.recommend.taste import TasteReport, taste_of
+    from soundalike.recommend.wishes import Wishes
     from soundalike.similarity.passages import Comparison, Passage, compare
     from soundalike.similarity.recording import Alignment
     from soundalike.similarity.taste import Taste
@@ -186,6 +188,7 @@ __all__ = [
     "VersionGroup",
     "VersionsResult",
     "View",
+    "Wishes",
     "Years",
     "__version__",
     "as_playlist",
@@ -205,6 +208,8 @@ __all__ = [
     "refresh_playlist",
     "start_radio",
     "taste_of",
+    "wished_extension",
+    "wished_playlist",
     "write_playlist",
 ]
 
@@ -302,13 +307,14 @@ _HOMES = {
         "write_playlist",
     ),
     "soundalike.recommend.journey": ("make_path",),
-    "soundalike.recommend.playlist": ("make_playlist",),
+    "soundalike.recommend.playlist": ("make_playlist", "wished_playlist"),
     "soundalike.recommend.playlist_files": (
         "as_playlist",
         "extend_playlist",
         "extended",
         "order_playlist",
         "refresh_playlist",
+        "wished_extension",
     ),
     "soundalike.recommend.records": (
         "Likeness",
@@ -338,6 +344,7 @@ _HOMES = {
         "TasteReport",
         "taste_of",
     ),
+    "soundalike.recommend.wishes": ("Wishes",),
     "soundalike.similarity.passages": (
         "Comparison",
         "Passage",

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import math
 import operator
+import re
+from collections.abc import Mapping
 from typing import Any
 
 from soundalike.errors import InvalidArgument
 
-__all__ = ["as_whole_number", "number", "whole_number"]
+__all__ = ["as_whole_number", "number", "renamed", "whole_number"]
 
 
 def as_whole_number(value: Any) -> int | None:
@@ -58,3 +60,18 @@ def number(
     if most is not None and found > most:
         raise InvalidArgument(f"{name} is {found:g}: it must be at most {most:g}")
     return found
+
+
+def renamed(message: str, names: Mapping[str, str]) -> str:
+    """A message about arguments, with what they are called where somebody gave them.
+
+    >>> renamed("max_per_artist is 0", {"max_per_artist": "--max-per-artist"})
+    '--max-per-artist is 0'
+    """
+    for name, called in names.items():
+        word = re.escape(name)
+        if "_" in name or "." in name:
+            message = re.sub(rf"(?<![\w./'\"-]){word}(?![\w/'\"-])", called, message)
+        else:  # a plain word is an argument only where the message is about it
+            message = re.sub(rf"^{word}(?= (is|holds)\b)", called, message)
+    return message

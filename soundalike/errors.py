@@ -13,6 +13,7 @@
     │   ├── TooShort             decodes, but is shorter than one frame's worth of music
     │   ├── DecoderCrashed       the decoder took its process down with it
     │   └── UnwritableTags       its tags cannot be written, or not without harm
+    │       ├── ReadOnlyFile         the file may not be changed
     │       └── UntaggableFormat     no such file's can
     ├── InvalidArgument          a value out of range or of the wrong form
     ├── ModelError               an unknown, damaged or unfit model
@@ -62,6 +63,7 @@ __all__ = [
     "PlaylistError",
     "PlaylistNotFound",
     "ProtectedAudio",
+    "ReadOnlyFile",
     "ServerAway",
     "ServerError",
     "SilentAudio",
@@ -190,6 +192,12 @@ class UnwritableTags(AudioError):
     """Tags cannot be written into the file, or not without a change to something else in it."""
 
     advice = "the file is as it was; write its tags with another program, or leave it out"
+
+
+class ReadOnlyFile(UnwritableTags):
+    """The file may not be changed."""
+
+    advice = "make it writable and run the command again, or leave it out"
 
 
 class UntaggableFormat(UnwritableTags):

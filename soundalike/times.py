@@ -5,10 +5,12 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass
 
-__all__ = ["Span", "parse_span", "parse_time", "split_span"]
+__all__ = ["Span", "parse_length", "parse_span", "parse_time", "split_span"]
 
 _FORMS = "write seconds (70), minutes (1:10) or hours (1:02:03.5)"
 _NUMBER = re.compile(r"\d+(\.\d*)?|\.\d+", re.ASCII)
+_WITH_UNIT = re.compile(r"\s*(\d+(?:\.\d+)?)\s*(s|m|min|h)\s*", re.ASCII | re.IGNORECASE)
+_SECONDS = {"s": 1.0, "m": 60.0, "min": 60.0, "h": 3600.0}
 _AT_THE_END = re.compile(r"(.*\S)\s*@\s*([\d:.]*\s*-\s*[\d:.]*)\s*", re.ASCII | re.DOTALL)
 
 
@@ -41,6 +43,17 @@ def parse_time(text: str) -> float:
     for field in fields:
         seconds = 60 * seconds + float(field)
     return seconds
+
+
+def parse_length(text: str) -> float:
+    """Seconds from what :func:`parse_time` knows, and from ``60s``, ``1.5 min`` or ``24h``.
+
+    Raises
+    ------
+    ValueError : anything else; the message says what is accepted.
+    """
+    found = _WITH_UNIT.fullmatch(text)
+    return float(found[1]) * _SECONDS[found[2].lower()] if found else parse_time(text)
 
 
 def parse_span(text: str) -> Span:

@@ -379,6 +379,9 @@ def test_a_playlist_keeps_to_queries_and_limits(full: Beets, tmp_path: Path) -> 
     assert {artist for artist, *_ in made("--within", "artist:harbour")} == {"Neon Harbour"}
     one_each = [artist for artist, *_ in made("--max-per-artist", "1")]
     assert len(set(one_each)) == len(one_each) == 6
+    # A bound by default does not stand against one that is given.
+    short = full.lines("soundalike", "playlist", "--max-length", "0:59", "--tracks", "6", "lichen")
+    assert len(short) == 6
     first, *_ = made("--with-seeds")
     assert first[:2] == ["Cathedral of Moss", "Lichen"]
     assert first[2] == "$sa_similarity"
@@ -425,6 +428,11 @@ def test_an_import_goes_on_whatever_is_wrong_with_the_library(
     beets.configure("import: {copy: yes, autotag: no, quiet: yes, duplicate_action: keep}")
     assert "what was imported is not analysed: " in beets.run("import", new)[1]
     assert len(beets.lines("ls")) == 4
+    beets.configure("soundalike: {auto: perhaps}", "import: {copy: yes, duplicate_action: keep}")
+    said = beets.run("import", "-q", "-A", new)[1]
+    assert "not analysed: soundalike.auto: must be a bool" in said
+    beets.configure("soundalike: {library: 'postgresql://127.0.0.1:1/music'}")
+    assert "postgresql://127.0.0.1:1/music" in beets.run("soundalike", "scan", code=1)[1]
     beets.configure("soundalike: {library: nowhere/at/all.db}")
     assert "no folder" in beets.run("soundalike", "scan", code=1)[1]
 
@@ -467,8 +475,16 @@ def test_what_cannot_be_answered_says_why(full: Beets, tmp_path: Path) -> None:
         (full, ["playlist"], "name what it is to sound like"),
         (full, ["scan", "title:nowhere"], "no item matches 'title:nowhere'"),
         (full, ["similar", "lichen", "--within", "x y z"], "no item matches 'x y z'"),
-        (full, ["similar", "lichen", "--limit", "0"], "k is 0"),
-        (full, ["playlist", "lichen", "--max-per-artist", "0"], "max_per_artist"),
+        (full, ["similar", "lichen", "--limit", "0"], "--limit is 0"),
+        (full, ["playlist", "lichen", "--max-per-artist", "0"], "--max-per-artist is 0"),
+        (full, ["playlist", "lichen", "--tracks", "0"], "--tracks is 0"),
+        (full, ["playlist", "lichen", "--seed", "-1"], "--seed is -1"),
+        (full, ["playlist", "lichen", "--out", str(tmp_path / "mix.pdf")], "no format of"),
+        (
+            full,
+            ["playlist", "lichen", "--out", str(tmp_path / "no" / "a.m3u")],
+            "cannot be written",
+        ),
         (full, ["playlist", "lichen", "--tracks", "2"], "the limits leave nothing"),
         (full, ["similar", "lichen", "--playlist", str(tmp_path / "no" / "mix.m3u")], "mix.m3u"),
         (full, ["similar", "lichen", "--within", "title:lichen"], "nothing else is analysed"),
@@ -476,8 +492,15 @@ def test_what_cannot_be_answered_says_why(full: Beets, tmp_path: Path) -> None:
         (full, ["frobnicate"], "there is no `beet soundalike frobnicate`"),
         (older, ["scan", "--jobs", "1"], "no-such-model"),
     ):
-        _, said = beets.run("soundalike", *words, code=1)
+        out, said = beets.run("soundalike", *words, code=1)
         assert message in said, (words, said)
+        assert "Cathedral of Moss" not in out, "what fails at its end was begun"
+    for words, message in (
+        (["--name", "Moss"], "--name needs --out FILE"),
+        (["--relative"], "--relative needs --out FILE"),
+        (["--min-length", "1:x"], "option --min-length: '1:x' is not a time"),
+    ):
+        assert message in full.run("soundalike", "playlist", "lichen", *words, code=2)[1]
     os.unlink(many.library)
     said = many.run("soundalike", "similar", "title:tide", code=1)[1]
     assert "`beet soundalike scan` makes it" in said

@@ -193,6 +193,9 @@ def test_versions_never_mix(library: Library, tmp_path: Path) -> None:
     with other(tmp_path, version="2") as theirs:
         with pytest.raises(ModelMismatch, match="faceted@1, this library's by faceted@2"):
             theirs.import_analyses(tmp_path / "a.npz")
+        # Nobody can have a library of a model that is not there.
+        with pytest.raises(ModelMismatch, match=r"or install that model \(soundalike models\) and"):
+            theirs.import_analyses(tmp_path / "a.npz")
         assert theirs.tracks() == []
 
 

@@ -12,6 +12,7 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 from audio_files import chord, write_audio
 from click.testing import CliRunner, Result
@@ -19,6 +20,7 @@ from mpd_servers import RunningMpd, cut_at, running_mpd, says
 from servers import Music, free_port
 
 from soundalike import Library
+from soundalike.audio.reader import AudioReader
 from soundalike.cli import cli
 from soundalike.errors import InvalidArgument, ServerAway
 from soundalike.integrations.mpd.address import find_address
@@ -273,10 +275,47 @@ def test_play_puts_songs_behind_and_next(mpd: RunningMpd, place: Path, composed:
     assert len(set(mpd.queue())) == 8  # nothing twice
     assert mpd.playing() == first
     assert call("mpd", "play", "1", "--append", "--next", code=2)
+    # What is left is the track itself.
+    call("mpd", "play", id_of(place, first), "--tracks", 99, "--append", *ALL)
+    queue = mpd.queue()
+    full = call("mpd", "play", id_of(place, first), "--append", *ALL, code=1)
+    assert "nothing to add: the queue holds all that MPD has" in full.output
+    assert mpd.queue() == queue
+    mpd.ask("delete", (8,))
     # At random the priority says what comes next.
     mpd.ask("random", 1)
     call("mpd", "play", id_of(place, first), "--tracks", 2, "--next", *ALL)
     assert [each.get("prio") for each in mpd.ask("playlistinfo")][1:3] == ["255", "254"]
+
+
+def test_a_copy_of_what_the_queue_holds_is_not_put_behind_it(
+    composed: Music, clean: None, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    music = tmp_path / "music"
+    music.mkdir()
+    for uri in uris(composed)[:4]:
+        shutil.copy(composed.folder / uri, music / uri.replace("/", "-"))
+    first, second = sorted(each.name for each in music.iterdir())[:2]
+    with AudioReader(music / second) as reader:
+        sound, rate = np.concatenate(list(reader)), reader.sample_rate
+    write_audio(music / "copy.flac", sound, rate, "flac")
+    place = tmp_path / "library.db"
+    composed.copy(tmp_path).rename(place)
+    monkeypatch.setenv("SOUNDALIKE_LIBRARY", str(place))
+    call("scan", music)
+    with running_mpd(music) as found:
+        monkeypatch.setenv("MPD_HOST", found.socket)
+        found.ask("add", second)
+        call("mpd", "play", music / first, "--append", *ALL)
+        assert "copy.flac" not in found.queue()
+        call("mpd", "play", music / first, "--append", "--versions", "show", *ALL)
+        assert "copy.flac" in found.queue()
+
+
+@pytest.mark.parametrize("words", [["so", "what"], ["--ahead", 3], ["--genre", "x"], ["--clear"]])
+def test_what_is_for_the_radio_is_not_taken_without_it(words: list[object]) -> None:
+    said = call("mpd", "queue", *words, code=2).output
+    assert f"{words[0] if str(words[0])[0] == '-' else 'TRACK'} is for the radio" in said
 
 
 def test_without_a_track_it_goes_on_from_what_is_playing(
@@ -587,7 +626,7 @@ def test_what_is_no_mpd_or_an_old_one_is_told(
         (b"", "is not answered within 0.5 s"),
         (None, "the connection broke"),
         (b"nonsense\n", "the connection broke"),
-        (b"file: \xff\xfe\nOK\n", "is no UTF-8"),
+        (b"file: \xff\xfe\nOK\n", 'is no UTF-8: set filesystem_charset "UTF-8"'),
         (b"ACK [99@0] {stats} odd\n", "the connection broke"),
         (b'ACK [5@0] {} unknown command "x"\n', "MPD refuses"),
     ],

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -80,7 +81,7 @@ class Radio:
             assert self.process.poll() is None, self.said
             return self.said.count(words) >= times
 
-        self.mpd.until(holds, f"never said: {words}")
+        self.mpd.until(holds, lambda: f"never said: {words}: {self.said}")
 
     def until_filled(self, ahead: int = AHEAD) -> None:
         self.mpd.until(lambda: self.ahead() == ahead, lambda: f"never {ahead} ahead: {self.said}")
@@ -163,6 +164,32 @@ def test_a_radio_fills_the_queue_learns_and_goes_on(
     assert len(set(mpd.queue())) == len(mpd.queue())
     with Library(place) as library:
         assert library.taste_counts().plays == counts.plays  # nobody asked for it this time
+
+
+def test_a_song_whose_file_was_deleted_is_passed_and_the_music_goes_on(
+    composed: Music, tmp_path: Path
+) -> None:
+    """MPD plays what its database has, and stops at a file that is not there."""
+    music = tmp_path / "music"
+    music.mkdir()
+    files = sorted(each for each in composed.folder.rglob("*") if each.is_file())
+    for number, file in enumerate(files[:8]):
+        shutil.copy(file, music / f"{number}{file.suffix}")
+    place = composed.copy(tmp_path)
+    with Library(place) as library:
+        assert library.scan([music], jobs=1).analysed == 0
+    with running_mpd(music) as mpd, radio(mpd, place, music / f"0{files[0].suffix}", *ALL) as found:
+        found.until_filled()
+        mpd.until(lambda: mpd.ask("status")["state"] == "play", "it does not play")
+        first, gone, after = mpd.queue()[:3]
+        (music / gone).unlink()
+        # It opens the next file at the end, and stops, or goes on to the one behind it.
+        mpd.ask("seekcur", float(mpd.ask("status")["duration"]) - 1)
+        found.until_said(f"left out: {gone}: MPD cannot play it")
+        mpd.until(lambda: mpd.playing() == after, "it does not go on")
+        assert [each for each in mpd.queue()[:3] if each != gone][:2] == [first, after]
+        said = found.stop()
+    assert "skipped: " not in said
 
 
 def test_whoever_skips_on_keeps_the_song_that_plays_then(mpd: RunningMpd, short: Music) -> None:

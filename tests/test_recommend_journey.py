@@ -110,7 +110,7 @@ def test_what_cannot_be_is_refused(library: Library) -> None:
         ([1, 2, 3, 4], {"tracks": 3}, "path of 3 tracks cannot go through 4"),
         ([1, 2, 1], {}, "Ada - Piece 0 is named twice"),
         ([1, 2], {"tracks": 200}, "needs 198 tracks between .* only 58"),
-        ([1, 2], {"limits": few}, r"only 2 may come there \(track takes 58\)"),
+        ([1, 2], {"limits": few}, r"only 2 may come there \(choice of tracks takes 58\)"),
         ([1, 2], {"limits": Limits(max_per_artist=1)}, "max_per_artist is 1: a path has no such"),
     ):
         with pytest.raises(InvalidArgument, match=words):

@@ -7,6 +7,7 @@ from collections import Counter
 from collections.abc import Iterator
 from itertools import pairwise
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -20,7 +21,7 @@ from soundalike.library import Filter, Library, Limits
 from soundalike.library.playlist_records import entry_of
 from soundalike.playlists import Playlist, write_playlist
 from soundalike.recommend.defaults import PLAYLIST_LIMITS, PLAYLIST_TRACKS
-from soundalike.recommend.playlist import make_playlist
+from soundalike.recommend.playlist import make_playlist, wished_playlist
 from soundalike.recommend.records import MadePlaylist
 from soundalike.recommend.surprise import surprised
 from soundalike.recommend.wishes import Wishes, limits_from_json, limits_to_json
@@ -326,3 +327,15 @@ def test_limits_survive_a_recipe(limits: Limits) -> None:
     assert limits_from_json(limits_to_json(limits)) == limits
     wishes = Wishes(minutes=40, limits=limits, surprise=0.3, only_playlists=["/x.m3u8"])
     assert Wishes.from_json(wishes.to_json()) == wishes
+
+
+def test_wishes_are_a_record_that_makes_the_same_list(library: Library) -> None:
+    asked: dict[str, Any] = {"minutes": 20, "weights": {"rhythm": 2}, "surprise": 0.4}
+    wishes = Wishes(**asked, with_seeds=True)
+    made = wished_playlist(library, ["piece 7", "piece 8"], wishes, without="piece 9")
+    seeds = ["piece 7", "piece 8"]
+    assert made == make_playlist(library, seeds, **asked, with_seeds=True, without="piece 9")
+    # A record that was made wrong is told at once, and not when a library is open.
+    for wrong in ({"weights": 2}, {"tracks": 0}, {"minutes": 0}, {"order": "odd"}):
+        with pytest.raises(InvalidArgument, match=f"{next(iter(wrong))} is"):
+            Wishes(**wrong)

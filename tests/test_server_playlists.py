@@ -70,6 +70,14 @@ def test_what_is_made_is_what_the_library_makes(client: httpx.Client, composed: 
     assert found["recipe"] == to_json(expected.recipe)
 
 
+def test_a_bound_by_default_does_not_stand_against_one_that_is_given(client: httpx.Client) -> None:
+    found = made(client, seeds=[{"track_id": 1}], limits={"max_length_s": 30})
+    assert found["items"]
+    assert found["limits"] == ["max_length_s"]
+    asked = {"seeds": [{"track_id": 1}], "limits": {"min_length_s": 30, "max_length_s": 20}}
+    assert "no length lies between" in client.post("/api/v1/playlists/make", json=asked).text
+
+
 def test_a_list_goes_on_and_is_put_in_order(client: httpx.Client) -> None:
     before = [1, 2, 12]
     answer = client.post(

@@ -385,8 +385,9 @@ class TestTheFileItself:
         path = copied(made, tmp_path, "flac")
         path.chmod(0o444)
         data = path.read_bytes()
-        with pytest.raises(UnwritableTags, match="read-only"):
+        with pytest.raises(UnwritableTags, match="read-only") as told:
             write_fields(path, ALL)
+        assert "make it writable" in told.value.advice
         assert path.read_bytes() == data
 
     def test_a_file_that_is_gone(self, tmp_path: Path) -> None:

@@ -9,12 +9,13 @@ from __future__ import annotations
 import os
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, nullcontext
-from typing import TYPE_CHECKING, Any, ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar, Literal
 
 from beets import ui
 from beets.dbcore import types
 from beets.plugins import BeetsPlugin
-from beets.ui import UserError
+from beets.ui import UserError  # type: ignore[attr-defined]  # not in its __all__
+from confuse import ConfigError
 
 from beetsplug.soundalike.options import (
     Commands,
@@ -40,6 +41,9 @@ if TYPE_CHECKING:
 
 # Of each list that could be long, so many lines; the library keeps all.
 _SHOWN = 20
+_MOVES: tuple[
+    Literal["item_moved", "item_copied", "item_linked", "item_hardlinked", "item_reflinked"], ...
+] = ("item_moved", "item_copied", "item_linked", "item_hardlinked", "item_reflinked")
 
 
 class SoundalikePlugin(BeetsPlugin):
@@ -63,8 +67,8 @@ class SoundalikePlugin(BeetsPlugin):
         self._removed: list[bytes] = []
         self.register_listener("import_task_files", self._note_imported)
         self.register_listener("import", self._analyse_imported)
-        for event in ("moved", "copied", "linked", "hardlinked", "reflinked"):
-            self.register_listener(f"item_{event}", self._note_move)
+        for event in _MOVES:
+            self.register_listener(event, self._note_move)
         self.register_listener("item_removed", self._note_removed)
         self.register_listener("cli_exit", self._follow)
 
@@ -155,6 +159,7 @@ class SoundalikePlugin(BeetsPlugin):
     def _similar(self, lib: BeetsLibrary, options: Any, query: list[str]) -> None:
         from soundalike.integrations.beets import similar_items
 
+        _check_file(options)
         seeds = _seeds(lib, query)
         with self._library() as library:
             found = similar_items(
@@ -169,22 +174,29 @@ class SoundalikePlugin(BeetsPlugin):
         self._put(found, options)
 
     def _playlist(self, lib: BeetsLibrary, options: Any, query: list[str]) -> None:
-        from soundalike.integrations.beets import PlaylistWishes, playlist_of
+        from soundalike.integrations.beets import playlist_of
+        from soundalike.recommend.wishes import Wishes
 
+        _check_file(options)
         seeds = _seeds(lib, query)
-        wishes = PlaylistWishes(
-            within=_items(lib, options.within),
-            without=_items(lib, options.without) if options.without else (),
+        wishes = Wishes(
             tracks=options.tracks,
             minutes=options.minutes,
             limits=limits_of(options),
-            other_albums=options.not_same_album,
             surprise=options.surprise,
             random_seed=options.seed,
             with_seeds=options.with_seeds,
         )
         with self._library() as library:
-            found = playlist_of(library, seeds, wishes, use_taste=not options.no_taste)
+            found = playlist_of(
+                library,
+                seeds,
+                wishes,
+                within=_items(lib, options.within),
+                without=_items(lib, options.without) if options.without else (),
+                other_albums=options.not_same_album,
+                use_taste=not options.no_taste,
+            )
         self._put(found, options)
 
     def _put(self, found: Sequence[Found], options: Any) -> None:
@@ -202,21 +214,23 @@ class SoundalikePlugin(BeetsPlugin):
             return
         items = [each.item for each in found]
         left_out = write_items(options.file, options.name, items, relative=options.relative)
-        for each in left_out:
-            self._log.warning("{}", f"not in {options.file}: {each.reason}")
+        for lost in left_out:
+            self._log.warning("{}", f"not in {options.file}: {lost.reason}")
         self._log.info("{}", f"{len(items) - len(left_out):,} tracks in {options.file}")
 
     # What happens in beets
 
     def _note_imported(self, session: ImportSession, task: ImportTask) -> None:
-        self._imported += [item.id for item in task.imported_items()]
+        self._imported += [item.id for item in task.imported_items() if item.id is not None]
 
     def _analyse_imported(self, lib: BeetsLibrary, paths: list[bytes]) -> None:
         """When all files are where they stay: analyse them together, in several processes."""
         ids, self._imported = self._imported, []
-        if not ids or not self.config["auto"].get(bool):
+        if not ids:
             return
         with self._no_harm("what was imported is not analysed"):
+            if not self.config["auto"].get(bool):
+                return
             items = [item for item in map(lib.get_item, dict.fromkeys(ids)) if item is not None]
             with self._library(create=True) as library:
                 self._follow_in(library)
@@ -253,7 +267,7 @@ class SoundalikePlugin(BeetsPlugin):
         later = "`beet soundalike scan` does it later"
         try:
             yield
-        except (SoundalikeError, UserError) as error:
+        except (SoundalikeError, UserError, ConfigError) as error:
             self._log.warning("{}", f"{what}: {error}. {later}")
         except Exception as error:
             self._log.warning("{}", f"{what}: {type(error).__name__}: {with_place(error)}. {later}")
@@ -277,7 +291,8 @@ class SoundalikePlugin(BeetsPlugin):
             for failure in done.report.failed
         ]
         reasons += [
-            f"{printable(item.path)}: there is no such file (`beet update` removes it from beets)"
+            f"{printable(os.fsdecode(item.path))}: there is no such file (`beet update` removes it "
+            f"from beets)"
             for item in done.gone
         ]
         for reason in reasons[:_SHOWN]:
@@ -324,8 +339,10 @@ class SoundalikePlugin(BeetsPlugin):
 
     def _place(self) -> str | None:
         """Where the library is; None for that of the command `soundalike`."""
-        is_named = self.config["library"].get() is not None
-        return self.config["library"].as_filename() if is_named else None
+        named = self.config["library"].get()
+        if named is None or (isinstance(named, str) and "://" in named):
+            return named
+        return self.config["library"].as_filename()
 
     def _is_there(self) -> bool:
         from soundalike.library.location import default_location
@@ -351,6 +368,16 @@ def _items(lib: BeetsLibrary, query: Sequence[str] | str) -> list[Item]:
         raise UserError("the beets library is empty: import music first, with `beet import FOLDER`")
     words = query if isinstance(query, str) else " ".join(query)
     raise UserError(f"no item matches {words!r}: `beet ls` shows what a query matches")
+
+
+def _check_file(options: Any) -> None:
+    """Before the work is done, whether a playlist can be written where it is to go."""
+    from soundalike.cli.params import check_output
+    from soundalike.playlists import format_of
+
+    if options.file is not None and not options.pretend:
+        format_of(options.file)
+        check_output(options.file, "a playlist")
 
 
 def _seeds(lib: BeetsLibrary, query: list[str]) -> list[Item]:

@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import optparse
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Any
 
 from beets import ui
-from beets.ui import UserError
+from beets.ui import UserError  # type: ignore[attr-defined]  # not in its __all__
 
-from soundalike.errors import SoundalikeError
+from soundalike.arguments import renamed
+from soundalike.errors import InvalidArgument, SoundalikeError
+from soundalike.times import parse_length
 
 if TYPE_CHECKING:
     from beets.library import Library as BeetsLibrary
@@ -28,6 +30,14 @@ __all__ = [
     "scan_options",
     "similar_options",
 ]
+
+# What the library calls some options; of the others, the names are the same.
+_ARGUMENTS = {
+    "k": "--limit",
+    "min_length_s": "--min-length",
+    "max_length_s": "--max-length",
+    "random_seed": "--seed",
+}
 
 
 class Commands(ui.Subcommand):
@@ -48,13 +58,16 @@ class Commands(ui.Subcommand):
             raise UserError(f"there is no `beet soundalike {name}`: it is one of {known}")
         command = self._commands[name]
         options, query = command.parse_args(rest)
-        options.run = command.func
+        _check(command.parser, options)
+        options.run, options.called = command.func, _called(command.parser)
         return options, query
 
     @staticmethod
     def _run(lib: BeetsLibrary, options: Any, query: list[str]) -> None:
         try:
             options.run(lib, options, query)
+        except InvalidArgument as error:
+            raise UserError(renamed(str(error), options.called)) from error
         except SoundalikeError as error:
             raise UserError(str(error)) from error
 
@@ -62,6 +75,29 @@ class Commands(ui.Subcommand):
         lines = ["Usage: beet soundalike COMMAND [ARGS...]", "", "Commands:"]
         lines += [f"  {name:<10} {each.help}" for name, each in self._commands.items()]
         ui.print_("\n".join([*lines, "", "`beet soundalike COMMAND --help` tells the options."]))
+
+
+def _called(parser: optparse.OptionParser) -> Mapping[str, str]:
+    """The options of a command, by what the library calls them."""
+    options = {option: each.dest for each in parser.option_list for option in each._long_opts}
+    special = {name: option for name, option in _ARGUMENTS.items() if option in options}
+    return special | {dest: option for option, dest in options.items() if dest is not None}
+
+
+def _check(parser: optparse.OptionParser, options: Any) -> None:
+    """Lengths as seconds; ends with a message where options make no sense together."""
+    for name in ("min_length", "max_length"):
+        text = getattr(options, name, None)
+        if text is not None:
+            try:
+                setattr(options, name, parse_length(text))
+            except ValueError as error:
+                parser.error(f"option --{name.replace('_', '-')}: {error}")
+    file = next((each for each in ("--out", "--playlist") if parser.has_option(each)), None)
+    if file is not None and options.file is None:
+        for option in ("--relative", "--name"):
+            if getattr(options, option[2:]):
+                parser.error(f"{option} needs {file} FILE")
 
 
 def command(
@@ -104,16 +140,17 @@ def scan_options(parser: ui.CommonOptionsParser) -> None:
 
 
 def similar_options(parser: ui.CommonOptionsParser) -> None:
+    from soundalike.library.limits import NO_LIMITS
+
     parser.add_option(
         "-l", "--limit", type=int, default=10, metavar="N", help="how many items (default: 10)"
     )
-    parser.set_defaults(min_length=None, max_length=None)
+    parser.set_defaults(min_length=None, max_length=None, limits_by_default=NO_LIMITS)
 
 
 def length_options(parser: ui.CommonOptionsParser) -> None:
     from soundalike.recommend.defaults import PLAYLIST_LIMITS, PLAYLIST_TRACKS
 
-    low, high = PLAYLIST_LIMITS.min_length_s, PLAYLIST_LIMITS.max_length_s
     for option, kind, metavar, text in (
         ("--tracks", int, "N", f"how many tracks (default: {PLAYLIST_TRACKS})"),
         ("--minutes", float, "N", "how long it is"),
@@ -133,11 +170,12 @@ def length_options(parser: ui.CommonOptionsParser) -> None:
     parser.add_option(
         "--with-seeds", action="store_true", default=False, help="put the items of QUERY first"
     )
-    for option, default, text in (
-        ("--min-length", low, "only tracks that last as long (default: 60)"),
-        ("--max-length", high, "only tracks that last no longer (default: 900)"),
+    for option, text in (
+        ("--min-length", "only tracks that last as long (default: 1:00; 0 for all)"),
+        ("--max-length", "only tracks that last no longer (default: 15:00; 24h for all)"),
     ):
-        parser.add_option(option, type=float, default=default, metavar="SECONDS", help=text)
+        parser.add_option(option, metavar="TIME", help=text)
+    parser.set_defaults(limits_by_default=PLAYLIST_LIMITS)
 
 
 def choice_options(parser: ui.CommonOptionsParser) -> None:
@@ -180,11 +218,11 @@ def playlist_options(option: str) -> Callable[[ui.CommonOptionsParser], None]:
 def limits_of(options: Any) -> Limits:
     """What the options say of how much of what may come."""
     from soundalike.library.limits import Limits
+    from soundalike.recommend.defaults import lengths
 
     return Limits(
         max_per_artist=options.max_per_artist,
         max_per_album=options.max_per_album,
         artist_gap=options.artist_gap,
-        min_length_s=options.min_length,
-        max_length_s=options.max_length,
+        **lengths(options.min_length, options.max_length, options.limits_by_default),
     )

@@ -18,7 +18,7 @@ from typing import BinaryIO
 
 from soundalike.audio.digest import packet_digest
 from soundalike.audio.tag_fields import Field, FieldFile, open_fields, raise_of_disk
-from soundalike.errors import UnreadableFile, UnwritableTags
+from soundalike.errors import ReadOnlyFile, UnreadableFile, UnwritableTags
 from soundalike.files import Stamp, content_digest, stamp_of, why
 from soundalike.partial import partial_file
 
@@ -103,7 +103,7 @@ def _replace(
     found = target.stat()
     if not found.st_mode & 0o222 or not os.access(target, os.W_OK):
         # The folder may allow to replace it; whoever made it read-only does not want that.
-        raise UnwritableTags(target, "the file is read-only")
+        raise ReadOnlyFile(target, "the file is read-only")
     old = open_fields(target)
     names = frozenset(changes)
     kept = old.rest(names)

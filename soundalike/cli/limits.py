@@ -3,16 +3,16 @@
 from __future__ import annotations
 
 import functools
-import re
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
 
-from soundalike.cli.params import to_time, to_weights
+from soundalike.cli.params import to_weights
 from soundalike.errors import InvalidArgument
 from soundalike.library.limits import NO_LIMITS, Filter, Limits, Years
-from soundalike.recommend.defaults import PLAYLIST_LIMITS
+from soundalike.recommend.defaults import PLAYLIST_LIMITS, lengths
+from soundalike.times import parse_length
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -30,14 +30,13 @@ __all__ = [
 
 Decorated = TypeVar("Decorated", bound=Callable[..., Any])
 
-_WITH_UNIT = re.compile(r"\s*(\d+(?:\.\d+)?)\s*(s|m|min|h)\s*", re.ASCII | re.IGNORECASE)
-_SECONDS = {"s": 1.0, "m": 60.0, "min": 60.0, "h": 3600.0}
-
 
 def to_length(text: str) -> float:
     """The type of an option such as ``--min-length 60s`` or ``1:00``: seconds."""
-    found = _WITH_UNIT.fullmatch(text)
-    return float(found[1]) * _SECONDS[found[2].lower()] if found else to_time(text)
+    try:
+        return parse_length(text)
+    except ValueError as error:
+        raise click.BadParameter(str(error)) from error
 
 
 def _to_years(text: str) -> Years:
@@ -153,18 +152,11 @@ def _limited(
         artist_gap: int | None = None,
         **extra: Any,
     ) -> Any:
-        low = defaults.min_length_s if min_length is None else min_length
-        high = defaults.max_length_s if max_length is None else max_length
-        # A bound by default does not stand against one that somebody gives.
-        if low is not None and high is not None and low > high:
-            low = low if min_length is not None else None
-            high = high if max_length is not None else None
         limits = Limits(
             max_per_artist=max_per_artist,
             max_per_album=max_per_album,
             artist_gap=artist_gap,
-            min_length_s=low,
-            max_length_s=high,
+            **lengths(min_length, max_length, defaults),
             only=Filter(folder, genre, year),
             never=Filter(not_folder, not_genre, not_year),
             versions=versions == "show",

@@ -6,7 +6,6 @@ from typing import TYPE_CHECKING
 
 import click
 
-from soundalike.cli.limits import only_playlist_options, playlist_limit_options, weight_options
 from soundalike.cli.missing import note_missing
 from soundalike.cli.output import print_json
 from soundalike.cli.params import (
@@ -17,7 +16,7 @@ from soundalike.cli.params import (
     model_option,
 )
 from soundalike.cli.playlist import PlaylistTarget, playlist_options
-from soundalike.cli.playlist_files import extend, length_options, order, refresh, surprise_options
+from soundalike.cli.playlist_files import extend, order, refresh
 from soundalike.cli.playlist_to import ServerTarget, chosen_target_options
 from soundalike.cli.progress import decoding
 from soundalike.cli.reasons import print_made
@@ -25,10 +24,10 @@ from soundalike.cli.rows import paths_option
 from soundalike.cli.seeds import seed_options, seed_words
 from soundalike.cli.taste_options import asked_taste, note_taste, taste_option
 from soundalike.cli.views import note_not_playlists, note_upgrade
+from soundalike.cli.wishes import wish_options
 
 if TYPE_CHECKING:
-    from soundalike.library import Limits
-    from soundalike.recommend.records import OrderName
+    from soundalike.recommend.wishes import Wishes
 
 __all__ = ["playlist"]
 
@@ -49,15 +48,8 @@ _EXAMPLES = (
 
 @click.command(cls=ExampleCommand, examples=_EXAMPLES)
 @seed_options
-@length_options
-@playlist_limit_options
-@only_playlist_options
-@weight_options
+@wish_options(with_seeds=True)
 @taste_option
-@surprise_options
-@click.option(
-    "--with-seeds", is_flag=True, help="Put the TRACKs themselves first; they count for the length."
-)
 @playlist_options
 @chosen_target_options
 @click.option("--name", metavar="TEXT", help="The name of the playlist, for players.")
@@ -68,17 +60,8 @@ _EXAMPLES = (
 def make(
     seeds: list[str],
     without: tuple[str, ...],
-    tracks: int | None,
-    minutes: float | None,
-    limits: Limits,
-    only_playlists: tuple[str, ...],
-    not_playlists: tuple[str, ...],
-    weights: dict[str, float] | None,
+    wishes: Wishes,
     use_taste: bool | None,
-    surprise: float,
-    seed: int,
-    order: OrderName,
-    with_seeds: bool,
     m3u: str | None,
     relative: bool,
     base: tuple[str, str] | None,
@@ -107,7 +90,7 @@ def make(
     `soundalike subsonic refresh` with those on servers.
     """
     from soundalike.library import Library
-    from soundalike.recommend.playlist import make_playlist
+    from soundalike.recommend.playlist import wished_playlist
     from soundalike.recommend.playlist_files import as_playlist
 
     target = PlaylistTarget(m3u, relative, as_json, base=base)
@@ -118,32 +101,23 @@ def make(
         Library(library, model=model, create=False) as opened,
         decoding(f"looking for what sounds like {seed_words(seeds)}"),
     ):
-        made = make_playlist(
+        made = wished_playlist(
             opened,
             seeds,
-            tracks=tracks,
-            minutes=minutes,
+            wishes,
             without=without,
-            limits=limits,
-            only_playlists=only_playlists,
-            not_playlists=not_playlists,
-            weights=weights,
-            surprise=surprise,
-            random_seed=seed,
-            order=order,
-            with_seeds=with_seeds,
             taste=asked_taste(opened, use_taste),
             among=server.playable(opened),
         )
         upgrade = opened.upgrade()
-        note_not_playlists(opened, not_playlists)
+        note_not_playlists(opened, wishes.not_playlists)
     note_upgrade(upgrade)
     for each in (*made.seeds, *made.without):
         note_missing(each.track)
     if as_json:
         print_json(made)
     elif not target.is_standard_output:
-        print_made(made, paths=paths, is_weighed=weights is not None)
+        print_made(made, paths=paths, is_weighed=wishes.weights is not None)
     if not as_json:
         note_taste(made.taste, use_taste, made.weights)
     target.put(as_playlist(made, name))

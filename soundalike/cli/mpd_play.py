@@ -7,11 +7,9 @@ from typing import TYPE_CHECKING, Any, Literal
 
 import click
 
-from soundalike.cli.limits import only_playlist_options, playlist_limit_options, weight_options
 from soundalike.cli.mpd_options import AskedMpd, mpd_options, note_gone
 from soundalike.cli.output import note, print_json
 from soundalike.cli.params import ExampleCommand, json_option, library_option, model_option
-from soundalike.cli.playlist_files import length_options, surprise_options
 from soundalike.cli.progress import decoding
 from soundalike.cli.reasons import print_made
 from soundalike.cli.rows import paths_option
@@ -19,13 +17,15 @@ from soundalike.cli.seeds import optional_seed_options, seed_words
 from soundalike.cli.similar import similar as similar_tracks
 from soundalike.cli.taste_options import asked_taste, note_taste, taste_option
 from soundalike.cli.views import note_not_playlists, note_upgrade
+from soundalike.cli.wishes import wish_options
+from soundalike.errors import InvalidArgument
 from soundalike.show.amounts import show_count
 
 if TYPE_CHECKING:
     from soundalike.integrations.mpd.connection import Mpd
     from soundalike.integrations.mpd.linked import Linked
-    from soundalike.library import Limits
-    from soundalike.recommend.records import OrderName
+    from soundalike.library import Library, Limits
+    from soundalike.recommend.wishes import Wishes
 
 __all__ = ["play", "similar"]
 
@@ -45,15 +45,8 @@ _WHERE = {"replace": "in the queue", "append": "behind the queue", "next": "next
 @optional_seed_options
 @click.option("--append", is_flag=True, help="Behind what is in the queue.")
 @click.option("--next", "is_next", is_flag=True, help="Next, before the rest of the queue.")
-@length_options
-@playlist_limit_options
-@only_playlist_options
-@weight_options
+@wish_options(with_seeds=True)
 @taste_option
-@surprise_options
-@click.option(
-    "--with-seeds", is_flag=True, help="Put the TRACKs themselves first; they count for the length."
-)
 @mpd_options
 @paths_option
 @model_option
@@ -64,17 +57,8 @@ def play(
     without: tuple[str, ...],
     append: bool,
     is_next: bool,
-    tracks: int | None,
-    minutes: float | None,
-    limits: Limits,
-    only_playlists: tuple[str, ...],
-    not_playlists: tuple[str, ...],
-    weights: dict[str, float] | None,
+    wishes: Wishes,
     use_taste: bool | None,
-    surprise: float,
-    seed: int,
-    order: OrderName,
-    with_seeds: bool,
     asked: AskedMpd,
     paths: bool,
     model: str | None,
@@ -91,11 +75,11 @@ def play(
     from soundalike.integrations.mpd.linked import playing_query
     from soundalike.integrations.mpd.queue import QUEUE_COMMANDS, put_in_queue
     from soundalike.library import Library
-    from soundalike.recommend.playlist import make_playlist
+    from soundalike.recommend.playlist import wished_playlist
 
     if append and is_next:
         raise click.UsageError("--append and --next contradict each other: give one of them")
-    if with_seeds and not seeds:
+    if wishes.with_seeds and not seeds:
         raise click.UsageError("--with-seeds needs a TRACK")
     how: Literal["replace", "append", "next"] = (
         "append" if append else "next" if is_next else "replace"
@@ -105,33 +89,27 @@ def play(
         asked.connect((*QUEUE_COMMANDS, "lsinfo", "stats")) as mpd,
     ):
         found = asked.linked(opened, mpd)
-        allowed = found.within(limits)
+        allowed = found.within(wishes.limits)
         if how != "replace":
-            allowed = _without_queue(allowed, found, mpd)
+            allowed = _without_queue(opened, allowed, found, mpd)
         queries: list[Any] = [*seeds]
         keeps = None
         if not seeds:
             song, query = playing_query(found, mpd)
             queries, keeps = [query], song.song_id
         with decoding(f"looking for what sounds like {seed_words([*map(str, queries)])}"):
-            made = make_playlist(
-                opened,
-                queries,
-                tracks=tracks,
-                minutes=minutes,
-                without=without,
-                limits=allowed,
-                only_playlists=only_playlists,
-                not_playlists=not_playlists,
-                weights=weights,
-                surprise=surprise,
-                random_seed=seed,
-                order=order,
-                with_seeds=with_seeds,
-                taste=asked_taste(opened, use_taste),
-            )
+            wishes = replace(wishes, limits=allowed)
+            taste = asked_taste(opened, use_taste)
+            try:
+                made = wished_playlist(opened, queries, wishes, without=without, taste=taste)
+            except InvalidArgument as error:
+                left = found.playable - (allowed.never.track_ids or frozenset())
+                if how == "replace" or len(left) > len(queries):
+                    raise
+                # What is left are TRACKs, which come with --with-seeds alone.
+                raise _nothing_to_add(mpd) from error
             upgrade = opened.upgrade()
-            note_not_playlists(opened, not_playlists)
+            note_not_playlists(opened, wishes.not_playlists)
         note_upgrade(upgrade)
         items = [each.track for each in made.items]
         lacking = [each for each in items if each.track_id not in found.uris]
@@ -140,7 +118,7 @@ def play(
     if as_json:
         print_json(made)
     else:
-        print_made(made, paths=paths, is_weighed=weights is not None)
+        print_made(made, paths=paths, is_weighed=wishes.weights is not None)
         note_taste(made.taste, use_taste, made.weights)
     note_gone([(each.name, "MPD does not have it") for each in lacking], "the queue")
     if put is None:
@@ -154,11 +132,23 @@ def play(
         note("MPD stops after each song: `mpc single off` lets it go on.")
 
 
-def _without_queue(limits: Limits, found: Linked, mpd: Mpd) -> Limits:
-    """Limits that leave out what the queue holds already."""
+def _without_queue(library: Library, limits: Limits, found: Linked, mpd: Mpd) -> Limits:
+    """Limits that leave out what the queue holds already, by whatever copy of it.
+
+    Raises
+    ------
+    InvalidArgument : that is everything.
+    """
     from soundalike.integrations.mpd.songs import queue
 
     ids = {found.track_ids[each.uri] for each in queue(mpd) if each.uri in found.track_ids}
+    if not limits.versions:
+        with library.view() as view:
+            rows = [row for each in ids if (row := view.index.row_of(each)) is not None]
+            same = [copy for copies in view.same_music(rows) for copy in copies]
+            ids.update(view.index.track_ids[same].tolist())
+    if ids >= found.playable:
+        raise _nothing_to_add(mpd)
     never = limits.never
     ids |= never.track_ids or frozenset()
     return replace(limits, never=replace(never, track_ids=frozenset(ids) or None))
@@ -189,3 +179,10 @@ def similar(asked: AskedMpd, **options: Any) -> None:
 
 
 similar.params.extend(each for each in similar_tracks.params if each.name != "seeds")
+
+
+def _nothing_to_add(mpd: Mpd) -> InvalidArgument:
+    return InvalidArgument(
+        f"{mpd.address.url}: nothing to add: the queue holds all that MPD has and that is "
+        f"analysed, but for TRACK"
+    )

@@ -8,6 +8,7 @@ from queue import SimpleQueue
 from typing import TYPE_CHECKING, Any
 
 import click
+from click.core import ParameterSource
 
 from soundalike.cli.completion import complete_track
 from soundalike.cli.limits import gap_limit_options, only_playlist_options, weight_options
@@ -39,6 +40,9 @@ if TYPE_CHECKING:
 __all__ = ["queue"]
 
 _AHEAD = 5
+_TYPED = ParameterSource.COMMANDLINE
+# All other options are the radio's.
+_OF_THE_LIST = ("host", "port", "music_directory", "model", "library", "as_json")
 
 
 @click.command(
@@ -114,8 +118,12 @@ def queue(
     stopped, a new radio begins to play; one that goes on from a state waits until you play.
     """
     if not radio:
-        if seeds or state is not None or clear or teach:
-            raise click.UsageError("TRACK, --state, --clear and --teach are for --radio: add it")
+        ctx = click.get_current_context()
+        for param in ctx.command.params:
+            name = str(param.name)
+            if name not in _OF_THE_LIST and ctx.get_parameter_source(name) == _TYPED:
+                called = "TRACK" if name == "seeds" else max(param.opts, key=len)
+                raise click.UsageError(f"{called} is for the radio: add --radio")
         _show(asked, model, library, as_json=as_json)
         return
     if as_json:

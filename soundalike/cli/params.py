@@ -15,6 +15,7 @@ import click
 from click.core import ParameterSource
 from click.shell_completion import CompletionItem
 
+from soundalike.arguments import renamed
 from soundalike.cli.output import echo
 from soundalike.errors import InvalidArgument, printable
 from soundalike.files import check_writable
@@ -159,13 +160,7 @@ def _with_options(message: str, params: Sequence[click.Parameter]) -> str:
     called = {name: option for name, option in _ARGUMENTS.items() if option in options}
     for option, param in options.items():
         called[str(param.name)] = called[option.lstrip("-").replace("-", "_")] = option
-    for name, option in called.items():
-        word = re.escape(name)
-        if "_" in name or "." in name:
-            message = re.sub(rf"(?<![\w./'\"-]){word}(?![\w/'\"-])", option, message)
-        else:  # a plain word is an argument only where the message is about it
-            message = re.sub(rf"^{word}(?= (is|holds)\b)", option, message)
-    return message
+    return renamed(message, called)
 
 
 def _print_help(ctx: click.Context, _param: click.Parameter, wanted: bool) -> None:

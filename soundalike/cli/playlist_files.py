@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING
 
 import click
 
 from soundalike.cli.completion import complete_track
-from soundalike.cli.limits import only_playlist_options, playlist_limit_options, weight_options
+from soundalike.cli.limits import weight_options
 from soundalike.cli.output import Column, note, print_json, print_table
 from soundalike.cli.params import ExampleCommand, json_option, library_option, model_option
 from soundalike.cli.playlist import PlaylistTarget, note_left_out, playlist_options
@@ -22,63 +21,16 @@ from soundalike.cli.reasons import list_columns, note_made, playlist_rows
 from soundalike.cli.rows import PATH_CELL, paths_option, track_cells, track_columns
 from soundalike.cli.taste_options import asked_taste, note_taste, taste_option
 from soundalike.cli.views import note_not_playlists, note_upgrade
+from soundalike.cli.wishes import wish_options
 from soundalike.errors import printable
 from soundalike.show.amounts import show_count
 from soundalike.show.documents import entry_name, order_document, refresh_document
 
 if TYPE_CHECKING:
-    from soundalike.library import Limits
-    from soundalike.recommend.records import OrderedPlaylist, OrderName, RefreshedPlaylist
+    from soundalike.recommend.records import OrderedPlaylist, RefreshedPlaylist
+    from soundalike.recommend.wishes import Wishes
 
-__all__ = ["extend", "length_options", "order", "refresh", "surprise_options"]
-
-Decorated = TypeVar("Decorated", bound=Callable[..., Any])
-
-
-def length_options(command: Decorated) -> Decorated:
-    """``--tracks`` and ``--minutes``."""
-    for decorate in (
-        click.option(
-            "--minutes",
-            type=float,
-            metavar="N",
-            help="As near to this length as can be. With --tracks, whichever comes first.",
-        ),
-        click.option("--tracks", type=int, metavar="N", help="How many tracks. Default: 25."),
-    ):
-        command = decorate(command)
-    return command
-
-
-def surprise_options(command: Decorated) -> Decorated:
-    """``--surprise``, ``--seed`` and ``--order``."""
-    for decorate in (
-        click.option(
-            "--order",
-            type=click.Choice(["smooth", "similar"]),
-            default="smooth",
-            show_default=True,
-            help="Each close to the next, or the nearest to TRACK first.",
-        ),
-        click.option(
-            "--seed",
-            type=int,
-            default=0,
-            show_default=True,
-            metavar="N",
-            help="Number of the draw of --surprise: the same one gives the same list.",
-        ),
-        click.option(
-            "--surprise",
-            type=float,
-            default=0.0,
-            metavar="0..1",
-            help="Draw among more than the nearest: with 1, among ten times as many.",
-        ),
-    ):
-        command = decorate(command)
-    return command
-
+__all__ = ["extend", "order", "refresh"]
 
 _file_argument = click.argument("file", type=click.Path(dir_okay=False), metavar="FILE")
 _in_place_option = click.option(
@@ -96,7 +48,6 @@ _in_place_option = click.option(
     ),
 )
 @_file_argument
-@length_options
 @click.option(
     "--also",
     multiple=True,
@@ -111,11 +62,8 @@ _in_place_option = click.option(
     shell_complete=complete_track,
     help="What the new tracks are to be unlike; may be given several times.",
 )
-@playlist_limit_options
-@only_playlist_options
-@weight_options
+@wish_options()
 @taste_option
-@surprise_options
 @_in_place_option
 @playlist_options
 @chosen_target_options
@@ -125,18 +73,10 @@ _in_place_option = click.option(
 @json_option
 def extend(
     file: str,
-    tracks: int | None,
-    minutes: float | None,
     also: tuple[str, ...],
     without: tuple[str, ...],
-    limits: Limits,
-    only_playlists: tuple[str, ...],
-    not_playlists: tuple[str, ...],
-    weights: dict[str, float] | None,
+    wishes: Wishes,
     use_taste: bool | None,
-    surprise: float,
-    seed: int,
-    order: OrderName,
     in_place: bool,
     m3u: str | None,
     relative: bool,
@@ -157,7 +97,7 @@ def extend(
     """
     from soundalike.library import Library
     from soundalike.playlists import read_playlist
-    from soundalike.recommend.playlist_files import extend_playlist, extended
+    from soundalike.recommend.playlist_files import extended, wished_extension
 
     target = _target(file, in_place, m3u, relative, as_json, base)
     server = ServerTarget(to, replace, library, all_tracks=all_tracks)
@@ -165,26 +105,18 @@ def extend(
         Library(library, model=model, create=False) as opened,
         decoding(f"looking for what goes on with {printable(file)}"),
     ):
-        made = extend_playlist(
+        made = wished_extension(
             opened,
             file,
-            tracks=tracks,
-            minutes=minutes,
+            wishes,
             also=also,
             without=without,
-            limits=limits,
-            only_playlists=only_playlists,
-            not_playlists=not_playlists,
-            weights=weights,
-            surprise=surprise,
-            random_seed=seed,
-            order=order,
             taste=asked_taste(opened, use_taste),
             base=base,
             among=server.playable(opened),
         )
         upgrade = opened.upgrade()
-        note_not_playlists(opened, not_playlists)
+        note_not_playlists(opened, wishes.not_playlists)
     note_upgrade(upgrade)
     if as_json:
         print_json(made)
@@ -195,7 +127,7 @@ def extend(
         if made.items:
             rows = playlist_rows(made, paths=paths, nearest=True)
             print_table(list_columns(paths=paths, nearest=True), rows)
-        note_made(made, is_weighed=weights is not None)
+        note_made(made, is_weighed=wishes.weights is not None)
     if not as_json:
         note_taste(made.taste, use_taste, made.weights)
     whole = extended(read_playlist(file, base=base), made)

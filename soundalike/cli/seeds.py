@@ -89,7 +89,7 @@ def _seed_options(command: Decorated, *, required: bool) -> Decorated:
             "seeds",
             nargs=-1,
             required=required,
-            metavar="TRACK...",
+            metavar="TRACK..." if required else "[TRACK...]",
             shell_complete=complete_track,
         ),
     ):

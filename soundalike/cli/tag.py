@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import click
 
@@ -38,6 +38,13 @@ _ALSO = {"genre": "GENRE", "bpm": "BPM", "key": "INITIALKEY"}
 _SHOWN = 3
 
 
+class _FieldName(click.Choice[str]):
+    """In any case; told as it is written."""
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> str:
+        return super().convert(str(value).upper(), param, ctx)
+
+
 @click.command(
     cls=ExampleCommand,
     examples=(
@@ -62,7 +69,7 @@ _SHOWN = 3
     "--field",
     "fields",
     multiple=True,
-    type=click.Choice(OWN_FIELDS, case_sensitive=False),
+    type=_FieldName(OWN_FIELDS),
     metavar="NAME",
     help="Only this field; may be given several times. Default: all of SOUNDALIKE_GENRE, "
     "SOUNDALIKE_GENRE_CONFIDENCE, SOUNDALIKE_WORDS, SOUNDALIKE_BPM, SOUNDALIKE_KEY and "

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from typing import TYPE_CHECKING
 
 from soundalike.cli.output import note
@@ -87,7 +88,7 @@ def set_words(analysis: Analysis) -> str:
     return f"{found} (too many genres to be sure)"
 
 
-def note_not_playlists(library: Library, files: Sequence[str]) -> None:
+def note_not_playlists(library: Library, files: Sequence[str | os.PathLike[str]]) -> None:
     """Say which playlists of ``--not-playlist`` take nothing away."""
     from soundalike.recommend.seeds import playlist_ids
 

@@ -16,9 +16,9 @@ from typing import TYPE_CHECKING
 from soundalike.errors import TrackNotFound
 from soundalike.library import Filter, Library, Limits, ScanProgress, ScanReport, Track
 from soundalike.playlists import LeftOut, Playlist, PlaylistEntry, write_playlist
-from soundalike.recommend.defaults import PLAYLIST_LIMITS
-from soundalike.recommend.playlist import make_playlist
+from soundalike.recommend.playlist import wished_playlist
 from soundalike.recommend.taste_use import taste_in_use
+from soundalike.recommend.wishes import Wishes
 from soundalike.show.amounts import show_count
 
 if TYPE_CHECKING:
@@ -33,7 +33,6 @@ __all__ = [
     "Change",
     "Found",
     "ItemScan",
-    "PlaylistWishes",
     "ScanPreview",
     "analysed_ids",
     "follow",
@@ -108,28 +107,6 @@ class Found:
 
     item: Item
     similarity: float | None
-
-
-@dataclass(frozen=True, eq=False)
-class PlaylistWishes:
-    """What a playlist is to be, beside its seeds; see ``recommend.playlist.make_playlist``.
-
-    Attributes
-    ----------
-    within : the items that may come.
-    without : items that it is to be unlike.
-    other_albums : whether no track of an album comes that a seed is of.
-    """
-
-    within: Sequence[Item]
-    without: Sequence[Item] = ()
-    tracks: int | None = None
-    minutes: float | None = None
-    limits: Limits = PLAYLIST_LIMITS
-    other_albums: bool = False
-    surprise: float = 0.0
-    random_seed: int = 0
-    with_seeds: bool = False
 
 
 def scan_items(
@@ -275,27 +252,34 @@ def similar_items(
 
 
 def playlist_of(
-    library: Library, seeds: Sequence[Item], wishes: PlaylistWishes, *, use_taste: bool = True
+    library: Library,
+    seeds: Sequence[Item],
+    wishes: Wishes,
+    *,
+    within: Sequence[Item],
+    without: Sequence[Item] = (),
+    other_albums: bool = False,
+    use_taste: bool = True,
 ) -> tuple[Found, ...]:
     """A playlist of items from some seeds, in the order in which it is to be heard.
+
+    Parameters
+    ----------
+    within, other_albums, use_taste : as for :func:`similar_items`.
+    without : items that it is to be unlike.
 
     Raises
     ------
     TrackNotFound, InvalidArgument : as :func:`similar_items`, or a wish that is out of range.
     """
     asked = analysed_ids(library, seeds)
-    candidates = _Candidates(library, wishes.within, asked, seeds if wishes.other_albums else ())
+    candidates = _Candidates(library, within, asked, seeds if other_albums else ())
     own = _tracks_of(library, seeds)
-    made = make_playlist(
+    made = wished_playlist(
         library,
         asked,
-        tracks=wishes.tracks,
-        minutes=wishes.minutes,
-        without=analysed_ids(library, wishes.without) if wishes.without else (),
-        limits=candidates.within(wishes.limits),
-        surprise=wishes.surprise,
-        random_seed=wishes.random_seed,
-        with_seeds=wishes.with_seeds,
+        replace(wishes, limits=candidates.within(wishes.limits)),
+        without=analysed_ids(library, without) if without else (),
         taste=_taste(library, use_taste),
     )
     by_seed = {own[item.id].track_id: item for item in reversed(seeds) if item.id in own}

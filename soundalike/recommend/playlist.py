@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from soundalike.errors import InvalidArgument
-from soundalike.library.checks import checked_taste, checked_weights
+from soundalike.library.checks import checked_taste
 from soundalike.library.copies import copies_of_row
 from soundalike.library.library import Library
 from soundalike.library.limits import Limits
@@ -34,7 +34,7 @@ from soundalike.similarity.distribution import DECIMALS
 from soundalike.similarity.select import COPY, VERSION, Selected, Selection
 from soundalike.similarity.taste import Taste
 
-__all__ = ["RECIPE_VERSION", "compose", "make_playlist"]
+__all__ = ["RECIPE_VERSION", "compose", "make_playlist", "wished_playlist"]
 
 RECIPE_VERSION = 1
 
@@ -82,20 +82,39 @@ def make_playlist(
     InvalidArgument : a value out of range, limits that contradict each other or leave nothing, or
         an empty library.
     """
-    taste = checked_taste(taste)
     wishes = Wishes(
         tracks=tracks,
         minutes=minutes,
         limits=limits,
         only_playlists=only_playlists,
         not_playlists=not_playlists,
-        weights=checked_weights(weights),
+        weights=weights,
         surprise=surprise,
         random_seed=random_seed,
         order=order,
         with_seeds=with_seeds,
-        taste=bool(taste),
     )
+    return wished_playlist(library, seeds, wishes, without=without, taste=taste, among=among)
+
+
+def wished_playlist(
+    library: Library,
+    seeds: Query | Sequence[Query],
+    wishes: Wishes,
+    *,
+    without: Query | Sequence[Query] = (),
+    taste: Taste | None = None,
+    among: Set[int] | None = None,
+) -> MadePlaylist:
+    """:func:`make_playlist` by a record of what is wished; raises as that does.
+
+    Parameters
+    ----------
+    wishes : whose ``taste`` is that a taste is given here.
+    among : as for :func:`make_playlist`.
+    """
+    taste = checked_taste(taste)
+    wishes = replace(wishes, taste=bool(taste))
     check_library(library)
     found = hear_seeds(library, seeds, name="seeds")
     away = hear_seeds(library, without, name="without")

@@ -46,6 +46,7 @@ __all__ = [
     "order_playlist",
     "playlist_of",
     "refresh_playlist",
+    "wished_extension",
 ]
 
 StrPath = str | os.PathLike[str]
@@ -127,19 +128,42 @@ def extend_playlist(
     TrackNotFound : none of its tracks is in the library.
     Others as ``make_playlist``.
     """
-    taste = checked_taste(taste)
     wishes = Wishes(
         tracks=tracks,
         minutes=minutes,
         limits=limits,
         only_playlists=only_playlists,
         not_playlists=not_playlists,
-        weights=checked_weights(weights),
+        weights=weights,
         surprise=surprise,
         random_seed=random_seed,
         order=order,
-        taste=bool(taste),
     )
+    return wished_extension(
+        library, file, wishes, also=also, without=without, taste=taste, base=base, among=among
+    )
+
+
+def wished_extension(
+    library: Library,
+    file: StrPath | Playlist,
+    wishes: Wishes,
+    *,
+    also: Query | Sequence[Query] = (),
+    without: Query | Sequence[Query] = (),
+    taste: Taste | None = None,
+    base: BasePair | None = None,
+    among: Set[int] | None = None,
+) -> MadePlaylist:
+    """:func:`extend_playlist` by a record of what is wished; raises as that does.
+
+    Parameters
+    ----------
+    wishes : whose ``taste`` is that a taste is given here. Its seeds stand in the playlist already,
+        so that ``with_seeds`` says nothing.
+    """
+    taste = checked_taste(taste)
+    wishes = replace(wishes, taste=bool(taste), with_seeds=False)
     check_library(library)
     content = _content(library, file, base)
     more = hear_seeds(library, also, name="also")

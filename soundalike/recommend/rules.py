@@ -10,6 +10,7 @@ from soundalike.errors import InvalidArgument
 from soundalike.library.library import Library
 from soundalike.library.limits import Limits
 from soundalike.recommend.seeds import playlist_ids
+from soundalike.similarity.rules import rule_words
 from soundalike.similarity.select import Barred
 
 __all__ = [
@@ -97,5 +98,5 @@ def check_no_counts(limits: Limits, what: str) -> None:
 def taken_words(barred: Barred) -> str:
     """`` (length takes 12, genre takes 3)``, the most first; empty where nothing is barred."""
     takes = sorted(barred.counts.items(), key=lambda each: -each[1])
-    words = ", ".join(f"{name} takes {count:,}" for name, count in takes if count)
+    words = ", ".join(f"{rule_words(name)} takes {count:,}" for name, count in takes if count)
     return f" ({words})" if words else ""

@@ -1,4 +1,5 @@
-"""What somebody wishes of a playlist, as values and as the JSON of a recipe."""
+"""What somebody wishes of a playlist: one record for the command line, the server and Python, which
+is also the JSON of a recipe."""
 
 from __future__ import annotations
 
@@ -9,6 +10,7 @@ from typing import Any, get_args
 
 from soundalike.arguments import number, whole_number
 from soundalike.errors import InvalidArgument
+from soundalike.library.checks import checked_weights
 from soundalike.library.limits import Filter, Limits, Years
 from soundalike.recommend.defaults import PLAYLIST_LIMITS, PLAYLIST_TRACKS
 from soundalike.recommend.records import OrderName
@@ -60,7 +62,7 @@ class Wishes:
         if self.minutes is not None:
             object.__setattr__(self, "minutes", number("minutes", self.minutes, least=0))
             if not self.minutes:
-                raise InvalidArgument("minutes is 0: it must be more")
+                raise InvalidArgument("minutes is 0: it must be more than 0")
         elif self.tracks is None:
             object.__setattr__(self, "tracks", PLAYLIST_TRACKS)
         if not isinstance(self.limits, Limits):
@@ -71,6 +73,7 @@ class Wishes:
                 raise InvalidArgument(f"{name} is {files!r}: give a list of files")
             absolute = tuple(os.path.abspath(os.path.expanduser(os.fspath(f))) for f in files)
             object.__setattr__(self, name, absolute)
+        object.__setattr__(self, "weights", checked_weights(self.weights))
         object.__setattr__(self, "surprise", number("surprise", self.surprise, least=0, most=1))
         whole_number("random_seed", self.random_seed, least=0)
         if not isinstance(self.taste, bool):

@@ -7,13 +7,14 @@ that is not in the library.
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import Annotated, Any
 
 from pydantic import BaseModel, ConfigDict, Field, FiniteFloat, model_validator
 
 from soundalike.library.limits import Filter, Limits, Years
 from soundalike.library.snapshot import Query
-from soundalike.recommend.defaults import PLAYLIST_LIMITS
+from soundalike.recommend.defaults import PLAYLIST_LIMITS, lengths
 from soundalike.server.service import Service
 
 __all__ = [
@@ -134,7 +135,9 @@ class LimitsBody(Body):
 
     def playlist_limits(self) -> Limits:
         """As :meth:`limits`, on top of what playlists and radio have by default."""
-        return self.limits(PLAYLIST_LIMITS)
+        return self.limits(
+            replace(PLAYLIST_LIMITS, **lengths(self.min_length_s, self.max_length_s))
+        )
 
 
 def query_of(service: Service, seed: SeedBody) -> Query:

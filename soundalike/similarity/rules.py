@@ -11,10 +11,20 @@ from numpy.typing import NDArray
 from soundalike.arguments import whole_number
 from soundalike.errors import InvalidArgument
 
-__all__ = ["AlbumRule", "ArtistRule", "ArtistsOf"]
+__all__ = ["AlbumRule", "ArtistRule", "ArtistsOf", "rule_words"]
 
 ArtistsOf = Callable[[Sequence[int]], Sequence[Collection[Hashable]]]
 """The artists of each of some rows; none for an unknown one."""
+
+
+def rule_words(name: str) -> str:
+    """What a rule is called in a sentence; that on single tracks is a list that somebody chose,
+    such as a playlist, or what a player has.
+
+    >>> rule_words("track")
+    'choice of tracks'
+    """
+    return "choice of tracks" if name == "track" else name
 
 
 class ArtistRule:

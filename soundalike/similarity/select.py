@@ -20,7 +20,7 @@ from soundalike.arguments import whole_number
 from soundalike.errors import InvalidArgument
 from soundalike.similarity.best import best_first
 from soundalike.similarity.distribution import DECIMALS
-from soundalike.similarity.rules import AlbumRule, ArtistRule, ArtistsOf
+from soundalike.similarity.rules import AlbumRule, ArtistRule, ArtistsOf, rule_words
 
 if TYPE_CHECKING:
     from soundalike.similarity.codes import Estimates
@@ -423,8 +423,8 @@ class _Walk:
         counts |= {name: count for name, count in by_itself.items() if count}
         most = sorted(counts.items(), key=lambda each: -each[1])
         n = int(np.count_nonzero(self.candidates))
-        takes = ", ".join(f"{name} takes {count:,}" for name, count in most)
+        takes = ", ".join(f"{rule_words(name)} takes {count:,}" for name, count in most)
         return (
             f"the limits leave nothing of {n:,} tracks: {takes}. Loosen the limit on "
-            f"{most[0][0]} first"
+            f"{rule_words(most[0][0])} first"
         )

@@ -27,6 +27,7 @@ __all__ = [
     "NOT_FOUND",
     "PASSWORD_VARIABLE",
     "QUEUE_IS_FULL",
+    "SYSTEM",
     "UNKNOWN",
     "Ask",
     "Mpd",
@@ -38,6 +39,7 @@ PASSWORD_VARIABLE = "SOUNDALIKE_MPD_PASSWORD"
 _WRONG_PASSWORD, _FORBIDDEN, UNKNOWN = 3, 4, 5
 NOT_FOUND: Final = 50
 QUEUE_IS_FULL: Final = 51
+SYSTEM: Final = 52
 
 # What mounts has came with this.
 _LEAST = (0, 19)
@@ -290,8 +292,9 @@ class Mpd(Closing):
         except UnicodeDecodeError as error:
             self.close()
             raise ServerError(
-                f"{url}: the answer to {command} is no UTF-8: check filesystem_charset in MPD's "
-                f"configuration"
+                f'{url}: the answer to {command} is no UTF-8: set filesystem_charset "UTF-8" in '
+                f"MPD's configuration, restart it, and let it look through its music again (mpc "
+                f"rescan)"
             ) from error
         except (mpd.MPDError, OSError, ValueError) as error:
             self.close()

@@ -39,6 +39,7 @@ class Moment:
     crossfade_s : how long before its end MPD goes on to the next.
     length, version : of the queue; the version changes with it.
     is_random : whether the order of the queue says nothing.
+    error : what MPD says went wrong, such as with the song at which it stopped.
     """
 
     at_s: float
@@ -52,6 +53,7 @@ class Moment:
     length: int = 0
     version: int = 0
     is_random: bool = False
+    error: str | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -10,7 +10,7 @@ from typing import Any, Final, Literal
 
 from soundalike.errors import InvalidArgument, LibraryError, ServerAway, ServerError
 from soundalike.integrations.mpd.address import Address
-from soundalike.integrations.mpd.connection import QUEUE_IS_FULL, Mpd
+from soundalike.integrations.mpd.connection import NOT_FOUND, QUEUE_IS_FULL, SYSTEM, Mpd
 from soundalike.integrations.mpd.linked import Linked, linked
 from soundalike.integrations.mpd.listening import Listening, Moment, Opinion
 from soundalike.integrations.mpd.queue import QUEUE_COMMANDS, add_songs, remove
@@ -200,6 +200,7 @@ class MpdRadio:
         if self._was_playing and now.state == "stop" and now.song_id is None:
             # What was lost while it played has run out of songs.
             self._starts |= self._is_new
+        stopped_at_error = self._was_playing and now.state == "stop" and now.error is not None
         self._is_new, self._was_playing = False, now.state == "play"
         # Somebody plays, or has paused it: whether it is to play is theirs to say from now on.
         self._starts &= now.state == "stop"
@@ -207,6 +208,8 @@ class MpdRadio:
         if now.uri is not None and now.state != "stop":
             self._heard.add(now.uri)
         self._pass(now)
+        if stopped_at_error:
+            self._go_past(now.error or "")
         if opinion is not None:
             self._learn(opinion)
             # Who hears a song to its end, and nothing after it, has run out of songs.
@@ -224,6 +227,9 @@ class MpdRadio:
         if track_id is None:
             return  # no track of the library
         is_liked = opinion.kind == "finished"
+        if not is_liked and not self._is_readable(opinion.uri):
+            self._tell(f"left out: {opinion.uri}: MPD cannot play it")
+            return  # it was MPD that left it
         told: tuple[Literal["like", "skip"], int] = ("like" if is_liked else "skip", track_id)
         try:
             state = self._with(self._state, [told])
@@ -251,6 +257,17 @@ class MpdRadio:
             except LibraryError as error:
                 self._tell(f"not noted for your taste: {error}")
 
+    def _is_readable(self, uri: str) -> bool:
+        """Whether the file of a song is there: what MPD cannot open, it passes over."""
+        with self._connection() as mpd:
+            try:
+                mpd.ask("readcomments", uri)
+            except ServerError as error:
+                if error.code is None:
+                    raise
+                return error.code not in (NOT_FOUND, SYSTEM)
+        return True
+
     def _with(self, state: Mapping[str, Any], told: Sequence[tuple[str, int]]) -> Mapping[str, Any]:
         """A state that has been told some opinions."""
         for kind, track_id in told:
@@ -272,6 +289,28 @@ class MpdRadio:
         for first in self._ahead[:1]:
             self._state = self._with(first.before, self._told[first.told :])
         self._ahead.clear()
+
+    def _go_past(self, error: str) -> None:
+        """MPD has stopped at a song that it cannot play, such as one whose file was deleted: take
+        it out of the queue and play the next. Where the outputs fail, it stays stopped."""
+        with self._connection() as mpd:
+            there = [(song.uri, song.song_id) for song in queue(mpd) if song.song_id is not None]
+            named = [each for each in there if f"/{each[0]}" in error]
+            if not named:
+                return
+            bad = max(named, key=lambda each: len(each[0]))
+            for uri, song_id in there[there.index(bad) :]:
+                try:
+                    if (uri, song_id) != bad:
+                        mpd.ask("playid", song_id)
+                        return
+                except ServerError as refused:
+                    if refused.code is None:
+                        raise
+                self._tell(f"left out: {uri}: MPD cannot play it")
+                remove(mpd, [song_id])
+        # The next one is still to be found.
+        self._starts = True
 
     # What follows
 

@@ -74,6 +74,7 @@ def look(mpd: Mpd) -> Moment:
         length=_whole(status.get("playlistlength")) or 0,
         version=_whole(status.get("playlist")) or 0,
         is_random=status.get("random") == "1",
+        error=status.get("error"),
     )
 
 

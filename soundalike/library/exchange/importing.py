@@ -31,7 +31,7 @@ from soundalike.library.scan.walk import FoundFile
 from soundalike.library.storage.database import Database
 from soundalike.library.storage.encoding import EncodedAnalysis, decode
 from soundalike.library.storage.schema import analyses, contents, is_fast, tracks
-from soundalike.models import ModelInfo
+from soundalike.models import ModelInfo, installed_models
 from soundalike.remote import check_url
 from soundalike.urls import url_of
 from soundalike.workers.jobs import Facts
@@ -106,10 +106,12 @@ class _Checked:
 
 def _check_model(header: Header, model: ModelInfo, where: str) -> None:
     if header.model_id != model.id:
+        known = {each.id for each in installed_models()}
+        first = "" if header.model_id in known else "install that model (soundalike models) and "
         raise ModelMismatch(
             f"{where}: its analyses are by {header.model_id}, this library's by {model.id}: they "
-            f"cannot be compared. Export them with {model.id}, or import them into a library "
-            f"of their own (--library FILE --model {header.model_id})"
+            f"cannot be compared. Export them with {model.id}, or {first}import them into a "
+            f"library of their own (--library FILE --model {header.model_id})"
         )
     facets = model.facets.to_json() if model.facets else None
     mine = (tuple(model.labels), model.embedding_dim, facets, model.words.to_json() or None)

@@ -14,15 +14,16 @@ from soundalike.library.records import Track
 from soundalike.library.similar_records import TasteUse
 from soundalike.playlists import render_playlist
 from soundalike.playlists.folder import KeptPlaylist, file_name_for
-from soundalike.recommend.playlist import make_playlist
+from soundalike.recommend.playlist import wished_playlist
 from soundalike.recommend.playlist_files import (
-    extend_playlist,
     order_playlist,
     playlist_of,
     refresh_playlist,
+    wished_extension,
 )
 from soundalike.recommend.recipes import check_recipe
 from soundalike.recommend.records import MadePlaylist, OrderName
+from soundalike.recommend.wishes import Wishes
 from soundalike.server.answers import Answer, download
 from soundalike.server.requests import (
     Body,
@@ -62,7 +63,7 @@ _MEDIA_TYPES = {
 }
 
 
-class _Wishes(Body):
+class _WishesBody(Body):
     without: SeedList = Field([], description="What the tracks are to be unlike.")
     tracks: int | None = Field(
         None, ge=1, le=10_000, description="How many; 25 where no minutes are given either."
@@ -79,27 +80,28 @@ class _Wishes(Body):
     order: OrderName = Field("smooth", description="Each like the next, or the nearest first.")
     use_taste: UseTaste = True
 
-    def wishes(self) -> dict[str, Any]:
-        """As ``make_playlist`` takes them."""
-        return {
-            "tracks": self.tracks,
-            "minutes": self.minutes,
-            "limits": self.limits.playlist_limits(),
-            "weights": self.weights,
-            "surprise": self.surprise,
-            "random_seed": self.random_seed,
-            "order": self.order,
-        }
+    def wishes(self, *, with_seeds: bool = False) -> Wishes:
+        """Raises ``InvalidArgument`` for what contradicts itself."""
+        return Wishes(
+            tracks=self.tracks,
+            minutes=self.minutes,
+            limits=self.limits.playlist_limits(),
+            weights=self.weights,
+            surprise=self.surprise,
+            random_seed=self.random_seed,
+            order=self.order,
+            with_seeds=with_seeds,
+        )
 
 
-class MakeBody(_Wishes):
+class MakeBody(_WishesBody):
     """What a playlist is to be like."""
 
     seeds: SeedList = Field(min_length=1)
     with_seeds: bool = Field(False, description="Whether the seeds come first.")
 
 
-class ExtendBody(_Wishes):
+class ExtendBody(_WishesBody):
     """What is to be gone on with, and how; the length is that of what is added."""
 
     track_ids: TrackIds = Field(min_length=1)
@@ -213,13 +215,12 @@ def make(asked: Asked, body: MakeBody) -> Any:
     Nothing is kept: `PUT /playlists/{name}` keeps it, with its recipe. What was made with an upload
     has no recipe, since that cannot be made again.
     """
-    made = make_playlist(
+    made = wished_playlist(
         asked.library,
         queries_of(asked, body.seeds),
+        body.wishes(with_seeds=body.with_seeds),
         without=queries_of(asked, body.without),
-        with_seeds=body.with_seeds,
         taste=asked.taste(body.use_taste),
-        **body.wishes(),
     )
     return Answer(_told(made, [*body.seeds, *body.without]))
 
@@ -231,13 +232,13 @@ def extend(asked: Asked, body: ExtendBody) -> Any:
     Its tracks are what the new ones are like; they count for the limits on artists and albums, none
     of them comes twice, and the order goes on from the last.
     """
-    made = extend_playlist(
+    made = wished_extension(
         asked.library,
         playlist_of(asked.library, body.track_ids),
+        body.wishes(),
         also=queries_of(asked, body.also),
         without=queries_of(asked, body.without),
         taste=asked.taste(body.use_taste),
-        **body.wishes(),
     )
     return Answer(_told(made, [*body.also, *body.without]))
 
