@@ -54,7 +54,6 @@ def track(page: Page) -> None:
 def phone(page: Page) -> None:
     """What sounds like a track, on a phone."""
     track(page)
-    page.evaluate("document.querySelector('.similar').scrollIntoView()")
 
 
 def map_(page: Page) -> None:
