@@ -10,9 +10,9 @@ STAMP  := $(VENV)/.installed
 # yamnet.tflite, so that YAMNet is among the systems.
 PACKAGES ?= more-validate held-out
 
-# What is run on PostgreSQL as well. What starts programs of its own, and draws or trains, says nothing new there.
+# What is run on PostgreSQL as well; postgresql_commands has the processes. What draws or trains says nothing new there.
 LIBRARY_TESTS := $(addprefix tests/test_,$(addsuffix .py,$(strip \
-	postgresql postgresql_servers forget judgements library library_facets library_index library_view limits linking listens \
+	postgresql postgresql_commands postgresql_servers forget judgements library library_facets library_index library_view limits linking listens \
 	listing matching pieces places playlist_entries scan scan_fast scan_folders scan_property scan_tags \
 	taste_lists upgrade upgrade_property)))
 
