@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 import functools
+import subprocess
+import sys
+from pathlib import Path
 
 import numpy as np
 import pytest
-from audio_files import chord
+from audio_files import chord, write_audio
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from memory import PEAK_CODE, needs_peaks
 
 from soundalike.analysis import Analysis
 from soundalike.analyzer import Analyzer
@@ -75,3 +79,35 @@ def _default() -> tuple[Analyzer, Analysis]:
     """The default, and what it says of the music as it is."""
     default = Analyzer()
     return default, default.from_waveform(music(), RATE)
+
+
+LONG = (
+    PEAK_CODE
+    + """
+import sys
+from soundalike import Analyzer
+analyzer = Analyzer()
+analyzer.from_file(sys.argv[1])
+before = peak_bytes()
+print(analyzer.from_file(sys.argv[2]).duration_s, peak_bytes() - before)
+"""
+)
+
+
+@needs_peaks
+@pytest.mark.slow
+def test_an_hour_after_a_minute_takes_little_memory(tmp_path: Path) -> None:
+    """What the shorter track has freed is used again: else this takes 0.4 GB more."""
+    noise = np.random.default_rng(1).normal(size=(2, 60 * 44_100)) * 0.1
+    short = write_audio(tmp_path / "minute.mp3", noise.astype(np.float32), 44_100, "mp3-cbr")
+    hour = tmp_path / "hour.mp3"
+    hour.write_bytes(short.read_bytes() * 60)
+    result = subprocess.run(
+        [sys.executable, "-c", LONG, str(short), str(hour)],
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    duration_s, grown_bytes = map(float, result.stdout.split())
+    assert duration_s > 3_600.0
+    assert grown_bytes < 200e6

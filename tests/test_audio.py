@@ -36,6 +36,7 @@ from audio_files import (
 )
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
+from memory import PEAK_CODE, needs_peaks
 
 from soundalike.audio import Audio, AudioReader, load_audio, mixing, probe, read_tags
 from soundalike.audio import source as source_module
@@ -373,21 +374,23 @@ def test_an_end_beyond_the_end_is_said(tmp_path: Path) -> None:
 # -- long and short --------------------------------------------------------------------------------
 
 
-LONG = """
-import resource, sys
+LONG = (
+    PEAK_CODE
+    + """
+import sys
 from soundalike.audio import AudioReader
 with AudioReader(sys.argv[1]) as reader:
     next(iter(reader))
-before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+before = peak_bytes()
 with AudioReader(sys.argv[1]) as reader:
     n_samples = sum(len(block) for block in reader)
     assert reader.notes == [], reader.notes
-unit = 1 if sys.platform == "darwin" else 1024
-print(n_samples, (resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before) * unit)
+print(n_samples, peak_bytes() - before)
 """
+)
 
 
-@needs_posix
+@needs_peaks
 @pytest.mark.slow
 def test_three_hours_take_bounded_memory(tmp_path: Path) -> None:
     rate, n_seconds = 8_000, 3 * 3600

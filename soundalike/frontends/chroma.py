@@ -21,6 +21,7 @@ from numpy.typing import NDArray
 
 from soundalike.frontends.dsp import magnitude_frames, smooth_length
 from soundalike.frontends.framed import FramedStream, check_rate
+from soundalike.frontends.gathered import Gathered
 from soundalike.frontends.log_mel import EXCERPT_S
 from soundalike.threads import one_blas_thread
 
@@ -69,14 +70,13 @@ class ChromaStream(FramedStream):
         n_fft = max(2, smooth_length(_WINDOW_S * check_rate(sample_rate), _WINDOW_TOLERANCE))
         super().__init__(sample_rate, n_fft, FRAME_RATE, _BATCH)
         self._pitches = _pitch_filters(sample_rate / n_fft, n_fft // 2 + 1)
-        self._fine: list[FloatArray] = []
-        self._levels: list[FloatArray] = []
+        self._fine, self._levels = Gathered(), Gathered()
 
     def _make(self, samples: FloatArray, starts: NDArray[np.int64]) -> None:
         magnitudes = magnitude_frames(samples, starts, self._n_fft, len(self._pitches))
-        self._levels.append(magnitudes.mean(axis=1))
+        self._levels.add(magnitudes.mean(axis=1))
         with one_blas_thread():
-            self._fine.append(_standing_out(magnitudes) @ self._pitches)
+            self._fine.add(_standing_out(magnitudes) @ self._pitches)
 
     def finish(self) -> FloatArray:
         """The chroma of all that was pushed: float32 (N_BINS, n_frames), 0 or more.
@@ -90,8 +90,8 @@ class ChromaStream(FramedStream):
         InvalidArgument : nothing was pushed.
         """
         n_frames = self._finished()
-        levels = np.concatenate(self._levels)[:n_frames]
-        fine = np.concatenate(self._fine)[:n_frames] * _sounding(levels)[:, None]
+        levels = self._levels.take()[:n_frames]
+        fine = self._fine.take()[:n_frames] * _sounding(levels)[:, None]
         fine = fine.reshape(n_frames, 2, _N_FINE)
         return np.ascontiguousarray(_tuned(fine).reshape(n_frames, N_BINS).T)
 

@@ -32,6 +32,7 @@ from soundalike.frontends.dsp import (
     power_to_db,
     smooth_length,
 )
+from soundalike.frontends.gathered import Gathered
 from soundalike.frontends.silence import SoundFinder
 
 __all__ = [
@@ -112,7 +113,7 @@ class LogMelStream:
         self._n_bins = min(self._n_fft // 2, math.ceil(SAMPLE_RATE / 2 / bin_hz)) + 1
         filterbank = mel_filterbank(sample_rate, self._n_fft, n_mels)[:, : self._n_bins]
         self._bands = banded(filterbank)
-        self._mel_power: list[FloatArray] = []
+        self._mel_power = Gathered()
         self._n_frames = 0
         # Zeros stand in for what lies before the first sample.
         self._tail: FloatArray = np.zeros(self._n_fft // 2, np.float32)
@@ -147,7 +148,7 @@ class LogMelStream:
         batch = max(1, BATCH_SAMPLES // self._n_fft)
         for i in range(0, starts.size, batch):
             power = power_frames(buffer, starts[i : i + batch], self._n_fft, self._n_bins)
-            self._mel_power.append(mel_power(power, self._bands))
+            self._mel_power.add(mel_power(power, self._bands))
         self._n_frames += starts.size
         next_start = round((self._n_frames + 0.5) * self._hop) - self._n_fft // 2
         keep = min(max(next_start - self._tail_start, 0), buffer.size)
@@ -165,11 +166,8 @@ class LogMelStream:
             raise InvalidArgument("there are no samples")
         n_frames = max(1, int(self.n_samples / self._hop))
         self._transform(np.pad(self._tail, (0, self._n_fft)))
-        # Of a track of hours, each copy that is kept longer than needed is 25 MB an hour.
-        parts, self._mel_power = self._mel_power, []
-        power = [np.concatenate(parts)[:n_frames]]
-        parts.clear()
-        return np.ascontiguousarray(power_to_db(power.pop(), top_db=top_db).T)
+        power = self._mel_power.take()[:n_frames]
+        return np.ascontiguousarray(power_to_db(power, top_db=top_db).T)
 
 
 def log_mel(

@@ -18,6 +18,7 @@ from numpy.typing import NDArray
 
 from soundalike.frontends.dsp import banded, mel_filterbank, mel_power, power_frames, smooth_length
 from soundalike.frontends.framed import FramedStream, check_rate
+from soundalike.frontends.gathered import Gathered
 from soundalike.frontends.log_mel import FRAME_S
 
 __all__ = ["FRAME_RATE", "N_BANDS", "OnsetStream"]
@@ -60,11 +61,11 @@ class OnsetStream(FramedStream):
         self._n_bins = min(n_fft // 2, math.ceil(_TOP_HZ * n_fft / sample_rate)) + 1
         filterbank = mel_filterbank(sample_rate, n_fft, N_BANDS, _TOP_HZ)[:, : self._n_bins]
         self._bands = banded(filterbank)
-        self._power: list[FloatArray] = []
+        self._power = Gathered()
 
     def _make(self, samples: FloatArray, starts: NDArray[np.int64]) -> None:
         power = power_frames(samples, starts, self._n_fft, self._n_bins)
-        self._power.append(mel_power(power, self._bands))
+        self._power.add(mel_power(power, self._bands))
 
     def finish(self) -> FloatArray:
         """The onset strength of all that was pushed: float32 (N_BANDS, n_frames), 0 or more.
@@ -77,8 +78,7 @@ class OnsetStream(FramedStream):
         InvalidArgument : nothing was pushed.
         """
         n_frames = self._finished()
-        power = np.concatenate(self._power)[:n_frames]
-        self._power.clear()
+        power = self._power.take()[:n_frames]
         return np.ascontiguousarray(_onset_strength(power).T)
 
 

@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 
 from soundalike.errors import InvalidArgument
 from soundalike.frontends.dsp import check_sample_rate, check_waveform
+from soundalike.frontends.gathered import Gathered
 from soundalike.frontends.log_mel import Excerpts
 from soundalike.frontends.silence import SoundFinder
 
@@ -55,7 +56,7 @@ class ResampledStream(ABC):
         self.n_samples = 0
         self._sound = SoundFinder(sample_rate)
         self._resampler = Resampler(sample_rate, SAMPLE_RATE)
-        self._frames: list[FloatArray] = []
+        self._frames = Gathered()
         self._n_resampled = 0
         self._tail: FloatArray = np.zeros(self.window // 2 if self.centred else 0, np.float32)
 
@@ -86,7 +87,7 @@ class ResampledStream(ABC):
         n_frames = max(0, (buffer.size - self.window) // self.hop_length + 1)
         starts = np.arange(n_frames, dtype=np.int64) * self.hop_length
         for i in range(0, n_frames, _BATCH):
-            self._frames.append(self._spectra(buffer, starts[i : i + _BATCH]))
+            self._frames.add(self._spectra(buffer, starts[i : i + _BATCH]))
         self._tail = buffer[n_frames * self.hop_length :].copy()
 
     def finish(self) -> FloatArray:
@@ -103,7 +104,7 @@ class ResampledStream(ABC):
         missing = 0 if self.centred else self.window
         n_frames = max(1, 1 + (self._n_resampled - missing) // self.hop_length)
         self._transform(np.zeros(self.window, np.float32))
-        return np.concatenate(self._frames)[:n_frames].T
+        return self._frames.take()[:n_frames].T
 
 
 def cut_patches(log_mel: NDArray[np.floating], patch_frames: int, frame_s: float) -> Excerpts:
