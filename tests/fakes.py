@@ -87,13 +87,16 @@ def write_track(path: Path, text: str) -> Path:
 
 
 def tag_track(path: Path, *, keep_times: bool = False, **tags: str) -> Path:
-    """Give a file of :func:`write_track` tags (``artist``, ``title``), always of the same length.
+    """Give a file of :func:`write_track` tags (``artist``, ``title``, ``genre``). Without a genre
+    its length is always the same.
 
     ``keep_times``: with size and modification time as they were, as tag editors can do it.
     """
     before = path.stat()
     # In an 8-bit encoding, a character that is not Latin has one byte, as on old machines.
     values = {b"IART": tags.get("artist", ""), b"INAM": tags.get("title", "")}
+    if "genre" in tags:
+        values[b"IGNR"] = tags["genre"]
     info = b"INFO"
     for key, value in values.items():
         info += key + struct.pack("<I", 40) + value.encode("latin-1").ljust(40, b"\0")

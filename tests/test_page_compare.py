@@ -101,8 +101,9 @@ def test_why_not_a_third(page: Page, client: httpx.Client) -> None:
     answer = page.locator(".why-not")
     expect(answer).to_contain_text(third["title"])
     differences = found["expected"]["differences"]  # type: ignore[index]
+    shown = [f"{value:+.2f}" if value else "0.00" for value in differences.values()]
     expect(answer.locator("dd .number")).to_have_text(
-        [f"{value:+.2f}" for value in differences.values()]
+        ["0.00" if each == "-0.00" else each for each in shown]
     )
 
 

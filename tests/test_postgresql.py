@@ -185,6 +185,27 @@ def test_a_search_that_finds_little_at_first(
                 assert found.searched == expected.searched
 
 
+def test_genres_and_artists_are_those_of_now(varied: Library, tmp_path: Path) -> None:
+    """What tags say is read once for each state of the library."""
+    jazz = Limits(only=Filter(genres=["jazz"]))
+    alone = Limits(max_per_artist=1)
+
+    def change(numbers: range, **tags: str) -> None:
+        for number in numbers:
+            path = tmp_path / f"music/{number % 2}/{number:03d}.wav"
+            tag_track(path, title=f"title {number}", **tags)
+        varied.scan([tmp_path / "music"])
+
+    change(range(20), artist="Anna", genre="Jazz")
+    for expected_jazz in (20, 40):
+        for limits in (jazz, alone, jazz):
+            expected = varied.similar(100, 50, limits=limits)
+            found = varied.similar_in_database(100, 50, limits=limits)
+            assert shown(found) == shown(expected)
+        assert len(found.matches) == expected_jazz
+        change(range(20, 40), artist="Bert & Dora", genre="Rock; jazz")
+
+
 def test_a_search_of_a_file_that_is_not_in_the_library(varied: Library, tmp_path: Path) -> None:
     other = write_track(tmp_path / "elsewhere.wav", "something else")
     assert shown(varied.similar_in_database(other)) == shown(varied.similar(other))

@@ -17,7 +17,7 @@ from sqlalchemy import Connection, and_, exists, not_, or_, select
 from sqlalchemy.sql import ColumnElement
 
 from soundalike.errors import InvalidArgument, LibraryError
-from soundalike.library.filters import genre_condition
+from soundalike.library.filters import genre_condition, genre_texts
 from soundalike.library.index import Index, IndexKeeper, artist_code
 from soundalike.library.search import search
 from soundalike.library.storage import vector_search
@@ -84,7 +84,7 @@ def search_vectors(
         query = layout.reweight(seed.embedding, weights)
     except InvalidArgument as error:
         raise InvalidArgument(f"{snapshot.space.id}: {error}") from None
-    conditions = _conditions(snapshot, limits)
+    conditions = _conditions(snapshot, keeper, limits)
     nearest = vector_search.Nearest(connection, snapshot.model_id, query, where=conditions)
     if approximate and not nearest.has_index:
         raise InvalidArgument(
@@ -93,7 +93,7 @@ def search_vectors(
         )
     own = [seed.track.track_id] if seed.track is not None else []
     margin = _ERROR * max(1.0, float(np.linalg.norm(query)))
-    counts = keeper.counts(snapshot)
+    counts = keeper.of_state(snapshot, "counts", snapshot.count_by_status)
     wanted = max(_EACH * k + _MORE, View.pool_size(k))
     while True:
         look = nearest(wanted, approximate=approximate)
@@ -103,7 +103,7 @@ def search_vectors(
             ids += look.barred
             ids += _with_their_audio(connection, ids)
         part = keeper.part(snapshot, [*ids, *own], counts)
-        _tell_artists(snapshot, part, limits)
+        _tell_artists(snapshot, keeper, part, limits)
         result = search(
             View(snapshot, part),
             [seed],
@@ -154,11 +154,13 @@ def _with_their_audio(connection: Connection, track_ids: Sequence[int]) -> list[
     return list(connection.scalars(select(tracks.c.id).where(tracks.c.content_id.in_(having))))
 
 
-def _conditions(snapshot: Snapshot, limits: Limits) -> list[ColumnElement[bool]]:
+def _conditions(
+    snapshot: Snapshot, keeper: IndexKeeper, limits: Limits
+) -> list[ColumnElement[bool]]:
     """What of some limits the database can tell; all are held to again, in the candidates."""
     found: list[ColumnElement[bool]] = []
     for asked, must in ((limits.only, True), (limits.never, False)):
-        each = _of_filter(snapshot, asked)
+        each = _of_filter(snapshot, keeper, asked)
         found += each if must else map(not_, each)
     length = []
     if limits.min_length_s is not None:
@@ -170,7 +172,7 @@ def _conditions(snapshot: Snapshot, limits: Limits) -> list[ColumnElement[bool]]
     return found
 
 
-def _of_filter(snapshot: Snapshot, asked: Filter) -> list[ColumnElement[bool]]:
+def _of_filter(snapshot: Snapshot, keeper: IndexKeeper, asked: Filter) -> list[ColumnElement[bool]]:
     found: list[ColumnElement[bool]] = []
     if asked.folders:
         found.append(or_(*(below(tracks.c.path, folder) for folder in asked.real_folders)))
@@ -178,7 +180,8 @@ def _of_filter(snapshot: Snapshot, asked: Filter) -> list[ColumnElement[bool]]:
         found.append(tracks.c.id.in_(sorted(asked.track_ids)))
     # Where paths stand in for tags, only a look at each path tells.
     if asked.genres and not snapshot.roots.say("genre"):
-        found.append(genre_condition(snapshot, asked))
+        texts = keeper.of_state(snapshot, "genres", lambda: genre_texts(snapshot.connection))
+        found.append(genre_condition(asked, texts))
     if asked.years and not snapshot.roots.say("year"):
         year = contents.c.tags["year"].as_integer()
         each = [
@@ -190,16 +193,15 @@ def _of_filter(snapshot: Snapshot, asked: Filter) -> list[ColumnElement[bool]]:
     return found
 
 
-def _tell_artists(snapshot: Snapshot, part: Index, limits: Limits) -> None:
+def _tell_artists(snapshot: Snapshot, keeper: IndexKeeper, part: Index, limits: Limits) -> None:
     """Tell a part of an index who is an artist by himself in the whole library: by that "A & B" is
     taken for two."""
     if limits.max_per_artist is None and not limits.artist_gap:
         return
 
-    def read() -> set[int]:
+    def read() -> frozenset[int]:
         names = select(contents.c.tags["artist"].as_string()).distinct()
-        return set(part.artist_codes.tolist()) | set(
-            map(artist_code, snapshot.connection.scalars(names))
-        )
+        return frozenset(map(artist_code, snapshot.connection.scalars(names)))
 
-    part.kept("artist codes", read)
+    of_tags = keeper.of_state(snapshot, "artists", read)
+    part.kept("artist codes", lambda: of_tags | set(part.artist_codes.tolist()))

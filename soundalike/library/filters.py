@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import os
 from collections import Counter
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from difflib import get_close_matches
 from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
-from sqlalchemy import exists, select
+from sqlalchemy import Connection, exists, select
 from sqlalchemy.sql import ColumnElement
 
 from soundalike.errors import InvalidArgument, printable
@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from soundalike.library.snapshot import Snapshot
     from soundalike.library.word_records import KnownGenre
 
-__all__ = ["barred_by", "genre_condition", "genres_of"]
+__all__ = ["barred_by", "genre_condition", "genre_texts", "genres_of"]
 
 # Of contents, which the index knows by their rows: tables that need not be joined.
 _FACTS = select(
@@ -76,16 +76,22 @@ def genres_of(index: Index, snapshot: Snapshot) -> tuple[KnownGenre, ...]:
     return tuple(sorted(known, key=lambda each: (-each.tracks, each.genre.casefold())))
 
 
-def genre_condition(snapshot: Snapshot, asked: Filter) -> ColumnElement[bool]:
-    """Whether a row of ``tracks`` has one of the genres by its tags, where no path stands in."""
+def genre_condition(asked: Filter, texts: Iterable[str | None]) -> ColumnElement[bool]:
+    """Whether a row of ``tracks`` has one of the genres by its tags, where no path stands in.
+
+    Parameters
+    ----------
+    texts : all that tags say of genres in the library (:func:`genre_texts`).
+    """
     wanted = set(asked.plain_genres)
+    theirs = [text for text in texts if wanted & set(genre_names(text))]
     genre = contents.c.tags["genre"].as_string()
-    texts = [
-        text
-        for text in snapshot.connection.scalars(select(genre).distinct())
-        if wanted & set(genre_names(text))
-    ]
-    return exists().where(contents.c.id == tracks.c.content_id, genre.in_(texts))
+    return exists().where(contents.c.id == tracks.c.content_id, genre.in_(theirs))
+
+
+def genre_texts(connection: Connection) -> frozenset[str | None]:
+    """The genres of all tags, each text as it stands."""
+    return frozenset(connection.scalars(select(contents.c.tags["genre"].as_string()).distinct()))
 
 
 def _rules(

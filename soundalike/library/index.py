@@ -229,7 +229,8 @@ class IndexKeeper:
         self._on_damage = on_damage
         self._kept: Index | None = None
         self._unwritten = 0
-        self._counted: tuple[tuple[str, Position], Mapping[str, int]] | None = None
+        self._state: tuple[str, Position] | None = None
+        self._of_state: dict[str, Any] = {}
         self._lock = threading.Lock()
 
     def current(self, snapshot: Snapshot) -> Index:
@@ -252,13 +253,16 @@ class IndexKeeper:
                 let_go(found.embeddings, found._in_file)
             return found
 
-    def counts(self, snapshot: Snapshot) -> Mapping[str, int]:
-        """The tracks by status, counted once for each state of the library."""
+    def of_state(self, snapshot: Snapshot, name: str, read: Callable[[], Made]) -> Made:
+        """What is read once for each state of the library, and kept under a name."""
         with self._lock:
             state = snapshot.space.id, snapshot.position
-            if self._counted is None or self._counted[0] != state:
-                self._counted = state, snapshot.count_by_status()
-            return self._counted[1]
+            if self._state != state:
+                self._state, self._of_state = state, {}
+            if name not in self._of_state:
+                self._of_state[name] = read()
+            made: Made = self._of_state[name]
+            return made
 
     def part(
         self, snapshot: Snapshot, track_ids: Sequence[int], counts: Mapping[str, int]
