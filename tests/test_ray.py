@@ -427,14 +427,33 @@ def test_a_node_that_dies_in_the_middle_changes_no_bit(
     told: list[str] = []
     with two_nodes(dead_after_s=2) as cluster:
         (second,) = (node for node in cluster.list_all_nodes() if node != cluster.head_node)
+        made = ray_pool(cluster.address, tell=told.append)
+        pools: list[RayPool] = []
         killed: list[float] = []
 
-        def kill_second(progress: Any) -> None:
-            if progress.phase == "analysing" and progress.done >= 4 and not killed:
-                killed.append(time.monotonic())
-                cluster.remove_node(second, allow_graceful=False)
+        def pool(setup: Setup, size: int | None) -> RayPool:
+            pools.append(made(setup, size))
+            return pools[-1]
 
-        pool = ray_pool(cluster.address, tell=told.append)
+        def of_second() -> list[Any]:
+            return [
+                actor
+                for actor in pools[-1]._actors
+                if actor.hello is not None and actor.hello.node_id == second.node_id
+            ]
+
+        def kill_second(progress: Any) -> None:
+            if progress.phase != "analysing" or progress.done < 1 or killed:
+                return
+            # It may start late, and what has nothing to do is not missed: it gets files first.
+            until = time.monotonic() + 60.0
+            while not of_second() and time.monotonic() < until:
+                pools[-1]._gather(0.1)
+            pools[-1]._feed()
+            assert any(actor.batches for actor in of_second())
+            killed.append(time.monotonic())
+            cluster.remove_node(second, allow_graceful=False)
+
         found = scanned(tmp_path / "ray", pieces, pool, progress=kill_second)
     assert killed
     assert told, "nobody was told of the lost node"
