@@ -4,19 +4,22 @@ from __future__ import annotations
 
 from typing import Any
 
-from sqlalchemy import ARRAY, Boolean, Integer, any_, bindparam
+from sqlalchemy import ARRAY, Integer, any_, bindparam
 from sqlalchemy.ext.compiler import compiles
 from sqlalchemy.sql import ColumnElement
 from sqlalchemy.sql.functions import FunctionElement
+from sqlalchemy.types import NullType
 
 __all__ = ["one_of"]
 
 
-class _OneOf(FunctionElement[bool]):
+class _OneOf(FunctionElement[Any]):
     """A column, and the name of a parameter: a list of whole numbers."""
 
     inherit_cache = True
-    type = Boolean()
+    # As a truth value SQLite, which has none, would be asked whether it equals 1, for each row of
+    # the table.
+    type = NullType()
 
 
 def one_of(column: ColumnElement[int], name: str) -> ColumnElement[bool]:
