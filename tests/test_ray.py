@@ -10,6 +10,7 @@ import sys
 import time
 from collections import Counter
 from collections.abc import Iterator, Sequence
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -452,7 +453,16 @@ def test_a_node_that_dies_in_the_middle_changes_no_bit(
             pools[-1]._feed()
             assert any(actor.batches for actor in of_second())
             killed.append(time.monotonic())
+            (raylet,) = second.all_processes["raylet"]
+            pid = raylet.process.pid
+            workers = Path(f"/proc/{pid}/task/{pid}/children").read_text().split()
+            # All at once, as a machine dies: a worker left alone would answer first.
+            for worker in workers:
+                os.kill(int(worker), signal.SIGSTOP)
             cluster.remove_node(second, allow_graceful=False)
+            for worker in workers:
+                with suppress(ProcessLookupError):
+                    os.kill(int(worker), signal.SIGKILL)
 
         found = scanned(tmp_path / "ray", pieces, pool, progress=kill_second)
     assert killed
