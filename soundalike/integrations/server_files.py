@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from soundalike import remote
+from soundalike.closing import Closing
 from soundalike.errors import FileAway, LibraryError, ServerError
 from soundalike.integrations.credentials import find
 from soundalike.integrations.refusals import NOT_FOUND
@@ -25,7 +26,7 @@ if TYPE_CHECKING:
 __all__ = ["ServerFiles"]
 
 
-class ServerFiles:
+class ServerFiles(Closing):
     """Fetches what only the servers have that a library is linked to.
 
     >>> with Library() as library, ServerFiles(library):                # doctest: +SKIP
@@ -47,12 +48,6 @@ class ServerFiles:
         self._clients: dict[str, Subsonic] = {}
         self._itself = lambda: self
         remote.fetch_by(SERVER_SCHEME, self._itself)
-
-    def __enter__(self) -> ServerFiles:
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        self.close()
 
     def close(self) -> None:
         """Fetch nothing any more."""
