@@ -9,14 +9,15 @@ import sys
 import tempfile
 import threading
 import time
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager, suppress
+from collections.abc import Callable, Sequence
+from contextlib import suppress
 from multiprocessing.connection import Connection, wait
 from multiprocessing.process import BaseProcess
 from pathlib import Path
 from typing import Any, Final, cast
 
 from soundalike.errors import SoundalikeError, TrainingStopped, with_place
+from soundalike.research.ctrl_c import deaf_children, ignore_ctrl_c
 from soundalike.research.devices import Devices
 from soundalike.research.ranks import Rank, joined
 
@@ -56,7 +57,7 @@ def in_processes(
         processes: list[BaseProcess] = []
         pipes: dict[Connection, int] = {}
         try:
-            with _deaf_children():
+            with deaf_children():
                 for number in range(len(devices)):
                     rank = Rank(number, devices)
                     receiver, sender = context.Pipe(duplex=False)
@@ -76,19 +77,6 @@ def in_processes(
             _end(processes)
             for pipe in pipes:
                 pipe.close()
-
-
-@contextmanager
-def _deaf_children() -> Iterator[None]:
-    """What is started inside never hears of Ctrl-C, which a terminal sends to all: we end them."""
-    if not hasattr(signal, "pthread_sigmask"):
-        yield
-        return
-    before = signal.pthread_sigmask(signal.SIG_BLOCK, [signal.SIGINT])
-    try:
-        yield
-    finally:
-        signal.pthread_sigmask(signal.SIG_SETMASK, before)
 
 
 def _watch(
@@ -164,7 +152,9 @@ def _end(processes: Sequence[BaseProcess]) -> None:
 
 def _run(work: Work, rank: Rank, meeting: Path, sender: Connection, *arguments: Any) -> None:
     """What one of the processes does."""
+    ignore_ctrl_c()
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(1))
+    sys.unraisablehook = _on_unraisable
     threading.Thread(target=_end_with_parent, daemon=True).start()
     try:
         with joined(rank, meeting):
@@ -176,6 +166,14 @@ def _run(work: Work, rank: Rank, meeting: Path, sender: Connection, *arguments: 
     except SystemExit:
         _leave(1)
     _leave(0)
+
+
+def _on_unraisable(what: sys.UnraisableHookArgs) -> None:
+    """The end that was asked for may come while an object is cleared away, where Python says and
+    forgets whatever is raised."""
+    if isinstance(what.exc_value, SystemExit):
+        _leave(1)
+    sys.__unraisablehook__(what)
 
 
 def _end_with_parent() -> None:

@@ -11,7 +11,6 @@ from __future__ import annotations
 import hashlib
 import json
 import multiprocessing
-import signal
 from collections.abc import Callable, Collection, Mapping, Sequence
 from concurrent.futures import ProcessPoolExecutor, as_completed
 from concurrent.futures.process import BrokenProcessPool
@@ -27,6 +26,7 @@ from soundalike.errors import DataError, InvalidArgument, printable
 from soundalike.files import output_folder, why
 from soundalike.frontends.log_mel import log_mel
 from soundalike.models.contract import LOGITS
+from soundalike.research.ctrl_c import deaf_children, ignore_ctrl_c
 from soundalike.research.datasets import gtzan
 from soundalike.research.datasets.frames import quantise, some
 from soundalike.research.distill.lessons import LESSONS
@@ -225,7 +225,9 @@ def make_pool(
         jobs, multiprocessing.get_context("spawn"), initializer=_begin, initargs=(out, files)
     )
     try:
-        futures = [executor.submit(_make, number, source) for number, source in left]
+        # The first one starts the processes.
+        with deaf_children():
+            futures = [executor.submit(_make, number, source) for number, source in left]
         for future in as_completed(futures):
             future.result()
             done += 1
@@ -266,8 +268,7 @@ class _Process:
 
 
 def _begin(out: Path, teachers: Mapping[str, Path | None]) -> None:
-    # Ctrl-C is the parent's to deal with.
-    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    ignore_ctrl_c()
     _Process.out = out
     _Process.teachers = tuple(TrackTeacher(name, path) for name, path in teachers.items())
 
