@@ -36,7 +36,7 @@ from postgresql_server import Server, by_location
 from sqlalchemy import text
 
 from soundalike.cli import cli
-from soundalike.errors import InvalidArgument, LibraryError, MissingExtra
+from soundalike.errors import InvalidArgument, LibraryError, MissingExtra, OutputError
 from soundalike.library import Filter, Library, Limits, database_search
 from soundalike.library.changes import log_changes, position
 from soundalike.library.copying import copy_library
@@ -589,9 +589,35 @@ def filled(tmp_path: Path) -> Path:
         library.forget(library.track("011").track_id)
         library.like(1)
         library.odd_one(2, 3, 4)
-    path.with_name("filled.db.playlists").mkdir(exist_ok=True)
-    (path.with_name("filled.db.playlists") / "one.json").write_text("{}")
+    for name, content in KEPT.items():
+        file = Path(f"{path}.{name}")
+        file.parent.mkdir(parents=True, exist_ok=True)
+        file.write_text(content)
+        # When a playlist was changed is what players show.
+        os.utime(file, (1_700_000_000, 1_700_000_000))
+    (path.parent / "filled.db.sent/nas/.lock").touch()
     return path
+
+
+KEPT = {
+    "playlists/one.json": '{"title": "One"}',
+    "playlists/two.m3u8": "#EXTM3U",
+    "playlists/.ids.json": '{"two.m3u8": "abc"}',
+    "sent/nas/17.json": '{"title": "On the server"}',
+    "mpd": '{"version": 1, "servers": {}}',
+}
+
+
+def kept_beside(keeping: Path) -> dict[str, str]:
+    """What is kept of a library, by the names of the files, with what is in them."""
+    prefix = f"{keeping}."
+    return {
+        str(file).removeprefix(prefix): file.read_text()
+        for place in keeping.parent.glob(f"{keeping.name}.*")
+        if place.name.rpartition(".")[2] in ("playlists", "sent", "mpd")
+        for file in ([place] if place.is_file() else place.rglob("*"))
+        if file.is_file() and file.name != ".lock"
+    }
 
 
 def test_a_copy_there_and_back(
@@ -599,7 +625,7 @@ def test_a_copy_there_and_back(
 ) -> None:
     monkeypatch.setenv("XDG_DATA_HOME", str(tmp_path / "data"))
     there = copy_library(filled, empty)
-    assert there.playlists == 1
+    assert (there.playlists, there.sent) == (2, 1)
     back = copy_library(empty, tmp_path / "back.db")
     again = copy_library(tmp_path / "back.db", tmp_path / "again.db")
     assert there.tables == back.tables == again.tables
@@ -629,6 +655,58 @@ def test_a_copy_there_and_back(
     assert all(answer == answers[0] for answer in answers)
     with opened(empty, name=FACETED) as library:
         assert shown(library.similar_in_database(4)) == shown(library.similar(4))
+        assert library.keeping is not None
+        assert kept_beside(library.keeping) == KEPT
+    assert kept_beside(tmp_path / "again.db") == KEPT
+    one = tmp_path / "again.db.playlists/one.json"
+    assert one.stat().st_mtime == 1_700_000_000
+
+
+@pytest.mark.parametrize("at", [*KEPT, ""])
+def test_a_copy_that_dies_before_what_is_kept_goes_on(
+    filled: Path, tmp_path: Path, at: str
+) -> None:
+    """It is no library before all is there; what comes twice, or was dropped since, is right."""
+    target = tmp_path / "target.db"
+    code = """
+import os, shutil, signal, sys
+from soundalike.library import copying, copying_kept
+
+written = copying_kept.replaced_at_once
+def dying(path, **options):
+    if str(path).endswith(sys.argv[3]):
+        os.kill(os.getpid(), signal.SIGKILL)
+    return written(path, **options)
+
+if sys.argv[3]:
+    copying_kept.replaced_at_once = dying
+else:
+    copying.copy_kept = lambda *_: os.kill(os.getpid(), signal.SIGKILL)
+copying.copy_library(sys.argv[1], sys.argv[2])
+"""
+    command = [sys.executable, "-c", code, str(filled), str(target), at and Path(at).name]
+    assert subprocess.run(command, check=False).returncode == -signal.SIGKILL
+    with pytest.raises(LibraryError, match="not complete; run the same"):
+        opened(str(target))
+    (tmp_path / "filled.db.playlists/two.m3u8").unlink()
+    (tmp_path / "filled.db.playlists/one.json").write_text('{"title": "Another"}')
+    report = copy_library(filled, target)
+    assert (report.playlists, report.sent) == (1, 1)
+    assert kept_beside(target) == kept_beside(filled) != KEPT
+
+
+@pytest.mark.parametrize("name", ["playlists/mine.m3u8", "sent/nas/4.json", "mpd"])
+def test_a_copy_to_where_something_is_kept(filled: Path, tmp_path: Path, name: str) -> None:
+    target = tmp_path / "target.db"
+    file = Path(f"{target}.{name}")
+    file.parent.mkdir(parents=True, exist_ok=True)
+    file.write_text("mine")
+    with pytest.raises(OutputError, match=r"is of another library.* move it away"):
+        copy_library(filled, target)
+    assert kept_beside(target) == {name: "mine"}
+    file.rename(tmp_path / "moved")
+    copy_library(filled, target)
+    assert kept_beside(target) == KEPT
 
 
 def test_a_copy_to_where_something_is(filled: Path, url: str, tmp_path: Path) -> None:

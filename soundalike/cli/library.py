@@ -76,6 +76,8 @@ def _print(report: CopyReport) -> None:
         echo(f"{show_count(report.kept_rows, 'row')} had been copied before, and are the same")
     if report.playlists:
         echo(f"{show_count(report.playlists, 'playlist')} copied")
+    if report.sent:
+        echo(f"{show_count(report.sent, 'playlist')} on music servers can be made again from there")
     note(f"{report.target}: has what {report.source} has, as read again from both")
 
 

@@ -32,6 +32,7 @@ from soundalike.integrations.subsonic_playlists import (
     songs_in,
 )
 from soundalike.library.library import Library
+from soundalike.library.location import kept_of
 from soundalike.locks import lock_file
 from soundalike.playlists import Playlist, PlaylistEntry, read_playlist, write_playlist
 from soundalike.recommend.playlist_files import refresh_playlist
@@ -293,8 +294,7 @@ class Sender:
 
 def _folder(library: Library) -> Path | None:
     """Where a library keeps what it has put on servers; None for one in memory."""
-    keeping = library.keeping
-    return None if keeping is None else keeping.with_name(f"{keeping.name}.sent")
+    return kept_of(library.keeping, "sent")
 
 
 def _file_in(folder: Path, playlist_id: str) -> Path:

@@ -15,21 +15,19 @@ from __future__ import annotations
 
 import hashlib
 import os
-import shutil
 import struct
 from collections.abc import Callable, Generator, Iterable, Sequence
 from contextlib import closing, suppress
 from dataclasses import dataclass
 from itertools import chain, islice
-from pathlib import Path
 from typing import Any, TypeAlias
 
 from sqlalchemy import JSON, Connection, Integer, Table, Text, cast, delete, func, select
 
-from soundalike.errors import InvalidArgument, LibraryError, OutputError, printable
-from soundalike.files import why
+from soundalike.errors import InvalidArgument, LibraryError
+from soundalike.library.copying_kept import check_nothing_kept, copy_kept
 from soundalike.library.storage import vector_search
-from soundalike.library.storage.database import Database, playlists_of
+from soundalike.library.storage.database import Database
 from soundalike.library.storage.schema import SCHEMA_VERSION, analyses, changes, metadata, tracks
 
 __all__ = ["CopiedTable", "CopyReport", "copy_library"]
@@ -65,7 +63,8 @@ class CopyReport:
     ----------
     source, target : the places, without passwords.
     tables : all tables of a library.
-    playlists : files of playlists that were copied.
+    playlists : files of playlists that were copied, as the server keeps them.
+    sent : notes of playlists that were put on music servers, to be made again there.
     kept_rows : rows that an interrupted copy had brought before, and that stayed.
     """
 
@@ -73,6 +72,7 @@ class CopyReport:
     target: str
     tables: tuple[CopiedTable, ...]
     playlists: int
+    sent: int
     kept_rows: int
 
 
@@ -94,7 +94,7 @@ def copy_library(
     InvalidArgument : both are one place.
     LibraryError : the source is not there, the target is not empty or cannot be written, or what
         was copied is not what was read.
-    OutputError : a playlist cannot be copied.
+    OutputError : something is kept beside the target, such as playlists, or cannot be copied there.
     """
     tell = progress or (lambda *_: None)
     read_from = Database(source, create=False)
@@ -105,11 +105,7 @@ def copy_library(
             if read_from.location == written.location:
                 raise InvalidArgument(f"{written.location}: source and target are one library")
             with written.scan_lock():
-                tables, kept = _copy(read_from, written, mark, tell)
-                playlists = _copy_playlists(
-                    playlists_of(read_from.keeping), playlists_of(written.keeping)
-                )
-            return CopyReport(read_from.location, written.location, tables, playlists, kept)
+                return _copy(read_from, written, mark, tell)
         finally:
             written.close()
     finally:
@@ -121,13 +117,11 @@ def _mark(location: str) -> str:
     return f"copying {SCHEMA_VERSION} {hashlib.sha256(location.encode()).hexdigest()[:16]}"
 
 
-def _copy(
-    source: Database, target: Database, mark: str, tell: Progress
-) -> tuple[tuple[CopiedTable, ...], int]:
-    """The tables, and how many of their rows an earlier copy had brought."""
+def _copy(source: Database, target: Database, mark: str, tell: Progress) -> CopyReport:
     with target.write() as connection:
         if not target.is_unfinished(connection):
             _check_empty(connection, target.location)
+            check_nothing_kept(target.keeping)
             target.set_version(connection, mark)
             _clear(connection)
     with source.read() as connection:
@@ -145,9 +139,17 @@ def _copy(
         target.set_last_ids(connection, last_ids)
     target.settle()
     _compare(target, done, tell)
+    kept_files = copy_kept(source.keeping, target.keeping)
     with target.write() as connection:
         target.set_version(connection, SCHEMA_VERSION)
-    return tuple(done), kept
+    return CopyReport(
+        source.location,
+        target.location,
+        tuple(done),
+        playlists=kept_files["playlists"],
+        sent=kept_files["sent"],
+        kept_rows=kept,
+    )
 
 
 class _Changed(Exception):
@@ -303,22 +305,3 @@ def _encoded(value: Any) -> bytes:
     else:
         kind, data = b"i", str(int(value)).encode()
     return kind + struct.pack("<Q", len(data)) + data
-
-
-def _copy_playlists(source: Path | None, target: Path | None) -> int:
-    """Copy the files of playlists that the server keeps; how many."""
-    if source is None or target is None or source == target or not source.is_dir():
-        return 0
-    try:
-        if target.is_dir() and any(target.iterdir()):
-            raise OutputError(
-                f"{printable(target)}: there are playlists already; the library itself is copied, "
-                f"copy those of {printable(source)} by hand"
-            )
-        shutil.copytree(source, target, dirs_exist_ok=True)
-        return sum(path.is_file() for path in target.rglob("*"))
-    except OSError as error:
-        raise OutputError(
-            f"{printable(target)}: the playlists cannot be copied: {why(error)}; the library "
-            f"itself is copied, copy those of {printable(source)} by hand"
-        ) from error

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 from soundalike.arguments import whole_number
 from soundalike.library.checks import checked_weights, seed_queries
 from soundalike.library.limits import NO_LIMITS, Limits
-from soundalike.library.storage.database import playlists_of
+from soundalike.library.location import kept_of
 
 if TYPE_CHECKING:
     from soundalike.library.reader import Reader
@@ -41,7 +41,7 @@ class Shared:
     @property
     def playlists_folder(self) -> Path | None:
         """Where the server keeps playlists, unless told otherwise; None for a library in memory."""
-        return playlists_of(self.keeping)
+        return kept_of(self.keeping, "playlists")
 
     def similar_in_database(
         self,

@@ -15,6 +15,7 @@ from typing import Any
 
 from soundalike.errors import OutputError, printable
 from soundalike.files import cannot_write, write_file
+from soundalike.library.location import kept_of
 from soundalike.locks import locked
 
 __all__ = ["Kept"]
@@ -32,7 +33,7 @@ class Kept:
     """
 
     def __init__(self, keeping: Path | None, url: str) -> None:
-        self._path = None if keeping is None else keeping.with_name(f"{keeping.name}.mpd")
+        self._path = kept_of(keeping, "mpd")
         self._url = url
         self._unkept: dict[str, Any] = {}
 

@@ -20,7 +20,7 @@ from soundalike.library.storage.sqlite import SQLite, url_of_path
 if TYPE_CHECKING:
     from soundalike.library.storage.backend import Backend
 
-__all__ = ["Database", "backend_of", "playlists_of"]
+__all__ = ["Database", "backend_of"]
 
 _MIGRATIONS = Path(__file__).parent / "migrations"
 
@@ -253,11 +253,6 @@ class Database:
 def _stored_version(connection: Connection) -> str | None:
     found = connection.execute(text("SELECT version_num FROM alembic_version")).scalar()
     return None if found is None else str(found)
-
-
-def playlists_of(keeping: Path | None) -> Path | None:
-    """The folder of a library's playlists, where no other is named; None in memory."""
-    return None if keeping is None else keeping.with_name(f"{keeping.name}.playlists")
 
 
 def backend_of(location: str | os.PathLike[str]) -> Backend:
