@@ -29,6 +29,8 @@ from soundalike.cli import cli
 pytestmark = pytest.mark.mpd
 
 N_PIECES, LENGTH_S = 16, 4.0
+FIRST_S = 30.0
+"""The song that a radio begins with is there long enough for whatever is done while it plays."""
 AHEAD = 3
 
 
@@ -42,10 +44,14 @@ def short(composed: Music, tmp_path_factory: pytest.TempPathFactory) -> Music:
         band.mkdir(parents=True, exist_ok=True)
         with AudioReader(file, start_s=8.0, end_s=8.0 + LENGTH_S) as reader:
             sound, rate = np.concatenate(list(reader)), reader.sample_rate
+        if number == 0:
+            sound = np.resize(sound, round(FIRST_S * rate))
         tags = {"artist": file.parts[-3], "title": f"Piece {number}"}
         write_audio(band / f"{number:02d}.flac", sound, rate, "flac", metadata=tags)
     with Library(folder / "library.db") as library:
         assert library.scan([folder / "music"], jobs=1).analysed == N_PIECES
+        first = library.track(1)
+        assert first.duration_s == pytest.approx(FIRST_S, abs=0.1)
     return Music(folder / "music", folder / "library.db")
 
 
@@ -128,20 +134,17 @@ def test_a_radio_fills_the_queue_learns_and_goes_on(
     with radio(mpd, place, "1", "--state", state, "--teach", *ALL) as first:
         first.until_filled()
         mpd.until(lambda: mpd.ask("status")["state"] == "play", "it does not play")
-        # Songs last four seconds: on a busy machine the first may have ended by now.
-        queue, skipped = mpd.queue(), str(mpd.playing())
+        (skipped, heard), ahead = mpd.queue()[:2], mpd.queue()[2:]
+        assert mpd.playing() == skipped
         mpd.ask("next")
-        place_of_it = queue.index(skipped)
-        ahead = queue[place_of_it + 2 :]
+        # Songs last four seconds but for the first: this one is heard to its end.
         first.until_said("skipped: ")
         first.until_filled()
         # What followed the skipped song has made room, and nothing is there twice.
         queue = mpd.queue()
         assert len(set(queue)) == len(queue)
-        assert queue[place_of_it] == skipped
-        assert queue[place_of_it + 2 :] != ahead
-        # Songs last four seconds: the one that plays is heard to its end.
-        heard = mpd.playing()
+        assert queue[:2] == [skipped, heard]
+        assert queue[2:] != ahead
         first.until_said("finished: ")
         first.until_filled()
         said = first.stop()
@@ -152,9 +155,11 @@ def test_a_radio_fills_the_queue_learns_and_goes_on(
         names = {track.track_id: str(track.path) for track in library.tracks()}
         counts = library.taste_counts()
     assert [names[each] for each in kept["skipped"]] == [str(short.folder / skipped)]
-    assert str(short.folder / str(heard)) in [names[each] for each in kept["liked"]]
+    assert str(short.folder / heard) in [names[each] for each in kept["liked"]]
     assert counts.plays == len(kept["skipped"]) + len(kept["liked"])
     before = mpd.queue()
+    # The queue must not come to its end before the second is there.
+    mpd.ask("pause", 1)
     mpd.ask("consume", 1)
     with radio(mpd, place, "--state", state) as second:
         second.until_filled()
@@ -198,8 +203,6 @@ def test_a_song_whose_file_was_deleted_is_passed_and_the_music_goes_on(
 def test_whoever_skips_on_keeps_the_song_that_plays_then(mpd: RunningMpd, short: Music) -> None:
     with radio(mpd, short.library, "1", *ALL) as found:
         found.until_filled()
-        # The songs are short: without a pause the first may end before the skips come.
-        mpd.ask("pause", 1)
         here = mpd.queue()[int(mpd.ask("status")["song"]) + 2]
         # At once: the radio puts others there as soon as it hears of the first.
         mpd.ask_at_once("next", "next")
