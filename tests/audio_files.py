@@ -242,6 +242,8 @@ def write_caf(path: Path, samples: FloatArray, sample_rate: int, labels: list[in
 def jpeg(size: int = 64) -> bytes:
     """A picture of noise: bytes of every kind."""
     encoder = av.CodecContext.create("mjpeg", "w")
+    # The same on any number of cores, by which it would be taken apart.
+    encoder.thread_count = 1
     encoder.width = encoder.height = size
     encoder.pix_fmt = "yuvj420p"
     encoder.time_base = Fraction(1, 1)

@@ -163,7 +163,7 @@ def test_an_order_of_channels_of_its_own_is_survived(tmp_path: Path, labels: lis
 
 
 @pytest.mark.parametrize("kind", ["mp3-cbr", "mp3-vbr", "mp3-vbr-bare"])
-@pytest.mark.parametrize("size", [300, 1900])
+@pytest.mark.parametrize("size", [300, 2100])
 def test_mp3_with_a_picture_before_the_sound(tmp_path: Path, kind: str, size: int) -> None:
     source = chord(RATE, 3.0)
     path = write_audio(tmp_path / "piece.mp3", source, RATE, kind)

@@ -74,8 +74,9 @@ _WORDS = (
 _PART = 3
 _ROWS_AT_ONCE = 1000
 # Of an approximate search: how many vectors it keeps in view, and how many it looks at before it
-# gives up to find more that the filters leave.
-_LEAST_EF, _MOST_EF, _MOST_SCANNED = 200, 1000, 200_000
+# gives up to find more that the filters leave. At 100,000 tracks, 200 in view found 97 % of what is
+# nearest and 400 found 99 %, in nearly the same time.
+_LEAST_EF, _MOST_EF, _MOST_SCANNED = 400, 1000, 200_000
 # As many of the nearest are told that do not fit: the copies of what is asked for are among them.
 _BARRED = 100
 _INDEX_MEMORY = "1GB"
