@@ -347,9 +347,16 @@ def test_few_tracks_are_one_group(use: Use, tmp_path: Path, n: int) -> None:
     assert call("map").exit_code == 0
 
 
-def test_an_empty_library_says_what_to_do(use: Use, tmp_path: Path) -> None:
+@pytest.mark.parametrize("holds", ["nothing yet", "an empty folder", "failures"])
+def test_a_library_without_music_says_what_to_do(use: Use, tmp_path: Path, holds: str) -> None:
     (tmp_path / "music").mkdir()
+    if holds == "failures":
+        (tmp_path / "music/bad.wav").write_bytes(b"no sound")
     use()
+    if holds == "nothing yet":
+        # As a scan leaves it that has just begun.
+        (tmp_path / "library.db").unlink()
+        open_library(tmp_path).close()
     for command in ("clusters", "map"):
         result = call(command)
         assert result.exit_code == 1

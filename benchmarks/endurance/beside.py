@@ -115,15 +115,18 @@ def _round(
         chosen = rng.choice(_COMMANDS)
         others.append((" ".join(chosen), start(*chosen, "--library", database)))
     said = [(f"scan {number + 1} of two", each) for number, each in enumerate(scans)]
-    for name, process in [*said, *others]:
-        _, err = process.communicate(timeout=600)
-        is_refused = process.returncode == 1 and "rror" in err
-        if process.returncode not in (0, 1) or "Traceback" in err:
+    # All have ended, and nobody asks any more, before one of them is found to be wrong.
+    errors = [process.communicate(timeout=600)[1] for _, process in (*said, *others)]
+    answers = asker.stop()
+    for (name, process), err in zip((*said, *others), errors, strict=True):
+        # 2 where a command cannot do without a folder that nobody has scanned yet.
+        is_refused = process.returncode in (1, 2) and "rror" in err
+        if (process.returncode not in (0, 1) and not is_refused) or "Traceback" in err:
             raise Broken(f"`{name}` ended with {process.returncode}: {err[-600:]}")
         if is_refused and not _REFUSALS.search(err):
             raise Broken(f"`{name}` was refused with: {err[-600:]}")
         ended[f"{name}: {'refused' if is_refused else 'done'}"] += 1
-    return asker.stop()
+    return answers
 
 
 class _Asker(threading.Thread):

@@ -245,7 +245,7 @@ def _decode_shares(
     size = n_values * dtype.itemsize
     rows = [row for row, values in enumerate(encoded) if values is not None and len(values) == size]
     joined = b"".join(encoded[row] or b"" for row in rows)
-    values = np.frombuffer(joined, dtype).astype(np.float32).reshape(-1, n_values)
+    values = np.frombuffer(joined, dtype).astype(np.float32).reshape(len(rows), n_values)
     values[~((values >= 0) & (values <= 1)).all(axis=1)] = np.nan
     found[rows] = values
     return found
