@@ -5,8 +5,12 @@ from __future__ import annotations
 import math
 import os
 import shutil
+import threading
+import time
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
+from typing import Any
 
 import mutagen.wave
 import numpy as np
@@ -33,7 +37,7 @@ from soundalike.errors import (
     UnreadableFile,
 )
 from soundalike.facets import Facets
-from soundalike.library import Library
+from soundalike.library import Library, reader
 from soundalike.library.changes import log_changes
 from soundalike.library.scan.store import Store
 from soundalike.library.storage.encoding import decode, decode_embeddings, encode
@@ -395,6 +399,44 @@ def test_copies_of_the_query_are_counted_not_listed(
     result = library.similar(tmp_path / "elsewhere.wav", k=100)
     assert (len(result.matches), len(result.copies), result.searched) == (6, 3, 6)
     assert [copy.kind for copy in result.copies] == ["copy", "copy", "copy"]
+
+
+def test_threads_take_turns_and_one_that_waits_for_an_analysis_is_passed(
+    library: Library, music: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Two answers at once on two cores; what is wrong, or takes long elsewhere, keeps no turn."""
+    at_once = most = 0
+    counting, is_heard = threading.Lock(), threading.Event()
+    search, hear = reader.search, reader.Reader._hear
+
+    def counted(*arguments: Any, **options: Any) -> Any:
+        nonlocal at_once, most
+        with counting:
+            at_once += 1
+            most = max(most, at_once)
+        # Time for others to come, if they may.
+        time.sleep(0.02)
+        with counting:
+            at_once -= 1
+        return search(*arguments, **options)
+
+    def slow(*arguments: Any) -> Any:
+        assert is_heard.wait(60)
+        return hear(*arguments)
+
+    monkeypatch.setattr(reader, "search", counted)
+    monkeypatch.setattr(reader.Reader, "_hear", slow)
+    others = [write_track(tmp_path / f"other{number}.wav", f"o{number}") for number in range(20)]
+    with ThreadPoolExecutor(40) as threads:
+        waiting = [threads.submit(library.similar, each) for each in others]
+        wrong = [threads.submit(library.similar, 1, weights={"none": 1}) for _ in range(40)]
+        asked = [threads.submit(library.similar, number % 6 + 1) for number in range(40)]
+        assert all(each.result(60).matches for each in asked)
+        assert {type(each.exception(60)) for each in wrong} == {InvalidArgument}
+        assert not any(each.done() for each in waiting)
+        is_heard.set()
+        assert all(each.result(60).matches for each in waiting)
+    assert 1 < most <= max(2, os.cpu_count() or 1)
 
 
 def test_similar_leaves_out_what_cannot_be_played(library: Library, music: Path) -> None:
