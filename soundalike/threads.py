@@ -1,4 +1,4 @@
-"""Holding matrix products to one thread.
+"""How many threads are worth it: one in matrix products, and elsewhere no more than cores.
 
 The products of a spectrogram are so small that a second thread gains nothing, and OpenBLAS lets the
 threads that wait for the next product spin: beside other work they take several times the CPU time
@@ -7,17 +7,26 @@ of the product itself.
 
 from __future__ import annotations
 
+import os
+import sys
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from functools import cache
 from typing import Any
 
-__all__ = ["one_blas_thread"]
+__all__ = ["available_cores", "one_blas_thread"]
 
 _lock = threading.Lock()
 _holders = 0
 _before: list[int] = []
+
+
+def available_cores() -> int:
+    """Cores that this process may use."""
+    if sys.platform != "win32" and hasattr(os, "sched_getaffinity"):
+        return len(os.sched_getaffinity(0))
+    return os.cpu_count() or 1
 
 
 @contextmanager

@@ -5,6 +5,7 @@ That it answers as one in a file does is what the library tests prove on both: m
 
 from __future__ import annotations
 
+import errno
 import os
 import signal
 import subprocess
@@ -669,7 +670,7 @@ def test_a_copy_that_dies_before_what_is_kept_goes_on(
     """It is no library before all is there; what comes twice, or was dropped since, is right."""
     target = tmp_path / "target.db"
     code = """
-import os, shutil, signal, sys
+import os, signal, sys
 from soundalike.library import copying, copying_kept
 
 written = copying_kept.replaced_at_once
@@ -693,6 +694,27 @@ copying.copy_library(sys.argv[1], sys.argv[2])
     report = copy_library(filled, target)
     assert (report.playlists, report.sent) == (1, 1)
     assert kept_beside(target) == kept_beside(filled) != KEPT
+
+
+@pytest.mark.parametrize("of", ["filled.db", "target.db"])
+def test_what_is_kept_and_cannot_be_read_does_not_count_as_nothing(
+    filled: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, of: str
+) -> None:
+    locked = tmp_path / f"{of}.playlists"
+    locked.mkdir(exist_ok=True)
+    scandir = os.scandir
+
+    def refused(path: Any) -> Any:
+        # Whoever runs the tests may be root, who may read all.
+        if Path(os.fspath(path)) == locked:
+            raise PermissionError(errno.EACCES, os.strerror(errno.EACCES), os.fspath(path))
+        return scandir(path)
+
+    with monkeypatch.context() as patched:
+        patched.setattr(os, "scandir", refused)
+        with pytest.raises(OutputError, match=r"playlists: cannot be read .permission denied."):
+            copy_library(filled, tmp_path / "target.db")
+    assert copy_library(filled, tmp_path / "target.db").playlists == 2
 
 
 @pytest.mark.parametrize("name", ["playlists/mine.m3u8", "sent/nas/4.json", "mpd"])

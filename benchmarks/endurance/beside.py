@@ -114,11 +114,12 @@ def _round(
         time.sleep(max(0.0, moment_s - (time.monotonic() - began)))
         chosen = rng.choice(_COMMANDS)
         others.append((" ".join(chosen), start(*chosen, "--library", database)))
-    said = [(f"scan {number + 1} of two", each) for number, each in enumerate(scans)]
+    commands = [(f"scan {number + 1} of two", each) for number, each in enumerate(scans)]
+    commands += others
     # All have ended, and nobody asks any more, before one of them is found to be wrong.
-    errors = [process.communicate(timeout=600)[1] for _, process in (*said, *others)]
+    errors = [process.communicate(timeout=600)[1] for _, process in commands]
     answers = asker.stop()
-    for (name, process), err in zip((*said, *others), errors, strict=True):
+    for (name, process), err in zip(commands, errors, strict=True):
         # 2 where a command cannot do without a folder that nobody has scanned yet.
         is_refused = process.returncode in (1, 2) and "rror" in err
         if (process.returncode not in (0, 1) and not is_refused) or "Traceback" in err:

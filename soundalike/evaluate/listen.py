@@ -31,8 +31,8 @@ from soundalike.evaluate.robustness import (
 from soundalike.evaluate.timbre import MFCC_VERSION, N_MFCC, mfcc_of_file
 from soundalike.library.scan.interrupt import StopOnInterrupt
 from soundalike.show.amounts import show_count
+from soundalike.threads import available_cores
 from soundalike.workers.calls import Call, Refused
-from soundalike.workers.pool import available_cores
 
 if TYPE_CHECKING:
     # A worker, which imports this module, needs neither.

@@ -32,8 +32,7 @@ def check_nothing_kept(keeping: Path | None) -> None:
 
 
 def copy_kept(source: Path | None, target: Path | None) -> dict[KeptKind, int]:
-    """Make it the same in both; how many files there are of each kind, but for
-    hidden ones.
+    """Make it the same in both; how many files there are of each kind, hidden ones left out.
 
     When the copy began, the target had none: what it has is what an interrupted copy brought.
 
@@ -68,11 +67,24 @@ def _copy(source: Path | None, target: Path | None) -> int:
 
 
 def _files(place: Path) -> set[Path]:
-    """A file, or those in a folder, without locks and what is being written."""
+    """A file, or those in a folder, without locks and what is being written.
+
+    Raises
+    ------
+    OutputError : a folder cannot be read: what is in it must not count as gone.
+    """
+
+    def refuse(error: OSError) -> None:
+        if not isinstance(error, FileNotFoundError):
+            raise OutputError(
+                f"{printable(place)}: cannot be read ({why(error)}); check its permissions, and "
+                f"run the copy again"
+            ) from error
+
     if place.is_file():
         return {Path()}
     found = set()
-    for folder, _, names in os.walk(place):
+    for folder, _, names in os.walk(place, onerror=refuse):
         remove_leftovers(folder)
         found |= {Path(folder, name).relative_to(place) for name in names if name != ".lock"}
     return found

@@ -32,6 +32,7 @@ from soundalike.library.storage.schema import below, tracks
 from soundalike.library.upgrade import query_space, to_reanalyse, upgrade_state
 from soundalike.library.view import View, heard_from
 from soundalike.similarity.rank import check_min_percentile
+from soundalike.threads import available_cores
 
 if TYPE_CHECKING:
     from soundalike.analysis import Analysis
@@ -84,7 +85,7 @@ class Reader:
         )
         # Of more threads at once, each waits for Python's lock at every step: on a quiet machine
         # sixteen clients of a server got half of what one got.
-        self._turns = threading.BoundedSemaphore(max(2, os.cpu_count() or 1))
+        self._turns = threading.BoundedSemaphore(max(2, available_cores()))
         # Which model answers costs a look at all analyses while one takes over from another.
         self._answering: tuple[Position, EmbeddingSpace] | None = None
 

@@ -25,6 +25,7 @@ import threading
 import time
 
 from soundalike.errors import LibraryError
+from soundalike.threads import available_cores
 from soundalike.workers.jobs import (
     AnalyseJob,
     Broken,
@@ -37,7 +38,7 @@ from soundalike.workers.jobs import (
     Working,
 )
 
-__all__ = ["WorkerPool", "available_cores"]
+__all__ = ["WorkerPool"]
 
 # A file may take hours on a slow disk, but not so long without a byte read or a sound decoded.
 STUCK_AFTER_S = 600.0
@@ -48,13 +49,6 @@ _BOOT = (
 )
 # One thread in each worker: the scan keeps all cores busy by itself.
 _ONE_THREAD = dict.fromkeys(("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"), "1")
-
-
-def available_cores() -> int:
-    """Cores that this process may use."""
-    if sys.platform != "win32" and hasattr(os, "sched_getaffinity"):
-        return len(os.sched_getaffinity(0))
-    return os.cpu_count() or 1
 
 
 class WorkerPool(Pool):

@@ -32,6 +32,7 @@ from soundalike.library.storage.database import Database
 from soundalike.models import ModelInfo
 from soundalike.models.lineage import Lineage
 from soundalike.pace import Pace
+from soundalike.threads import available_cores
 from soundalike.urls import path_of
 from soundalike.workers.jobs import (
     Analysed,
@@ -47,7 +48,7 @@ from soundalike.workers.jobs import (
     Tagged,
     TagsJob,
 )
-from soundalike.workers.pool import WorkerPool, available_cores
+from soundalike.workers.pool import WorkerPool
 
 __all__ = ["Fetch", "FetchedScan"]
 
